@@ -1,0 +1,37 @@
+# What a developer runs. `make check` is what the gate runs.
+GOBIN := $(shell go env GOPATH)/bin
+FUZZTIME ?= 60s
+PKG ?= ./...
+T ?= .
+# The peers of the benchmarks run on this Python: it needs torch, torchaudio, scipy and soundfile.
+PYTHON ?= python3
+PEERS ?= ../shared/peers
+DATA ?= ../shared/data/fsdd
+
+.PHONY: check test race bench bench-audio bench-train fuzz demo lint fmt
+
+check:
+	.ci/run
+
+test:
+	go test $(if $(filter-out .,$(T)),-run $(T)) $(PKG)
+
+# The packages where goroutines meet.
+race:
+	go test -race -short ./pipeline/... ./operators/... ./models/... ./audio/...
+
+lint:
+	$(GOBIN)/golangci-lint run ./...
+
+fmt:
+	$(GOBIN)/golangci-lint fmt ./...
+
+# Every fuzz target for FUZZTIME, one after the other; seeds lie in testdata/fuzz.
+fuzz:
+	.ci/fuzz $(FUZZTIME)
+
+demo:
+	go run ./cmd/wavemill demo
+
+bench:
+	go test -run '^$$' -bench . -benchmem $(PKG)

@@ -1,0 +1,229 @@
+package wavemill_test
+
+import (
+	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// module is this module's import path.
+const module = "wavemill"
+
+// An arrow says which of our packages the packages below a folder may import. The arrow with the longest
+// matching folder counts; an entry covers itself and everything below it; "." after a folder means that
+// folder's own package alone.
+type arrow struct {
+	from string
+	to   []string
+	why  string
+}
+
+// arrows is the diagram of docs/architecture.md.
+var arrows = []arrow{
+	{"audio", []string{"audio"}, "audio stands on its own: it knows nothing of models, the bus or commands"},
+	{"audio/.", nil, "the root holds the nouns of sound, on which every other audio package stands"},
+	{"audio/wav", []string{"audio/."}, "a container format needs only the clip"},
+	{"audio/npy", nil, "an array format needs nothing of ours"},
+	{"audio/spectrogram", []string{"audio/.", "audio/spectrogram"}, "transforms see samples, not files"},
+	{"models/.", []string{"audio/spectrogram/."}, "a checkpoint carries the spectrogram's Config, nothing else of audio"},
+	{"models/nn", []string{"models/nn"}, "layers know no architecture"},
+	{"models/nn/kernel", nil, "the kernels are the ground floor"},
+	{"models/modeltest", []string{"models"}, "the acceptance suite sees models only"},
+	{"models/frontend", []string{"models/.", "audio"}, "the one way between clips and batches"},
+	{"models/archs", []string{"models"}, "the map from a name to an architecture"},
+	{"models/eval", []string{"models", "audio"}, "judgement listens to clips"},
+	{"models", []string{"models/.", "models/nn"}, "one architecture per package, on the nouns and the layers"},
+	{"models/vaegan", []string{"models/.", "models/nn", "models/vae", "models/gan"}, "a VAE sharpened by the GAN's discriminator"},
+	{"models/priors", []string{"models/.", "models/nn"}, "priors stand on the layers"},
+	{"pipeline", []string{"pipeline"}, "the runtime knows nothing of what it carries"},
+	{"operators", []string{"audio", "models", "pipeline"}, "operators join the halves and never see each other"},
+	{"cmd", []string{"audio", "models", "pipeline", "operators", "cmd"}, "commands may use everything"},
+	{"charts", nil, "charts hold no Go but their tests, in a module of their own"},
+}
+
+// goFile is one parsed file and the folder it lies in, relative to the module's root.
+type goFile struct {
+	name, dir string
+	ast       *ast.File
+}
+
+// parseModule parses every Go file of the module at root; nested modules and testdata are not part of it.
+func parseModule(t *testing.T, root fs.FS) []goFile {
+	t.Helper()
+	var files []goFile
+	err := fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			_, nested := fs.Stat(root, path.Join(name, "go.mod"))
+			hidden := strings.HasPrefix(d.Name(), ".") && name != "."
+			if hidden || d.Name() == "testdata" || (nested == nil && name != ".") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if path.Ext(name) != ".go" {
+			return nil
+		}
+		src, err := fs.ReadFile(root, name)
+		if err != nil {
+			return err
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, src, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		files = append(files, goFile{name, path.Dir(name), f})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// covers reports whether the arrow entry covers the package in dir.
+func covers(entry, dir string) bool {
+	if own, ok := strings.CutSuffix(entry, "/."); ok {
+		return dir == own
+	}
+	return dir == entry || strings.HasPrefix(dir, entry+"/")
+}
+
+// arrowOf returns the arrow with the longest folder that covers dir.
+func arrowOf(dir string) (arrow, bool) {
+	best, found := arrow{}, false
+	for _, a := range arrows {
+		if covers(a.from, dir) && (!found || len(a.from) > len(best.from)) {
+			best, found = a, true
+		}
+	}
+	return best, found
+}
+
+// wrongArrows lists each import of ours that the diagram does not allow. Tests may also use the acceptance
+// suites and their own package.
+func wrongArrows(files []goFile) []string {
+	var wrong []string
+	for _, f := range files {
+		test := strings.HasSuffix(f.name, "_test.go")
+		for _, imp := range f.ast.Imports {
+			p, _ := strconv.Unquote(imp.Path.Value)
+			to, ours := strings.CutPrefix(p, module+"/")
+			if !ours || to == f.dir || (test && (to == "models/modeltest" || to == "audio/synth")) {
+				continue
+			}
+			a, ok := arrowOf(f.dir)
+			if !ok && f.dir != "." {
+				wrong = append(wrong, f.name+": the folder "+f.dir+" is not in the diagram")
+				break
+			}
+			if !slices.ContainsFunc(a.to, func(entry string) bool { return covers(entry, to) }) {
+				wrong = append(wrong, f.name+" imports "+p+": "+a.why)
+			}
+		}
+	}
+	return wrong
+}
+
+func TestArrows(t *testing.T) {
+	for _, w := range wrongArrows(parseModule(t, os.DirFS("."))) {
+		t.Error(w)
+	}
+}
+
+func TestArrowsCanFail(t *testing.T) {
+	bad := map[string]string{
+		"audio/clip.go":           `package audio; import _ "wavemill/models"`,
+		"pipeline/run.go":         `package pipeline; import _ "wavemill/operators/train"`,
+		"models/batch.go":         `package models; import _ "wavemill/audio/wav"`,
+		"models/nn/kernel/a.go":   `package kernel; import _ "wavemill/models/nn"`,
+		"operators/train/t.go":    `package train; import _ "wavemill/operators/generate"`,
+		"elsewhere/elsewhere.go":  `package elsewhere; import _ "wavemill/audio"`,
+		"operators/train/good.go": `package train; import _ "wavemill/models"`,
+	}
+	root := t.TempDir()
+	for name, src := range bad {
+		file := filepath.Join(root, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(src), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, want := len(wrongArrows(parseModule(t, os.DirFS(root)))), len(bad)-1; got != want {
+		t.Errorf("found %d wrong arrows, want %d", got, want)
+	}
+}
+
+func TestPackageComments(t *testing.T) {
+	count := map[string]int{}
+	for _, f := range parseModule(t, os.DirFS(".")) {
+		if strings.HasSuffix(f.name, "_test.go") {
+			continue
+		}
+		count[f.dir] += 0
+		if f.ast.Doc == nil {
+			continue
+		}
+		count[f.dir]++
+		text := f.ast.Doc.Text()
+		want := "Package " + f.ast.Name.Name + " "
+		if f.ast.Name.Name == "main" {
+			want = "Command "
+		}
+		if !strings.HasPrefix(text, want) {
+			t.Errorf("%s: the package comment begins %q, want %q", f.name, strings.SplitN(text, "\n", 2)[0], want)
+		}
+	}
+	for dir, n := range count {
+		if n != 1 {
+			t.Errorf("%s: %d files carry a package comment, want exactly one", dir, n)
+		}
+	}
+}
+
+func TestHouseRules(t *testing.T) {
+	for _, f := range parseModule(t, os.DirFS(".")) {
+		switch name := f.ast.Name.Name; name {
+		case "util", "utils", "common", "types", "helpers", "misc":
+			t.Errorf("%s: a package named %s says nothing of its job", f.name, name)
+		}
+		for _, d := range f.ast.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "init" {
+				t.Errorf("%s: init() hides work from the reader; do it where it is called for", f.name)
+			}
+		}
+		src, err := os.ReadFile(f.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		generated := ast.IsGenerated(f.ast)
+		if lines := bytes.Count(src, []byte("\n")); !generated && lines > 600 {
+			t.Errorf("%s has %d lines: one noun a file, at most 600", f.name, lines)
+		}
+	}
+}
+
+func TestGoModHasNoReplace(t *testing.T) {
+	mod, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(mod)) {
+		if strings.HasPrefix(strings.TrimSpace(line), "replace") {
+			t.Errorf("go.mod: %s: a replaced module cannot be installed with go install", strings.TrimSpace(line))
+		}
+	}
+}
