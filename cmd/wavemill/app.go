@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/lmittmann/tint"
+	"github.com/spf13/cobra"
+
+	"wavemill/cmd/wavemill/progress"
+)
+
+// app is what every command shares: the streams, the console on standard error and the log. One app serves one run.
+type app struct {
+	in  io.Reader
+	out io.Writer // facts and results only: what a script reads
+	err io.Writer
+
+	logFormat    string // auto, text, json
+	logLevel     string // debug, info, warn, error
+	progressMode string // auto, bar, lines, off
+
+	console *progress.Console // progress, notes and logs; set by setup
+	log     *slog.Logger      // set by setup
+}
+
+// setup opens the console and the log once the flags are known. It runs before every command.
+func (a *app) setup() error {
+	modes := map[string]progress.Mode{"auto": progress.Auto, "bar": progress.Bars, "lines": progress.Lines, "off": progress.Off}
+	mode, ok := modes[a.progressMode]
+	if !ok {
+		return usagef("--progress is one of auto, bar, lines, off; not %q", a.progressMode)
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(a.logLevel)); err != nil {
+		return usagef("--log-level is one of debug, info, warn, error; not %q", a.logLevel)
+	}
+	a.console = progress.NewConsole(a.err, mode)
+	terminal := progress.IsTerminal(a.err)
+	format := a.logFormat
+	if format == "auto" {
+		format = "json"
+		if terminal {
+			format = "text"
+		}
+	}
+	switch format {
+	case "text":
+		a.log = slog.New(tint.NewTextHandler(a.console, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !terminal}))
+	case "json":
+		a.log = slog.New(slog.NewJSONHandler(a.console, &slog.HandlerOptions{Level: level}))
+	default:
+		return usagef("--log is one of auto, text, json; not %q", a.logFormat)
+	}
+	return nil
+}
+
+// note writes one line for a person to standard error, above the progress bar if there is one.
+func (a *app) note(format string, args ...any) {
+	line := fmt.Sprintf(format, args...)
+	// A stream that cannot be written to leaves nobody to tell.
+	_, _ = io.WriteString(a.console, strings.TrimRight(line, "\n")+"\n")
+}
+
+// say writes one line of result to standard output.
+func (a *app) say(format string, args ...any) error {
+	_, err := fmt.Fprintf(a.out, format+"\n", args...)
+	return err
+}
+
+// printJSON writes v to standard output as one line of JSON: what --json prints.
+func (a *app) printJSON(v any) error {
+	e := json.NewEncoder(a.out)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// run executes one command line and returns its exit code. It is main without the process around it.
+func run(args []string, in io.Reader, out, errOut io.Writer) int {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	finished := make(chan struct{})
+	defer close(finished)
+	go func() {
+		select {
+		case <-signals:
+			// From here on the signals have their default effect: the second one ends the process.
+			signal.Reset(os.Interrupt, syscall.SIGTERM)
+			fmt.Fprintln(errOut, "\nwavemill: stopping and saving; once more to stop at once")
+			cancel()
+		case <-finished:
+		}
+	}()
+	return execute(ctx, args, in, out, errOut)
+}
+
+// execute runs one command line under ctx and returns its exit code. Tests call it with buffers.
+func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+	a := &app{in: in, out: out, err: errOut}
+	root := newRoot(a)
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitOK
+	}
+	return report(errOut, cmd, err)
+}
+
+// report tells the user what went wrong and returns the exit code that says so to a script.
+func report(w io.Writer, cmd *cobra.Command, err error) int {
+	fmt.Fprintln(w, "wavemill: "+err.Error())
+	if isUsage(err) {
+		fmt.Fprintf(w, "Run '%s --help' for usage.\n", cmd.CommandPath())
+		return exitUsage
+	}
+	return exitFailed
+}

@@ -1,0 +1,14 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// newBench groups the benchmarks; each measures one room and lives in a file of its own.
+func newBench(_ *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure this machine: the figures of docs/benchmarks.md",
+		Args:  cobra.ArbitraryArgs,
+		RunE:  groupOnly,
+	}
+	return cmd
+}

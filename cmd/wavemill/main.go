@@ -1,0 +1,11 @@
+// Command wavemill turns a stream of labelled recordings into an endless stream of new labelled recordings.
+//
+// Operators on a NATS bus convert audio to spectrograms, train a generative model on them and answer requests with
+// WAV files that nobody recorded. Run "wavemill demo" to see all of it on one machine, "wavemill help" for the rest.
+//
+// The exit code is 0 when the work was done, 1 when it failed or was interrupted, 2 for wrong usage.
+package main
+
+import "os"
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }

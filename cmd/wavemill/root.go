@@ -1,0 +1,57 @@
+package main
+
+import (
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// newRoot builds the command tree. Every command is in the list below; there is no registration elsewhere.
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "wavemill",
+		Short: "Labelled recordings in, new labelled recordings out",
+		Long: `Wavemill learns from a stream of labelled recordings and generates new ones.
+
+Operators on a NATS bus turn audio into spectrograms, train a generative model on
+them and answer requests with WAV files that nobody recorded. One binary; without
+a server of its own it embeds one.`,
+		Example: `  wavemill demo                          the whole mission on one machine, in minutes
+  wavemill demo --data DIR --budget 3m   the same on your recordings
+  wavemill up --nats nats://host:4222    run the pipeline against a NATS server`,
+		Version:           version(),
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		Args:              cobra.ArbitraryArgs,
+		RunE:              groupOnly,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.setup() },
+	}
+	root.SetVersionTemplate("wavemill {{.Version}}\n")
+	f := root.PersistentFlags()
+	f.StringVar(&a.logFormat, "log", "auto", "log format: auto (text on a terminal, else json), text, json")
+	f.StringVar(&a.logLevel, "log-level", "info", "least level that is logged: debug, info, warn, error")
+	f.StringVar(&a.progressMode, "progress", "auto", "progress on stderr: auto (a bar on a terminal, else lines), bar, lines, off")
+	root.AddCommand(
+		newBench(a),
+	)
+	strict(root)
+	return root
+}
+
+// groupOnly is the RunE of a command that only groups others: help when called bare, a usage error for anything else.
+func groupOnly(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	return unknownCommand(cmd, args)
+}
+
+// version is the module's version as the go command stamped it: a tag for installed binaries, "(devel)" for a build
+// from a checkout.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}
