@@ -1,0 +1,186 @@
+package spectrogram
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Names that a Config may hold.
+const (
+	WindowHann     = "hann"     // periodic Hann, 0.5 - 0.5 cos(2 pi i / n)
+	WindowHamming  = "hamming"  // periodic Hamming, 0.54 - 0.46 cos(2 pi i / n)
+	WindowGaussian = "gaussian" // truncated Gaussian with the time-frequency ratio of a Hann window
+
+	ScaleLinear = "linear" // one value per transform bin
+	ScaleMel    = "mel"    // triangular filters on the mel scale
+
+	FormulaSlaney = "slaney" // linear below 1 kHz, logarithmic above (Slaney's Auditory Toolbox, librosa's default)
+	FormulaHTK    = "htk"    // 2595 log10(1 + f/700)
+
+	NormSlaney = "slaney" // each filter has unit area in Hz
+	NormNone   = "none"   // each filter peaks at 1
+
+	ValueMagnitude = "magnitude" // |X|
+	ValuePower     = "power"     // |X|^2
+	ValueLog       = "log"       // ln(|X| + Floor)
+	ValueLogPower  = "log-power" // ln(|X|^2 + Floor)
+
+	PadZero    = "zero"    // x is zero outside its bounds; the zero value of Config.Pad
+	PadReflect = "reflect" // x is mirrored at its ends, as torch.stft does by default
+)
+
+// Limits of a Config: far above any use, low enough that a hostile Config cannot ask for memory without end.
+const (
+	maxNFFT       = 1 << 20
+	maxMels       = 1 << 14
+	maxSampleRate = 1 << 24
+)
+
+// A Config says how samples become a spectrogram, and so how to go back. It travels with every Spectrogram and every
+// checkpoint as JSON.
+type Config struct {
+	SampleRate  int     `json:"sample_rate"`            // Hz
+	NFFT        int     `json:"n_fft"`                  // samples per frame, also the window's length
+	Hop         int     `json:"hop"`                    // samples between frames, at most NFFT/2
+	Window      string  `json:"window"`                 // "hann", "hamming" or "gaussian"
+	Pad         string  `json:"pad,omitempty"`          // "zero" (also "") or "reflect"
+	Scale       string  `json:"scale"`                  // "linear" or "mel"
+	Mels        int     `json:"mels,omitempty"`         // filters, for the mel scale
+	FMin        float64 `json:"f_min"`                  // Hz, lower edge of the lowest filter
+	FMax        float64 `json:"f_max"`                  // Hz, upper edge of the highest filter; 0 is SampleRate/2
+	MelFormula  string  `json:"mel_formula,omitempty"`  // "slaney" (also "") or "htk"
+	MelNorm     string  `json:"mel_norm,omitempty"`     // "slaney" (also "") or "none"
+	DropNyquist bool    `json:"drop_nyquist,omitempty"` // linear only: leave out the last bin, so that Bins is NFFT/2
+	Value       string  `json:"value"`                  // "magnitude", "power", "log" or "log-power"
+	Floor       float64 `json:"floor,omitempty"`        // added before the logarithm
+	Min         float64 `json:"min"`                    // logarithm that becomes -1
+	Max         float64 `json:"max"`                    // logarithm that becomes +1; Min == Max leaves values unscaled
+}
+
+// Default is the log-mel front end for models of a given rate: frames of about 64 ms (a power of two), a quarter of it
+// as hop, Slaney mels from 20 Hz to half the rate, logarithm above a floor of 1e-3, scaled to [-1, 1] so that silence is
+// -1 and a full-scale sine at the loudest filter is +1.
+func Default(sampleRate int) Config {
+	n := 64
+	for float64(n)*math.Sqrt2 < 0.064*float64(sampleRate) {
+		n *= 2
+	}
+	mels := 64
+	switch {
+	case sampleRate > 24000:
+		mels = 128
+	case sampleRate > 8000:
+		mels = 80
+	}
+	c := Config{
+		SampleRate: sampleRate, NFFT: n, Hop: n / 4, Window: WindowHann,
+		Scale: ScaleMel, Mels: mels, FMin: 20, FMax: float64(sampleRate) / 2, MelFormula: FormulaSlaney, MelNorm: NormSlaney,
+		Value: ValueLog, Floor: 1e-3,
+	}
+	if c.Validate() != nil {
+		return c
+	}
+	var peak float64
+	for _, b := range melBands(c) {
+		for _, w := range b.weights {
+			peak = math.Max(peak, float64(w))
+		}
+	}
+	c.Min = math.Log(c.Floor)
+	c.Max = math.Log(c.Floor + peak*float64(n)/2)
+	return c
+}
+
+// Bins is the number of values per frame, F.
+func (c Config) Bins() int {
+	switch {
+	case c.Scale == ScaleMel:
+		return c.Mels
+	case c.DropNyquist:
+		return c.NFFT / 2
+	}
+	return c.NFFT/2 + 1
+}
+
+// Frames is the number of frames that a number of samples makes: 1 + samples/Hop.
+func (c Config) Frames(samples int) int { return 1 + samples/c.Hop }
+
+// Samples is the natural length of a number of frames, the shortest that makes so many: (frames-1) * Hop.
+func (c Config) Samples(frames int) int { return max(0, frames-1) * c.Hop }
+
+// Validate reports everything that is wrong with c.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(field, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("spectrogram config: %s: %s", field, fmt.Sprintf(format, args...)))
+	}
+	if c.SampleRate < 1 || c.SampleRate > maxSampleRate {
+		bad("sample_rate", "%d is not between 1 and %d Hz", c.SampleRate, maxSampleRate)
+	}
+	if c.NFFT < 4 || c.NFFT > maxNFFT {
+		bad("n_fft", "%d is not between 4 and %d", c.NFFT, maxNFFT)
+	}
+	if c.Hop < 1 || c.Hop > c.NFFT/2 {
+		bad("hop", "%d is not between 1 and n_fft/2 = %d; a longer hop loses samples", c.Hop, c.NFFT/2)
+	}
+	oneOf(bad, "window", c.Window, WindowHann, WindowHamming, WindowGaussian)
+	oneOf(bad, "pad", c.Pad, "", PadZero, PadReflect)
+	oneOf(bad, "scale", c.Scale, ScaleLinear, ScaleMel)
+	oneOf(bad, "value", c.Value, ValueMagnitude, ValuePower, ValueLog, ValueLogPower)
+	if c.Scale == ScaleMel {
+		c.validateMel(bad)
+	}
+	c.validateRange(bad)
+	return errors.Join(errs...)
+}
+
+func (c Config) validateMel(bad func(field, format string, args ...any)) {
+	if c.Mels < 1 || c.Mels > min(maxMels, c.NFFT) {
+		bad("mels", "%d is not between 1 and %d", c.Mels, min(maxMels, c.NFFT))
+	}
+	top := c.fMax()
+	if !(c.FMin >= 0) || !(top > c.FMin) || !(top <= float64(c.SampleRate)/2) {
+		bad("f_min, f_max", "%g to %g Hz is not a range within 0 to %g Hz", c.FMin, top, float64(c.SampleRate)/2)
+	}
+	oneOf(bad, "mel_formula", c.MelFormula, "", FormulaSlaney, FormulaHTK)
+	oneOf(bad, "mel_norm", c.MelNorm, "", NormSlaney, NormNone)
+	if c.DropNyquist {
+		bad("drop_nyquist", "only a linear scale has a Nyquist bin to drop")
+	}
+}
+
+func (c Config) validateRange(bad func(field, format string, args ...any)) {
+	if c.isLog() && !(c.Floor > 0 && c.Floor < math.MaxFloat32) {
+		bad("floor", "%g: a logarithm needs a floor above zero", c.Floor)
+	}
+	if math.IsNaN(c.Min) || math.IsNaN(c.Max) || math.IsInf(c.Max-c.Min, 0) || c.Min > c.Max {
+		bad("min, max", "%g to %g is not a range", c.Min, c.Max)
+	}
+}
+
+func oneOf(bad func(field, format string, args ...any), field, value string, allowed ...string) {
+	for _, a := range allowed {
+		if value == a {
+			return
+		}
+	}
+	if allowed[0] == "" {
+		allowed = allowed[1:]
+	}
+	bad(field, "%q is not one of %q", value, allowed)
+}
+
+func (c Config) fMax() float64 {
+	if c.FMax == 0 {
+		return float64(c.SampleRate) / 2
+	}
+	return c.FMax
+}
+
+func (c Config) isLog() bool { return c.Value == ValueLog || c.Value == ValueLogPower }
+
+// isPower tells whether the filters and the logarithm see |X|^2 rather than |X|.
+func (c Config) isPower() bool { return c.Value == ValuePower || c.Value == ValueLogPower }
+
+func (c Config) isScaled() bool { return c.Min < c.Max }

@@ -1,0 +1,67 @@
+package spectrogram
+
+import "math"
+
+// A band is one mel filter: its weights on the bins first, first+1, ...; all other bins have weight zero.
+type band struct {
+	first   int
+	weights []float32
+}
+
+const (
+	slaneyStep  = 200.0 / 3 // Hz per mel below the knee
+	slaneyKnee  = 1000.0    // Hz
+	slaneyRatio = 6.4       // 27 mels above the knee span this ratio
+)
+
+// hzToMel maps a frequency to the mel scale of a formula.
+func hzToMel(formula string, hz float64) float64 {
+	if formula == FormulaHTK {
+		return 2595 * math.Log10(1+hz/700)
+	}
+	if hz < slaneyKnee {
+		return hz / slaneyStep
+	}
+	return slaneyKnee/slaneyStep + math.Log(hz/slaneyKnee)*27/math.Log(slaneyRatio)
+}
+
+// melToHz is the inverse of hzToMel.
+func melToHz(formula string, mel float64) float64 {
+	if formula == FormulaHTK {
+		return 700 * (math.Pow(10, mel/2595) - 1)
+	}
+	if mel < slaneyKnee/slaneyStep {
+		return mel * slaneyStep
+	}
+	return slaneyKnee * math.Exp((mel-slaneyKnee/slaneyStep)*math.Log(slaneyRatio)/27)
+}
+
+// melBands makes the triangular filters of a Config, equally spaced on its mel scale, as librosa and torchaudio do.
+func melBands(c Config) []band {
+	edges := make([]float64, c.Mels+2)
+	lo, hi := hzToMel(c.MelFormula, c.FMin), hzToMel(c.MelFormula, c.fMax())
+	for i := range edges {
+		edges[i] = melToHz(c.MelFormula, lo+(hi-lo)*float64(i)/float64(c.Mels+1))
+	}
+	bands := make([]band, c.Mels)
+	perBin := float64(c.SampleRate) / float64(c.NFFT)
+	for m := range bands {
+		left, mid, right := edges[m], edges[m+1], edges[m+2]
+		scale := 1.0
+		if c.MelNorm != NormNone {
+			scale = 2 / (right - left)
+		}
+		for k := 0; k <= c.NFFT/2; k++ {
+			f := float64(k) * perBin
+			w := math.Min((f-left)/(mid-left), (right-f)/(right-mid))
+			if w <= 0 {
+				continue
+			}
+			if len(bands[m].weights) == 0 {
+				bands[m].first = k
+			}
+			bands[m].weights = append(bands[m].weights, float32(w*scale))
+		}
+	}
+	return bands
+}
