@@ -1,0 +1,222 @@
+package models
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"wavemill/audio/spectrogram"
+)
+
+// Format is the version of the checkpoint format that this package writes. It reads all versions up to it.
+const Format = 1
+
+// OptimizerPrefix begins the names of tensors that only training needs.
+const OptimizerPrefix = "optimizer/"
+
+// A Checkpoint is self-describing: it alone suffices to load a model, to go on training it and to generate from it.
+// It is a safetensors file whose metadata holds everything but the tensors as JSON under the key "wavemill".
+type Checkpoint struct {
+	Format    int                `json:"format"`
+	Arch      string             `json:"arch"`   // key of the map in models/archs
+	Config    json.RawMessage    `json:"config"` // of the architecture
+	FrontEnd  FrontEnd           `json:"front_end"`
+	Labels    []string           `json:"labels"`
+	Step      int64              `json:"step"`                // steps made
+	Planned   int64              `json:"planned_steps"`       // steps that were to be made in all
+	BatchSize int                `json:"batch_size"`          // clips a step
+	Seed      uint64             `json:"seed"`                // of initialisation, data order and all noise
+	DataHash  string             `json:"data_hash,omitempty"` // SHA-256 of the training batch
+	Metrics   map[string]float64 `json:"metrics,omitempty"`   // figures at this step, such as "val/loss"
+	RNG       []byte             `json:"rng,omitempty"`       // the trainer's PCG
+	Averages  Averages           `json:"averages,omitempty"`  // the trainer's smoothed losses
+	Tensors   []Tensor           `json:"-"`
+}
+
+// FrontEnd says everything that happens between clips and batches, in both directions.
+type FrontEnd struct {
+	Spectrogram spectrogram.Config `json:"spectrogram"`
+	// Frames per clip, T. Shorter clips are padded with silence, longer ones cut.
+	Frames int `json:"frames"`
+	// TrimDB is the level, in decibels below the clip's peak and so negative, under which its beginning and end count
+	// as silence and are cut off. 0 keeps them.
+	TrimDB float64 `json:"trim_db,omitempty"`
+	// Phase is how magnitudes get a phase on the way back; the zero value is spectrogram's default for the Config.
+	// Its Seed is not used: every clip has its own.
+	Phase spectrogram.Phase `json:"phase,omitzero"`
+}
+
+// A Tensor is a named array of float32, row-major.
+type Tensor struct {
+	Name  string
+	Shape []int // a scalar has none
+	Data  []float32
+}
+
+// Tensor returns the tensor with that name.
+func (c Checkpoint) Tensor(name string) (Tensor, error) {
+	for _, t := range c.Tensors {
+		if t.Name == name {
+			return t, nil
+		}
+	}
+	return Tensor{}, fmt.Errorf("checkpoint: no tensor %q", name)
+}
+
+// WithoutOptimizer returns c without what only training needs: a third of the size, good for generating alone.
+func (c Checkpoint) WithoutOptimizer() Checkpoint {
+	c.Tensors = slices.DeleteFunc(slices.Clone(c.Tensors), func(t Tensor) bool {
+		return strings.HasPrefix(t.Name, OptimizerPrefix)
+	})
+	c.RNG, c.Averages = nil, nil
+	return c
+}
+
+// Validate reports the first thing that makes c unfit to be saved or used.
+func (c Checkpoint) Validate() error {
+	if c.Format < 1 || c.Format > Format {
+		return fmt.Errorf("checkpoint: format %d; this program knows 1 to %d", c.Format, Format)
+	}
+	if c.Arch == "" {
+		return errors.New("checkpoint: no architecture is named")
+	}
+	seen := make(map[string]bool, len(c.Tensors))
+	for _, t := range c.Tensors {
+		if t.Name == "" || t.Name == metadataKey || seen[t.Name] {
+			return fmt.Errorf("checkpoint: tensor name %q is empty, reserved or there twice", t.Name)
+		}
+		seen[t.Name] = true
+		n, err := elements(t.Shape)
+		if err != nil {
+			return fmt.Errorf("checkpoint: tensor %q: %w", t.Name, err)
+		}
+		if n != len(t.Data) {
+			return fmt.Errorf("checkpoint: tensor %q: %d values for shape %v", t.Name, len(t.Data), t.Shape)
+		}
+		for i, v := range t.Data {
+			if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
+				return fmt.Errorf("checkpoint: tensor %q: value %d is %v", t.Name, i, v)
+			}
+		}
+	}
+	return nil
+}
+
+// Digest identifies the checkpoint's content: the SHA-256, in hexadecimal, of its metadata and tensors in order.
+// It is the same before Encode and after Decode.
+func (c Checkpoint) Digest() (string, error) {
+	meta, err := json.Marshal(c)
+	if err != nil {
+		return "", fmt.Errorf("checkpoint: %w", err)
+	}
+	h := sha256.New()
+	h.Write(meta)
+	for _, t := range c.Tensors {
+		fmt.Fprintf(h, "\x00%q %v\x00", t.Name, t.Shape)
+		h.Write(littleEndian(t.Data))
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// Encode returns c as a safetensors file. Equal checkpoints give equal bytes.
+func (c Checkpoint) Encode() ([]byte, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	meta, err := json.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	digest, err := c.Digest()
+	if err != nil {
+		return nil, err
+	}
+	return encodeSafetensors(c.Tensors, map[string]string{"format": "wavemill", "wavemill": string(meta), "sha256": digest})
+}
+
+// Decode reads what Encode wrote. It checks the digest, and allocates no more than a small multiple of len(b).
+func Decode(b []byte) (Checkpoint, error) {
+	tensors, meta, err := decodeSafetensors(b)
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("checkpoint: %w", err)
+	}
+	text, ok := meta["wavemill"]
+	if !ok {
+		return Checkpoint{}, errors.New("checkpoint: a safetensors file without \"wavemill\" in its metadata: not one of ours")
+	}
+	var c Checkpoint
+	if err := json.Unmarshal([]byte(text), &c); err != nil {
+		return Checkpoint{}, fmt.Errorf("checkpoint: metadata: %w", err)
+	}
+	c.Tensors = tensors
+	if err := c.Validate(); err != nil {
+		return Checkpoint{}, err
+	}
+	digest, err := c.Digest()
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	if digest != meta["sha256"] {
+		return Checkpoint{}, fmt.Errorf("checkpoint: content has SHA-256 %s, its metadata says %q: the file is damaged", digest, meta["sha256"])
+	}
+	return c, nil
+}
+
+// Write writes c to the named file: all of it or, on error, nothing (temporary file, sync, rename).
+func (c Checkpoint) Write(path string) error {
+	b, err := c.Encode()
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Chmod(f.Name(), 0o644)
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("checkpoint: write %s: %w", path, err), os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// Read reads the checkpoint in the named file.
+func Read(path string) (Checkpoint, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("checkpoint: %w", err)
+	}
+	c, err := Decode(b)
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+// littleEndian returns the bytes of x.
+func littleEndian(x []float32) []byte {
+	b := make([]byte, 4*len(x))
+	for i, v := range x {
+		binary.LittleEndian.PutUint32(b[4*i:], math.Float32bits(v))
+	}
+	return b
+}

@@ -1,0 +1,113 @@
+// Package models holds the nouns that every generative architecture shares: the Batch it learns from, the
+// Learner that learns, the Trainer that drives it within a budget, the Checkpoint that is left behind and the
+// Generator that makes new batches from one.
+//
+// Shapes are written [B, T, F]: clips in a batch, frames, bins. All data is float32, row-major.
+package models
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+)
+
+// A Batch is B spectrograms of T frames by F bins with one label each. Values are log-magnitudes scaled to
+// [-1, 1] by the front end. A whole data set is a Batch too: 2,700 clips of 64 x 64 take 44 MB.
+// Whoever is given a Batch must not change it unless its documentation says so.
+type Batch struct {
+	B, T, F int
+	Data    []float32 // [B, T, F]
+	Labels  []int     // [B], indices into Checkpoint.Labels
+}
+
+// Clip returns the [T, F] values of clip i. They are the batch's own, not a copy.
+func (b Batch) Clip(i int) []float32 {
+	n := b.T * b.F
+	return b.Data[i*n : (i+1)*n : (i+1)*n]
+}
+
+// Validate reports the first way in which b is not a batch over that many labels.
+func (b Batch) Validate(labels int) error {
+	if b.B < 1 || b.T < 1 || b.F < 1 {
+		return fmt.Errorf("batch: shape [%d, %d, %d]: every dimension must be at least 1", b.B, b.T, b.F)
+	}
+	if len(b.Data) != b.B*b.T*b.F {
+		return fmt.Errorf("batch: %d values for shape [%d, %d, %d]", len(b.Data), b.B, b.T, b.F)
+	}
+	if len(b.Labels) != b.B {
+		return fmt.Errorf("batch: %d labels for %d clips", len(b.Labels), b.B)
+	}
+	for i, l := range b.Labels {
+		if l < 0 || l >= labels {
+			return fmt.Errorf("batch: clip %d has label %d; the model knows 0 to %d", i, l, labels-1)
+		}
+	}
+	return nil
+}
+
+// Select copies the clips with the given indices, in that order, into dst and returns it. dst's memory is
+// reused when it is large enough; the zero Batch allocates.
+func (b Batch) Select(dst Batch, indices []int) Batch {
+	n := b.T * b.F
+	dst.B, dst.T, dst.F = len(indices), b.T, b.F
+	dst.Data = slices.Grow(dst.Data[:0], len(indices)*n)
+	dst.Labels = slices.Grow(dst.Labels[:0], len(indices))
+	for _, i := range indices {
+		dst.Data = append(dst.Data, b.Clip(i)...)
+		dst.Labels = append(dst.Labels, b.Labels[i])
+	}
+	return dst
+}
+
+// Losses are named losses, means over a batch.
+type Losses map[string]float64
+
+// NonFinite returns the alphabetically first loss that is NaN or infinite, and whether there is one.
+func (l Losses) NonFinite() (string, bool) {
+	for _, name := range slices.Sorted(maps.Keys(l)) {
+		if v := l[name]; math.IsNaN(v) || math.IsInf(v, 0) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// A Request asks for one clip per entry of Labels. Clip i of the answer depends only on the checkpoint, Labels[i],
+// Seed, First+i and Temperature, so that a long series can be made in pieces of any size, in any order, with the
+// same result.
+type Request struct {
+	Labels      []int   // indices into Checkpoint.Labels
+	Seed        uint64  // of the series
+	First       int     // number of Labels[0] in the series
+	Temperature float64 // scale of the latent noise; 0 means the model's own default
+}
+
+// A Generator makes new spectrograms. It is safe for concurrent use.
+type Generator interface {
+	// Generate answers r. The batch belongs to the caller.
+	Generate(ctx context.Context, r Request) (Batch, error)
+}
+
+// A Learner learns from batches. What a step involves is its own business: a VAE descends one loss, a GAN updates
+// its two players in turn. A Learner is used by one goroutine at a time.
+type Learner interface {
+	// Plan announces how many steps there will be in all, for schedules that need to know (learning-rate decay,
+	// warm-up). It may be called again, at any step; 0 means that the number is not known yet, and then a schedule
+	// stays at its beginning.
+	Plan(steps int64)
+	// Step learns from x and returns the losses before the update. It draws random numbers from rng alone.
+	Step(ctx context.Context, x Batch, rng *rand.Rand) (Losses, error)
+	// Eval returns the losses on x and changes nothing.
+	Eval(ctx context.Context, x Batch) (Losses, error)
+	// Calibrate estimates from the training data what generation needs beside the weights, such as the class priors
+	// of a VAE. The Trainer calls it before it saves. Learning goes on the same with and without it.
+	Calibrate(ctx context.Context, train Batch) error
+	// Checkpoint returns everything that Restore needs to go on exactly from here: weights, optimiser state, and the
+	// learner's own step counter as Step. The Trainer fills in the fields that are its own.
+	Checkpoint() (Checkpoint, error)
+	// Restore puts the learner into the state of c, which must come from a learner of the same configuration.
+	Restore(c Checkpoint) error
+}
