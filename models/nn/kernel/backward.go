@@ -1,0 +1,51 @@
+package kernel
+
+// ConvBackward is the whole backward pass of a layer y = act(conv(x, w) + bias):
+// from y and the gradient dy of y it computes the gradients of the input (dx),
+// of the weights (dw) and of the bias (db). A nil dx, dw or db is not computed.
+// With accumulate dw and db are added to; dx is always overwritten. The
+// activation must be one whose derivative follows from its output
+// (Act.FromOutput). dy is left as it is; dx may not overlap dy or y.
+func ConvBackward(s Conv, x, w, y, dy []float32, act Act, slope float32, dx, dw, db []float32, accumulate bool) {
+	dz, done := actGradScratch(act, slope, dy, y, db, accumulate)
+	defer done()
+	if dw != nil {
+		ConvBackWeights(s, x, dz, dw, accumulate)
+	}
+	if dx != nil {
+		ConvBackData(s, dz, w, dx, Epilogue{})
+	}
+}
+
+// TransposedBackward is the whole backward pass of a transposed layer
+// y = act(transposed conv(x, w) + bias), where s is the geometry of
+// TransposedConv: x is [N, OutH, OutW, Co], y and dy are [N, H, W, C], the bias
+// has C values. Otherwise it is as ConvBackward.
+func TransposedBackward(s Conv, x, w, y, dy []float32, act Act, slope float32, dx, dw, db []float32, accumulate bool) {
+	dz, done := actGradScratch(act, slope, dy, y, db, accumulate)
+	defer done()
+	if dw != nil {
+		ConvBackWeights(s, dz, x, dw, accumulate)
+	}
+	if dx != nil {
+		ConvForward(s, dz, w, dx, Epilogue{})
+	}
+}
+
+// actGradScratch returns the gradient before the activation, and sums it per
+// channel into db unless that is nil.
+func actGradScratch(act Act, slope float32, dy, y, db []float32, accumulate bool) (dz []float32, done func()) {
+	if act == ActNone {
+		if db != nil {
+			SumColumns(db, dy, accumulate)
+		}
+		return dy, func() {}
+	}
+	dz = make([]float32, len(dy))
+	if db != nil {
+		ActGradSums(act, slope, dz, dy, y, db, accumulate)
+	} else {
+		ActGrad(act, slope, dz, dy, y)
+	}
+	return dz, func() {}
+}

@@ -1,0 +1,49 @@
+package kernel
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+var threads atomic.Int64
+
+// SetThreads sets how many goroutines an operation may use, the caller's
+// included; n < 1 means GOMAXPROCS. Results do not depend on it. It may be called
+// at any time; running operations are not affected.
+func SetThreads(n int) { threads.Store(int64(n)) }
+
+// Threads returns how many goroutines an operation may use.
+func Threads() int {
+	if n := threads.Load(); n >= 1 {
+		return int(n)
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// Parallel calls f for consecutive ranges [lo, hi) that cover [0, n), each grain
+// long but for the last, on up to Threads() goroutines, and returns when all
+// calls have returned. Each range starts at a multiple of grain whatever the
+// number of threads: a reduction that keeps one partial result per range and adds
+// them in order does not depend on it. A panic in f is raised again in the
+// caller. f may call Parallel.
+func Parallel(n, grain int, f func(lo, hi int)) {
+	grain = max(grain, 1)
+	chunks := (n + grain - 1) / grain
+	var next atomic.Int64
+	work := func() {
+		for {
+			i := int(next.Add(1)) - 1
+			if i >= chunks {
+				return
+			}
+			f(i*grain, min((i+1)*grain, n))
+		}
+	}
+	var wg sync.WaitGroup
+	for range min(Threads(), chunks) - 1 {
+		wg.Go(work)
+	}
+	work()
+	wg.Wait()
+}
