@@ -1,0 +1,260 @@
+// Package dataset finds labelled recordings, splits them into parts that stay the same from run to
+// run, and keeps arrays made from them in shards that NumPy can read.
+//
+// Scan lists files and gives each a label; it decodes nothing. Split divides the list. ShardWriter
+// and OpenShards keep what was made of the files.
+package dataset
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Item is one recording.
+type Item struct {
+	Path  string // Where the file lies, as the caller can open it.
+	Name  string // The path below the root it was found in, with slashes: the same on every machine.
+	Label string // What it is an example of.
+	Group string // What must not be torn apart by Split: a speaker, a session; "" when unknown.
+	Size  int64  // Bytes.
+}
+
+// Skip is a file that Scan did not take, and why.
+type Skip struct {
+	Path   string `json:"path"`
+	Reason string `json:"reason"`
+}
+
+// Options says how Scan works.
+type Options struct {
+	// Labels says where labels come from:
+	//
+	//	""           detect: "folder" when files lie in at least two folders, else "prefix"
+	//	"folder"     the name of the folder a file lies in
+	//	"prefix"     the file name up to the first "_"
+	//	"FILE.csv"   a table with a file and a label column (and perhaps a speaker column)
+	//	"FILE.jsonl" the same as one JSON object a line
+	//	a pattern    "{label}_{speaker}_{n}": fields of the file name, or of the end of the path
+	//	             when it has slashes; {label} is needed, {speaker} or {group} make the Group
+	Labels string
+}
+
+// Dataset is what Scan found.
+type Dataset struct {
+	Root        string // The folder that holds all roots; Item.Name is relative to it.
+	Items       []Item // Sorted by Name, then Path.
+	Skipped     []Skip // Sorted by Path.
+	LabelSource string // How labels were found, for people: "file name up to the first _".
+}
+
+// Scan lists the recordings below the roots (folders, or single files) and labels them. Symbolic
+// links are followed; a link that leads back into a folder it lies in is skipped with that reason,
+// as are hidden files, files whose name is not that of a known audio format, folders that cannot be
+// read and files to which Options.Labels gives no label. A file reached twice is listed once. A root
+// that does not exist is an error, as are unusable Options.
+func Scan(ctx context.Context, roots []string, o Options) (Dataset, error) {
+	if len(roots) == 0 {
+		return Dataset{}, errors.New("dataset: no folder or file given")
+	}
+	w := walker{ctx: ctx, seen: map[string]bool{}}
+	var tops []string
+	for _, root := range roots {
+		if err := w.root(root); err != nil {
+			return Dataset{}, err
+		}
+		tops = append(tops, w.top)
+	}
+	d := Dataset{Root: commonFolder(tops), Skipped: w.skipped}
+	for _, f := range w.files {
+		d.Items = append(d.Items, Item{Path: f.path, Name: relative(d.Root, f.abs), Size: f.size})
+	}
+	if err := label(&d, w.files, o); err != nil {
+		return Dataset{}, err
+	}
+	slices.SortStableFunc(d.Items, func(a, b Item) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Path, b.Path))
+	})
+	slices.SortStableFunc(d.Skipped, func(a, b Skip) int { return strings.Compare(a.Path, b.Path) })
+	return d, nil
+}
+
+// LabelNames lists the labels that occur, sorted, each once.
+func (d Dataset) LabelNames() []string {
+	names := make([]string, 0, 16)
+	for _, it := range d.Items {
+		names = append(names, it.Label)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Hash identifies the data by every item's label, relative name and size, in hexadecimal SHA-256.
+// It does not change when the folder moves. It does not read the files: a change that keeps a
+// file's size keeps the hash.
+func (d Dataset) Hash() string {
+	items := slices.Clone(d.Items)
+	slices.SortFunc(items, func(a, b Item) int {
+		return cmp.Or(strings.Compare(a.Label, b.Label), strings.Compare(a.key(), b.key()), cmp.Compare(a.Size, b.Size))
+	})
+	h := sha256.New()
+	var buf []byte
+	for _, it := range items {
+		buf = buf[:0]
+		for _, s := range []string{it.Label, it.key()} {
+			buf = binary.LittleEndian.AppendUint64(buf, uint64(len(s)))
+			buf = append(buf, s...)
+		}
+		buf = binary.LittleEndian.AppendUint64(buf, uint64(it.Size))
+		h.Write(buf)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// key is what identifies an item wherever the data lies.
+func (it Item) key() string { return cmp.Or(it.Name, it.Path) }
+
+// found is a file that looks like audio.
+type found struct {
+	path, abs string
+	top       string // The absolute root it was found under.
+	size      int64
+}
+
+// walker collects the files below the roots.
+type walker struct {
+	ctx     context.Context
+	seen    map[string]bool // Absolute, resolved paths.
+	files   []found
+	skipped []Skip
+	top     string
+}
+
+func (w *walker) skip(path, reason string) {
+	w.skipped = append(w.skipped, Skip{path, reason})
+}
+
+func (w *walker) root(root string) error {
+	info, err := os.Stat(root)
+	if err != nil {
+		return fmt.Errorf("dataset: %w", err)
+	}
+	abs, err := filepath.Abs(root)
+	if err != nil {
+		return fmt.Errorf("dataset: %w", err)
+	}
+	if info.IsDir() {
+		w.top = abs
+		return w.folder(root, abs, []fs.FileInfo{info})
+	}
+	w.top = filepath.Dir(abs)
+	w.file(root, abs, info)
+	return w.ctx.Err()
+}
+
+// folder visits a folder whose ancestors, itself included, are given for finding loops.
+func (w *walker) folder(path, abs string, ancestors []fs.FileInfo) error {
+	if err := w.ctx.Err(); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		w.skip(path, "cannot read the folder: "+cause(err))
+	}
+	for _, e := range entries {
+		p, a := filepath.Join(path, e.Name()), filepath.Join(abs, e.Name())
+		if strings.HasPrefix(e.Name(), ".") {
+			if !e.IsDir() {
+				w.skip(p, "hidden file")
+			}
+			continue
+		}
+		info, err := os.Stat(p) // Follows links.
+		switch {
+		case err != nil:
+			w.skip(p, "cannot read: "+cause(err))
+		case info.IsDir():
+			if slices.ContainsFunc(ancestors, func(up fs.FileInfo) bool { return os.SameFile(up, info) }) {
+				w.skip(p, "directory loop: this link leads back to a folder it lies in")
+				continue
+			}
+			if err := w.folder(p, a, append(ancestors[:len(ancestors):len(ancestors)], info)); err != nil {
+				return err
+			}
+		case !audioName(e.Name()):
+			w.skip(p, "not a known audio file name")
+		default:
+			w.file(p, a, info)
+		}
+	}
+	return nil
+}
+
+func (w *walker) file(path, abs string, info fs.FileInfo) {
+	if !info.Mode().IsRegular() {
+		w.skip(path, "not a regular file")
+		return
+	}
+	key := abs
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		key = real
+	}
+	if w.seen[key] {
+		return
+	}
+	w.seen[key] = true
+	w.files = append(w.files, found{path, abs, w.top, info.Size()})
+}
+
+// cause is an error without the path that a Skip names already.
+func cause(err error) string {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err.Error()
+	}
+	return err.Error()
+}
+
+// audioName reports whether a file name ends like that of an audio file: those the codecs here read
+// and those ffmpeg may.
+func audioName(name string) bool {
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus",
+		".mp3", ".mp2", ".m4a", ".m4b", ".aac", ".mp4", ".mka", ".webm", ".wma", ".aif", ".aiff", ".aifc",
+		".au", ".snd", ".caf", ".amr", ".ape", ".wv", ".tta", ".ac3", ".sph", ".voc":
+		return true
+	}
+	return false
+}
+
+// commonFolder is the deepest folder that holds all of the given absolute ones.
+func commonFolder(folders []string) string {
+	common := folders[0]
+	for _, f := range folders[1:] {
+		for common != f && !strings.HasPrefix(f, strings.TrimSuffix(common, string(filepath.Separator))+string(filepath.Separator)) {
+			up := filepath.Dir(common)
+			if up == common {
+				break
+			}
+			common = up
+		}
+	}
+	return common
+}
+
+func relative(root, abs string) string {
+	rel, err := filepath.Rel(root, abs)
+	if err != nil {
+		rel = abs
+	}
+	return filepath.ToSlash(rel)
+}
