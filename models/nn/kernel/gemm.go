@@ -25,16 +25,15 @@ func Gemm(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, l
 				clear(row)
 			}
 			for p := range k {
-				av := a[i*lda+p : i*lda+p+1 : i*lda+p+1][0:1]
+				ai, bi, bs := i*lda+p, p*ldb, 1
 				if transA {
-					av = a[p*lda+i : p*lda+i+1]
+					ai = p*lda + i
+				}
+				if transB {
+					bi, bs = p, ldb
 				}
 				for j := range row {
-					if transB {
-						row[j] += av[0] * b[j*ldb+p]
-					} else {
-						row[j] += av[0] * b[p*ldb+j]
-					}
+					row[j] += a[ai] * b[bi+j*bs]
 				}
 			}
 			finishRow(row, ep)
