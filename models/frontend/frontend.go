@@ -79,7 +79,7 @@ type Notes struct {
 	Padded   time.Duration // silence added at the end
 }
 
-// String lists what was done, or returns "".
+// String lists what was done, times to the millisecond, or returns "".
 func (n Notes) String() string {
 	var s []string
 	if n.Channels > 0 {
@@ -88,14 +88,13 @@ func (n Notes) String() string {
 	if n.Rate > 0 {
 		s = append(s, fmt.Sprintf("resampled from %d Hz", n.Rate))
 	}
-	if n.Trimmed > 0 {
-		s = append(s, fmt.Sprintf("%v of silence trimmed", n.Trimmed.Round(time.Millisecond)))
-	}
-	if n.Cut > 0 {
-		s = append(s, fmt.Sprintf("%v cut off", n.Cut.Round(time.Millisecond)))
-	}
-	if n.Padded > 0 {
-		s = append(s, fmt.Sprintf("%v of silence added", n.Padded.Round(time.Millisecond)))
+	for _, d := range []struct {
+		time time.Duration
+		what string
+	}{{n.Trimmed, "of silence trimmed"}, {n.Cut, "cut off"}, {n.Padded, "of silence added"}} {
+		if ms := d.time.Round(time.Millisecond); ms > 0 {
+			s = append(s, fmt.Sprintf("%v %s", ms, d.what))
+		}
 	}
 	return strings.Join(s, ", ")
 }
