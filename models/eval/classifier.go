@@ -1,0 +1,109 @@
+package eval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"wavemill/audio"
+	"wavemill/models"
+)
+
+// Options says how a classifier is trained. The zero value is usable.
+type Options struct {
+	// Seed decides the initial weights, which clips are held out, the order of the others and every augmentation.
+	Seed uint64
+	// Epochs is the number of passes over the training clips; 0 means 30. Two classifiers with the same clips, seed
+	// and epochs are equal.
+	Epochs int
+	// Budget ends training early, at the end of an epoch, when the next epoch would exceed it. 0 means no limit.
+	// The result then depends on the machine's speed.
+	Budget time.Duration
+	// Holdout is the share of each label's clips that is not trained on but measures accuracy and sets the
+	// temperature; 0 means 0.1. Every label with two clips or more has at least one held out.
+	Holdout float64
+	// OnProgress, when not nil, is called after every epoch from Train's goroutine.
+	OnProgress func(Progress)
+}
+
+// Progress is the state of a training.
+type Progress struct {
+	Epoch, Epochs int           // made, planned
+	Loss          float64       // mean cross-entropy of the epoch, in nats
+	Elapsed       time.Duration // since Train began
+}
+
+// A Classifier tells labels apart. It is safe for concurrent use.
+type Classifier struct {
+	labels  []string
+	model   *model
+	heldOut HeldOut
+}
+
+// HeldOut is what a classifier achieves on the clips that it was not trained on.
+type HeldOut struct {
+	Clips    int     `json:"clips"`
+	Accuracy float64 `json:"accuracy"`
+	NLL      float64 `json:"nll"` // mean negative log-likelihood of the true label in nats, after temperature scaling
+	ECE      float64 `json:"ece"` // expected calibration error, 15 bins
+}
+
+// A Prediction is what a classifier hears in n clips.
+type Prediction struct {
+	Probs    [][]float64 // [n][labels], calibrated, each row sums to 1
+	Features [][]float64 // [n][FeatureSize]
+}
+
+// FeatureSize is the number of values in a clip's feature vector, the input of the last layer.
+const FeatureSize = 64
+
+// Label returns the most probable label of clip i, as an index into Classifier.Labels, and its probability.
+func (p Prediction) Label(i int) (label int, confidence float64) {
+	for j, v := range p.Probs[i] {
+		if v > confidence {
+			label, confidence = j, v
+		}
+	}
+	return label, confidence
+}
+
+// Train trains a classifier on clips of any rate and length. Every clip needs a Label; there must be two labels or
+// more. Clips are mixed down, resampled to the most common rate, trimmed of silence, and padded or cut to one length.
+// When ctx is cancelled, Train returns its error.
+func Train(ctx context.Context, clips []audio.Clip, o Options) (*Classifier, error) {
+	set, err := newSet(clips, o)
+	if err != nil {
+		return nil, err
+	}
+	return train(ctx, set, o)
+}
+
+// Labels returns the names of the labels, sorted. The caller must not change them.
+func (c *Classifier) Labels() []string { return c.labels }
+
+// HeldOutAccuracy is the share of the held-out clips whose label the classifier names.
+func (c *Classifier) HeldOutAccuracy() float64 { return c.heldOut.Accuracy }
+
+// HeldOut returns the figures on the held-out clips.
+func (c *Classifier) HeldOut() HeldOut { return c.heldOut }
+
+// Predict listens to clips of any rate and length. A silent clip is a valid one; samples that are not numbers are an
+// error. Labels of the clips are not looked at. Results do not depend on how clips are grouped into calls.
+func (c *Classifier) Predict(ctx context.Context, clips []audio.Clip) (Prediction, error) {
+	return c.model.predict(ctx, clips)
+}
+
+// Arch is the architecture's name in a classifier's checkpoint.
+const Arch = "classifier"
+
+// Open returns the classifier in a checkpoint made by Classifier.Checkpoint.
+func Open(cp models.Checkpoint) (*Classifier, error) {
+	if cp.Arch != Arch {
+		return nil, fmt.Errorf("eval: the checkpoint holds a %q, not a %s", cp.Arch, Arch)
+	}
+	if len(cp.Labels) < 2 {
+		return nil, errors.New("eval: the checkpoint names fewer than two labels")
+	}
+	return open(cp)
+}
