@@ -1,0 +1,118 @@
+package nn
+
+import (
+	"wavemill/models/nn/kernel"
+)
+
+// Embedding looks up a learned vector for every label: [B] -> [B, width]. labels must be an input of
+// shape [B], fed with [Labels]. Parameter: w [classes, width], by default normal with deviation 1.
+func (n *Graph) Embedding(layer string, labels *Tensor, classes, width int, options ...Option) *Tensor {
+	if !n.enter(layer, labels) {
+		return &Tensor{}
+	}
+	if labels.op != nil || labels.param != nil || len(labels.shape) != 1 {
+		return n.Fail(layer, "embedding: labels must be an input of shape [B], got %v", labels)
+	}
+	if labels.limit == 0 || classes < labels.limit {
+		labels.limit = classes
+	}
+	s := newSpec(append([]Option{Weight(Normal(1))}, options...))
+	w := n.weights(layer, &s, []int{classes, width}, fans{classes, width})
+	return n.apply(layer, embedding{width}, []int{labels.shape[0], width}, labels, w)
+}
+
+// embedding copies rows of its second input, as its first says.
+type embedding struct{ width int }
+
+func (embedding) kind() string { return "embedding" }
+
+func (e embedding) run(o *op) {
+	for i, id := range o.x[0] {
+		copy(o.y[i*e.width:(i+1)*e.width], o.x[1][int(id)*e.width:][:e.width])
+	}
+}
+
+func (e embedding) gradient(n *Graph, o *op, dy *Tensor) []*Tensor {
+	if !o.in[1].needs {
+		return []*Tensor{nil, nil}
+	}
+	return []*Tensor{nil, n.apply(o.layer, embeddingGradient(e), o.in[1].shape, dy, o.in[0])}
+}
+
+// embeddingGradient adds the rows of its first input to those its second says.
+type embeddingGradient embedding
+
+func (embeddingGradient) kind() string { return "embedding gradient" }
+
+func (e embeddingGradient) run(o *op) {
+	clear(o.y)
+	for i, id := range o.x[1] {
+		kernel.Axpy(1, o.x[0][i*e.width:(i+1)*e.width], o.y[int(id)*e.width:][:e.width])
+	}
+}
+
+// RowDot returns the inner product of corresponding rows: [B, F] and [B, F] -> [B, 1], as a
+// projection discriminator adds it. Source: Miyato and Koyama, cGANs with Projection Discriminator,
+// 2018.
+func (n *Graph) RowDot(a, b *Tensor) *Tensor {
+	if !n.ok(a, b) {
+		return &Tensor{}
+	}
+	if len(a.shape) != 2 || len(b.shape) != 2 || a.shape[0] != b.shape[0] || a.shape[1] != b.shape[1] {
+		return n.Fail(label("row dot", a), "want [B, F] twice, got %v and %v", a.shape, b.shape)
+	}
+	return n.apply(label("row dot", a), rowDot{a.shape[1]}, []int{a.shape[0], 1}, a, b)
+}
+
+type rowDot struct{ width int }
+
+func (rowDot) kind() string { return "row dot" }
+
+func (r rowDot) run(o *op) {
+	for i := range o.y {
+		o.y[i] = float32(kernel.Dot(o.x[0][i*r.width:][:r.width], o.x[1][i*r.width:][:r.width]))
+	}
+}
+
+func (r rowDot) gradient(n *Graph, o *op, dy *Tensor) []*Tensor {
+	d := make([]*Tensor, 2)
+	for i := range d {
+		if o.in[i].needs {
+			d[i] = n.apply(o.layer, rowScale(r), o.in[i].shape, dy, o.in[1-i])
+		}
+	}
+	return d
+}
+
+// MulRows multiplies every example of x [B, ...] by its value in k [B] or [B, 1].
+func (n *Graph) MulRows(x, k *Tensor) *Tensor {
+	if !n.ok(x, k) {
+		return &Tensor{}
+	}
+	if k.Size() != x.shape[0] {
+		return n.Fail(label("mul rows", x), "want one factor per example of %v, got %v", x.shape, k.shape)
+	}
+	return n.apply(label("mul rows", x), rowScale{x.Size() / x.shape[0]}, x.shape, k, x)
+}
+
+// rowScale multiplies the rows of its second input by the values of its first.
+type rowScale struct{ width int }
+
+func (rowScale) kind() string { return "row scale" }
+
+func (r rowScale) run(o *op) {
+	for i, k := range o.x[0] {
+		kernel.Scale(o.y[i*r.width:][:r.width], k, o.x[1][i*r.width:][:r.width])
+	}
+}
+
+func (r rowScale) gradient(n *Graph, o *op, dy *Tensor) []*Tensor {
+	d := make([]*Tensor, 2)
+	if o.in[0].needs {
+		d[0] = n.apply(o.layer, rowDot(r), o.in[0].shape, dy, o.in[1])
+	}
+	if o.in[1].needs {
+		d[1] = n.apply(o.layer, r, o.in[1].shape, o.in[0], dy)
+	}
+	return d
+}
