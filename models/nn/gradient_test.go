@@ -153,10 +153,10 @@ func TestGradients(t *testing.T) {
 			x := in(n, 3, 4)
 			return square(n, n.Reparameterise(n.Dense("m", x, 3), n.Dense("v", x, 3), n.Input("eps", 3, 3)))
 		},
-		"noise":   func(n *Graph) *Tensor { x := in(n, 3, 4); return square(n, n.Add(x, n.NormalNoise("e", 3, 4))) },
-		"dropout": func(n *Graph) *Tensor { return square(n, n.Dropout("drop", in(n, 6, 4), 0.3)) },
-		"kl":      func(n *Graph) *Tensor { x := in(n, 4, 3); return n.KL(n.Dense("m", x, 3), n.Dense("v", x, 3), 0) },
-		"kl free": func(n *Graph) *Tensor { x := in(n, 4, 3); return n.KL(n.Dense("m", x, 3), n.Dense("v", x, 3), 0.5) },
+		"noise":            func(n *Graph) *Tensor { x := in(n, 3, 4); return square(n, n.Add(x, n.NormalNoise("e", 3, 4))) },
+		"dropout":          func(n *Graph) *Tensor { return square(n, n.Dropout("drop", in(n, 6, 4), 0.3)) },
+		"kl":               func(n *Graph) *Tensor { x := in(n, 4, 3); return n.KL(n.Dense("m", x, 3), n.Dense("v", x, 3), 0) },
+		"kl free":          func(n *Graph) *Tensor { x := in(n, 4, 3); return n.KL(n.Dense("m", x, 3), n.Dense("v", x, 3), 0.5) },
 		"minibatch stddev": func(n *Graph) *Tensor { return square(n, n.MinibatchStddev(in(n, 6, 2, 2, 3), 3)) },
 		"embedding":        func(n *Graph) *Tensor { return square(n, n.Embedding("e", n.Input("label", 4), 5, 3)) },
 		"row dot": func(n *Graph) *Tensor {

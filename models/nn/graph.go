@@ -59,7 +59,7 @@ type network struct {
 	uses     []*Tensor // parameters, in the order of their first use
 	used     map[useKey]*Tensor
 	normed   map[*Param]*Tensor // weights divided by their spectral norm
-	seed     uint64 // of the run in progress
+	seed     uint64             // of the run in progress
 	err      error
 	compiled bool
 	backward bool // the gradients are being added
@@ -79,12 +79,12 @@ type useKey struct {
 func NewGraph(mode Mode, p *Params) *Graph {
 	return &Graph{
 		network: &network{
-			expr:     gorgonia.NewGraph(),
-			byName:   make(map[string]*Tensor),
-			byNode:   make(map[*gorgonia.Node]*Tensor),
-			layers:   make(map[layerKey]bool),
-			used:     make(map[useKey]*Tensor),
-			normed:   make(map[*Param]*Tensor),
+			expr:   gorgonia.NewGraph(),
+			byName: make(map[string]*Tensor),
+			byNode: make(map[*gorgonia.Node]*Tensor),
+			layers: make(map[layerKey]bool),
+			used:   make(map[useKey]*Tensor),
+			normed: make(map[*Param]*Tensor),
 		},
 		params: p,
 		mode:   mode,

@@ -60,7 +60,9 @@ func mix(x uint64) uint64 {
 }
 
 // uniform returns the i-th number of a stream, in (0, 1).
-func uniform(key, i uint64) float64 { return (float64(mix(key+i*0x9e3779b97f4a7c15)>>11) + 0.5) / (1 << 53) }
+func uniform(key, i uint64) float64 {
+	return (float64(mix(key+i*0x9e3779b97f4a7c15)>>11) + 0.5) / (1 << 53)
+}
 
 type noise struct{ stream uint64 }
 
