@@ -1,0 +1,349 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"wavemill/pipeline/header"
+	"wavemill/pipeline/objects"
+	"wavemill/pipeline/server"
+)
+
+// A Bus is a connection to the NATS server of a pipeline, embedded or external, with the pipeline's streams in
+// place. It is safe for concurrent use.
+type Bus struct {
+	spec    Spec
+	log     *slog.Logger
+	server  *server.Server // Nil when the server is external.
+	conn    *nats.Conn
+	js      jetstream.JetStream
+	objects *objects.Store
+	closed  chan struct{} // Closed when the connection is closed for good.
+}
+
+// BusOptions are what Open needs beside the spec.
+type BusOptions struct {
+	Log  *slog.Logger // Log receives connection changes; nil: none.
+	Name string       // Name is the connection's name in the server's lists; empty: the pipeline's name.
+}
+
+// Open connects to the server of spec, or starts the embedded one, and creates or updates the pipeline's streams.
+// An external server that cannot be reached within ten seconds is an error; once connected, the bus reconnects for
+// ever. Close it.
+func Open(ctx context.Context, spec Spec, o BusOptions) (*Bus, error) {
+	spec = spec.withDefaults()
+	if err := spec.Validate(); err != nil {
+		return nil, err
+	}
+	b := &Bus{spec: spec, log: o.Log, closed: make(chan struct{})}
+	if b.log == nil {
+		b.log = slog.New(slog.DiscardHandler)
+	}
+	if err := b.open(ctx, o); err != nil {
+		return nil, errors.Join(err, b.abort())
+	}
+	return b, nil
+}
+
+func (b *Bus) open(ctx context.Context, o BusOptions) error {
+	name := o.Name
+	if name == "" {
+		name = b.spec.Name
+	}
+	options, err := b.connectOptions(name)
+	if err != nil {
+		return err
+	}
+	url := b.spec.NATS
+	if url == "" {
+		b.server, err = server.Start(ctx, server.Config{DataDir: b.spec.DataDir, Listen: b.spec.Listen, Log: b.log})
+		if err != nil {
+			return err
+		}
+		options = append(options, b.server.InProcess())
+	}
+	if b.conn, err = nats.Connect(url, options...); err != nil {
+		return fmt.Errorf("connect to NATS at %s: %w", b.place(), err)
+	}
+	if b.spec.Auth.Domain != "" {
+		b.js, err = jetstream.NewWithDomain(b.conn, b.spec.Auth.Domain)
+	} else {
+		b.js, err = jetstream.New(b.conn)
+	}
+	if err != nil {
+		return fmt.Errorf("JetStream at %s: %w", b.place(), err)
+	}
+	b.objects = &objects.Store{
+		JetStream: b.js, Bucket: b.spec.objectBucket(), TTL: b.spec.Streams.ObjectTTL,
+		Replicas: b.spec.Streams.Replicas, Bind: b.spec.Streams.Bind,
+	}
+	return b.ensureStreams(ctx)
+}
+
+// place names the server in errors.
+func (b *Bus) place() string {
+	if b.spec.NATS != "" {
+		return b.spec.NATS
+	}
+	return "the embedded server in " + b.spec.DataDir
+}
+
+// connectOptions are for a connection that never gives up and notices a dead peer within twenty seconds.
+func (b *Bus) connectOptions(name string) ([]nats.Option, error) {
+	options := []nats.Option{
+		nats.Name(name),
+		nats.Timeout(10 * time.Second),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(500 * time.Millisecond),
+		nats.ReconnectJitter(200*time.Millisecond, time.Second),
+		nats.PingInterval(10 * time.Second),
+		nats.MaxPingsOutstanding(2),
+		nats.IgnoreAuthErrorAbort(), // Credentials may be rotated while we are away.
+		nats.PermissionErrOnSubscribe(true),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				b.log.Warn("disconnected from NATS, reconnecting", "error", err)
+			}
+		}),
+		nats.ReconnectHandler(func(c *nats.Conn) { b.log.Info("reconnected to NATS", "url", c.ConnectedUrlRedacted()) }),
+		nats.ErrorHandler(func(_ *nats.Conn, s *nats.Subscription, err error) {
+			if s != nil {
+				b.log.Error("NATS error", "subject", s.Subject, "error", err)
+			} else {
+				b.log.Error("NATS error", "error", err)
+			}
+		}),
+		nats.ClosedHandler(func(*nats.Conn) { close(b.closed) }),
+	}
+	login, err := b.spec.Auth.options()
+	return append(options, login...), err
+}
+
+func (a Auth) options() ([]nats.Option, error) {
+	var options []nats.Option
+	switch {
+	case a.Creds != "":
+		options = append(options, nats.UserCredentials(a.Creds))
+	case a.NKey != "":
+		o, err := nats.NkeyOptionFromSeed(a.NKey)
+		if err != nil {
+			return nil, fmt.Errorf("auth: nkey: %w", err)
+		}
+		options = append(options, o)
+	case a.Token != "":
+		options = append(options, nats.Token(a.Token))
+	case a.User != "":
+		options = append(options, nats.UserInfo(a.User, a.Password))
+	}
+	for _, file := range []string{a.Creds, a.CA, a.Cert, a.Key} {
+		if file == "" {
+			continue
+		}
+		if _, err := os.Stat(file); err != nil {
+			return nil, fmt.Errorf("auth: %w", err)
+		}
+	}
+	if a.CA != "" {
+		options = append(options, nats.RootCAs(a.CA))
+	}
+	if a.Cert != "" {
+		options = append(options, nats.ClientCert(a.Cert, a.Key))
+	}
+	if a.HandshakeFirst {
+		options = append(options, nats.TLSHandshakeFirst())
+	}
+	if a.InboxPrefix != "" {
+		options = append(options, nats.CustomInboxPrefix(a.InboxPrefix))
+	}
+	return options, nil
+}
+
+// ensureStreams creates or updates the pipeline's streams; with Bind it only checks that they exist.
+func (b *Bus) ensureStreams(ctx context.Context) error {
+	for _, t := range streamTypes() {
+		if err := b.ensureStream(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *Bus) ensureStream(ctx context.Context, messageType string) error {
+	config := b.streamConfig(messageType)
+	if b.spec.Streams.Bind {
+		if _, err := b.js.Stream(ctx, config.Name); err != nil {
+			return fmt.Errorf("stream %s at %s (bind: it must exist): %w", config.Name, b.place(), err)
+		}
+		return nil
+	}
+	if old, err := b.js.Stream(ctx, config.Name); err == nil {
+		config = keepLarger(config, old.CachedInfo().Config)
+	}
+	if _, err := b.js.CreateOrUpdateStream(ctx, config); err != nil {
+		return fmt.Errorf("stream %s at %s: %w", config.Name, b.place(), err)
+	}
+	return nil
+}
+
+func (b *Bus) streamConfig(messageType string) jetstream.StreamConfig {
+	maxBytes := b.spec.Streams.MaxBytes
+	if maxBytes == 0 {
+		maxBytes = -1
+	}
+	return jetstream.StreamConfig{
+		Name:        b.spec.StreamName(messageType),
+		Description: "wavemill pipeline " + b.spec.Name + ": " + messageType,
+		Subjects:    []string{b.spec.Name + "." + messageType + ".>"},
+		Retention:   jetstream.LimitsPolicy,
+		Discard:     jetstream.DiscardNew,
+		Storage:     jetstream.FileStorage,
+		MaxAge:      b.spec.Streams.MaxAge,
+		MaxBytes:    maxBytes,
+		Replicas:    b.spec.Streams.Replicas,
+		Duplicates:  b.spec.duplicateWindow(),
+		AllowDirect: true,
+	}
+}
+
+// keepLarger keeps a duplicate window that is larger than ours: another process of the same pipeline, with other
+// operators, may need it.
+func keepLarger(ours, theirs jetstream.StreamConfig) jetstream.StreamConfig {
+	if theirs.Duplicates > ours.Duplicates && (ours.MaxAge == 0 || theirs.Duplicates <= ours.MaxAge) {
+		ours.Duplicates = theirs.Duplicates
+	}
+	return ours
+}
+
+// Spec returns the spec of the bus, with its defaults filled in.
+func (b *Bus) Spec() Spec { return b.spec }
+
+// Conn is the NATS connection. Do not close it.
+func (b *Bus) Conn() *nats.Conn { return b.conn }
+
+// JetStream is the stream side of Conn.
+func (b *Bus) JetStream() jetstream.JetStream { return b.js }
+
+// URL is where other clients can connect; empty for an embedded server that does not listen.
+func (b *Bus) URL() string {
+	if b.server != nil {
+		return b.server.URL()
+	}
+	return b.conn.ConnectedUrlRedacted()
+}
+
+// Ack is what the stream said about a published message.
+type Ack struct {
+	Stream    string
+	Sequence  uint64
+	Duplicate bool // Duplicate: a message with this id was there, and Sequence is its place.
+}
+
+// Publish stores one message and waits for the stream's confirmation, as [Emit] does: it waits while the stream is
+// full or the server away, until ctx ends. A message without ID gets one made of its content (type, label, source
+// and body), so publishing a file twice within the duplicate window stores it once. A TypeModel message is only
+// announced: Ack is then empty.
+func (b *Bus) Publish(ctx context.Context, m *Message) (Ack, error) {
+	if m.ID == "" {
+		m.ID = contentID(m)
+	}
+	if m.Type == TypeModel {
+		return Ack{}, b.announce(m)
+	}
+	if !isStreamType(m.Type) || m.Type == TypeDLQ {
+		return Ack{}, Errorf(Invalid, "message type %q cannot be published", m.Type)
+	}
+	msg, err := encode(b.spec.Subject(m.Type, m.Label), m)
+	if err != nil {
+		return Ack{}, err
+	}
+	return b.publish(ctx, msg, m.Type)
+}
+
+func contentID(m *Message) string {
+	h := sha256.New()
+	for _, part := range []string{m.Type, m.Label, m.Header[header.Source]} {
+		fmt.Fprintf(h, "%d:%s\n", len(part), part) //nolint:errcheck // A hash never fails.
+	}
+	h.Write(m.Body)
+	return "content/" + hex.EncodeToString(h.Sum(nil))
+}
+
+func (b *Bus) announce(m *Message) error {
+	msg, err := encode(b.spec.Subject(m.Type, m.Label), m)
+	if err != nil {
+		return err
+	}
+	return b.conn.PublishMsg(msg)
+}
+
+// A Subscription says which messages [Bus.Messages] yields.
+type Subscription struct {
+	Type  string
+	Label string // Label; empty: all of them.
+	// From is the first stream sequence; 0: only what is published from now on, 1: everything that is kept.
+	From uint64
+	// Last ends the sequence once the messages that were there at the start have been yielded.
+	Last bool
+}
+
+// Messages yields the messages of a subscription in stream order until ctx ends, with stored bodies fetched. It
+// acknowledges nothing and leaves no consumer behind. A message that cannot be decoded is yielded as an error, and
+// the iteration goes on.
+func (b *Bus) Messages(ctx context.Context, s Subscription) iter.Seq2[*Message, error] {
+	return func(yield func(*Message, error) bool) { b.messages(ctx, s, yield) }
+}
+
+// LastSequence is the sequence of the newest message of a type, 0 for an empty stream. Messages published later have
+// higher ones, so From: LastSequence+1 subscribes without a gap.
+func (b *Bus) LastSequence(ctx context.Context, messageType string) (uint64, error) {
+	stream, err := b.js.Stream(ctx, b.spec.StreamName(messageType))
+	if err != nil {
+		return 0, fmt.Errorf("stream %s: %w", b.spec.StreamName(messageType), err)
+	}
+	return stream.CachedInfo().State.LastSeq, nil
+}
+
+// Close drains the connection and stops the embedded server. The bus must not be used afterwards.
+func (b *Bus) Close(ctx context.Context) error {
+	err := b.conn.Drain()
+	switch {
+	case errors.Is(err, nats.ErrConnectionClosed):
+		err = nil
+	case err != nil: // Reconnecting: there is nobody to drain to.
+		b.conn.Close()
+	}
+	select {
+	case <-b.closed:
+	case <-ctx.Done():
+		b.conn.Close()
+		<-b.closed
+	}
+	if b.server != nil {
+		b.server.Shutdown()
+	}
+	if err != nil {
+		return fmt.Errorf("drain the connection to %s: %w", b.place(), err)
+	}
+	return nil
+}
+
+// abort undoes a failed Open.
+func (b *Bus) abort() error {
+	if b.conn != nil {
+		b.conn.Close()
+	}
+	if b.server != nil {
+		b.server.Shutdown()
+	}
+	return nil
+}

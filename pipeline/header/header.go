@@ -1,0 +1,108 @@
+// Package header holds the names of the headers on the bus and the way their values are written.
+//
+// A NATS header value is a line of bytes. Printable ASCII travels as it is, so a plain client sends a label with no
+// ceremony; anything else (other alphabets, control characters, spaces at either end, a value that looks encoded)
+// is written as RFC 2047 encoded words, which every mail library reads. Raw UTF-8 from clients that send it is
+// understood too.
+package header
+
+import (
+	"mime"
+	"strings"
+)
+
+// Headers of the contract. Names are case-sensitive on NATS.
+const (
+	ContentType = "Content-Type"
+	Traceparent = "traceparent" // Traceparent is the W3C trace context, in lower case as NATS clients write it.
+
+	Label       = "Wavemill-Label"       // Label is the true label; the subject's last token is its slug.
+	Source      = "Wavemill-Source"      // Source names the recording, for example its file name.
+	Model       = "Wavemill-Model"       // Model is the digest of the checkpoint that made a clip.
+	Seed        = "Wavemill-Seed"        // Seed repeats a clip, with the model and the label.
+	Confidence  = "Wavemill-Confidence"  // Confidence is a number in [0, 1].
+	Spectrogram = "Wavemill-Spectrogram" // Spectrogram is the transform's configuration as JSON.
+	Object      = "Wavemill-Object"      // Object names a stored body; the message's own body is then empty.
+)
+
+// Headers of a dead letter, beside the headers of the message that died.
+const (
+	DeadReason    = "Wavemill-Dead-Reason"     // DeadReason is one readable sentence.
+	DeadError     = "Wavemill-Dead-Error"      // DeadError is the error as JSON: operator, kind, message, cause.
+	DeadKind      = "Wavemill-Dead-Kind"       // DeadKind is invalid, transient or other.
+	DeadAttempts  = "Wavemill-Dead-Attempts"   // DeadAttempts counts deliveries.
+	DeadOperator  = "Wavemill-Dead-Operator"   // DeadOperator is the stage that gave up.
+	DeadSubject   = "Wavemill-Dead-Subject"    // DeadSubject is where the message was published.
+	DeadStream    = "Wavemill-Dead-Stream"     // DeadStream and DeadSequence are where the original is kept.
+	DeadSequence  = "Wavemill-Dead-Sequence"   //
+	DeadMessageID = "Wavemill-Dead-Message-Id" // DeadMessageID is the original's Nats-Msg-Id.
+	DeadTime      = "Wavemill-Dead-Time"       // DeadTime is when it died, RFC 3339.
+)
+
+// EncodeValue writes any string as a header value: itself where it is plain printable ASCII, else RFC 2047 encoded
+// words in UTF-8. [DecodeValue] is its inverse for every string.
+func EncodeValue(s string) string {
+	if plain(s) {
+		return s
+	}
+	encoded := mime.QEncoding.Encode("utf-8", s)
+	if encoded == s { // Printable ASCII that only looks encoded, or has spaces at an end.
+		return quoteASCII(s)
+	}
+	return encoded
+}
+
+// DecodeValue reads a header value: encoded words are decoded, everything else stays, and a value that is not
+// well-formed is returned as it came.
+func DecodeValue(s string) string {
+	if !strings.Contains(s, "=?") {
+		return s
+	}
+	decoded, err := new(mime.WordDecoder).DecodeHeader(s)
+	if err != nil {
+		return s
+	}
+	return decoded
+}
+
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return strings.TrimSpace(s) == s && !strings.Contains(s, "=?")
+}
+
+// quoteASCII writes printable ASCII as one or more encoded words of at most 75 bytes.
+func quoteASCII(s string) string {
+	const digits = "0123456789ABCDEF"
+	const open, end, maxWord = "=?utf-8?q?", "?=", 75
+	var b strings.Builder
+	room := 0
+	for i := range len(s) {
+		if room < 3 {
+			if i > 0 {
+				b.WriteString(end + " ")
+			}
+			b.WriteString(open)
+			room = maxWord - len(open) - len(end)
+		}
+		c := s[i]
+		switch {
+		case c == ' ':
+			b.WriteByte('_')
+			room--
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+			b.WriteByte(c)
+			room--
+		default:
+			b.WriteByte('=')
+			b.WriteByte(digits[c>>4])
+			b.WriteByte(digits[c&15])
+			room -= 3
+		}
+	}
+	b.WriteString(end)
+	return b.String()
+}

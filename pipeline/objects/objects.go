@@ -1,0 +1,112 @@
+// Package objects keeps bodies that are too large for a message in a JetStream object store.
+//
+// An object's name is the SHA-256 of its content, so storing a body twice stores it once, and a name is never used
+// for anything else. Objects expire: the store has a time to live, because nothing else would ever remove them.
+package objects
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// MaxSize is the largest body a reader fetches, 1 GiB: a reference comes from outside, and its size is checked
+// before anything is allocated.
+const MaxSize = 1 << 30
+
+// ErrGone is in the chain of errors about an object that does not exist, most likely because it has expired.
+var ErrGone = errors.New("the stored body is gone; it has expired or was deleted")
+
+// ErrReference is in the chain of errors about a reference that can never be resolved.
+var ErrReference = errors.New("not a reference to a stored body")
+
+// A Store reads and writes bodies. It is safe for concurrent use.
+type Store struct {
+	JetStream jetstream.JetStream
+	Bucket    string        // Bucket is the object store's name.
+	TTL       time.Duration // TTL is how long a body is kept.
+	Replicas  int           // Replicas of the store; 0 is 1.
+	Bind      bool          // Bind never creates the store.
+
+	mu   sync.Mutex
+	open jetstream.ObjectStore
+}
+
+// Put stores body, unless it is there, and returns its reference: <bucket>/sha256-<hex>.
+func (s *Store) Put(ctx context.Context, body []byte) (string, error) {
+	store, err := s.store(ctx)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(body)
+	name := "sha256-" + hex.EncodeToString(sum[:])
+	// An object about to expire is written again: the message that refers to it is as young as now.
+	if info, err := store.GetInfo(ctx, name); err == nil && info.Size == uint64(len(body)) && time.Since(info.ModTime) < s.TTL/2 {
+		return s.Bucket + "/" + name, nil
+	}
+	if _, err := store.PutBytes(ctx, name, body); err != nil {
+		return "", fmt.Errorf("store a body of %d bytes in %s: %w", len(body), s.Bucket, err)
+	}
+	return s.Bucket + "/" + name, nil
+}
+
+// Get fetches the body of a reference and checks its digest.
+func (s *Store) Get(ctx context.Context, ref string) ([]byte, error) {
+	bucket, name, ok := strings.Cut(ref, "/")
+	digest, isHash := strings.CutPrefix(name, "sha256-")
+	if !ok || bucket != s.Bucket || !isHash || len(digest) != 2*sha256.Size {
+		return nil, fmt.Errorf("%q: %w: it should read %s/sha256-<64 hexadecimal digits>", ref, ErrReference, s.Bucket)
+	}
+	store, err := s.store(ctx)
+	if err != nil {
+		return nil, err
+	}
+	info, err := store.GetInfo(ctx, name)
+	if errors.Is(err, jetstream.ErrObjectNotFound) {
+		return nil, fmt.Errorf("%s: %w", ref, ErrGone)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", ref, err)
+	}
+	if info.Size > MaxSize {
+		return nil, fmt.Errorf("%s: %w: it has %d bytes, and at most %d are read", ref, ErrReference, info.Size, MaxSize)
+	}
+	body, err := store.GetBytes(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", ref, err)
+	}
+	if sum := sha256.Sum256(body); hex.EncodeToString(sum[:]) != digest {
+		return nil, fmt.Errorf("%s: %w: the content does not match the name", ref, ErrReference)
+	}
+	return body, nil
+}
+
+// store opens the bucket on first use, so that a pipeline without large bodies has none.
+func (s *Store) store(ctx context.Context) (jetstream.ObjectStore, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open != nil {
+		return s.open, nil
+	}
+	var err error
+	if s.Bind {
+		s.open, err = s.JetStream.ObjectStore(ctx, s.Bucket)
+	} else {
+		s.open, err = s.JetStream.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
+			Bucket: s.Bucket, Description: "bodies above the server's max payload, by content",
+			TTL: s.TTL, Replicas: s.Replicas,
+		})
+	}
+	if err != nil {
+		s.open = nil
+		return nil, fmt.Errorf("object store %s: %w", s.Bucket, err)
+	}
+	return s.open, nil
+}

@@ -1,0 +1,65 @@
+package pipeline
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/nats-io/nats.go/micro"
+)
+
+// An Operator turns one message into zero or more. A nil return acknowledges m, and emitting nothing drops it; an
+// error is routed by its [Kind]. One goroutine at a time calls Process: the runtime builds one Operator per worker.
+// When ctx is done Process must return promptly with an error; the message is then delivered again later.
+type Operator interface {
+	Process(ctx context.Context, m *Message, emit Emit) error
+}
+
+// Emit publishes one result of Process and waits until its stream has stored it. It waits while the stream is full
+// or the server is away, so it fails only when ctx ends or the message itself is impossible; return its error
+// unchanged. The message belongs to the runtime afterwards. Emit is not safe for concurrent use.
+type Emit func(ctx context.Context, m *Message) error
+
+// OperatorFunc is an Operator without state.
+type OperatorFunc func(ctx context.Context, m *Message, emit Emit) error
+
+// Process calls f.
+func (f OperatorFunc) Process(ctx context.Context, m *Message, emit Emit) error {
+	return f(ctx, m, emit)
+}
+
+// A Consumer is an operator that says which type of message it reads. An operator that does not say so must be
+// told by the input field of its [OperatorSpec]; with neither it receives nothing.
+type Consumer interface {
+	Input() string
+}
+
+// A Runner is an operator that also works beside its messages: it trains, or answers requests. Run is called once,
+// in its own goroutine, while Process is called from another one. It returns nil soon after ctx is done, having
+// saved what is worth saving; an error stops the pipeline. A Runner always has exactly one worker.
+type Runner interface {
+	Run(ctx context.Context) error
+}
+
+// A Closer is an operator with something to let go. Close is called once, after the last Process and after Run has
+// returned; ctx limits how long it may take.
+type Closer interface {
+	Close(ctx context.Context) error
+}
+
+// Env is what the runtime lends an operator; there are no globals. A factory must not use Bus or Service before
+// Run or Process is called: they are nil while a spec is only checked.
+type Env struct {
+	Pipeline string        // Pipeline is the pipeline's name, the first token of its subjects.
+	Operator string        // Operator is the name of this stage in the spec.
+	Hash     string        // Hash is short, hexadecimal, and changes with the operator's configuration.
+	Log      *slog.Logger  // Log carries the pipeline's and the operator's name. Never nil.
+	Bus      *Bus          // Bus is the connection, for what goes beyond Emit.
+	Service  micro.Service // Service is this stage on $SRV.PING|INFO|STATS; a Runner may add endpoints.
+}
+
+// A Factory builds an operator from its configuration, a YAML document (empty: the defaults). It checks the whole
+// configuration and does no input or output.
+type Factory func(config []byte, env Env) (Operator, error)
+
+// A Registry says how operators are built, by name. It is a literal map in the command, never filled at init.
+type Registry map[string]Factory

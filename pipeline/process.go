@@ -1,0 +1,216 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"wavemill/pipeline/deadletter"
+	"wavemill/pipeline/delivery"
+	"wavemill/pipeline/header"
+	"wavemill/pipeline/objects"
+)
+
+// handle processes one delivered message and decides what becomes of it.
+func (s *stage) handle(ctx context.Context, worker int, msg jetstream.Msg) delivery.Outcome {
+	m, err := decode(msg)
+	if m == nil {
+		s.log.Error("a message without metadata is skipped", "subject", msg.Subject(), "error", err)
+		return delivery.Outcome{Verdict: delivery.Drop, Reason: "no metadata"}
+	}
+	s.counters.received.Add(1)
+	if m.Attempt > 1 {
+		s.counters.redelivered.Add(1)
+	}
+	if err == nil && m.Attempt > maxDeliveries {
+		err = Errorf(Invalid, "delivered %d times without an outcome; perhaps it ends the process that works on it", m.Attempt-1)
+	}
+	if err == nil {
+		start := time.Now()
+		err = s.process(ctx, worker, m.Clone())
+		s.counters.busy.Add(int64(time.Since(start)))
+	}
+	if err == nil {
+		s.counters.processed.Add(1)
+		s.event(EventProcessed, m, nil)
+		return delivery.Outcome{Verdict: delivery.Ack}
+	}
+	return s.failed(ctx, msg, m, err)
+}
+
+// process resolves the body and calls the operator, with a panic turned into an error. The operator owns m.
+func (s *stage) process(ctx context.Context, worker int, m *Message) error {
+	if s.spec.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, s.spec.Timeout, errTimeout)
+		defer cancel()
+	}
+	switch err := s.bus.resolve(ctx, m); {
+	case errors.Is(err, objects.ErrGone), errors.Is(err, objects.ErrReference):
+		return &Error{Kind: Invalid, Err: err}
+	case err != nil:
+		return &Error{Kind: Transient, Err: err}
+	}
+	in := s.parentOf(m)
+	emit := func(ctx context.Context, out *Message) error { return s.emit(ctx, in, out) }
+	err := guard(func() error { return s.operators[worker].Process(ctx, m, emit) })
+	if err != nil && errors.Is(context.Cause(ctx), errTimeout) {
+		return &Error{Kind: Other, Message: fmt.Sprintf("no result after %v (timeout)", s.spec.Timeout), Err: err}
+	}
+	return err
+}
+
+// errTimeout is the cause of a context that ended because of the stage's timeout.
+var errTimeout = errors.New("timeout")
+
+// guard calls f and returns a panic as an error with its stack.
+func guard(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = &Error{Message: "panic", Err: fmt.Errorf("%v\n%s", r, bytes.TrimSpace(debug.Stack()))}
+		}
+	}()
+	return f()
+}
+
+// parent is what the outputs of a message take from it. It is a copy: the message itself belongs to the operator.
+type parent struct {
+	prefix    string // Of the outputs' ids.
+	label     string
+	inherited [2][2]string // Header names and values.
+	uncertain bool         // An earlier attempt may have published outputs that the streams' windows have forgotten.
+	outputs   int
+}
+
+func (s *stage) parentOf(m *Message) *parent {
+	p := &parent{prefix: s.outputPrefix(m.Sequence), label: m.Label}
+	for i, name := range [...]string{header.Source, header.Traceparent} {
+		p.inherited[i] = [2]string{name, m.Header[name]}
+	}
+	repeated := m.Attempt > 1 || m.Sequence <= s.repeatedUpTo.Load()
+	p.uncertain = repeated && time.Since(m.Time) > s.bus.spec.duplicateWindow()*9/10
+	return p
+}
+
+// emit publishes the next output of in.
+func (s *stage) emit(ctx context.Context, in *parent, out *Message) error {
+	out.ID = fmt.Sprintf("%s%d", in.prefix, in.outputs)
+	in.outputs++
+	if out.Label == "" {
+		out.Label = in.label
+	}
+	for _, h := range in.inherited {
+		if h[1] != "" && out.Header[h[0]] == "" {
+			out.SetHeader(h[0], h[1])
+		}
+	}
+	if in.uncertain && out.Type != TypeModel {
+		known, err := s.published.has(ctx, out.Type, out.ID)
+		if err != nil {
+			return &Error{Kind: Transient, Err: err}
+		}
+		if known {
+			s.counters.emitted.Add(1)
+			s.counters.duplicates.Add(1)
+			return nil
+		}
+	}
+	ack, err := s.bus.Publish(ctx, out)
+	if err != nil {
+		return err
+	}
+	s.counters.emitted.Add(1)
+	if ack.Duplicate {
+		s.counters.duplicates.Add(1)
+	}
+	return nil
+}
+
+// failed routes an error by its kind.
+func (s *stage) failed(ctx context.Context, msg jetstream.Msg, m *Message, err error) delivery.Outcome {
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, delivery.ErrLeaseLost):
+		s.log.Warn("given up, it will come again", "sequence", m.Sequence, "error", cause)
+		return delivery.Outcome{Verdict: delivery.Abandon}
+	case cause != nil: // Stopping: not the message's fault.
+		return delivery.Outcome{Verdict: delivery.Retry}
+	}
+	kind := KindOf(err)
+	if kind == Invalid || (kind == Other && m.Attempt >= s.spec.MaxAttempts) || m.Attempt >= maxDeliveries {
+		return s.bury(ctx, msg, m, err)
+	}
+	s.counters.retried.Add(1)
+	s.event(EventRetried, m, err)
+	delay := retryDelay(m.Attempt, rand.Float64()) //nolint:gosec // Jitter, not a result.
+	s.log.Warn("failed, trying again", "sequence", m.Sequence, "label", m.Label, "attempt", m.Attempt, "kind", kind.String(), "delay", delay, "error", err)
+	return delivery.Outcome{Verdict: delivery.Retry, Delay: delay}
+}
+
+// bury makes a dead letter of msg and, once it is stored, ends the message.
+func (s *stage) bury(ctx context.Context, msg jetstream.Msg, m *Message, err error) delivery.Outcome {
+	letter := deadletter.Letter{
+		Operator: s.spec.Name, Reason: err.Error(), Kind: KindOf(err).String(), Attempts: m.Attempt,
+		Subject: msg.Subject(), Stream: m.Stream, Sequence: m.Sequence, MessageID: m.ID,
+		Label: m.Label, Source: m.Header[header.Source], Died: time.Now(),
+		Header: msg.Headers(), Body: msg.Data(),
+	}
+	wire := &Error{Operator: s.spec.Name, Kind: KindOf(err), Err: err}
+	if e, ok := errors.AsType[*Error](err); ok && e.Operator == "" && e.Message != "" {
+		wire.Message, wire.Err = e.Message, e.Err
+	}
+	if data, err := json.Marshal(wire); err == nil {
+		letter.Error = data
+	}
+	if err := s.bus.bury(ctx, letter); err != nil {
+		s.log.Error("store a dead letter; the message will come again", "sequence", m.Sequence, "error", err)
+		return delivery.Outcome{Verdict: delivery.Retry, Delay: firstDelay}
+	}
+	s.counters.dead.Add(1)
+	s.counters.remember(DeadLetter{Label: m.Label, Source: letter.Source, ID: m.ID, Sequence: m.Sequence, Kind: KindOf(err), Reason: letter.Reason, Attempts: m.Attempt})
+	s.event(EventDead, m, err)
+	s.log.Warn("dead letter", "sequence", m.Sequence, "label", m.Label, "source", letter.Source, "attempt", m.Attempt, "reason", firstLine(letter.Reason))
+	return delivery.Outcome{Verdict: delivery.Drop, Reason: firstLine(letter.Reason)}
+}
+
+// bury stores a letter. A letter of the same id about another death is no reason to lose this one.
+func (b *Bus) bury(ctx context.Context, l deadletter.Letter) error {
+	msg := l.Message(b.spec.Name + "." + TypeDLQ + "." + l.Operator)
+	ack, err := b.publish(ctx, msg, TypeDLQ)
+	if err != nil || !ack.Duplicate {
+		return err
+	}
+	stream, err := b.js.Stream(ctx, ack.Stream)
+	if err != nil {
+		return err
+	}
+	same, err := deadletter.SameDeath(ctx, stream, ack.Sequence, l)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		same, err = false, nil // Purged meanwhile.
+	}
+	if err != nil || same {
+		return err
+	}
+	msg = l.Message(msg.Subject)
+	msg.Header.Set(jetstream.MsgIDHeader, fmt.Sprintf("%s-%s-%s", deadletter.ID(l.Stream, l.Sequence), l.Operator, shortHash(l.MessageID, l.Subject)))
+	_, err = b.publish(ctx, msg, TypeDLQ)
+	return err
+}
+
+// firstLine shortens a reason to what fits a log line and the protocol's +TERM verb.
+func firstLine(s string) string {
+	const most = 200
+	if i := bytes.IndexByte([]byte(s), '\n'); i >= 0 {
+		s = s[:i]
+	}
+	if len(s) > most {
+		s = s[:most]
+	}
+	return s
+}

@@ -1,0 +1,117 @@
+package pipeline
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// EventType says what became of a message.
+type EventType string
+
+// The events of a pipeline.
+const (
+	EventProcessed EventType = "processed" // EventProcessed: all outputs are stored.
+	EventRetried   EventType = "retried"   // EventRetried: it failed and will be tried again.
+	EventDead      EventType = "dead"      // EventDead: it became a dead letter.
+)
+
+// Event is one thing that happened to one message.
+type Event struct {
+	Type     EventType
+	Operator string
+	Label    string
+	Source   string // Source is the Wavemill-Source header.
+	ID       string
+	Sequence uint64
+	Attempt  int
+	Err      error // Err is nil for EventProcessed.
+}
+
+// DeadLetter is what a snapshot says about a message that was given up.
+type DeadLetter struct {
+	Label    string `json:"label"`
+	Source   string `json:"source,omitempty"`
+	ID       string `json:"id"`
+	Sequence uint64 `json:"sequence"`
+	Kind     Kind   `json:"-"`
+	Reason   string `json:"reason"`
+	Attempts int    `json:"attempts"`
+}
+
+// Status is the state of one operator since it was started in this process.
+type Status struct {
+	Operator    string        `json:"operator"`
+	Received    uint64        `json:"received"`    // Received counts deliveries, repeated ones too.
+	Processed   uint64        `json:"processed"`   // Processed counts messages whose outputs are all stored.
+	Emitted     uint64        `json:"emitted"`     // Emitted counts outputs.
+	Duplicates  uint64        `json:"duplicates"`  // Duplicates counts outputs that were there already.
+	Redelivered uint64        `json:"redelivered"` // Redelivered counts deliveries that were not the first.
+	Retried     uint64        `json:"retried"`     // Retried counts failures that will be tried again.
+	Dead        uint64        `json:"dead"`        // Dead counts dead letters.
+	Held        int           `json:"held"`        // Held is how many messages are in hand.
+	Waiting     uint64        `json:"waiting"`     // Waiting is the stream's backlog, as last heard.
+	Busy        time.Duration `json:"busy"`        // Busy is the time spent in Process, summed over workers, ns.
+	// DeadLetters are the last thousand, oldest first.
+	DeadLetters []DeadLetter `json:"dead_letters,omitempty"`
+}
+
+// Snapshot returns the state of every operator, in the order of the spec. It is cheap and safe at any time.
+func (p *Pipeline) Snapshot() []Status {
+	all := make([]Status, len(p.stages))
+	for i, s := range p.stages {
+		all[i] = s.snapshot()
+	}
+	return all
+}
+
+func (s *stage) snapshot() Status {
+	c := &s.counters
+	status := Status{
+		Operator: s.spec.Name,
+		Received: c.received.Load(), Processed: c.processed.Load(), Emitted: c.emitted.Load(),
+		Duplicates: c.duplicates.Load(), Redelivered: c.redelivered.Load(), Retried: c.retried.Load(),
+		Dead: c.dead.Load(), Busy: time.Duration(c.busy.Load()), DeadLetters: c.letters(),
+	}
+	if s.loop != nil {
+		status.Held = s.loop.Held()
+		status.Waiting, _ = s.loop.Pending()
+	}
+	return status
+}
+
+// keptLetters is how many dead letters a snapshot remembers; the stream has all of them.
+const keptLetters = 1000
+
+type counters struct {
+	received, processed, emitted, duplicates, redelivered, retried, dead atomic.Uint64
+
+	busy atomic.Int64
+
+	mu     sync.Mutex
+	recent []DeadLetter
+}
+
+func (c *counters) remember(d DeadLetter) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.recent) >= keptLetters {
+		c.recent = c.recent[1:]
+	}
+	c.recent = append(c.recent, d)
+}
+
+func (c *counters) letters() []DeadLetter {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]DeadLetter(nil), c.recent...)
+}
+
+func (s *stage) event(t EventType, m *Message, err error) {
+	if s.onEvent != nil {
+		s.onEvent(Event{
+			Type: t, Operator: s.spec.Name, Label: m.Label, Source: m.Header["Wavemill-Source"],
+			ID: m.ID, Sequence: m.Sequence, Attempt: m.Attempt, Err: err,
+		})
+	}
+}
