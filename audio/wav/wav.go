@@ -1,111 +1,67 @@
-// Package wav reads and writes RIFF/WAVE files.
+// Package wav reads and writes RIFF/WAVE files: every uncompressed variant that users have, in any
+// state of repair.
+//
+// Decode and Encode work on whole files in memory, Reader and Writer on streams of any length in
+// constant memory. Reading understands PCM of 8 to 32 and 64 bits (containers of whole bytes,
+// samples left-justified in them), IEEE float of 32 and 64 bits, A-law and µ-law; plain and
+// extensible headers; RIFF, big-endian RIFX, and RF64/BW64 for more than 4 GiB; streamed files whose
+// sizes were never filled in; odd chunks with and without their pad byte; chunks of any kind before
+// and after the data. Truncated data gives its whole frames and says so. Compressed formats are
+// refused by name, see UnsupportedError.
+//
+// The chunk walk never trusts a size: what a header claims is clamped to what the file holds.
+//
+// Sources: Microsoft, "Multiple Channel Audio Data and WAVE Files" (2007); RFC 2361; EBU Tech 3306
+// (RF64); ITU-R BS.2088 (BW64); ITU-T G.711 (A-law, µ-law).
 package wav
 
 import (
-	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
-	"os"
-	"path/filepath"
-
-	"wavemill/audio"
 )
 
-// Header says what a file holds and how.
+// Header says what a file holds and how it holds it.
 type Header struct {
-	Encoding      string // ffmpeg's name of the sample format: "pcm_s16le".
+	// Encoding is ffmpeg's name of the sample format: "pcm_s16le", "pcm_f32be", "pcm_mulaw".
+	Encoding string
+	// BitsPerSample counts the valid bits of a sample, which may be fewer than its container has:
+	// 20 for 20-in-24.
 	BitsPerSample int
-	SampleRate    int
-	Channels      int
-	Frames        int64
-	Tags          map[string]string // RIFF INFO tags by their four-letter names: "INAM", "IGNR", "ICMT", "ISFT".
-	Truncated     bool
-	Notes         []string
+	// SampleRate is the number of frames a second.
+	SampleRate int
+	// Channels is 1 to 64.
+	Channels int
+	// Frames counts the frames that are there, not those that were promised; -1 when a Reader cannot
+	// know yet, because the source is a pipe and the file was streamed.
+	Frames int64
+	// Tags are the RIFF INFO tags by their four-letter names ("INAM" title, "IGNR" genre, "ICMT"
+	// comment, "ISFT" software), as UTF-8; nil when there are none.
+	Tags map[string]string
+	// Truncated reports that the file ends before the data it promises.
+	Truncated bool
+	// Notes says, in sentences, what was wrong with the file and what was made of it.
+	Notes []string
 }
 
-// Encoding is a sample format that Encode writes.
-type Encoding uint8
+// maxNotes bounds Header.Notes, however broken a file is.
+const maxNotes = 16
 
-// The encodings; the zero value is PCM16.
-const (
-	PCM16 Encoding = iota
-	PCM24
-	PCM32
-	Float32
-)
-
-// Options says how to encode.
-type Options struct {
-	Encoding   Encoding
-	Tags       map[string]string
-	DitherSeed uint64
-	NoDither   bool
+func (h *Header) note(format string, args ...any) {
+	if len(h.Notes) < maxNotes {
+		h.Notes = append(h.Notes, fmt.Sprintf(format, args...))
+	}
 }
 
-// Decode reads a whole file.
-func Decode(data []byte) (audio.Clip, Header, error) {
-	if len(data) < 44 || string(data[:4]) != "RIFF" || string(data[8:16]) != "WAVEfmt " {
-		return audio.Clip{}, Header{}, errors.New("wav: not a WAV file")
-	}
-	h := Header{
-		Encoding: "pcm_s16le", BitsPerSample: int(binary.LittleEndian.Uint16(data[34:])),
-		SampleRate: int(binary.LittleEndian.Uint32(data[24:])), Channels: int(binary.LittleEndian.Uint16(data[22:])),
-	}
-	i := bytes.Index(data, []byte("data"))
-	if h.BitsPerSample != 16 || i < 0 || i+8 > len(data) {
-		return audio.Clip{}, h, fmt.Errorf("wav: %d bits a sample are not supported", h.BitsPerSample)
-	}
-	d := data[i+8:]
-	d = d[:min(len(d), int(binary.LittleEndian.Uint32(data[i+4:])))]
-	x := make([]float32, len(d)/2)
-	for i := range x {
-		x[i] = float32(int16(binary.LittleEndian.Uint16(d[2*i:]))) / 32768
-	}
-	c := audio.Clip{Samples: x, Channels: h.Channels, Rate: h.SampleRate}
-	h.Frames = int64(c.Frames())
-	return c, h, nil
+// ErrNotWAV reports that the data does not begin like a WAV file.
+var ErrNotWAV = errors.New("wav: not a WAV file (no RIFF, RIFX, RF64 or BW64 header with the form WAVE)")
+
+// UnsupportedError reports a well-formed file in a format that this package does not decode.
+type UnsupportedError struct {
+	Tag  uint16 // The format tag of the fmt chunk, or of the extensible subformat.
+	Name string // What the format is called: "MS ADPCM".
 }
 
-// Encode makes a whole file.
-func Encode(c audio.Clip, o Options) ([]byte, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
-	n := 2 * len(c.Samples)
-	b := append([]byte("RIFF"), make([]byte, 4)...)
-	binary.LittleEndian.PutUint32(b[4:], uint32(36+n))
-	b = append(b, "WAVEfmt \x10\x00\x00\x00\x01\x00"...)
-	b = binary.LittleEndian.AppendUint16(b, uint16(c.Channels))
-	b = binary.LittleEndian.AppendUint32(b, uint32(c.Rate))
-	b = binary.LittleEndian.AppendUint32(b, uint32(c.Rate*c.Channels*2))
-	b = binary.LittleEndian.AppendUint16(b, uint16(c.Channels*2))
-	b = append(b, "\x10\x00data"...)
-	b = binary.LittleEndian.AppendUint32(b, uint32(n))
-	for _, v := range c.Samples {
-		b = binary.LittleEndian.AppendUint16(b, uint16(int16(math.Round(float64(min(max(v*32768, -32768), 32767))))))
-	}
-	return b, nil
-}
-
-// WriteFile writes a file through a temporary file and a rename.
-func WriteFile(path string, c audio.Clip, o Options) error {
-	b, err := Encode(c, o)
-	if err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".wav-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name()) //nolint:errcheck // best effort
-	}
-	return err
+// Error names the format and the way out.
+func (e *UnsupportedError) Error() string {
+	return fmt.Sprintf("wav: %s (format tag 0x%04X) is not supported; convert it first: ffmpeg -i in.wav -c:a pcm_s16le out.wav", e.Name, e.Tag)
 }
