@@ -1,53 +1,79 @@
-// Package fft is the real Fourier transform under the spectrogram: float32 in, complex64 out, no allocation per transform.
 package fft
 
-import (
-	"fmt"
+import "unsafe"
 
-	"gonum.org/v1/gonum/dsp/fourier"
-)
-
-// A Real is a plan for the discrete Fourier transform of n real samples. It owns its scratch: use one per goroutine.
+// A Real is a plan for the discrete Fourier transform of n real samples, singly or many at a time. It owns its scratch:
+// it allocates nothing per transform and is not safe for concurrent use.
 type Real struct {
-	n     int
-	plan  *fourier.FFT
-	wide  []float64
-	coeff []complex128
+	batch *Batch
+	few   []float32 // input and output of a batch that is not full
+	rows  []float32
 }
 
-// NewReal makes a plan for transforms of n samples, n >= 2.
+// NewReal makes a plan for transforms of n samples; see [NewBatch] for the lengths that are fast.
 func NewReal(n int) (*Real, error) {
-	if n < 2 {
-		return nil, fmt.Errorf("fft: length %d: a transform needs at least 2 samples", n)
+	b, err := NewBatch(n, nil, nil)
+	if err != nil {
+		return nil, err
 	}
-	return &Real{n: n, plan: fourier.NewFFT(n), wide: make([]float64, n), coeff: make([]complex128, n/2+1)}, nil
+	return newReal(b), nil
+}
+
+func newReal(b *Batch) *Real {
+	return &Real{batch: b, few: aligned(b.Lanes() * 2 * b.Bins()), rows: b.Rows(2 * b.Bins())}
 }
 
 // Len is the number of samples of one transform.
-func (r *Real) Len() int { return r.n }
+func (r *Real) Len() int { return r.batch.Len() }
 
-// Bins is the number of coefficients of one transform, n/2 + 1.
-func (r *Real) Bins() int { return r.n/2 + 1 }
+// Bins is the number of coefficients of one transform, Len()/2 + 1.
+func (r *Real) Bins() int { return r.batch.Bins() }
 
-// Forward writes the first n/2+1 coefficients of the unscaled transform of x to dst.
+// Forward writes the first Bins() coefficients of the unscaled transform of each signal in x to dst: len(x)/Len()
+// signals, one after the other. Many signals at a time are several times as fast as one at a time.
 func (r *Real) Forward(dst []complex64, x []float32) {
-	for i, v := range x[:r.n] {
-		r.wide[i] = float64(v)
+	b, n, bins := r.batch, r.Len(), r.Bins()
+	lanes, count := b.Lanes(), len(x)/n
+	out := floats(dst[:count*bins])
+	for ; count >= lanes; count -= lanes {
+		b.Scatter(out, 2*bins, b.Forward(x, n), 2*bins)
+		x, out = x[lanes*n:], out[lanes*2*bins:]
 	}
-	r.plan.Coefficients(r.coeff, r.wide)
-	for i, c := range r.coeff {
-		dst[i] = complex64(c)
+	if count == 0 {
+		return
 	}
+	clear(r.few[copy(r.few, x[:count*n]):])
+	b.Scatter(r.few, 2*bins, b.Forward(r.few, n), 2*bins)
+	copy(out, r.few[:count*2*bins])
 }
 
-// Inverse writes the n samples whose transform is s to dst: Inverse undoes Forward, scale included.
+// Inverse writes the samples of the signals whose coefficients are s to dst, len(s)/Bins() signals: it undoes Forward,
+// scale included.
 func (r *Real) Inverse(dst []float32, s []complex64) {
-	for i := range r.coeff {
-		r.coeff[i] = complex128(s[i])
+	b, n, bins := r.batch, r.Len(), r.Bins()
+	lanes, count := b.Lanes(), len(s)/bins
+	in := floats(s)
+	dst = dst[:count*n]
+	clear(dst)
+	for ; count >= lanes; count -= lanes {
+		b.Gather(r.rows, in, 2*bins, 2*bins)
+		b.Inverse(dst, n, r.rows)
+		dst, in = dst[lanes*n:], in[lanes*2*bins:]
 	}
-	r.plan.Sequence(r.wide, r.coeff)
-	scale := 1 / float64(r.n)
-	for i, v := range r.wide {
-		dst[i] = float32(v * scale)
+	if count == 0 {
+		return
 	}
+	clear(r.few[copy(r.few, in[:count*2*bins]):])
+	b.Gather(r.rows, r.few, 2*bins, 2*bins)
+	clear(r.few)
+	b.Inverse(r.few, n, r.rows)
+	copy(dst, r.few[:count*n])
+}
+
+// floats sees complex values as pairs of real and imaginary parts.
+func floats(s []complex64) []float32 {
+	if len(s) == 0 {
+		return nil
+	}
+	return unsafe.Slice((*float32)(unsafe.Pointer(&s[0])), 2*len(s))
 }
