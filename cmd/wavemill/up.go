@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"wavemill/pipeline"
+)
+
+// defaultDataDir is where `wavemill up` without a server keeps the bus: beside the user's work, in plain sight.
+const defaultDataDir = "wavemill-data"
+
+// runFlags are the flags of the commands that run operators.
+type runFlags struct {
+	busFlags
+	dataDir, listen, http string
+}
+
+func newUp(a *app) *cobra.Command {
+	var flags runFlags
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Run a whole pipeline in one process",
+		Long: `Up runs all operators of a pipeline until it is interrupted. Without --nats it runs
+a NATS server too, which keeps its data in ./` + defaultDataDir + ` and lets other
+programs on this machine in at ` + defaultURL + `.
+
+Without -f it runs the standard pipeline: spectrogram, train, generate.`,
+		Example: `  wavemill up
+  wavemill up -f pipeline.yaml --nats nats://host:4222 --http :8080`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			spec, err := flags.runnable()
+			if err != nil {
+				return err
+			}
+			return a.runPipeline(cmd.Context(), spec, flags.http)
+		},
+	}
+	flags.busFlags.add(cmd.Flags())
+	cmd.Flags().Lookup("nats").Usage = "URL of the NATS server (default: run one)"
+	cmd.Flags().StringVar(&flags.dataDir, "data-dir", "", "where the server that is run keeps its data (default ./"+defaultDataDir+")")
+	cmd.Flags().StringVar(&flags.listen, "listen", "", "host:port where the server that is run lets clients in (default 127.0.0.1:4222)")
+	cmd.Flags().StringVar(&flags.http, "http", "", "host:port for /livez, /readyz and /status, such as :8080 (default: none)")
+	return cmd
+}
+
+func newOperator(a *app) *cobra.Command {
+	var flags runFlags
+	cmd := &cobra.Command{
+		Use:   "operator NAME",
+		Short: "Run one operator of a pipeline",
+		Long: `Operator runs one operator of a pipeline against a NATS server until it is
+interrupted: what the Helm chart deploys. NAME is the operator's name in the
+pipeline file; without -f, one of the standard pipeline: spectrogram, train,
+generate.`,
+		Example: "  wavemill operator spectrogram --nats nats://host:4222 -f pipeline.yaml",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("%s needs the name of one operator", cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			spec, err := flags.runnable()
+			if err != nil {
+				return err
+			}
+			if spec.NATS == "" {
+				return usagef("--nats is missing: one operator alone needs a server where the others are")
+			}
+			if spec, err = spec.Only(args[0]); err != nil {
+				return usageError{err}
+			}
+			return a.runPipeline(cmd.Context(), spec, flags.http)
+		},
+	}
+	flags.busFlags.add(cmd.Flags())
+	cmd.Flags().Lookup("nats").Usage = "URL of the NATS server (required here or in the file)"
+	cmd.Flags().StringVar(&flags.http, "http", "", "host:port for /livez, /readyz and /status, such as :8080 (default: none)")
+	return cmd
+}
+
+// runnable returns the spec to run: the file's or the standard one, with the flags laid over it.
+func (r *runFlags) runnable() (pipeline.Spec, error) {
+	spec, err := r.read()
+	if err != nil {
+		return pipeline.Spec{}, err
+	}
+	if r.file == "" {
+		spec.Operators = standardOperators()
+	}
+	if spec.NATS != "" {
+		if r.dataDir != "" || r.listen != "" {
+			return pipeline.Spec{}, usagef("--data-dir and --listen are for the server that is run without --nats")
+		}
+		return spec, nil
+	}
+	if r.dataDir != "" {
+		spec.DataDir = r.dataDir
+	}
+	if r.listen != "" {
+		spec.Listen = r.listen
+	}
+	if spec.DataDir == "" {
+		spec.DataDir = defaultDataDir
+	}
+	if spec.Listen == "" && r.file == "" {
+		spec.Listen = "127.0.0.1:4222"
+	}
+	return spec, nil
+}
+
+// runPipeline runs the operators of a spec until ctx is done or one of them fails.
+func (a *app) runPipeline(ctx context.Context, spec pipeline.Spec, address string) (err error) {
+	if err := pipeline.Check(spec, operators()); err != nil {
+		return err
+	}
+	bus, err := pipeline.Open(ctx, spec, pipeline.BusOptions{Log: a.log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeBus(ctx, bus)) }()
+	running, err := pipeline.Start(ctx, bus, operators(), pipeline.Options{Log: a.log, OnEvent: a.logEvent})
+	if err != nil {
+		return err
+	}
+	stop, err := serveHTTP(ctx, address, health{bus, running}.handler(), a.log)
+	if err != nil {
+		return errors.Join(err, running.Stop(ctx))
+	}
+	defer stop()
+	names := make([]string, len(spec.Operators))
+	for i, o := range bus.Spec().Operators {
+		names[i] = o.Name
+	}
+	a.log.Info("pipeline runs", "pipeline", bus.Spec().Name, "operators", names, "nats", bus.URL(), "data", spec.DataDir)
+	return running.Wait()
+}
+
+// logEvent writes what went wrong with messages to the log; what went right is counted only.
+func (a *app) logEvent(e pipeline.Event) {
+	switch e.Type {
+	case pipeline.EventDead:
+		a.log.Warn("dead letter", "operator", e.Operator, "label", e.Label, "source", e.Source, "sequence", e.Sequence, "reason", e.Err)
+	case pipeline.EventRetried:
+		a.log.Info("retry", "operator", e.Operator, "label", e.Label, "source", e.Source, "attempt", e.Attempt, "reason", e.Err)
+	case pipeline.EventProcessed:
+	}
+}
