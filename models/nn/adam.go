@@ -81,6 +81,10 @@ func (a *Adam) Average() *Params { return a.ema }
 // Steps returns the number of steps taken.
 func (a *Adam) Steps() int64 { return a.step }
 
+// Plan sets the number of steps of the schedule, which may be changed at any time; 0 keeps the rate
+// where it is highest.
+func (a *Adam) Plan(steps int64) { a.config.Steps = steps }
+
 // Rate returns the learning rate of the next step.
 func (a *Adam) Rate() float64 { return a.config.At(a.step + 1) }
 

@@ -28,7 +28,11 @@ func (n *Graph) Conv(layer string, x *Tensor, channels int, options ...Option) *
 	if s.biased() {
 		in = append(in, n.param(layer, "b", []int{g.Co}, fan, s.bias, false))
 	}
-	h := n.apply(layer, c, []int{g.N, g.OutH(), g.OutW(), g.Co}, in...)
+	shape := []int{g.N, g.OutH(), g.OutW(), g.Co}
+	if n.foldable(&s) && !x.needs {
+		return n.fold(layer, &s, c, shape, in[0], in[1])
+	}
+	h := n.apply(layer, c, shape, in...)
 	return n.finish(layer, &s, h)
 }
 
@@ -62,7 +66,11 @@ func (n *Graph) ConvTranspose(layer string, x *Tensor, channels int, options ...
 	if s.biased() {
 		in = append(in, n.param(layer, "b", []int{g.C}, fan, s.bias, false))
 	}
-	h := n.apply(layer, c, []int{g.N, g.H, g.W, g.C}, in...)
+	shape := []int{g.N, g.H, g.W, g.C}
+	if n.foldable(&s) && !x.needs {
+		return n.fold(layer, &s, c, shape, in[0], in[1])
+	}
+	h := n.apply(layer, c, shape, in...)
 	return n.finish(layer, &s, h)
 }
 

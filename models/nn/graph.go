@@ -62,6 +62,7 @@ type network struct {
 	seed     uint64             // of the run in progress
 	err      error
 	compiled bool
+	unfolded bool // do not fold normalisations into convolutions, for tests
 	backward bool // the gradients are being added
 }
 

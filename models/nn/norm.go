@@ -88,7 +88,9 @@ func (n *Graph) normalise(layer string, s *layerSpec, x *Tensor) *Tensor {
 		in = append(in, n.param(layer, "gamma", []int{c}, fan, Constant(1), false), n.param(layer, "beta", []int{c}, fan, Constant(0), false))
 	}
 	if k.running {
-		in = append(in, n.param(layer, "mean", []int{c}, fan, Constant(0), true), n.param(layer, "variance", []int{c}, fan, Constant(1), true))
+		mean, variance := n.param(layer, "mean", []int{c}, fan, Constant(0), true), n.param(layer, "variance", []int{c}, fan, Constant(1), true)
+		in = append(in, mean, variance)
+		k.state = []*Param{mean.param, variance.param}
 	}
 	if k.film {
 		want := []int{k.batch, c}
@@ -119,6 +121,7 @@ type norm struct {
 	affine, running, film   bool
 	train, update           bool
 	epsilon, momentum       float64
+	state                   []*Param // the running statistics
 	act                     kernel.Act
 	slope                   float32
 
@@ -218,6 +221,9 @@ func (k *norm) statistics(r normOperands[[]float32]) {
 			for c := range k.mean {
 				r.mean[c] = float32((1-m)*float64(r.mean[c]) + m*float64(k.mean[c]))
 				r.variance[c] = float32((1-m)*float64(r.variance[c]) + m*float64(k.variance[c])*count/(count-1))
+			}
+			for _, p := range k.state {
+				p.Touch()
 			}
 		}
 	default:

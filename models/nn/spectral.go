@@ -25,7 +25,7 @@ func (n *Graph) Spectral(layer string, w *Tensor) *Tensor {
 	fan := fans{1, 1}
 	u := n.param(layer, "u", []int{cols}, fan, unitVector, true)
 	v := n.param(layer, "v", []int{rows}, fan, unitVector, true)
-	c := &spectral{rows: rows, cols: cols, update: n.mode == Train && !n.frozen}
+	c := &spectral{rows: rows, cols: cols, update: n.mode == Train && !n.frozen, state: []*Param{u.param, v.param}}
 	t := n.apply(layer, c, w.shape, w, u, v)
 	n.normed[w.param] = t
 	return t
@@ -35,7 +35,8 @@ func (n *Graph) Spectral(layer string, w *Tensor) *Tensor {
 type spectral struct {
 	rows, cols int
 	update     bool
-	sigma      float64 // of the last run
+	state      []*Param // u and v
+	sigma      float64  // of the last run
 }
 
 func (*spectral) kind() string   { return "spectral norm" }
@@ -50,6 +51,9 @@ func (c *spectral) run(o *op) {
 		normalise(v)
 		kernel.Gemm(true, false, c.cols, 1, c.rows, w, c.cols, v, 1, u, 1, kernel.Epilogue{}) // u = wᵀ v
 		normalise(u)
+		for _, p := range c.state {
+			p.Touch()
+		}
 	}
 	wu := o.w[0]
 	kernel.Gemm(false, false, c.rows, 1, c.cols, w, c.cols, u, 1, wu, 1, kernel.Epilogue{})
