@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"wavemill/audio"
@@ -14,11 +15,11 @@ import (
 type Options struct {
 	// Seed decides the initial weights, which clips are held out, the order of the others and every augmentation.
 	Seed uint64
-	// Epochs is the number of passes over the training clips; 0 means 30. Two classifiers with the same clips, seed
-	// and epochs are equal.
+	// Epochs is the number of passes over the training clips; 0 means 30, or as many as make 600 steps. Two
+	// classifiers with the same clips, seed and epochs are equal.
 	Epochs int
-	// Budget ends training early, at the end of an epoch, when the next epoch would exceed it. 0 means no limit.
-	// The result then depends on the machine's speed.
+	// Budget is the longest time that training may take; where the epochs take longer, there are fewer steps. 0 means
+	// no limit. Where it cuts, the result depends on the machine's speed.
 	Budget time.Duration
 	// Holdout is the share of each label's clips that is not trained on but measures accuracy and sets the
 	// temperature; 0 means 0.1. Every label with two clips or more has at least one held out.
@@ -39,6 +40,7 @@ type Classifier struct {
 	labels  []string
 	model   *model
 	heldOut HeldOut
+	steps   int64
 }
 
 // HeldOut is what a classifier achieves on the clips that it was not trained on.
@@ -68,11 +70,20 @@ func (p Prediction) Label(i int) (label int, confidence float64) {
 	return label, confidence
 }
 
+// Heard returns the most probable label of every clip.
+func (p Prediction) Heard() []int {
+	heard := make([]int, len(p.Probs))
+	for i := range heard {
+		heard[i], _ = p.Label(i)
+	}
+	return heard
+}
+
 // Train trains a classifier on clips of any rate and length. Every clip needs a Label; there must be two labels or
 // more. Clips are mixed down, resampled to the most common rate, trimmed of silence, and padded or cut to one length.
 // When ctx is cancelled, Train returns its error.
 func Train(ctx context.Context, clips []audio.Clip, o Options) (*Classifier, error) {
-	set, err := newSet(clips, o)
+	set, err := newSet(ctx, clips, o)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +102,20 @@ func (c *Classifier) HeldOut() HeldOut { return c.heldOut }
 // Predict listens to clips of any rate and length. A silent clip is a valid one; samples that are not numbers are an
 // error. Labels of the clips are not looked at. Results do not depend on how clips are grouped into calls.
 func (c *Classifier) Predict(ctx context.Context, clips []audio.Clip) (Prediction, error) {
-	return c.model.predict(ctx, clips)
+	var p Prediction
+	for part := range slices.Chunk(clips, 8*batchSize) {
+		b, err := analyze(ctx, c.model.front, part)
+		if err != nil {
+			return Prediction{}, err
+		}
+		answers, err := c.model.answers(ctx, b)
+		if err != nil {
+			return Prediction{}, err
+		}
+		q := c.model.prediction(answers)
+		p.Probs, p.Features = append(p.Probs, q.Probs...), append(p.Features, q.Features...)
+	}
+	return p, nil
 }
 
 // Arch is the architecture's name in a classifier's checkpoint.

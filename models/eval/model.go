@@ -2,115 +2,201 @@ package eval
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
-	"math"
-	"time"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"wavemill/audio"
 	"wavemill/models"
+	"wavemill/models/eval/metric"
 	"wavemill/models/frontend"
+	"wavemill/models/nn"
 )
 
-// A model tells labels apart by the nearest mean spectrogram.
+// A model is a front end, the network behind it, and the temperature of its probabilities.
 type model struct {
-	front  *frontend.FrontEnd
-	means  [][]float32 // [labels][T*F]
-	labels int
+	front       *frontend.FrontEnd
+	params      *nn.Params
+	labels      int
+	seed        uint64
+	temperature float64
+
+	mu      sync.Mutex  // guards a run of the machine and the reading of its outputs
+	machine *nn.Machine // in Eval mode, batchSize clips at a time
 }
 
-func train(ctx context.Context, s *set, o Options) (*Classifier, error) {
-	began := time.Now()
-	m := &model{front: s.front, labels: len(s.labels)}
-	n := s.train.T * s.train.F
-	counts := make([]float32, m.labels)
-	for range m.labels {
-		m.means = append(m.means, make([]float32, n))
-	}
-	for i, l := range s.train.Labels {
-		counts[l]++
-		for j, v := range s.train.Clip(i) {
-			m.means[l][j] += v
-		}
-	}
-	for l, mean := range m.means {
-		for j := range mean {
-			mean[j] /= max(counts[l], 1)
-		}
-	}
-	c := &Classifier{labels: s.labels, model: m, heldOut: HeldOut{Clips: s.heldOut.B}}
-	for i, l := range s.heldOut.Labels {
-		p := Prediction{Probs: [][]float64{m.probs(s.heldOut.Clip(i))}}
-		if got, _ := p.Label(0); got == l {
-			c.heldOut.Accuracy += 1 / float64(s.heldOut.B)
-		}
-	}
-	if o.OnProgress != nil {
-		o.OnProgress(Progress{Epoch: 1, Epochs: 1, Elapsed: time.Since(began)})
-	}
-	return c, ctx.Err()
+// batchSize is the number of clips a step and a run of inference.
+const batchSize = 32
+
+// layers is the network: four blocks that halve frames and bins, the mean over what is left, and a linear layer. It
+// returns the features [B, FeatureSize] and the logits [B, labels] of x [B, T, F, 1].
+func layers(n *nn.Graph, x *nn.Tensor, labels int) (features, logits *nn.Tensor) {
+	h := n.Conv("conv1", x, 16, nn.Kernel(3), nn.BatchNorm(), nn.ReLU())
+	h = n.AvgPool(h, 2)
+	h = n.Conv("conv2", h, 32, nn.Kernel(4), nn.Stride(2), nn.BatchNorm(), nn.ReLU())
+	h = n.Conv("conv3", h, 64, nn.Kernel(4), nn.Stride(2), nn.BatchNorm(), nn.ReLU())
+	h = n.Conv("conv4", h, FeatureSize, nn.Kernel(3), nn.BatchNorm(), nn.ReLU())
+	features = n.GlobalMean(h)
+	logits = n.Dense("logits", n.Dropout("dropout", features, 0.2), labels)
+	return features, logits
 }
 
-// probs is the softmax of minus the mean squared distances.
-func (m *model) probs(x []float32) []float64 {
-	p := make([]float64, m.labels)
-	var sum float64
-	for l, mean := range m.means {
-		var d float64
-		for j, v := range x {
-			d += float64((v - mean[j]) * (v - mean[j]))
-		}
-		p[l] = math.Exp(-100 * d / float64(len(x)))
-		sum += p[l]
+// compile builds the inference machine on m.params.
+func (m *model) compile() error {
+	frames, bins := m.front.Shape()
+	n := nn.NewGraph(nn.Eval, m.params)
+	features, logits := layers(n, n.Input("x", batchSize, frames, bins, 1), m.labels)
+	n.Output("features", features)
+	n.Output("logits", logits)
+	var err error
+	m.machine, err = n.Compile()
+	return err
+}
+
+// An answer is what the network says about a clip.
+type answer struct {
+	features [FeatureSize]float64
+	logits   []float64
+}
+
+// run asks the network about up to batchSize clips, [n, T, F].
+func (m *model) run(x []float32) ([]answer, error) {
+	frames, bins := m.front.Shape()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := copy(m.machine.Input("x"), x) / (frames * bins)
+	if err := m.machine.Run(); err != nil {
+		return nil, err
 	}
-	for l := range p {
-		p[l] /= max(sum, 1e-300)
+	features, logits := m.machine.Output("features"), m.machine.Output("logits")
+	out := make([]answer, n)
+	for i := range out {
+		for j := range FeatureSize {
+			out[i].features[j] = float64(features[i*FeatureSize+j])
+		}
+		for _, v := range logits[i*m.labels : (i+1)*m.labels] {
+			out[i].logits = append(out[i].logits, float64(v))
+		}
+	}
+	return out, nil
+}
+
+// answers asks about a whole batch.
+func (m *model) answers(ctx context.Context, b models.Batch) ([]answer, error) {
+	var out []answer
+	size := b.T * b.F
+	for part := range slices.Chunk(b.Data, batchSize*size) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		a, err := m.run(part)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, a...)
+	}
+	return out, nil
+}
+
+// prediction scales answers by the temperature.
+func (m *model) prediction(answers []answer) Prediction {
+	p := Prediction{Probs: make([][]float64, len(answers)), Features: make([][]float64, len(answers))}
+	for i, a := range answers {
+		p.Probs[i] = metric.Softmax(a.logits, m.temperature)
+		p.Features[i] = slices.Clone(a.features[:])
 	}
 	return p
 }
 
-func (m *model) predict(ctx context.Context, clips []audio.Clip) (Prediction, error) {
-	b, err := analyze(m.front, clips)
-	if err != nil {
-		return Prediction{}, err
+// analyze makes one batch of clips, all with label 0. A silent clip is all silence.
+func analyze(ctx context.Context, front *frontend.FrontEnd, clips []audio.Clip) (models.Batch, error) {
+	frames, bins := front.Shape()
+	size := frames * bins
+	b := models.Batch{B: len(clips), T: frames, F: bins, Data: make([]float32, len(clips)*size), Labels: make([]int, len(clips))}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(4)
+	const share = 16
+	for lo := 0; lo < len(clips); lo += share {
+		group.Go(func() error {
+			for i := lo; i < min(lo+share, len(clips)); i++ {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				s, _, err := front.Analyze(clips[i])
+				switch {
+				case errors.Is(err, frontend.ErrSilent):
+					for j := range b.Clip(i) {
+						b.Clip(i)[j] = silence
+					}
+				case err != nil:
+					return fmt.Errorf("eval: clip %d (%s): %w", i, clips[i].Source, err)
+				default:
+					copy(b.Clip(i), s.Data)
+				}
+			}
+			return nil
+		})
 	}
-	var p Prediction
-	for i := range b.B {
-		p.Probs = append(p.Probs, m.probs(b.Clip(i)))
-		f := make([]float64, FeatureSize)
-		for j, v := range b.Clip(i) {
-			f[j%FeatureSize] += float64(v) / float64(b.T)
-		}
-		p.Features = append(p.Features, f)
-	}
-	return p, ctx.Err()
+	return b, group.Wait()
+}
+
+// silence is the front end's lowest value.
+const silence = -1
+
+// config is what a checkpoint says about a classifier beside its tensors.
+type config struct {
+	Temperature float64 `json:"temperature"`
+	HeldOut     HeldOut `json:"held_out"`
 }
 
 // Checkpoint returns the classifier as a self-describing checkpoint, to be opened with Open.
 func (c *Classifier) Checkpoint() (models.Checkpoint, error) {
-	cp := models.Checkpoint{
-		Format: models.Format, Arch: Arch, FrontEnd: c.model.front.Config(), Labels: c.labels,
-		Metrics: map[string]float64{"held_out/accuracy": c.heldOut.Accuracy, "held_out/clips": float64(c.heldOut.Clips)},
+	text, err := json.Marshal(config{c.model.temperature, c.heldOut})
+	if err != nil {
+		return models.Checkpoint{}, fmt.Errorf("eval: %w", err)
 	}
-	for l, mean := range c.model.means {
-		cp.Tensors = append(cp.Tensors, models.Tensor{Name: fmt.Sprintf("mean/%d", l), Shape: []int{len(mean)}, Data: mean})
+	cp := models.Checkpoint{
+		Format: models.Format, Arch: Arch, Config: text, FrontEnd: c.model.front.Config(), Labels: slices.Clone(c.labels),
+		Step: c.steps, Planned: c.steps, BatchSize: batchSize, Seed: c.model.seed,
+		Metrics: map[string]float64{"held_out/accuracy": c.heldOut.Accuracy, "held_out/nll": c.heldOut.NLL},
+	}
+	for _, a := range c.model.params.Export("") {
+		cp.Tensors = append(cp.Tensors, models.Tensor(a))
 	}
 	return cp, nil
 }
 
+// open builds the classifier of a checkpoint of the right kind.
 func open(cp models.Checkpoint) (*Classifier, error) {
+	var c config
+	if err := json.Unmarshal(cp.Config, &c); err != nil {
+		return nil, fmt.Errorf("eval: the classifier's config: %w", err)
+	}
+	if !(c.Temperature > 0) {
+		return nil, fmt.Errorf("eval: the classifier's temperature is %v", c.Temperature)
+	}
 	front, err := frontend.New(cp.FrontEnd)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("eval: %w", err)
 	}
-	m := &model{front: front, labels: len(cp.Labels)}
-	for l := range cp.Labels {
-		t, err := cp.Tensor(fmt.Sprintf("mean/%d", l))
-		if err != nil {
-			return nil, err
-		}
-		m.means = append(m.means, t.Data)
+	m := &model{front: front, params: nn.NewParams(cp.Seed), labels: len(cp.Labels), seed: cp.Seed, temperature: c.Temperature}
+	arrays := make([]nn.Array, len(cp.Tensors))
+	for i, t := range cp.Tensors {
+		arrays[i] = nn.Array(t)
 	}
-	return &Classifier{labels: cp.Labels, model: m, heldOut: HeldOut{
-		Clips: int(cp.Metrics["held_out/clips"]), Accuracy: cp.Metrics["held_out/accuracy"],
-	}}, nil
+	if err := m.params.Import("", arrays); err != nil {
+		return nil, fmt.Errorf("eval: %w", err)
+	}
+	m.params.Seal()
+	if err := m.compile(); err != nil {
+		return nil, fmt.Errorf("eval: %w", err)
+	}
+	if err := m.params.Unused(); err != nil {
+		return nil, fmt.Errorf("eval: %w", err)
+	}
+	return &Classifier{labels: slices.Clone(cp.Labels), model: m, heldOut: c.HeldOut, steps: cp.Step}, nil
 }

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -9,7 +10,6 @@ import (
 	"slices"
 
 	"wavemill/audio"
-	"wavemill/audio/spectrogram"
 	"wavemill/models"
 	"wavemill/models/frontend"
 )
@@ -25,7 +25,7 @@ type set struct {
 const defaultHoldout = 0.1
 
 // newSet analyzes clips and splits them.
-func newSet(clips []audio.Clip, o Options) (*set, error) {
+func newSet(ctx context.Context, clips []audio.Clip, o Options) (*set, error) {
 	byLabel := map[string][]int{}
 	for i, c := range clips {
 		if c.Label == "" {
@@ -48,7 +48,7 @@ func newSet(clips []audio.Clip, o Options) (*set, error) {
 	if !(share > 0 && share < 1) {
 		return nil, fmt.Errorf("eval: a held-out share of %g is not between 0 and 1", share)
 	}
-	all, err := analyze(front, clips)
+	all, err := analyze(ctx, front, clips)
 	if err != nil {
 		return nil, err
 	}
@@ -81,21 +81,4 @@ func plan(clips []audio.Clip) models.FrontEnd {
 		fe.Spectrogram.Hop *= 2
 	}
 	return fe
-}
-
-// analyze makes one batch of clips, all with label 0. A silent clip is all silence.
-func analyze(front *frontend.FrontEnd, clips []audio.Clip) (models.Batch, error) {
-	frames, bins := front.Shape()
-	specs := make([]*spectrogram.Spectrogram, len(clips))
-	for i, c := range clips {
-		s, _, err := front.Analyze(c)
-		switch {
-		case errors.Is(err, frontend.ErrSilent):
-			s = &spectrogram.Spectrogram{Frames: frames, Bins: bins, Data: slices.Repeat([]float32{-1}, frames*bins)}
-		case err != nil:
-			return models.Batch{}, fmt.Errorf("eval: clip %d (%s): %w", i, c.Source, err)
-		}
-		specs[i] = s
-	}
-	return front.Batch(specs, make([]int, len(clips)))
 }

@@ -1,0 +1,111 @@
+package eval
+
+import (
+	"math/rand/v2"
+
+	"wavemill/models"
+)
+
+// What augmentation does to a training clip, in values of [-1, 1] between silence and the loudest.
+const (
+	maxShift    = 0.1  // of the frames, either way
+	maxGain     = 0.15 // added to all values: about 6 dB
+	maxNoise    = 0.1  // standard deviation of normal noise
+	maxTimeMask = 0.15 // of the frames, silenced
+	maxBinMask  = 0.15 // of the bins, silenced
+)
+
+// augment writes a changed copy of x [T, F] to dst: shifted in time, louder or softer, noisier, and with a stretch of
+// frames and a band silenced, each by a random amount.
+//
+// Source of the masks: Park et al., SpecAugment, 2019.
+func augment(dst, x []float32, frames, bins int, rng *rand.Rand) {
+	most := int(maxShift * float64(frames))
+	shift := rng.IntN(2*most+1) - most
+	gain := float32(maxGain * (2*rng.Float64() - 1))
+	noise := float32(maxNoise * rng.Float64())
+	for t := range frames {
+		row := dst[t*bins : (t+1)*bins]
+		from := t - shift
+		for f := range row {
+			v := float32(silence)
+			if from >= 0 && from < frames {
+				v = x[from*bins+f]
+			}
+			if v > silence {
+				v += gain
+			}
+			row[f] = max(silence, v+noise*float32(rng.NormFloat64()))
+		}
+	}
+	mask := func(n int, share float64) (lo, hi int) {
+		width := rng.IntN(int(share*float64(n)) + 1)
+		lo = rng.IntN(n - width + 1)
+		return lo, lo + width
+	}
+	lo, hi := mask(frames, maxTimeMask)
+	for i := lo * bins; i < hi*bins; i++ {
+		dst[i] = silence
+	}
+	lo, hi = mask(bins, maxBinMask)
+	for t := range frames {
+		for f := lo; f < hi; f++ {
+			dst[t*bins+f] = silence
+		}
+	}
+}
+
+// A feeder deals batches of augmented clips. Labels take turns, so that a rare one is learnt as well as a common one;
+// within a label, every clip is used once before any is used again.
+type feeder struct {
+	data  models.Batch
+	rng   *rand.Rand
+	decks [][]int // of each label, the clips not yet dealt
+	all   [][]int // of each label
+	turn  []int   // labels not yet dealt in this round
+	known []int   // labels that have clips
+}
+
+func newFeeder(data models.Batch, labels int, rng *rand.Rand) *feeder {
+	f := &feeder{data: data, rng: rng, decks: make([][]int, labels), all: make([][]int, labels)}
+	for i, l := range data.Labels {
+		f.all[l] = append(f.all[l], i)
+	}
+	for l, of := range f.all {
+		if len(of) > 0 {
+			f.known = append(f.known, l)
+		}
+	}
+	return f
+}
+
+// deal takes the last of a deck, which it first fills and shuffles when it is empty.
+func (f *feeder) deal(deck *[]int, from []int) int {
+	if len(*deck) == 0 {
+		*deck = append(*deck, from...)
+		f.rng.Shuffle(len(*deck), func(i, j int) { (*deck)[i], (*deck)[j] = (*deck)[j], (*deck)[i] })
+	}
+	last := len(*deck) - 1
+	v := (*deck)[last]
+	*deck = (*deck)[:last]
+	return v
+}
+
+// next fills x [batchSize, T, F] and targets [batchSize, labels].
+func (f *feeder) next(x, targets []float32) {
+	size, labels := f.data.T*f.data.F, len(f.all)
+	for i := range batchSize {
+		label := f.deal(&f.turn, f.known)
+		clip := f.deal(&f.decks[label], f.all[label])
+		augment(x[i*size:(i+1)*size], f.data.Clip(clip), f.data.T, f.data.F, f.rng)
+		for l := range labels {
+			targets[i*labels+l] = smoothing / float32(labels)
+		}
+		targets[i*labels+label] += 1 - smoothing
+	}
+}
+
+// smoothing is the share of a target's probability that is spread over all labels.
+//
+// Source: Szegedy et al., Rethinking the Inception Architecture for Computer Vision, 2016.
+const smoothing = 0.1
