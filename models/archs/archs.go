@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"wavemill/models"
+	"wavemill/models/vae"
 )
 
 // An arch builds the two halves of one architecture.
@@ -19,7 +20,9 @@ type arch struct {
 }
 
 func known() map[string]arch {
-	return map[string]arch{}
+	return map[string]arch{
+		vae.Arch: {vae.NewLearner, vae.Open},
+	}
 }
 
 // Names returns the names of all architectures, sorted.

@@ -1,0 +1,307 @@
+// Package vae is a conditional variational autoencoder (Kingma and Welling 2014; Sohn et al. 2015) for spectrograms: the
+// first model to try, because it learns something useful within minutes and does not collapse.
+//
+// An encoder of four convolutions finds the latents of a clip; a decoder of four blocks makes a clip from latents and a
+// label. The squared error is weighed by the batch's own variance (sigma-VAE, Rybkin et al. 2021), which leaves no
+// weight to tune against the KL term. Clips are drawn from a Gaussian per label fitted on the latents of the training
+// clips.
+package vae
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+
+	"wavemill/models"
+	"wavemill/models/nn"
+)
+
+// Arch is the architecture's name.
+const Arch = "vae"
+
+// Prefixes of tensors in a checkpoint.
+const (
+	prefixModel   = "model/"                                  // the averaged weights, which generate
+	prefixWeights = models.OptimizerPrefix + "weights/"       // the weights as training left them
+	prefixAdam    = models.OptimizerPrefix + "adam/"          // the optimiser's state, the averaged weights included
+	averagePrefix = models.OptimizerPrefix + "adam/" + "ema/" // of which these are the model's
+)
+
+// A Learner trains a model. It implements models.Learner.
+type Learner struct {
+	config Config
+	shape  shape
+	fe     models.FrontEnd
+	labels []string
+	seed   uint64
+
+	params  *nn.Params
+	arena   *nn.Arena
+	adam    *nn.Adam
+	train   map[int]*nn.Machine // by batch size
+	eval    map[int]*nn.Machine
+	encode  map[int]*nn.Machine
+	planned int64
+	prior   *prior
+	clips   []float32 // of the batch, shifted
+}
+
+var _ models.Learner = (*Learner)(nil)
+
+// NewLearner returns an untrained model. The config is JSON over the Defaults; nil means these.
+func NewLearner(config json.RawMessage, fe models.FrontEnd, labels []string, seed uint64) (models.Learner, error) {
+	c, err := ParseConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	s, err := shapeOf(fe, labels)
+	if err != nil {
+		return nil, err
+	}
+	l := &Learner{
+		config: c, shape: s, fe: fe, labels: labels, seed: seed,
+		params: nn.NewParams(seed), arena: new(nn.Arena), prior: normalPrior(s.labels, c.Latent),
+		train: map[int]*nn.Machine{}, eval: map[int]*nn.Machine{}, encode: map[int]*nn.Machine{},
+	}
+	// The optimiser must know every parameter, so one small graph is built before it.
+	n := nn.NewGraph(nn.Train, l.params)
+	bound(n, 2, s, c)
+	if err := n.Err(); err != nil {
+		return nil, fmt.Errorf("vae: %w", err)
+	}
+	l.adam = nn.NewAdam(l.params, nn.AdamConfig{
+		Schedule: nn.Schedule{Rate: c.Rate, Final: c.FinalRate, Warmup: 20}, WeightDecay: c.WeightDecay, ClipNorm: c.ClipNorm, EMA: c.Average, EMAWarmup: true,
+	})
+	return l, nil
+}
+
+// Plan implements models.Learner.
+func (l *Learner) Plan(steps int64) {
+	l.planned = steps
+	l.adam.Plan(steps)
+}
+
+// klWeight returns the weight of the KL term at the next step.
+func (l *Learner) klWeight() float64 {
+	warm := l.config.WarmUp * float64(l.planned)
+	step := float64(l.adam.Steps())
+	if l.planned == 0 {
+		return 0
+	}
+	if step >= warm {
+		return l.config.KLWeight
+	}
+	return l.config.KLWeight * step / warm
+}
+
+// Step implements models.Learner.
+func (l *Learner) Step(ctx context.Context, x models.Batch, rng *rand.Rand) (models.Losses, error) {
+	if err := l.check(ctx, x); err != nil {
+		return nil, err
+	}
+	m, err := l.machine(l.train, x.B, func() (*nn.Machine, error) {
+		n := nn.NewGraph(nn.Train, l.params)
+		return n.Compile(nn.Minimise(bound(n, x.B, l.shape, l.config)), nn.In(l.arena))
+	})
+	if err != nil {
+		return nil, err
+	}
+	clips := l.shift(x, rng)
+	if err := m.Run(nn.Values(inClips, clips), nn.Labels(inLabels, x.Labels), nn.Scalar(inKL, l.klWeight()), nn.Seed(rng.Uint64())); err != nil {
+		return nil, fmt.Errorf("vae: %w", err)
+	}
+	losses := l.losses(m)
+	if _, bad := losses.NonFinite(); bad {
+		return losses, nil // the trainer says which one; the weights are left alone
+	}
+	if err := l.adam.Step(m); err != nil {
+		return nil, fmt.Errorf("vae: %w", err)
+	}
+	return losses, nil
+}
+
+func (l *Learner) losses(m *nn.Machine) models.Losses {
+	return models.Losses{lossAll: m.Loss(lossAll), lossNLL: m.Loss(lossNLL), lossKL: m.Loss(lossKL), lossMSE: m.Loss(lossMSE)}
+}
+
+// Eval implements models.Learner. It judges the averaged weights, and decodes the posterior's mean.
+func (l *Learner) Eval(ctx context.Context, x models.Batch) (models.Losses, error) {
+	if err := l.check(ctx, x); err != nil {
+		return nil, err
+	}
+	m, err := l.machine(l.eval, x.B, func() (*nn.Machine, error) {
+		n := nn.NewGraph(nn.Eval, l.model())
+		bound(n, x.B, l.shape, l.config)
+		return n.Compile(nn.In(l.arena))
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := m.Run(nn.Values(inClips, x.Data), nn.Labels(inLabels, x.Labels), nn.Scalar(inKL, l.config.KLWeight)); err != nil {
+		return nil, fmt.Errorf("vae: %w", err)
+	}
+	return l.losses(m), nil
+}
+
+// model returns the weights that evaluate and generate.
+func (l *Learner) model() *nn.Params {
+	if p := l.adam.Average(); p != nil {
+		return p
+	}
+	return l.params
+}
+
+// machine returns the machine for a batch size, which it builds where it is the first of its size.
+func (l *Learner) machine(of map[int]*nn.Machine, size int, build func() (*nn.Machine, error)) (*nn.Machine, error) {
+	if m := of[size]; m != nil {
+		return m, nil
+	}
+	m, err := build()
+	if err != nil {
+		return nil, fmt.Errorf("vae: %w", err)
+	}
+	of[size] = m
+	return m, nil
+}
+
+func (l *Learner) check(ctx context.Context, x models.Batch) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := x.Validate(l.shape.labels); err != nil {
+		return fmt.Errorf("vae: %w", err)
+	}
+	if x.T != l.shape.frames || x.F != l.shape.bins {
+		return fmt.Errorf("vae: clips of [%d, %d], the model is for [%d, %d]", x.T, x.F, l.shape.frames, l.shape.bins)
+	}
+	return nil
+}
+
+// shift returns the clips of x, each delayed by a random number of frames. Silence, -1, comes before.
+func (l *Learner) shift(x models.Batch, rng *rand.Rand) []float32 {
+	limit := min(l.config.Shift, x.T-1)
+	if limit == 0 {
+		return x.Data
+	}
+	l.clips = append(l.clips[:0], x.Data...)
+	for i := range x.B {
+		delay := rng.IntN(limit+1) * x.F
+		clip := l.clips[i*x.T*x.F : (i+1)*x.T*x.F]
+		copy(clip[delay:], x.Clip(i))
+		for j := range clip[:delay] {
+			clip[j] = -1
+		}
+	}
+	return l.clips
+}
+
+// calibrationLimit is how many training clips the prior is fitted on at most.
+const calibrationLimit = 16384
+
+// Calibrate implements models.Learner: it fits the prior on the latents of the training clips.
+func (l *Learner) Calibrate(ctx context.Context, train models.Batch) error {
+	if err := l.check(ctx, train); err != nil {
+		return err
+	}
+	if l.config.Prior == PriorNormal {
+		return nil
+	}
+	z, err := l.Encode(ctx, train)
+	if err != nil {
+		return err
+	}
+	p, err := fitPrior(z, train.Labels[:len(z)/l.config.Latent], l.shape.labels, l.config.Latent)
+	if err != nil {
+		return err
+	}
+	l.prior = p
+	return nil
+}
+
+// Encode returns the posterior means of the clips of x, [B, Z], by the averaged weights.
+func (l *Learner) Encode(ctx context.Context, x models.Batch) ([]float32, error) {
+	const size = 64
+	m, err := l.machine(l.encode, size, func() (*nn.Machine, error) {
+		n := nn.NewGraph(nn.Eval, l.model())
+		mean, _ := encoder(n, n.Input(inClips, size, l.shape.frames, l.shape.bins, 1), l.config)
+		n.Output(outMean, mean)
+		return n.Compile(nn.In(l.arena))
+	})
+	if err != nil {
+		return nil, err
+	}
+	clip := x.T * x.F
+	z := make([]float32, 0, x.B*l.config.Latent)
+	for lo := 0; lo < x.B; lo += size {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		hi := min(lo+size, x.B)
+		in := m.Input(inClips)
+		clear(in[copy(in, x.Data[lo*clip:hi*clip]):])
+		if err := m.Run(); err != nil {
+			return nil, fmt.Errorf("vae: %w", err)
+		}
+		z = append(z, m.Output(outMean)[:(hi-lo)*l.config.Latent]...)
+	}
+	return z, nil
+}
+
+// Checkpoint implements models.Learner.
+func (l *Learner) Checkpoint() (models.Checkpoint, error) {
+	config, err := json.Marshal(l.config)
+	if err != nil {
+		return models.Checkpoint{}, fmt.Errorf("vae: %w", err)
+	}
+	c := models.Checkpoint{
+		Format: models.Format, Arch: Arch, Config: config, FrontEnd: l.fe, Labels: l.labels, Seed: l.seed,
+		Step: l.adam.Steps(), Planned: l.planned,
+	}
+	c.Tensors = tensors(l.model().Export(prefixModel))
+	c.Tensors = append(c.Tensors, l.prior.tensors()...)
+	c.Tensors = append(c.Tensors, tensors(l.params.Export(prefixWeights))...)
+	c.Tensors = append(c.Tensors, tensors(l.adam.Export(prefixAdam))...)
+	return c, nil
+}
+
+// Restore implements models.Learner.
+func (l *Learner) Restore(c models.Checkpoint) error {
+	config, err := json.Marshal(l.config)
+	if err != nil {
+		return fmt.Errorf("vae: %w", err)
+	}
+	if c.Arch != Arch || string(config) != string(c.Config) || c.FrontEnd != l.fe || len(c.Labels) != len(l.labels) {
+		return errors.New("vae: the checkpoint is of a model with another configuration, front end or labels")
+	}
+	p, err := openPrior(c, l.shape.labels, l.config.Latent)
+	if err != nil {
+		return err
+	}
+	a := arrays(c.Tensors)
+	if err := l.params.Import(prefixWeights, a); err != nil {
+		return fmt.Errorf("vae: %w", err)
+	}
+	if err := l.adam.Import(prefixAdam, a); err != nil {
+		return fmt.Errorf("vae: %w", err)
+	}
+	l.prior, l.planned = p, c.Planned
+	return nil
+}
+
+func tensors(a []nn.Array) []models.Tensor {
+	t := make([]models.Tensor, len(a))
+	for i, x := range a {
+		t[i] = models.Tensor(x)
+	}
+	return t
+}
+
+func arrays(t []models.Tensor) []nn.Array {
+	a := make([]nn.Array, len(t))
+	for i, x := range t {
+		a[i] = nn.Array(x)
+	}
+	return a
+}

@@ -1,0 +1,88 @@
+package vae
+
+import (
+	"fmt"
+
+	"wavemill/models/nn"
+)
+
+const slope = 0.2 // of every leaky ReLU
+
+// encoder maps spectrograms x [B, T, F, 1] to the mean and log variance of their latents, [B, Z] each.
+func encoder(n *nn.Graph, x *nn.Tensor, c Config) (mean, logVar *nn.Tensor) {
+	n = n.Scope("encoder")
+	w := c.Channels
+	k := []nn.Option{nn.Kernel(4), nn.Stride(2), nn.LeakyReLU(slope)}
+	kn := append([]nn.Option{nn.BatchNorm()}, k...)
+	h := n.Conv("conv1", x, w, k...)        // [B, T/2, F/2, 16]
+	h = n.Conv("conv2", h, 2*w, kn...)      // [B, T/4, F/4, 32]
+	h = n.Conv("conv3", h, 4*w, kn...)      // [B, T/8, F/8, 64]
+	h = n.Conv("conv4", h, 8*w, kn...)      // [B, T/16, F/16, 128]
+	h = n.Dense("posterior", h, 2*c.Latent) // [B, 2 Z]
+	parts := n.Split(h, 2)
+	if n.Err() != nil {
+		return h, h
+	}
+	return parts[0], parts[1]
+}
+
+// decoder maps latents z [B, Z] and labels [B] to spectrograms [B, T, F, 1]. Latents and label also scale and shift
+// every block's channels (FiLM, Perez et al. 2018).
+func decoder(n *nn.Graph, z, labels *nn.Tensor, s shape, c Config) *nn.Tensor {
+	n = n.Scope("decoder")
+	w := c.Channels
+	e := n.Embedding("label", labels, s.labels, c.Embedding) // [B, E]
+	e = n.Concat(z, e)                                       // [B, Z + E]
+	h := n.Dense("expand", e, s.frames/16*s.bins/16*8*w)     // [B, T/16 F/16 128]
+	h = n.Reshape(h, z.Dim(0), s.frames/16, s.bins/16, 8*w)  // [B, T/16, F/16, 128]
+	h = block(n, 1, h, e, 4*w)                               // [B, T/8, F/8, 64]
+	h = block(n, 2, h, e, 2*w)                               // [B, T/4, F/4, 32]
+	h = block(n, 3, h, e, w)                                 // [B, T/2, F/2, 16]
+	h = block(n, 4, h, e, w)                                 // [B, T, F, 16]
+	return n.Conv("out", h, 1)                               // [B, T, F, 1]
+}
+
+// block normalises, modulates by e, activates, and doubles the resolution: [B, H, W, C] to [B, 2 H, 2 W, out].
+func block(n *nn.Graph, i int, h, e *nn.Tensor, out int) *nn.Tensor {
+	film := n.Dense(fmt.Sprintf("film%d", i), e, 2*h.Dim(-1), nn.Weight(nn.Normal(0.02))) // [B, 2 C]
+	parts := n.Split(film, 2)
+	if n.Err() != nil {
+		return h
+	}
+	h = n.BatchNorm(fmt.Sprintf("norm%d", i), h, nn.FiLM(parts[0], parts[1]), nn.LeakyReLU(slope)) // [B, H, W, C]
+	h = n.Conv(fmt.Sprintf("conv%d", i), h, 4*out)                                                 // [B, H, W, 4 out]
+	return n.PixelShuffle(h, 2)                                                                    // [B, 2 H, 2 W, out]
+}
+
+// Names of the inputs, outputs and losses of the graphs.
+const (
+	inClips  = "clips"     // [B, T, F, 1]
+	inLabels = "labels"    // [B]
+	inKL     = "kl weight" // [1]
+	inLatent = "latents"   // [B, Z]
+	outMean  = "mean"      // [B, Z]
+	outClips = "made"      // [B, T, F, 1]
+	lossAll  = "loss"
+	lossNLL  = "nll"
+	lossKL   = "kl"
+	lossMSE  = "mse"
+)
+
+// bound adds the whole model and its loss, the negative evidence lower bound per clip in nats. In Eval mode the
+// decoder sees the posterior's mean.
+func bound(n *nn.Graph, batch int, s shape, c Config) *nn.Tensor {
+	x := n.Input(inClips, batch, s.frames, s.bins, 1)
+	labels := n.Input(inLabels, batch)
+	weight := n.Input(inKL, 1)
+	mean, logVar := encoder(n, x, c)
+	z := mean
+	if n.Mode() == nn.Train {
+		z = n.Reparameterise(mean, logVar, n.NormalNoise("posterior noise", batch, c.Latent))
+	}
+	y := decoder(n, z, labels, s, c)
+	nll := n.Loss(lossNLL, n.GaussianNLL(x, y))
+	kl := n.KL(mean, logVar, c.FreeBits)
+	n.Loss(lossKL, kl)
+	n.Loss(lossMSE, n.MSE(x, y))
+	return n.Loss(lossAll, n.Add(nll, n.Mul(weight, kl)))
+}
