@@ -140,10 +140,10 @@ func (a *app) publishItems(ctx context.Context, bus *pipeline.Bus, items []datas
 	defer task.Done()
 	result := published{Labels: map[string]int{}}
 	var mu sync.Mutex
-	group, ctx := errgroup.WithContext(ctx)
+	group, working := errgroup.WithContext(ctx)
 	group.SetLimit(publishWorkers)
 	for _, item := range items {
-		if ctx.Err() != nil {
+		if working.Err() != nil {
 			break
 		}
 		group.Go(func() error {
@@ -152,7 +152,7 @@ func (a *app) publishItems(ctx context.Context, bus *pipeline.Bus, items []datas
 				return err
 			}
 			size := len(m.Body)
-			ack, err := bus.Publish(ctx, m)
+			ack, err := bus.Publish(working, m)
 			if err != nil {
 				return fmt.Errorf("publish %s: %w", item.Path, err)
 			}

@@ -36,6 +36,8 @@ a server of its own it embeds one.`,
 		newOperator(a),
 		newPublish(a),
 		newSubscribe(a),
+		newTrain(a),
+		newInspect(a),
 		newBench(a),
 	)
 	strict(root)

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"wavemill/audio"
+	"wavemill/audio/codec"
+	"wavemill/models"
+)
+
+func newInspect(a *app) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "inspect FILE...",
+		Short: "Say what is in an audio file or a checkpoint",
+		Example: `  wavemill inspect recording.flac
+  wavemill inspect --json model.safetensors`,
+		Args: needArgs("a file to look into"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var errs []error
+			for _, path := range args {
+				errs = append(errs, a.inspect(cmd.Context(), path, asJSON))
+			}
+			return errors.Join(errs...)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one line of JSON for each file")
+	return cmd
+}
+
+func (a *app) inspect(ctx context.Context, path string, asJSON bool) error {
+	if strings.HasSuffix(path, ".safetensors") {
+		return a.inspectCheckpoint(path, asJSON)
+	}
+	return a.inspectAudio(ctx, path, asJSON)
+}
+
+// checkpointFacts is what inspect prints about a checkpoint.
+type checkpointFacts struct {
+	File       string             `json:"file"`
+	Model      string             `json:"model"`
+	Digest     string             `json:"digest"`
+	Labels     []string           `json:"labels"`
+	Step       int64              `json:"step"`
+	Planned    int64              `json:"planned_steps"`
+	Seed       uint64             `json:"seed"`
+	BatchSize  int                `json:"batch_size"`
+	Parameters int64              `json:"parameters"`
+	DataHash   string             `json:"data_hash,omitempty"`
+	FrontEnd   models.FrontEnd    `json:"front_end"`
+	Config     any                `json:"config"`
+	Metrics    map[string]float64 `json:"metrics"`
+}
+
+func (a *app) inspectCheckpoint(path string, asJSON bool) error {
+	c, err := models.Read(path)
+	if err != nil {
+		return err
+	}
+	digest, err := c.Digest()
+	if err != nil {
+		return err
+	}
+	facts := checkpointFacts{
+		File: path, Model: c.Arch, Digest: digest, Labels: c.Labels, Step: c.Step, Planned: c.Planned, Seed: c.Seed,
+		BatchSize: c.BatchSize, DataHash: c.DataHash, FrontEnd: c.FrontEnd, Config: c.Config, Metrics: c.Metrics,
+	}
+	for _, t := range c.WithoutOptimizer().Tensors {
+		facts.Parameters += int64(len(t.Data))
+	}
+	if asJSON {
+		return a.printJSON(facts)
+	}
+	s := c.FrontEnd.Spectrogram
+	lines := []string{
+		path + ": checkpoint of a " + c.Arch,
+		fmt.Sprintf("  labels      %d: %s", len(c.Labels), abridge(c.Labels, 20)),
+		fmt.Sprintf("  steps       %d of %d planned, %d clips each, seed %d", c.Step, c.Planned, c.BatchSize, c.Seed),
+		fmt.Sprintf("  parameters  %d", facts.Parameters),
+		fmt.Sprintf("  front end   %d frames by %d bins (%s, %s) at %d Hz, n_fft %d, hop %d", c.FrontEnd.Frames, s.Bins(), s.Scale, s.Value, s.SampleRate, s.NFFT, s.Hop),
+		"  config      " + string(c.Config),
+		"  digest      " + digest,
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Metrics)) {
+		lines = append(lines, fmt.Sprintf("  %-20s %.5g", name, c.Metrics[name]))
+	}
+	return a.say("%s", strings.Join(lines, "\n"))
+}
+
+// audioFacts is what inspect prints about an audio file.
+type audioFacts struct {
+	File       string            `json:"file"`
+	Format     string            `json:"format"`
+	Encoding   string            `json:"encoding"`
+	SampleRate int               `json:"sample_rate"`
+	Channels   int               `json:"channels"`
+	Frames     int64             `json:"frames"`
+	Duration   float64           `json:"duration"` // in seconds
+	Peak       float64           `json:"peak"`
+	RMS        float64           `json:"rms"`
+	Truncated  bool              `json:"truncated,omitempty"`
+	Tags       map[string]string `json:"tags,omitempty"`
+	Notes      []string          `json:"notes,omitempty"`
+}
+
+func (a *app) inspectAudio(ctx context.Context, path string, asJSON bool) error {
+	if info, err := os.Stat(path); err != nil {
+		return err
+	} else if info.IsDir() {
+		return fmt.Errorf("%s is a folder; inspect wants files", path)
+	}
+	clip, info, err := codec.DecodeFile(ctx, path)
+	if err != nil {
+		return err
+	}
+	facts := audioFacts{
+		File: path, Format: info.Format, Encoding: info.Encoding, SampleRate: info.SampleRate, Channels: info.Channels,
+		Frames: int64(clip.Frames()), Duration: float64(clip.Frames()) / float64(max(1, clip.Rate)), Peak: clip.Peak(), RMS: clip.RMS(),
+		Truncated: info.Truncated, Tags: info.Tags, Notes: info.Notes,
+	}
+	if asJSON {
+		return a.printJSON(facts)
+	}
+	lines := []string{
+		fmt.Sprintf("%s: %s (%s)", path, facts.Format, facts.Encoding),
+		fmt.Sprintf("  %d Hz, %d channels, %d frames, %.3f s", facts.SampleRate, facts.Channels, facts.Frames, facts.Duration),
+		fmt.Sprintf("  peak %.4f (%s), rms %.4f (%s)", facts.Peak, level(facts.Peak), facts.RMS, level(facts.RMS)),
+	}
+	for _, tag := range slices.Sorted(maps.Keys(facts.Tags)) {
+		lines = append(lines, fmt.Sprintf("  %s: %s", tag, facts.Tags[tag]))
+	}
+	if facts.Truncated {
+		lines = append(lines, "  truncated: the file ends before the sound it promises")
+	}
+	for _, n := range facts.Notes {
+		lines = append(lines, "  "+n)
+	}
+	return a.say("%s", strings.Join(lines, "\n"))
+}
+
+// level prints an amplitude in decibels below full scale.
+func level(v float64) string {
+	if v <= 0 || math.IsNaN(v) {
+		return "silent"
+	}
+	return fmt.Sprintf("%.1f dBFS", audio.Decibels(v))
+}
