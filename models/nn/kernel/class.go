@@ -69,6 +69,15 @@ func choose(want string, have []class) (class, error) {
 // tileRows is the number of rows of the class's widest micro-kernel.
 func (k class) tileRows() int { return [...]int{4, 6, 12}[k] }
 
-// tileCols is the number of columns of the class's widest micro-kernel. Each has
-// a narrow variant of half that.
+// tileCols is the number of columns of the class's widest micro-kernel, and so
+// the width of a panel of B.
 func (k class) tileCols() int { return [...]int{4, 16, 32}[k] }
+
+// panelWidth is the width in which a panel of so many columns is packed: the
+// SIMD classes have micro-kernels of half the columns.
+func (k class) panelWidth(cols int) int {
+	if w := k.tileCols(); k == classGo || 2*cols > w {
+		return w
+	}
+	return k.tileCols() / 2
+}

@@ -138,27 +138,7 @@ func (s Conv) must(op string, x, w, y []float32, ep Epilogue, columns int) {
 // channel (Co).
 func ConvForward(s Conv, x, w, y []float32, ep Epilogue) {
 	s.must("ConvForward", x, w, y, ep, s.Co)
-	oh, ow := s.OutH(), s.OutW()
-	Parallel(s.N*oh, 1, func(lo, hi int) {
-		for r := lo; r < hi; r++ {
-			n, i := r/oh, r%oh
-			for j := range ow {
-				dst := y[(r*ow+j)*s.Co:][:s.Co]
-				if !ep.Accumulate {
-					clear(dst)
-				}
-				s.taps(n, i, j, func(xo, wo int) {
-					for c := range s.C {
-						v := x[xo+c]
-						for o, wv := range w[wo+c*s.Co:][:s.Co] {
-							dst[o] += v * wv
-						}
-					}
-				})
-				finishRow(dst, ep)
-			}
-		}
-	})
+	current().forward(s, x, w, y, ep)
 }
 
 // ConvBackData computes dx, the gradient of x, from dy and w; read the other way,
@@ -166,31 +146,7 @@ func ConvForward(s Conv, x, w, y []float32, ep Epilogue) {
 // activation of ep act per channel of x (C).
 func ConvBackData(s Conv, dy, w, dx []float32, ep Epilogue) {
 	s.must("ConvBackData", dx, w, dy, ep, s.C)
-	oh, ow := s.OutH(), s.OutW()
-	size := s.H * s.W * s.C
-	Parallel(s.N, 1, func(lo, hi int) {
-		for n := lo; n < hi; n++ {
-			dst := dx[n*size : (n+1)*size]
-			if !ep.Accumulate {
-				clear(dst)
-			}
-			for p := range oh * ow {
-				g := dy[(n*oh*ow+p)*s.Co:][:s.Co]
-				s.taps(n, p/ow, p%ow, func(xo, wo int) {
-					for c := range s.C {
-						var sum float32
-						for o, wv := range w[wo+c*s.Co:][:s.Co] {
-							sum += g[o] * wv
-						}
-						dx[xo+c] += sum
-					}
-				})
-			}
-			for p := 0; p < size; p += s.C {
-				finishRow(dst[p:p+s.C], ep)
-			}
-		}
-	})
+	current().backData(s, dy, w, dx, ep)
 }
 
 // ConvBackWeights computes dw, the gradient of the weights, from x and dy. With
@@ -198,40 +154,50 @@ func ConvBackData(s Conv, dy, w, dx []float32, ep Epilogue) {
 // output as x and its input as dy.
 func ConvBackWeights(s Conv, x, dy, dw []float32, accumulate bool) {
 	s.must("ConvBackWeights", x, dw, dy, Epilogue{}, 0)
-	oh, ow := s.OutH(), s.OutW()
-	if !accumulate {
-		clear(dw)
-	}
-	for n := range s.N {
-		for p := range oh * ow {
-			g := dy[(n*oh*ow+p)*s.Co:][:s.Co]
-			s.taps(n, p/ow, p%ow, func(xo, wo int) {
-				for c := range s.C {
-					v := x[xo+c]
-					d := dw[wo+c*s.Co:][:s.Co]
-					for o, gv := range g {
-						d[o] += v * gv
-					}
-				}
-			})
-		}
-	}
+	current().backWeights(s, x, dy, dw, accumulate)
 }
 
-// taps calls f with the offset of the pixel in x and of the tap in w for every
-// tap of output pixel (n, i, j) that falls inside the image.
-func (s Conv) taps(n, i, j int, f func(xo, wo int)) {
-	for kh := range s.KH {
-		h := i*s.Stride + kh - s.Pad
-		if h < 0 || h >= s.H {
-			continue
-		}
-		for kw := range s.KW {
-			v := j*s.Stride + kw - s.Pad
-			if v < 0 || v >= s.W {
-				continue
-			}
-			f(((n*s.H+h)*s.W+v)*s.C, (kh*s.KW+kw)*s.C*s.Co)
-		}
+func (k class) forward(s Conv, x, w, y []float32, ep Epilogue) {
+	p := plans.get(k, planForward, s)
+	var b panels
+	if s.N*s.OutH()*s.OutW() <= 2*k.tileRows() || s.Co == k.tileCols() {
+		b = k.directPanels(w, s.Co, p.depth, s.Co)
+	} else {
+		b = k.packedPanels(w, s.Co, p.depth, s.Co)
 	}
+	defer b.release()
+	p.runAll(k, s, &b, x, y, ep)
+}
+
+func (k class) backData(s Conv, dy, w, dx []float32, ep Epilogue) {
+	p := plans.get(k, planBackData, s)
+	b := k.newPanels(p.depth, s.C)
+	defer b.release()
+	p.packTaps(s, &b, w)
+	p.runAll(k, s, &b, dy, dx, ep)
+}
+
+// packTaps packs the weights, transposed per tap, in the order of the phases.
+func (p *plan) packTaps(s Conv, b *panels, w []float32) {
+	Parallel(b.count()*len(p.taps), max(1, 4096/s.Co), func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			tap, j := i%len(p.taps), i/len(p.taps)
+			b.packTransposed(p.taps[tap], j, s.Co, w[(tap*s.C+j*b.width())*s.Co:], s.Co)
+		}
+	})
+}
+
+// runAll runs every job of every chunk of images and panel of B.
+func (p *plan) runAll(k class, s Conv, b *panels, a, c []float32, ep Epilogue) {
+	chunks := (s.N + p.chunk - 1) / p.chunk
+	count := b.count()
+	per := count * len(p.jobs)
+	parallelWork(chunks*per, s.FLOPs(), func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			m := i / per * p.chunk
+			j := i % per / len(p.jobs)
+			p.run(k, p.jobs[i%len(p.jobs)], min(p.chunk, s.N-m), b, j, a[m*p.aImage:], c[m*p.cImage:], &ep)
+		}
+	})
+	k.finish(c, s.N*(p.cImage/p.channels), p.channels, p.channels, ep)
 }

@@ -18,36 +18,99 @@ func Gemm(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, l
 	if m == 0 || n == 0 {
 		return
 	}
-	Parallel(m, 1, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			row := c[i*ldc : i*ldc+n]
-			if !ep.Accumulate {
-				clear(row)
-			}
-			for p := range k {
-				ai, bi, bs := i*lda+p, p*ldb, 1
-				if transA {
-					ai = p*lda + i
-				}
-				if transB {
-					bi, bs = p, ldb
-				}
-				for j := range row {
-					row[j] += a[ai] * b[bi+j*bs]
-				}
-			}
-			finishRow(row, ep)
-		}
-	})
+	current().gemm(transA, transB, m, n, k, a, lda, b, ldb, c, ldc, ep)
 }
 
-func finishRow(row []float32, ep Epilogue) {
-	if ep.Bias != nil {
-		for j, v := range ep.Bias {
-			row[j] += v
-		}
+const (
+	gemmRows  = 96   // rows of C a worker takes at a time; with k = 1024 its part of A is 384 KB, in L2
+	gemmDepth = 4096 // products summed in registers; a panel of B is then at most 512 KB
+	gemmJobs  = 16   // fewer jobs than this are cut smaller
+)
+
+func (k class) gemm(transA, transB bool, m, n, depth int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, ep Epilogue) {
+	p := k.gemmPanels(transB, m, n, depth, b, ldb)
+	defer p.release()
+	rowStep, aStep := lda, 1
+	if transA {
+		rowStep, aStep = 1, lda
 	}
-	Activate(ep.Act, ep.Slope, row, row)
+	rows := min(gemmRows, m)
+	for rows > k.tileRows() && (m+rows-1)/rows*p.count() < gemmJobs {
+		rows = max((rows/2+k.tileRows()-1)/k.tileRows()*k.tileRows(), k.tileRows())
+	}
+	blocks := (m + rows - 1) / rows
+	parallelWork(blocks*p.count(), 2*float64(m)*float64(n)*float64(depth), func(lo, hi int) {
+		g := gemmBlock{p: &p, aStep: aStep, rowStep: rowStep, depth: depth, ldc: ldc, ep: &ep}
+		for i := lo; i < hi; i++ {
+			r := i / p.count() * rows
+			g.run(k, a[r*rowStep:], c[r*ldc:], min(rows, m-r), i%p.count())
+		}
+	})
+	k.finish(c, m, n, ldc, ep)
+}
+
+// gemmPanels prepares B. Packing it pays from the third tile of rows on.
+func (k class) gemmPanels(transB bool, m, n, depth int, b []float32, ldb int) panels {
+	switch {
+	case transB:
+		return k.packedTransposed(b, ldb, depth, n)
+	case m <= 2*k.tileRows() || ldb == k.tileCols():
+		return k.directPanels(b, ldb, depth, n)
+	}
+	return k.packedPanels(b, ldb, depth, n)
+}
+
+// gemmBlock computes blocks of at most gemmRows rows of one panel.
+type gemmBlock struct {
+	p              *panels
+	aStep, rowStep int
+	depth, ldc     int
+	ep             *Epilogue
+	rows, outs     [gemmRows + tablePad]int32
+	filled         int
+	segs           [1]segment
+}
+
+func (g *gemmBlock) run(k class, a, c []float32, n, panel int) {
+	for ; g.filled < n; g.filled++ {
+		g.rows[g.filled], g.outs[g.filled] = int32(g.filled*g.rowStep), int32(g.filled*g.ldc)
+	}
+	var t tile
+	g.p.set(&t, panel)
+	t.a, t.c, t.aStep = a, c[panel*g.p.width():], g.aStep
+	col := panel * g.p.width()
+	for at := 0; at == 0 || at < g.depth; at += gemmDepth {
+		end := min(at+gemmDepth, g.depth)
+		ep := Epilogue{Accumulate: at > 0 || g.ep.Accumulate}
+		if end == g.depth {
+			ep.Bias, ep.Act, ep.Slope = g.ep.Bias, g.ep.Act, g.ep.Slope
+		}
+		t.setEpilogue(&ep, col)
+		t.rows, t.outs, t.n = g.rows[:], g.outs[:], n
+		g.segs[0] = segment{a: at * g.aStep, b: at, end: end * g.aStep}
+		t.segs = g.segs[:]
+		if g.depth == 0 {
+			t.segs = nil
+		}
+		k.run(&t)
+	}
+}
+
+// finish applies to a rows×cols matrix the activations that the micro-kernels
+// leave over.
+func (k class) finish(c []float32, rows, cols, ld int, ep Epilogue) {
+	switch ep.Act {
+	case ActTanh, ActSigmoid, ActSiLU:
+	default:
+		return
+	}
+	if cols == ld {
+		rows, cols, ld = 1, rows*cols, rows*cols
+	}
+	for r := range rows {
+		row := c[r*ld : r*ld+cols]
+		Activate(ep.Act, ep.Slope, row, row)
+	}
 }
 
 func checkGemm(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, ep Epilogue) error {

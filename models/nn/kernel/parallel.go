@@ -47,3 +47,17 @@ func Parallel(n, grain int, f func(lo, hi int)) {
 	work()
 	wg.Wait()
 }
+
+// inlineWork is the work, in floating-point operations, below which handing out
+// costs more than it saves.
+const inlineWork = 1 << 19
+
+// parallelWork is Parallel with a grain of one, but runs jobs of little work on
+// the caller alone.
+func parallelWork(n int, work float64, f func(lo, hi int)) {
+	if work < inlineWork || n <= 1 {
+		f(0, n)
+		return
+	}
+	Parallel(n, 1, f)
+}

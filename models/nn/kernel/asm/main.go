@@ -1,0 +1,101 @@
+// Command asm writes the SIMD kernels of the package above it.
+//
+//	cd models/nn/kernel/asm && go run . -out ../
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/mmcloughlin/avo/attr"
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/ir"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/pass"
+	"github.com/mmcloughlin/avo/printer"
+)
+
+const command = "cd models/nn/kernel/asm && go run . -out ../"
+
+var maskTable operand.Mem
+
+func main() {
+	flags := flag.NewFlagSet("asm", flag.ExitOnError) // avo keeps the default set
+	out := flags.String("out", ".", "directory to write the assembly and its Go declarations to")
+	_ = flags.Parse(os.Args[1:]) // exits on error
+	for name, gen := range map[string]func(*build.Context){
+		"tile": tiles,
+	} {
+		if err := write(*out, name, gen); err != nil {
+			fmt.Fprintf(os.Stderr, "asm: %s: %v\n", name, err)
+			os.Exit(1)
+		}
+	}
+}
+
+func tiles(c *build.Context) {
+	masks(c, "tileMasks")
+	for _, rows := range []int{12, 8, 4} {
+		genTile(c, avx512, rows, 2)
+		genTile(c, avx512, rows, 1)
+	}
+	for _, rows := range []int{6, 4, 2} {
+		genTile(c, avx2, rows, 2)
+		genTile(c, avx2, rows, 1)
+	}
+	genPeak(c, avx512)
+	genPeak(c, avx2)
+}
+
+// masks declares the table of AVX2 masks: eight lanes on, then eight off.
+func masks(c *build.Context, name string) {
+	maskTable = c.StaticGlobal(name)
+	c.DataAttributes(attr.RODATA | attr.NOPTR)
+	for i := range 16 {
+		v := uint32(0xffffffff)
+		if i >= 8 {
+			v = 0
+		}
+		c.AddDatum(4*i, operand.U32(v))
+	}
+}
+
+// function begins a function.
+func function(c *build.Context, name, signature string, doc ...string) {
+	c.Function(name)
+	c.Attributes(attr.NOSPLIT)
+	c.SignatureExpr(signature)
+	c.Doc(doc...)
+	c.Pragma("noescape")
+}
+
+// write generates one pair of files: the assembly and its declarations.
+func write(dir, name string, gen func(*build.Context)) error {
+	c := build.NewContext()
+	c.ConstraintExpr("amd64")
+	gen(c)
+	f, err := c.Result()
+	if err != nil {
+		return err
+	}
+	if err := pass.Compile.Execute(f); err != nil {
+		return err
+	}
+	cfg := printer.Config{Name: "asm", Argv: []string{command}, Pkg: "kernel"}
+	for suffix, p := range map[string]printer.Printer{".s": printer.NewGoAsm(cfg), ".go": printer.NewStubs(cfg)} {
+		if err := print(filepath.Join(dir, name+"_amd64"+suffix), p, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func print(path string, p printer.Printer, f *ir.File) error {
+	text, err := p.Print(f)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, text, 0o644)
+}

@@ -1,0 +1,10 @@
+//go:build !amd64
+
+package kernel
+
+// supported lists the classes this processor can run, the best first.
+func supported() []class { return []class{classGo} }
+
+func (k class) run(t *tile) { runGo(t) }
+
+func (k class) peakRounds(n int) float64 { return peakGo(n) }

@@ -1,0 +1,154 @@
+package kernel
+
+// panels is the right-hand operand B of a product, k rows by n columns, cut into
+// panels of the class's tile width. A panel is either used where it lies, or
+// packed: its rows one after the other, padded with zeros to the panel's width.
+type panels struct {
+	class  class
+	k, n   int
+	direct []float32 // B itself, row stride ld; nil if every panel is packed
+	ld     int
+	packed []float32 // panel j at (j-first)*k*width
+	first  int       // the first packed panel
+	buf    []float32 // to be given back; nil if not borrowed
+}
+
+func (p *panels) width() int { return p.class.tileCols() }
+
+// count is the number of panels.
+func (p *panels) count() int { return (p.n + p.width() - 1) / p.width() }
+
+// cols is the number of valid columns of panel j.
+func (p *panels) cols(j int) int { return min(p.width(), p.n-j*p.width()) }
+
+// set points t at panel j.
+func (p *panels) set(t *tile, j int) {
+	t.cols = p.cols(j)
+	if p.direct != nil && j < p.first {
+		t.b, t.bStep = p.direct[j*p.width():], p.ld
+		return
+	}
+	t.b, t.bStep = p.packed[(j-p.first)*p.k*p.width():], p.class.panelWidth(t.cols)
+}
+
+func (p *panels) release() { scratch.put(p.buf) }
+
+// directPanels uses B where it lies, but for a last panel that is not whole.
+func (k class) directPanels(b []float32, ld, rows, n int) panels {
+	p := panels{class: k, k: rows, n: n, direct: b, ld: ld}
+	p.first = n / p.width()
+	if n%p.width() != 0 {
+		p.buf = scratch.get(rows * p.width())
+		p.packed = p.buf
+		p.packRows(0, rows, p.first, b, ld)
+	}
+	return p
+}
+
+// newPanels borrows room for the packed panels of a rows×n matrix.
+func (k class) newPanels(rows, n int) panels {
+	p := panels{class: k, k: rows, n: n}
+	p.buf = scratch.get(p.count() * rows * p.width())
+	p.packed = p.buf
+	return p
+}
+
+// packGrain is how many rows of a panel one worker packs at a time.
+const packGrain = 256
+
+// packedPanels packs the row-major matrix b.
+func (k class) packedPanels(b []float32, ld, rows, n int) panels {
+	p := k.newPanels(rows, n)
+	blocks := (rows + packGrain - 1) / packGrain
+	Parallel(p.count()*blocks, 4, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			r := i % blocks * packGrain
+			p.packRows(r, min(r+packGrain, rows), i/blocks, b, ld)
+		}
+	})
+	return p
+}
+
+// packedTransposed packs the transpose of the n×rows matrix b.
+func (k class) packedTransposed(b []float32, ld, rows, n int) panels {
+	p := k.newPanels(rows, n)
+	blocks := (rows + packGrain - 1) / packGrain
+	Parallel(p.count()*blocks, 4, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			r, j := i%blocks*packGrain, i/blocks
+			p.packTransposed(r, j, min(packGrain, rows-r), b[j*p.width()*ld+r:], ld)
+		}
+	})
+	return p
+}
+
+// packRows packs rows lo to hi of panel j of b.
+func (p *panels) packRows(lo, hi, j int, b []float32, ld int) {
+	cols := p.cols(j)
+	w := p.class.panelWidth(cols)
+	dst := p.packed[(j-p.first)*p.k*p.width():][lo*w : hi*w]
+	packRows(dst, w, b[lo*ld+j*p.width():], ld, cols)
+}
+
+// packRows copies rows of cols floats, ld apart, to dst, w apart, and fills up
+// with zeros. The number of rows follows from dst.
+func packRows(dst []float32, w int, src []float32, ld, cols int) {
+	rows := len(dst) / w
+	switch {
+	case cols == 32 && w == 32:
+		for r := range rows {
+			*(*[32]float32)(dst[r*32:]) = *(*[32]float32)(src[r*ld:])
+		}
+	case cols == 16 && w == 16:
+		for r := range rows {
+			*(*[16]float32)(dst[r*16:]) = *(*[16]float32)(src[r*ld:])
+		}
+	default:
+		for r := range rows {
+			d := dst[r*w : (r+1)*w]
+			clear(d[copy(d, src[r*ld:r*ld+cols]):])
+		}
+	}
+}
+
+// packTransposed packs rows at to at+rows of panel j from src, whose row c, ld
+// apart, holds column c of the panel.
+func (p *panels) packTransposed(at, j, rows int, src []float32, ld int) {
+	cols := p.cols(j)
+	w := p.class.panelWidth(cols)
+	dst := p.packed[(j-p.first)*p.k*p.width():][at*w : (at+rows)*w]
+	p.class.transpose(dst, w, src, ld, cols, rows)
+	if cols < w {
+		for r := range rows {
+			clear(dst[r*w+cols : (r+1)*w])
+		}
+	}
+}
+
+// transpose sets dst[c*ldd+r] = src[r*lds+c] for rows×cols of src.
+func (k class) transpose(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+	for r := 0; r < rows; r += 8 {
+		for c := 0; c < cols; c += 8 {
+			for i := r; i < min(r+8, rows); i++ {
+				for j, v := range src[i*lds+c : i*lds+min(c+8, cols)] {
+					dst[(c+j)*ldd+i] = v
+				}
+			}
+		}
+	}
+}
+
+// Transpose sets dst, cols×rows, to the transpose of src, rows×cols. They must
+// not overlap.
+func Transpose(dst, src []float32, rows, cols int) {
+	same("Transpose", rows*cols, len(dst), len(src))
+	k := current()
+	const block = 64
+	blocks := (cols + block - 1) / block
+	Parallel((rows+block-1)/block*blocks, 4, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			r, c := i/blocks*block, i%blocks*block
+			k.transpose(dst[c*rows+r:], rows, src[r*cols+c:], cols, min(block, rows-r), min(block, cols-c))
+		}
+	})
+}

@@ -1,0 +1,51 @@
+package kernel
+
+import (
+	"math/bits"
+	"sync"
+)
+
+// scratch lends buffers of floats. Unlike sync.Pool it keeps them through
+// garbage collections, so that a training step in its steady state allocates
+// none; what it keeps is bounded by what was in use at once.
+var scratch pool
+
+type pool struct {
+	mu   sync.Mutex
+	free [40][][]float32 // by the power of two of their size
+}
+
+const scratchMin = 10 // no buffer is smaller than 1<<scratchMin floats
+
+// get returns a buffer of n floats of unspecified content.
+func (p *pool) get(n int) []float32 {
+	k := max(bits.Len(uint(max(n, 1)-1)), scratchMin)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if f := p.free[k]; len(f) > 0 {
+		b := f[len(f)-1]
+		f[len(f)-1] = nil
+		p.free[k] = f[:len(f)-1]
+		return b[:n]
+	}
+	return make([]float32, 1<<k)[:n]
+}
+
+// put gives back a buffer that get returned.
+func (p *pool) put(b []float32) {
+	if cap(b) == 0 {
+		return
+	}
+	k := bits.Len(uint(cap(b) - 1))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.free[k] = append(p.free[k], b)
+}
+
+// FreeScratch drops the buffers that are kept for later operations, for example
+// between two models. It is never needed for correctness.
+func FreeScratch() {
+	scratch.mu.Lock()
+	defer scratch.mu.Unlock()
+	scratch.free = [40][][]float32{}
+}
