@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"wavemill/pipeline/artifact"
 	"wavemill/pipeline/header"
 	"wavemill/pipeline/objects"
 	"wavemill/pipeline/server"
@@ -28,6 +29,7 @@ type Bus struct {
 	conn    *nats.Conn
 	js      jetstream.JetStream
 	objects *objects.Store
+	models  *artifact.Store
 	closed  chan struct{} // Closed when the connection is closed for good.
 }
 
@@ -87,6 +89,7 @@ func (b *Bus) open(ctx context.Context, o BusOptions) error {
 		JetStream: b.js, Bucket: b.spec.objectBucket(), TTL: b.spec.Streams.ObjectTTL,
 		Replicas: b.spec.Streams.Replicas, Bind: b.spec.Streams.Bind,
 	}
+	b.models = &artifact.Store{JetStream: b.js, Bucket: b.spec.ModelBucket(), Replicas: b.spec.Streams.Replicas, Bind: b.spec.Streams.Bind}
 	return b.ensureStreams(ctx)
 }
 
@@ -229,6 +232,9 @@ func (b *Bus) Spec() Spec { return b.spec }
 
 // Conn is the NATS connection. Do not close it.
 func (b *Bus) Conn() *nats.Conn { return b.conn }
+
+// Models is where the pipeline's models are kept, by name.
+func (b *Bus) Models() *artifact.Store { return b.models }
 
 // JetStream is the stream side of Conn.
 func (b *Bus) JetStream() jetstream.JetStream { return b.js }

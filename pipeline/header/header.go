@@ -22,6 +22,8 @@ const (
 	Seed        = "Wavemill-Seed"        // Seed repeats a clip, with the model and the label.
 	Confidence  = "Wavemill-Confidence"  // Confidence is a number in [0, 1].
 	Spectrogram = "Wavemill-Spectrogram" // Spectrogram is the transform's configuration as JSON.
+	FrontEnd    = "Wavemill-Front-End"   // FrontEnd is everything between clip and spectrogram as JSON, the transform included.
+	Index       = "Wavemill-Index"       // Index is a clip's number in the series of its seed, from 0.
 	Object      = "Wavemill-Object"      // Object names a stored body; the message's own body is then empty.
 )
 

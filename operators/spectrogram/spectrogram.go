@@ -1,0 +1,177 @@
+// Package spectrogram is the operator that turns recordings into the spectrograms models learn from.
+//
+// In: <pipeline>.audio.<label>, any supported audio file as it is. Out: <pipeline>.spectrogram.<label>, a .npy array
+// of float32 [T, F], with the transform's configuration as JSON in the Wavemill-Spectrogram header and everything
+// else between clip and spectrogram in Wavemill-Front-End. The output depends on nothing but the file and the
+// configuration. A file that cannot be decoded, is silent or holds numbers that are none becomes a dead letter.
+package spectrogram
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"wavemill/audio/codec"
+	"wavemill/audio/npy"
+	"wavemill/models"
+	"wavemill/models/frontend"
+	"wavemill/pipeline"
+	"wavemill/pipeline/header"
+)
+
+// ContentType is the media type of the output.
+const ContentType = "application/x-npy"
+
+// Config is the operator's configuration. The front end must not depend on what happens to arrive first, so it is
+// part of the configuration: `wavemill demo` plans it from the data.
+type Config struct {
+	// FrontEnd says everything, with the field names of a checkpoint. Empty: planned from Rate and Duration.
+	FrontEnd yaml.RawMessage `yaml:"front_end"`
+	// Rate is the sample rate of most recordings, in Hz; others are resampled to it. 0: 8000.
+	Rate int `yaml:"rate"`
+	// Duration is how long a clip can be before it is cut. 0: one second.
+	Duration time.Duration `yaml:"duration"`
+}
+
+// Factory builds the operator. What had to be done to recordings (resampled, mixed down) is logged once for every
+// reason, not once for every file.
+func Factory() pipeline.Factory {
+	said := new(sync.Map)
+	return pipeline.Typed(Config{}, func(c Config, env pipeline.Env) (pipeline.Operator, error) {
+		return newOperator(c, env, said)
+	})
+}
+
+type operator struct {
+	env      pipeline.Env
+	frontEnd *frontend.FrontEnd
+	config   string // The spectrogram's configuration as JSON.
+	whole    string // The front end as JSON.
+	said     *sync.Map
+}
+
+var _ pipeline.Consumer = (*operator)(nil)
+
+func newOperator(c Config, env pipeline.Env, said *sync.Map) (pipeline.Operator, error) {
+	fe, err := c.frontEnd()
+	if err != nil {
+		return nil, err
+	}
+	o := &operator{env: env, said: said}
+	if o.frontEnd, err = frontend.New(fe); err != nil {
+		return nil, err
+	}
+	config, err := json.Marshal(fe.Spectrogram)
+	if err != nil {
+		return nil, fmt.Errorf("front_end: %w", err)
+	}
+	whole, err := json.Marshal(fe)
+	if err != nil {
+		return nil, fmt.Errorf("front_end: %w", err)
+	}
+	o.config, o.whole = string(config), string(whole)
+	return o, nil
+}
+
+// frontEnd reads or plans the front end.
+func (c Config) frontEnd() (models.FrontEnd, error) {
+	if len(c.FrontEnd) == 0 {
+		if c.Rate < 0 || c.Duration < 0 {
+			return models.FrontEnd{}, errors.New("rate and duration must not be negative")
+		}
+		rate, duration := c.Rate, c.Duration
+		if rate == 0 {
+			rate = 8000
+		}
+		if duration == 0 {
+			duration = time.Second
+		}
+		return frontend.Plan([]int{rate}, []time.Duration{duration}), nil
+	}
+	if c.Rate != 0 || c.Duration != 0 {
+		return models.FrontEnd{}, errors.New("front_end says everything: leave out rate and duration")
+	}
+	text, err := yaml.YAMLToJSON(c.FrontEnd)
+	if err != nil {
+		return models.FrontEnd{}, fmt.Errorf("front_end: %s", yaml.FormatError(err, false, true))
+	}
+	var fe models.FrontEnd
+	dec := json.NewDecoder(strings.NewReader(string(text)))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&fe); err != nil {
+		return models.FrontEnd{}, fmt.Errorf("front_end: %w", err)
+	}
+	return fe, nil
+}
+
+// ConfigFor returns the operator's configuration with a front end, as YAML, for programs that plan it.
+func ConfigFor(fe models.FrontEnd) ([]byte, error) {
+	text, err := json.Marshal(map[string]any{"front_end": fe})
+	if err != nil {
+		return nil, fmt.Errorf("front end: %w", err)
+	}
+	return text, nil // JSON is YAML.
+}
+
+// Input implements pipeline.Consumer.
+func (o *operator) Input() string { return pipeline.TypeAudio }
+
+// Process emits the spectrogram of one recording.
+func (o *operator) Process(ctx context.Context, m *pipeline.Message, emit pipeline.Emit) error {
+	name := m.Header[header.Source]
+	if name == "" {
+		name = m.ID
+	}
+	clip, info, err := codec.Decode(ctx, name, m.Body)
+	if err != nil {
+		return routed(ctx, err)
+	}
+	s, notes, err := o.frontEnd.Analyze(clip)
+	if err != nil {
+		return routed(ctx, fmt.Errorf("%s: %w", name, err))
+	}
+	o.say(name, notes, info)
+	return emit(ctx, &pipeline.Message{
+		Type: pipeline.TypeSpectrogram,
+		Header: map[string]string{
+			header.ContentType: ContentType, header.Spectrogram: o.config, header.FrontEnd: o.whole,
+		},
+		Body: npy.Encode([]int{s.Frames, s.Bins}, s.Data),
+	})
+}
+
+// routed is an error of a recording: it will be as bad the next time, unless it was us who stopped.
+func routed(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	return &pipeline.Error{Kind: pipeline.Invalid, Err: err}
+}
+
+// say logs what was done to a recording, once for every reason.
+func (o *operator) say(name string, notes frontend.Notes, info codec.Info) {
+	once := func(reason, text string) {
+		if _, known := o.said.LoadOrStore(reason, true); !known {
+			o.env.Log.Info(text+"; said once for all such recordings", "first", name)
+		}
+	}
+	rate := o.frontEnd.Config().Spectrogram.SampleRate
+	if notes.Rate > 0 {
+		once(fmt.Sprintf("rate %d", notes.Rate), fmt.Sprintf("resampled from %d to %d Hz", notes.Rate, rate))
+	}
+	if notes.Channels > 0 {
+		once(fmt.Sprintf("channels %d", notes.Channels), fmt.Sprintf("mixed down from %d channels", notes.Channels))
+	}
+	if notes.Cut > 0 {
+		once("cut", fmt.Sprintf("cut to %v", o.frontEnd.Duration().Round(time.Millisecond)))
+	}
+	if info.Truncated {
+		once("truncated", "truncated files: the frames that are there are used")
+	}
+}

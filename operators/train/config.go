@@ -1,0 +1,117 @@
+package train
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"wavemill/models"
+	"wavemill/models/archs"
+	"wavemill/pipeline"
+)
+
+// Config is the operator's configuration.
+type Config struct {
+	// Model is the architecture, one of models/archs.
+	Model string `yaml:"model"`
+	// Name is what the model is called on the bus: <pipeline>.model.<name>. Empty: Model.
+	Name string `yaml:"name"`
+	// Config is the architecture's own configuration; empty: its defaults.
+	Config yaml.RawMessage `yaml:"config"`
+	// Seed decides weights, order and noise.
+	Seed uint64 `yaml:"seed"`
+	// Steps or Budget end the training; with both, whichever comes first.
+	Steps  int64         `yaml:"steps"`
+	Budget time.Duration `yaml:"budget"`
+	// BatchSize is the number of clips a step; 0: the trainer's default.
+	BatchSize int `yaml:"batch_size"`
+	// EvalEvery is the number of steps between evaluations; 0: the trainer's default.
+	EvalEvery int64 `yaml:"eval_every"`
+	// SaveEvery is the least time between saved checkpoints; 0: the trainer's default.
+	SaveEvery time.Duration `yaml:"save_every"`
+	// Validation is the share of clips that is held out to evaluate on.
+	Validation float64 `yaml:"validation"`
+	// MinClips is how many clips there must be before training begins.
+	MinClips int `yaml:"min_clips"`
+	// WaitFor begins as soon as there are so many clips. 0: Idle decides alone.
+	WaitFor int `yaml:"wait_for"`
+	// Idle begins when no new clip has come for so long and none is waiting.
+	Idle time.Duration `yaml:"idle"`
+	// Again is how many new clips make a trained model learn again, from where it is. 0: it is left as it is.
+	Again int `yaml:"again"`
+	// MaxClips bounds the memory. Of more clips a sample is kept that does not depend on their order.
+	MaxClips int `yaml:"max_clips"`
+}
+
+// Defaults are the configuration of an empty document.
+func Defaults() Config {
+	return Config{
+		Model: "vae", Budget: 2 * time.Minute, Validation: 0.1,
+		MinClips: 16, Idle: 3 * time.Second,
+		MaxClips: 20000, // 330 MB of 64 x 64 spectrograms.
+	}
+}
+
+// Hooks let the program around the operator take part. All may be nil, and are called from the operator's goroutine.
+type Hooks struct {
+	// OnClips is told how many clips have been collected.
+	OnClips func(model string, clips int)
+	// OnProgress is told about every training step, evaluation and save.
+	OnProgress func(model string, p models.Progress)
+	// OnEvent is told what is published on <pipeline>.model.<model>.
+	OnEvent func(Event)
+	// NewLearner and Resume replace models/archs.
+	NewLearner func(arch string, config json.RawMessage, fe models.FrontEnd, labels []string, seed uint64) (models.Learner, error)
+	Resume     func(models.Checkpoint) (models.Learner, error)
+}
+
+// Factory builds the operator.
+func Factory(h Hooks) pipeline.Factory {
+	known := h.NewLearner == nil
+	if h.NewLearner == nil {
+		h.NewLearner = archs.NewLearner
+	}
+	if h.Resume == nil {
+		h.Resume = archs.Resume
+	}
+	return pipeline.Typed(Defaults(), func(c Config, env pipeline.Env) (pipeline.Operator, error) {
+		if known && !slices.Contains(archs.Names(), c.Model) {
+			return nil, fmt.Errorf("model %q is unknown; there are: %s", c.Model, strings.Join(archs.Names(), ", "))
+		}
+		return newOperator(c, env, h)
+	})
+}
+
+// check fills in what follows from other fields and reports every fault.
+func (c Config) check() (Config, json.RawMessage, error) {
+	var faults []error
+	fault := func(bad bool, text string) {
+		if bad {
+			faults = append(faults, errors.New(text))
+		}
+	}
+	if c.Name == "" {
+		c.Name = c.Model
+	}
+	fault(c.Name == "" || pipeline.Slug(c.Name) != c.Name, "name: use letters, digits, - and _")
+	fault(c.Steps < 0 || c.Budget < 0 || c.Steps == 0 && c.Budget == 0, "steps or budget must be positive")
+	fault(c.Validation < 0 || c.Validation > 0.9, "validation must be between 0 and 0.9")
+	fault(c.MinClips < 1, "min_clips must be at least 1")
+	fault(c.WaitFor < 0 || c.Again < 0 || c.BatchSize < 0 || c.EvalEvery < 0 || c.SaveEvery < 0, "wait_for, again, batch_size, eval_every and save_every must not be negative")
+	fault(c.Idle <= 0, "idle must be positive")
+	fault(c.MaxClips < c.MinClips, "max_clips must be at least min_clips")
+	var config json.RawMessage
+	if len(c.Config) > 0 {
+		text, err := yaml.YAMLToJSON(c.Config)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("config: %s", yaml.FormatError(err, false, true)))
+		}
+		config = text
+	}
+	return c, config, errors.Join(faults...)
+}

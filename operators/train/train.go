@@ -1,0 +1,249 @@
+// Package train is the operator that collects spectrograms and trains a model on them.
+//
+// In: <pipeline>.spectrogram.<label>. Out: versions of a model in the pipeline's model store, announced as JSON on
+// <pipeline>.model.<name>.
+//
+// # The reservoir
+//
+// The spectrogram stream itself is the reservoir's store. It keeps its messages after they are acknowledged (Limits
+// retention), so acknowledging one means that it has been checked and is in the memory of this process; a process that
+// starts reads the whole stream again before anything else. That loses nothing a crash could take, and keeps no second
+// copy that could differ. What a stream's max_age removes is forgotten at the next start.
+//
+// Clips are kept in the order of label, source and content, each once, and of too many the same sample whatever their
+// order was. So the same clips and seed give the same training run.
+//
+// # The model
+//
+// Every checkpoint is stored under its digest and then made current by compare-and-set: two trainers of one model
+// notice each other. A training that was stopped goes on from the last checkpoint when the operator starts again.
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"wavemill/models"
+	"wavemill/pipeline"
+)
+
+type operator struct {
+	config Config
+	arch   json.RawMessage // The architecture's configuration.
+	env    pipeline.Env
+	hooks  Hooks
+	log    *slog.Logger
+
+	mu       sync.Mutex
+	clips    *reservoir
+	last     time.Time     // When a new clip came.
+	arrivals chan struct{} // Capacity 1: there is something to look at.
+
+	rebuilt chan struct{} // Closed when the stream has been read.
+}
+
+var (
+	_ pipeline.Consumer = (*operator)(nil)
+	_ pipeline.Runner   = (*operator)(nil)
+)
+
+func newOperator(c Config, env pipeline.Env, h Hooks) (pipeline.Operator, error) {
+	c, arch, err := c.check()
+	if err != nil {
+		return nil, err
+	}
+	return &operator{
+		config: c, arch: arch, env: env, hooks: h, log: env.Log.With("model", c.Name),
+		clips: newReservoir(c.MaxClips), arrivals: make(chan struct{}, 1),
+	}, nil
+}
+
+// Input implements pipeline.Consumer.
+func (o *operator) Input() string { return pipeline.TypeSpectrogram }
+
+// Process takes one spectrogram into the reservoir. It emits nothing.
+func (o *operator) Process(_ context.Context, m *pipeline.Message, _ pipeline.Emit) error {
+	c, err := decode(m)
+	if err != nil {
+		return err
+	}
+	o.add(c)
+	return nil
+}
+
+func (o *operator) add(c *clip) {
+	o.mu.Lock()
+	isNew := o.clips.add(c)
+	n := o.clips.len()
+	if isNew {
+		o.last = time.Now()
+	}
+	o.mu.Unlock()
+	if !isNew {
+		return
+	}
+	if o.hooks.OnClips != nil {
+		o.hooks.OnClips(o.config.Name, n)
+	}
+	select {
+	case o.arrivals <- struct{}{}:
+	default:
+	}
+}
+
+func (o *operator) count() (clips int, last time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.clips.len(), o.last
+}
+
+// Run reads what the stream has, and then trains whenever there is enough to learn from, until ctx is done.
+func (o *operator) Run(ctx context.Context) error {
+	if err := o.rebuild(ctx); err != nil {
+		return err
+	}
+	trained := 0
+	for {
+		want := o.config.MinClips
+		if trained > 0 {
+			want = trained + max(o.config.Again, 1)
+		}
+		if trained > 0 && o.config.Again == 0 {
+			<-ctx.Done()
+			return nil
+		}
+		if err := o.await(ctx, want, trained == 0); err != nil {
+			return nil //nolint:nilerr // Stopped while waiting.
+		}
+		clips, err := o.train(ctx)
+		if err != nil {
+			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+				o.log.Info("training stopped; it goes on from the last checkpoint when the operator is started again", "reason", err)
+				return nil
+			}
+			return fmt.Errorf("model %s: %w", o.config.Name, err)
+		}
+		trained = clips
+	}
+}
+
+// rebuild reads the stream from its beginning. Messages that cannot be read are passed over: Process sees to it that
+// they become dead letters.
+func (o *operator) rebuild(ctx context.Context) error {
+	for m, err := range o.env.Bus.Messages(ctx, pipeline.Subscription{Type: pipeline.TypeSpectrogram, From: 1, Last: true}) {
+		if m == nil {
+			if ctx.Err() != nil {
+				return nil //nolint:nilerr // Stopped.
+			}
+			o.log.Warn("a spectrogram is passed over", "error", err)
+			continue
+		}
+		if c, err := decode(m); err == nil {
+			o.add(c)
+		}
+	}
+	if n, _ := o.count(); n > 0 {
+		o.log.Info("spectrograms read from the stream", "clips", n)
+	}
+	return nil
+}
+
+// await returns nil when training should begin: there are enough clips, and either WaitFor of them, or none has come
+// for Idle and none is on its way.
+func (o *operator) await(ctx context.Context, enough int, first bool) error {
+	var said bool
+	for {
+		n, last := o.count()
+		if first && o.config.WaitFor > 0 && n >= max(o.config.WaitFor, o.config.MinClips) {
+			return nil
+		}
+		idle := time.Until(last.Add(o.config.Idle))
+		if idle <= 0 {
+			if n >= enough && !o.underway(ctx) {
+				return ctx.Err()
+			}
+			if n < enough && !said && first {
+				said = true
+				o.log.Info("waiting for clips", "have", n, "want", enough)
+			}
+			idle = o.config.Idle
+		}
+		timer := time.NewTimer(idle)
+		select {
+		case <-ctx.Done():
+		case <-o.arrivals:
+		case <-timer.C:
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+// underway reports whether recordings or spectrograms still wait to be worked on, as far as the server tells.
+func (o *operator) underway(ctx context.Context) bool {
+	spec := o.env.Bus.Spec()
+	for _, t := range []string{pipeline.TypeAudio, pipeline.TypeSpectrogram} {
+		stream, err := o.env.Bus.JetStream().Stream(ctx, spec.StreamName(t))
+		if err != nil {
+			continue
+		}
+		consumers := stream.ListConsumers(ctx)
+		for info := range consumers.Info() {
+			if info.Config.Durable != "" && info.NumPending+uint64(max(info.NumAckPending, 0)) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// snapshot returns what to learn from now.
+func (o *operator) snapshot() (set, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.clips.set(o.config.Validation)
+}
+
+// train trains one model on what has been collected and returns how many clips that was.
+func (o *operator) train(ctx context.Context) (clips int, err error) {
+	s, err := o.snapshot()
+	if err != nil {
+		return 0, err
+	}
+	clips = len(s.train) + len(s.val) + s.leftOut
+	if s.leftOut > 0 {
+		o.log.Warn("spectrograms with another front end than the newest are left out", "left_out", s.leftOut)
+	}
+	r := &training{operator: o, set: s}
+	plan, err := r.plan(ctx)
+	if err != nil || plan == nil {
+		return clips, err
+	}
+	train, val, err := s.batches()
+	if err != nil {
+		return clips, err
+	}
+	o.log.Info("training", "clips", train.B, "validation", val.B, "labels", len(s.labels), "from_step", r.from())
+	c, runErr := plan.trainer.Run(ctx, plan.learner, train, val)
+	if runErr != nil && (ctx.Err() == nil || !errors.Is(runErr, ctx.Err())) {
+		return clips, runErr
+	}
+	if err := r.finish(ctx, c, runErr == nil); err != nil {
+		return clips, err
+	}
+	return clips, runErr
+}
+
+// progress passes the trainer's events on.
+func (o *operator) progress(p models.Progress) {
+	if o.hooks.OnProgress != nil {
+		o.hooks.OnProgress(o.config.Name, p)
+	}
+}
