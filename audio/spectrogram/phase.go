@@ -8,103 +8,138 @@ import (
 
 // Phase reconstruction methods.
 const (
-	MethodGriffinLim = "griffinlim" // Griffin and Lim 1984
-	MethodFGLA       = "fgla"       // fast Griffin-Lim, Perraudin, Balazs and Søndergaard 2013
-	MethodPGHI       = "pghi"       // phase gradient heap integration, Průša, Balazs and Søndergaard 2017
-	MethodPGHIFGLA   = "pghi+fgla"  // PGHI, refined by fast Griffin-Lim
+	MethodGriffinLim = "griffinlim" // Griffin and Lim 1984, from random phase
+	MethodFGLA       = "fgla"       // fast Griffin-Lim (momentum), Perraudin, Balazs and Søndergaard 2013, from random phase
+	MethodPGHI       = "pghi"       // phase gradient heap integration, Průša, Balazs and Søndergaard 2017; no iterations
+	MethodPGHIFGLA   = "pghi+fgla"  // fast Griffin-Lim from PGHI's phase
 )
 
-// A Phase says how to find the phase that a magnitude spectrogram lacks. The zero value is the best default of the
-// Config at hand.
+// Defaults of a Phase.
+const (
+	defaultMomentum         = 0.99 // the paper's recommendation
+	defaultIterations       = 32   // from random phase
+	defaultRefineIterations = 16   // from PGHI's phase
+)
+
+// A Phase says how to find the phase that a magnitude spectrogram lacks. The zero value is the best default: PGHI and
+// 16 iterations of fast Griffin-Lim.
 type Phase struct {
-	Method     string  `json:"method,omitempty"`
-	Iterations int     `json:"iterations,omitempty"` // Griffin-Lim iterations
-	Momentum   float64 `json:"momentum,omitempty"`   // of fast Griffin-Lim
-	Seed       uint64  `json:"seed,omitempty"`       // of the phases drawn at random
+	Method     string  `json:"method,omitempty"`     // one of the Method constants
+	Iterations int     `json:"iterations,omitempty"` // Griffin-Lim iterations; 0 is 32 from random phase, 16 from PGHI's
+	Momentum   float64 `json:"momentum,omitempty"`   // of fast Griffin-Lim, below 1; 0 is 0.99
+	Seed       uint64  `json:"seed,omitempty"`       // of the phases that are drawn at random
 }
 
-// Reconstruct makes n samples (n <= 0: the natural length) from features: back to magnitudes, a phase for them, inverse
-// transform. It is lossy: the features hold no phase, and mel features not every bin. Same input and seed: same bytes.
+// withDefaults fills in what ph leaves out.
+func (ph Phase) withDefaults() (Phase, error) {
+	if ph.Iterations < 0 || !(ph.Momentum >= 0 && ph.Momentum < 1) {
+		return ph, fmt.Errorf("spectrogram: phase: %d iterations with momentum %g; iterations are at least 0, momentum is at least 0 and below 1", ph.Iterations, ph.Momentum)
+	}
+	if ph.Method == "" {
+		ph.Method = MethodPGHIFGLA
+	}
+	iterations, momentum := defaultIterations, defaultMomentum
+	switch ph.Method {
+	case MethodGriffinLim:
+		momentum = 0
+	case MethodFGLA:
+	case MethodPGHI:
+		iterations, ph.Iterations = 0, 0
+	case MethodPGHIFGLA:
+		iterations = defaultRefineIterations
+	default:
+		return ph, fmt.Errorf("spectrogram: phase: method %q is not one of %q", ph.Method,
+			[]string{MethodPGHIFGLA, MethodPGHI, MethodFGLA, MethodGriffinLim})
+	}
+	if ph.Iterations == 0 {
+		ph.Iterations = iterations
+	}
+	if ph.Momentum == 0 || ph.Method == MethodGriffinLim {
+		ph.Momentum = momentum
+	}
+	return ph, nil
+}
+
+// Reconstruct makes n samples (n <= 0: the natural length, Samples(s.Frames)) from features: back to magnitudes, a phase
+// for them, and the inverse transform. It is lossy: features hold no phase, and mel features not every bin. Same input
+// and seed: same bytes on machines of the same kernel class (fft.Class).
 func (t *Transform) Reconstruct(s *Spectrogram, n int, ph Phase) ([]float32, error) {
 	if err := t.check(s); err != nil {
 		return nil, err
 	}
-	switch ph.Method {
-	case "", MethodGriffinLim, MethodFGLA, MethodPGHI, MethodPGHIFGLA:
-	default:
-		return nil, fmt.Errorf("spectrogram: phase method %q is unknown", ph.Method)
+	ph, err := ph.withDefaults()
+	if err != nil {
+		return nil, err
 	}
 	if n <= 0 {
 		n = t.config.Samples(s.Frames)
 	}
-	return t.griffinLim(t.magnitude(s), n, ph), nil
+	if longest := t.config.Samples(s.Frames+1) + t.config.NFFT; n > longest {
+		return nil, fmt.Errorf("spectrogram: %d samples from %d frames; they reach to %d at most", n, s.Frames, longest)
+	}
+	if n == 0 {
+		return []float32{}, nil
+	}
+	magnitude := t.Magnitude(nil, s)
+	spectrum := make([]complex64, len(magnitude))
+	if ph.Method == MethodPGHI || ph.Method == MethodPGHIFGLA {
+		t.integratePhase(spectrum, magnitude, ph.Seed)
+	} else {
+		randomPhase(spectrum, magnitude, ph.Seed)
+	}
+	if ph.Iterations == 0 {
+		return t.ISTFT(nil, spectrum, n), nil
+	}
+	return t.newRefinement(magnitude, n).run(spectrum, ph.Iterations, ph.Momentum), nil
 }
 
-// magnitude undoes encode: linear magnitudes, Frames by NFFT/2+1.
-func (t *Transform) magnitude(s *Spectrogram) []float32 {
-	bins := t.config.NFFT/2 + 1
-	mag := make([]float32, s.Frames*bins)
-	row := make([]float64, s.Bins)
-	for f := range s.Frames {
-		for i, v := range s.Data[f*s.Bins : (f+1)*s.Bins] {
-			row[i] = t.decode(float64(v))
+// Magnitude writes the linear magnitudes behind features to dst, s.Frames by NFFT/2+1, and returns it: logarithm and
+// scaling undone, mel filters inverted by non-negative least squares, a dropped Nyquist bin zero. A dst too short (nil
+// for one) is replaced. s must be of t's Config.
+func (t *Transform) Magnitude(dst []float32, s *Spectrogram) []float32 {
+	dst = grow(dst, s.Frames*t.linear)
+	values := make([]float32, len(s.Data))
+	t.config.decode(values, s.Data)
+	switch {
+	case t.filters != nil:
+		t.invertMel(dst, values, s.Frames)
+	case t.config.DropNyquist:
+		for f := range s.Frames {
+			copy(dst[f*t.linear:], values[f*s.Bins:(f+1)*s.Bins])
+			dst[(f+1)*t.linear-1] = 0
 		}
-		out := mag[f*bins : (f+1)*bins]
-		if t.bands == nil {
-			for i, v := range row {
-				out[i] = float32(v)
-			}
-			continue
-		}
-		for m, b := range t.bands {
-			var sum float64
-			for _, w := range b.weights {
-				sum += float64(w)
-			}
-			for i, w := range b.weights {
-				out[b.first+i] += w / float32(sum) * float32(row[m])
-			}
-		}
+	default:
+		copy(dst, values)
 	}
 	if t.config.isPower() {
-		for i, v := range mag {
-			mag[i] = float32(math.Sqrt(float64(v)))
+		for i, v := range dst {
+			dst[i] = float32(math.Sqrt(float64(v)))
 		}
 	}
-	return mag
+	return dst
 }
 
-func (t *Transform) decode(v float64) float64 {
-	c := t.config
-	if !c.isLog() {
-		return math.Max(0, v)
+// invertMel writes the bins behind mel values, time-major both.
+func (t *Transform) invertMel(dst, mel []float32, frames int) {
+	if t.inverse == nil {
+		t.inverse = newMelInverse(t.batch, t.bands)
 	}
-	if c.isScaled() {
-		v = c.Min + (v+1)/2*(c.Max-c.Min)
+	for f := 0; f < frames; f += t.lanes {
+		t.gatherAny(t.feature, mel[f*t.config.Mels:], t.config.Mels, frames-f)
+		t.inverse.solve(t.batch, t.filters, t.magnitude, t.feature)
+		t.scatter(dst[f*t.linear:], t.magnitude, t.linear, frames-f)
 	}
-	return math.Max(0, math.Exp(v)-c.Floor)
 }
 
-func (t *Transform) griffinLim(mag []float32, n int, ph Phase) []float32 {
-	rng := rand.New(rand.NewPCG(ph.Seed, 0))
-	s := make([]complex64, len(mag))
-	for i, m := range mag {
-		sin, cos := math.Sincos(2 * math.Pi * rng.Float64())
-		s[i] = complex(m*float32(cos), m*float32(sin))
+// randomPhase gives magnitudes independent phases, uniform on the circle.
+func randomPhase(dst []complex64, magnitude []float32, seed uint64) {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	for i, m := range magnitude {
+		dst[i] = polar(m, 2*math.Pi*rng.Float64())
 	}
-	iterations := ph.Iterations
-	if iterations <= 0 {
-		iterations = 32
-	}
-	x := make([]float32, max(n, t.config.Samples(len(mag)/(t.config.NFFT/2+1))))
-	var next []complex64
-	for range iterations {
-		x = t.ISTFT(x, s, len(x))
-		next = t.STFT(next, x)
-		for i, m := range mag {
-			a := float32(math.Hypot(float64(real(next[i])), float64(imag(next[i]))))
-			s[i] = next[i] * complex(m/(a+1e-16), 0)
-		}
-	}
-	return t.ISTFT(x, s, n)
+}
+
+func polar(m float32, phase float64) complex64 {
+	sin, cos := math.Sincos(phase)
+	return complex(m*float32(cos), m*float32(sin))
 }

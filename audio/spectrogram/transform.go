@@ -3,6 +3,7 @@ package spectrogram
 import (
 	"fmt"
 	"math"
+	"unsafe"
 
 	"wavemill/audio/spectrogram/fft"
 )
@@ -16,17 +17,34 @@ type Spectrogram struct {
 	Data   []float32
 }
 
-// A Transform computes spectrograms of one Config and goes back. It owns its scratch: it is not safe for concurrent
-// use, so make one per goroutine.
+// A Transform computes spectrograms of one Config and goes back. It owns its scratch, so that it allocates nothing per
+// frame, and is not safe for concurrent use: make one per goroutine.
+//
+// Work goes by blocks of frames, one frame per vector lane; see package fft.
 type Transform struct {
-	config  Config
-	plan    *fft.Real
-	window  []float32
+	config Config
+	batch  *fft.Batch
+	lanes  int
+	linear int // values per frame before any filter, NFFT/2 + 1
+	window []float64
+
+	filters *fft.Filters // mel only
 	bands   []band
-	frame   []float32
-	coeff   []complex64
-	overlap []float32
+	levels  *fft.Levels // log only
+	inverse *melInverse // made when first needed
+
+	edge      []float32 // samples of a block that reaches beyond the signal
+	partial   []float32 // lanes of a block that has fewer frames than lanes
+	magnitude []float32 // rows
+	feature   []float32 // rows
+	spectrum  []float32 // rows
+	signal    []float32 // overlap-added frames
+	gain      envelope
 }
+
+// minOverlap is the least that squared windows may add up to at their hop, relative to their most: below it the inverse
+// would amplify rounding errors by more than 1000.
+const minOverlap = 1e-6
 
 // New makes a Transform. It fails if c is not valid or if its window cannot be inverted at its hop: the squared windows
 // of overlapping frames must not vanish anywhere.
@@ -34,152 +52,240 @@ func New(c Config) (*Transform, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	plan, err := fft.NewReal(c.NFFT)
-	if err != nil {
-		return nil, err
-	}
-	t := &Transform{config: c, plan: plan, frame: make([]float32, c.NFFT), coeff: make([]complex64, c.NFFT/2+1)}
 	w := window(c)
-	t.window = make([]float32, len(w))
-	for i, v := range w {
-		t.window[i] = float32(v)
+	low, high := overlapRange(w, c.Hop)
+	if !(low > minOverlap*high) {
+		return nil, fmt.Errorf("spectrogram config: window %q at hop %d of n_fft %d is not invertible: its squares add up to %.3g at least, %.3g at most; choose a shorter hop",
+			c.Window, c.Hop, c.NFFT, low, high)
 	}
+	batch, err := fft.NewBatch(c.NFFT, w, w)
+	if err != nil {
+		return nil, fmt.Errorf("spectrogram config: %w", err)
+	}
+	t := &Transform{config: c, batch: batch, lanes: batch.Lanes(), linear: batch.Bins(), window: w}
+	t.magnitude = batch.Rows(t.linear)
 	if c.Scale == ScaleMel {
-		t.bands = melBands(c)
+		t.planMel()
+	}
+	if c.isLog() {
+		t.levels = c.levels()
 	}
 	return t, nil
+}
+
+// overlapRange is the least and the most that squared windows add up to where frames follow each other without end.
+func overlapRange(w []float64, hop int) (low, high float64) {
+	low = math.Inf(1)
+	for p := range hop {
+		var sum float64
+		for i := p; i < len(w); i += hop {
+			sum += w[i] * w[i]
+		}
+		low, high = min(low, sum), max(high, sum)
+	}
+	return low, high
+}
+
+func (t *Transform) planMel() {
+	t.bands = melBands(t.config)
+	first, weights := make([]int, len(t.bands)), make([][]float32, len(t.bands))
+	for m, b := range t.bands {
+		first[m], weights[m] = b.first, b.weights
+	}
+	t.filters = t.batch.NewFilters(first, weights)
+	t.feature = t.batch.Rows(t.config.Mels)
 }
 
 // Config is the Config that t was made from.
 func (t *Transform) Config() Config { return t.config }
 
-// STFT writes the short-time Fourier transform of x to dst, Frames(len(x)) by NFFT/2+1, and returns it. A dst too short
-// (nil for one) is replaced.
-func (t *Transform) STFT(dst []complex64, x []float32) []complex64 {
-	frames, bins := t.config.Frames(len(x)), t.config.NFFT/2+1
-	dst = grow(dst, frames*bins)
-	for f := range frames {
-		t.load(x, f)
-		t.plan.Forward(dst[f*bins:(f+1)*bins], t.frame)
+// span is the samples that a block of frames sees.
+func (t *Transform) span() int { return (t.lanes-1)*t.config.Hop + t.config.NFFT }
+
+// block returns the samples that the frames from the given one on see, as many as there are lanes: a part of x, or a
+// copy where they reach beyond it.
+func (t *Transform) block(x []float32, frame int) []float32 {
+	start, n := frame*t.config.Hop-t.config.NFFT/2, t.span()
+	if start >= 0 && start+n <= len(x) {
+		return x[start : start+n]
 	}
-	return dst
+	t.edge = grow(t.edge, n)
+	clear(t.edge)
+	lo, hi := max(0, -start), min(n, len(x)-start)
+	if lo < hi {
+		copy(t.edge[lo:hi], x[start+lo:])
+	}
+	if t.config.Pad == PadReflect && len(x) > 0 {
+		for i := 0; i < lo; i++ {
+			t.edge[i] = mirrored(x, start+i)
+		}
+		// Frames beyond the last see anything at all: their lanes are not used.
+		last := (t.config.Frames(len(x))-1-frame)*t.config.Hop + t.config.NFFT
+		for i := max(0, hi); i < min(n, last); i++ {
+			t.edge[i] = mirrored(x, start+i)
+		}
+	}
+	return t.edge
 }
 
-// load puts windowed frame f of x into t.frame.
-func (t *Transform) load(x []float32, f int) {
-	start := f*t.config.Hop - t.config.NFFT/2
-	for i := range t.frame {
-		t.frame[i] = t.sample(x, start+i) * t.window[i]
-	}
-}
-
-func (t *Transform) sample(x []float32, i int) float32 {
-	if i >= 0 && i < len(x) {
-		return x[i]
-	}
-	if t.config.Pad != PadReflect || len(x) == 0 {
-		return 0
-	}
-	if len(x) == 1 {
+// mirrored is sample i of x continued by mirroring at its ends, which are not repeated.
+func mirrored(x []float32, i int) float32 {
+	period := 2 * (len(x) - 1)
+	if period == 0 {
 		return x[0]
 	}
-	period := 2 * (len(x) - 1)
 	i = ((i % period) + period) % period
 	return x[min(i, period-i)]
 }
 
-// ISTFT writes the n samples whose STFT is closest to s (least squares) to dst and returns it; n <= 0 is the natural
-// length. It undoes STFT exactly, to rounding. A dst too short (nil for one) is replaced.
-func (t *Transform) ISTFT(dst []float32, s []complex64, n int) []float32 {
-	bins := t.config.NFFT/2 + 1
-	frames := len(s) / bins
-	if n <= 0 {
-		n = t.config.Samples(frames)
-	}
-	dst = grow(dst, n)
-	clear(dst)
-	t.overlap = grow(t.overlap, n)
-	clear(t.overlap)
-	for f := range frames {
-		t.plan.Inverse(t.frame, s[f*bins:(f+1)*bins])
-		start := f*t.config.Hop - t.config.NFFT/2
-		lo, hi := max(0, -start), min(len(t.frame), n-start)
-		for i := lo; i < hi; i++ {
-			dst[start+i] += t.frame[i] * t.window[i]
-			t.overlap[start+i] += t.window[i] * t.window[i]
-		}
-	}
-	for i, w := range t.overlap {
-		if w > 0 {
-			dst[i] /= w
-		}
+// STFT writes the short-time Fourier transform of x to dst, Frames(len(x)) by NFFT/2+1 values, time-major, and returns
+// it. It is unscaled, as torch.stft's. A dst too short (nil for one) is replaced.
+func (t *Transform) STFT(dst []complex64, x []float32) []complex64 {
+	frames := t.config.Frames(len(x))
+	dst = grow(dst, frames*t.linear)
+	out, stride := floats(dst), 2*t.linear
+	for f := 0; f < frames; f += t.lanes {
+		s := t.batch.Forward(t.block(x, f), t.config.Hop)
+		t.scatter(out[f*stride:], s, stride, frames-f)
 	}
 	return dst
 }
 
-// Forward computes the features of x that the Config describes. A nil dst is allocated; another one is reused.
-func (t *Transform) Forward(dst *Spectrogram, x []float32) (*Spectrogram, error) {
-	if dst == nil {
-		dst = new(Spectrogram)
-	}
-	dst.Config, dst.Frames, dst.Bins = t.config, t.config.Frames(len(x)), t.config.Bins()
-	dst.Data = grow(dst.Data, dst.Frames*dst.Bins)
-	mag := make([]float32, t.config.NFFT/2+1)
-	for f := range dst.Frames {
-		t.load(x, f)
-		t.plan.Forward(t.coeff, t.frame)
-		for i, c := range t.coeff {
-			p := float64(real(c))*float64(real(c)) + float64(imag(c))*float64(imag(c))
-			if !t.config.isPower() {
-				p = math.Sqrt(p)
-			}
-			mag[i] = float32(p)
-		}
-		t.encode(dst.Data[f*dst.Bins:(f+1)*dst.Bins], mag)
-	}
-	return dst, nil
-}
-
-// encode turns magnitudes (or powers) into features.
-func (t *Transform) encode(row, mag []float32) {
-	copy(row, mag)
-	for m, b := range t.bands {
-		var sum float32
-		for i, w := range b.weights {
-			sum += w * mag[b.first+i]
-		}
-		row[m] = sum
-	}
-	if !t.config.isLog() {
+// scatter writes rows of the block's first frames (at most as many as there are lanes) to dst, frame by frame.
+func (t *Transform) scatter(dst, src []float32, rows, frames int) {
+	if frames >= t.lanes {
+		t.batch.Scatter(dst, rows, src, rows)
 		return
 	}
-	for i, v := range row {
-		l := math.Log(float64(v) + t.config.Floor)
-		if t.config.isScaled() {
-			l = 2*(l-t.config.Min)/(t.config.Max-t.config.Min) - 1
-			l = math.Max(-1, math.Min(1, l))
-		}
-		row[i] = float32(l)
+	t.partial = grow(t.partial, t.lanes*rows)
+	t.batch.Scatter(t.partial, rows, src, rows)
+	copy(dst, t.partial[:frames*rows])
+}
+
+// gather is the way back: rows of the block's first frames from src; the rest of the lanes is zero.
+func (t *Transform) gather(dst, src []float32, rows, frames int) {
+	if frames < t.lanes {
+		t.partial = grow(t.partial, t.lanes*rows)
+		clear(t.partial[copy(t.partial, src[:frames*rows]):])
+		src = t.partial
 	}
+	t.batch.Gather(dst, src, rows, rows)
+}
+
+// ISTFT writes the n samples whose STFT is closest to s in the least-squares sense to dst and returns it; n <= 0 is the
+// natural length, Samples(frames). It undoes STFT to rounding, of n samples where s has Frames(n) frames; samples that
+// no frame sees are zero. A dst too short (nil for one) is replaced. It panics if s is not whole frames.
+//
+// The last n%Hop samples are seen only by the tails of the last frames' windows. With a Hann window at the longest hop,
+// NFFT/2, rounding errors grow there by up to 1/window; at a hop of NFFT/4 they do not.
+func (t *Transform) ISTFT(dst []float32, s []complex64, n int) []float32 {
+	if len(s)%t.linear != 0 {
+		panic(fmt.Sprintf("spectrogram: ISTFT of %d values, not whole frames of %d", len(s), t.linear))
+	}
+	frames := len(s) / t.linear
+	if n <= 0 {
+		n = t.config.Samples(frames)
+	}
+	return t.finish(dst, t.overlap(s, frames), frames, n)
+}
+
+// overlap adds up the windowed inverse transforms of the frames of s: sample i of the signal is at i + NFFT/2.
+func (t *Transform) overlap(s []complex64, frames int) []float32 {
+	blocks := (frames + t.lanes - 1) / t.lanes
+	t.signal = grow(t.signal, max(0, blocks-1)*t.lanes*t.config.Hop+t.span())
+	clear(t.signal)
+	if t.spectrum == nil {
+		t.spectrum = t.batch.Rows(2 * t.linear)
+	}
+	in, stride := floats(s), 2*t.linear
+	for f := 0; f < frames; f += t.lanes {
+		t.gather(t.spectrum, in[f*stride:], stride, frames-f)
+		t.batch.Inverse(t.signal[f*t.config.Hop:], t.config.Hop, t.spectrum)
+	}
+	return t.signal
+}
+
+// finish divides overlapped frames by their squared windows and cuts out the n samples of the signal.
+func (t *Transform) finish(dst, sum []float32, frames, n int) []float32 {
+	dst = grow(dst, n)
+	clear(dst)
+	half := t.config.NFFT / 2
+	gain := t.gain.of(t.window, t.config.Hop, frames)
+	m := min(n, max(0, len(gain)-half))
+	if m > 0 {
+		scale(dst[:m], sum[half:half+m], gain[half:half+m])
+	}
+	return dst
+}
+
+// An envelope is what overlapped frames are to be multiplied by, for one number of frames.
+type envelope struct {
+	frames int
+	gain   []float32
+}
+
+// of returns the reciprocals of the sum of the squared windows of frames, zero where it vanishes: (frames-1)*hop+len(w)
+// values.
+func (e *envelope) of(w []float64, hop, frames int) []float32 {
+	if e.frames == frames {
+		return e.gain
+	}
+	e.frames = frames
+	e.gain = grow(e.gain, max(0, frames-1)*hop+min(frames, 1)*len(w))
+	inner := make([]float32, hop)
+	for p := range e.gain {
+		// Frames max(0, ...) to last see position p.
+		whole := p >= len(w)-hop && p/hop < frames
+		if whole && p >= len(w) {
+			e.gain[p] = inner[p%hop]
+			continue
+		}
+		var sum float64
+		for f := min(p/hop, frames-1); f >= 0 && p-f*hop < len(w); f-- {
+			sum += w[p-f*hop] * w[p-f*hop]
+		}
+		var g float32
+		if sum > 1e-11 { // torch.istft's limit
+			g = float32(1 / sum)
+		}
+		e.gain[p] = g
+		if whole {
+			inner[p%hop] = g
+		}
+	}
+	return e.gain
 }
 
 // check tells whether s is a spectrogram of t's kind.
 func (t *Transform) check(s *Spectrogram) error {
-	if s == nil {
+	switch {
+	case s == nil:
 		return fmt.Errorf("spectrogram: nothing to reconstruct from")
+	case s.Config != t.config:
+		return fmt.Errorf("spectrogram: its config %+v is not the transform's, %+v", s.Config, t.config)
+	case s.Bins != t.config.Bins() || s.Frames < 1 || len(s.Data) != s.Frames*s.Bins:
+		return fmt.Errorf("spectrogram: %d values for %d frames of %d bins; its config has %d bins", len(s.Data), s.Frames, s.Bins, t.config.Bins())
 	}
-	if s.Config != t.config {
-		return fmt.Errorf("spectrogram: its config %+v is not the transform's %+v", s.Config, t.config)
-	}
-	if s.Bins != t.config.Bins() || s.Frames < 1 || len(s.Data) != s.Frames*s.Bins {
-		return fmt.Errorf("spectrogram: %d values for %d frames of %d bins, want %d bins", len(s.Data), s.Frames, s.Bins, t.config.Bins())
+	for i, v := range s.Data {
+		if v-v != 0 {
+			return fmt.Errorf("spectrogram: bin %d of frame %d is %g", i%s.Bins, i/s.Bins, v)
+		}
 	}
 	return nil
 }
 
+// grow returns s with length n, a new one where it is too short.
 func grow[T any](s []T, n int) []T {
 	if cap(s) < n {
 		return make([]T, n)
 	}
 	return s[:n]
+}
+
+// floats sees complex values as pairs of real and imaginary parts.
+func floats(s []complex64) []float32 {
+	if len(s) == 0 {
+		return nil
+	}
+	return unsafe.Slice((*float32)(unsafe.Pointer(&s[0])), 2*len(s))
 }

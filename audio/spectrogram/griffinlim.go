@@ -1,0 +1,84 @@
+package spectrogram
+
+import (
+	"github.com/tphakala/simd/f32"
+)
+
+// A refinement runs Griffin-Lim iterations: the magnitude in blocks of rows, and what fast Griffin-Lim remembers.
+type refinement struct {
+	t         *Transform
+	frames, n int
+	magnitude []float32 // [block][bin][lane]
+	previous  []float32 // [block][bin][re, im][lane]
+	next      []float32 // overlapped frames of the coming iteration
+}
+
+// blocks is the number of blocks of frames.
+func (r *refinement) blocks() int { return (r.frames + r.t.lanes - 1) / r.t.lanes }
+
+// newRefinement readies iterations on n samples towards a magnitude, frames by NFFT/2+1.
+func (t *Transform) newRefinement(magnitude []float32, n int) *refinement {
+	r := &refinement{t: t, frames: len(magnitude) / t.linear, n: n}
+	size := t.linear * t.lanes
+	r.magnitude = t.batch.Rows(r.blocks() * t.linear)
+	r.previous = t.batch.Rows(2 * r.blocks() * t.linear)
+	for b := range r.blocks() {
+		f := b * t.lanes
+		t.gatherAny(r.magnitude[b*size:(b+1)*size], magnitude[f*t.linear:], t.linear, r.frames-f)
+	}
+	return r
+}
+
+// gatherAny is gather for any number of rows.
+func (t *Transform) gatherAny(dst, src []float32, rows, frames int) {
+	clear(dst[:rows*t.lanes])
+	for l := range min(frames, t.lanes) {
+		for i, v := range src[l*rows : (l+1)*rows] {
+			dst[i*t.lanes+l] = v
+		}
+	}
+}
+
+// run does iterations of fast Griffin-Lim (Perraudin, Balazs and Søndergaard 2013; momentum 0 is Griffin and Lim 1984)
+// from the spectrum s, time-major, and returns the signal. Each iteration goes to the signal closest to the spectrum,
+// takes its STFT, moves it on by momentum and gives it the wanted magnitude.
+func (r *refinement) run(s []complex64, iterations int, momentum float64) []float32 {
+	t := r.t
+	hop := t.config.Hop
+	factor := float32(momentum / (1 + momentum))
+	sum := t.overlap(s, r.frames)
+	r.next = grow(r.next, len(sum))
+	size := t.linear * t.lanes
+	for range iterations {
+		r.normalise(sum)
+		clear(r.next)
+		for b := range r.blocks() {
+			rows := t.batch.Forward(sum[b*t.lanes*hop:], hop)
+			t.batch.Project(rows, r.previous[b*2*size:(b+1)*2*size], r.magnitude[b*size:(b+1)*size], factor)
+			t.batch.Inverse(r.next[b*t.lanes*hop:], hop, rows)
+		}
+		sum, r.next = r.next, sum
+	}
+	return t.finish(nil, sum, r.frames, r.n)
+}
+
+// normalise turns overlapped frames into the signal that the STFT sees: divided by the squared windows, and continued
+// outside its bounds as the Config says.
+func (r *refinement) normalise(sum []float32) {
+	t := r.t
+	half := t.config.NFFT / 2
+	gain := t.gain.of(t.window, t.config.Hop, r.frames)
+	n := min(r.n, len(gain)-half)
+	x := sum[half : half+n]
+	f32.Mul(x, x, gain[half:half+n])
+	clear(sum[:half])
+	clear(sum[half+n:])
+	if t.config.Pad == PadReflect && n > 0 {
+		for i := range half {
+			sum[half-1-i] = mirrored(x, -1-i)
+		}
+		for i := half + n; i < len(gain); i++ {
+			sum[i] = mirrored(x, i-half)
+		}
+	}
+}
