@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"wavemill/models"
+	"wavemill/models/gan"
 	"wavemill/models/vae"
 )
 
@@ -21,6 +22,7 @@ type arch struct {
 
 func known() map[string]arch {
 	return map[string]arch{
+		gan.Arch: {gan.NewLearner, gan.Open},
 		vae.Arch: {vae.NewLearner, vae.Open},
 	}
 }

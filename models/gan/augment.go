@@ -1,0 +1,69 @@
+package gan
+
+import (
+	"math/rand/v2"
+
+	"wavemill/models/nn"
+)
+
+// Augment says how clips are changed before a discriminator sees them, real ones and generated ones alike, by
+// operations that a generator can learn through. Without it, a discriminator learns a few thousand clips by heart.
+// Source: Zhao et al., Differentiable Augmentation for Data-Efficient GAN Training, 2020.
+type Augment struct {
+	// Frames and Bins are how far a clip is moved at most, either way.
+	Frames int `json:"frames"`
+	Bins   int `json:"bins"`
+	// Cutout is the share of each side of the rectangle that is silenced, at a random place.
+	Cutout float64 `json:"cutout"`
+	// Contrast is the largest relative change of the distance to silence, in the logarithm.
+	Contrast float64 `json:"contrast"`
+}
+
+// Inputs of an augmentation are named after the clips they change.
+const (
+	byOffset = " offset" // [B, 2]: frames, bins
+	byFactor = " factor" // [B, T, F, 1]
+	bySilent = " silent" // [B, T, F, 1]: factor - 1
+)
+
+// Apply adds the augmentation of x [B, T, F, 1], to be fed with what Draw gives under the same name. Silence is -1.
+func (a Augment) Apply(n *nn.Graph, name string, x *nn.Tensor) *nn.Tensor {
+	s := x.Shape()
+	if n.Err() != nil || len(s) != 4 {
+		return x
+	}
+	x = n.Translate(x, n.Input(name+byOffset, s[0], 2), -1)
+	return n.Add(n.Mul(x, n.Input(name+byFactor, s...)), n.Input(name+bySilent, s...)) // (x + 1) f - 1
+}
+
+// A draw holds the random numbers of one augmentation.
+type draw struct {
+	offset, factor, silent []float32
+}
+
+// Draw draws an augmentation for every one of batch clips of frames x bins and appends its feeds. It reuses d's memory.
+func (a Augment) draw(d *draw, rng *rand.Rand, batch, frames, bins int) {
+	d.offset, d.factor, d.silent = d.offset[:0], d.factor[:0], d.silent[:0]
+	ch, cw := int(a.Cutout*float64(frames)), int(a.Cutout*float64(bins))
+	for range batch {
+		d.offset = append(d.offset, float32(rng.IntN(2*a.Frames+1)-a.Frames), float32(rng.IntN(2*a.Bins+1)-a.Bins))
+		k := float32(1 + a.Contrast*(2*rng.Float64()-1))
+		// The rectangle may reach over the edge, so that edges are silenced as often as the middle.
+		top, left := rng.IntN(frames+ch)-ch, rng.IntN(bins+cw)-cw
+		for t := range frames {
+			for f := range bins {
+				v := k
+				if t >= top && t < top+ch && f >= left && f < left+cw {
+					v = 0
+				}
+				d.factor = append(d.factor, v)
+				d.silent = append(d.silent, v-1)
+			}
+		}
+	}
+}
+
+// feeds are the inputs of the augmentation of that name.
+func (d *draw) feeds(name string) []nn.Feed {
+	return []nn.Feed{nn.Values(name+byOffset, d.offset), nn.Values(name+byFactor, d.factor), nn.Values(name+bySilent, d.silent)}
+}

@@ -1,0 +1,125 @@
+package gan
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"wavemill/models"
+)
+
+// Losses of the two players.
+const (
+	LossHinge = "hinge" // Lim and Ye 2017; needs no tuning under spectral normalisation
+	LossBCE   = "bce"   // the non-saturating loss of Goodfellow et al. 2014
+	LossLSGAN = "lsgan" // least squares, Mao et al. 2017
+	LossWGAN  = "wgan"  // the critic of Arjovsky et al. 2017; give it a penalty
+)
+
+var losses = []string{LossHinge, LossBCE, LossLSGAN, LossWGAN}
+
+// Config is the JSON of a model and of its training. Fields left out keep their defaults.
+type Config struct {
+	// Channels of the discriminator's first convolution; each of the four doubles them, and the generator mirrors them.
+	Channels int `json:"channels"`
+	// Latent is Z, the number of latent variables, drawn from N(0, I).
+	Latent int `json:"latent"`
+	// Embedding is the width of a label's vector.
+	Embedding int `json:"embedding"`
+	// Unconditional leaves the labels out of both networks. Clips of any label are then asked for and made alike.
+	Unconditional bool `json:"unconditional,omitempty"`
+	// Temperature scales the latent noise where a request does not say.
+	Temperature float64 `json:"temperature"`
+	// Loss is LossHinge, LossBCE, LossLSGAN or LossWGAN.
+	Loss string `json:"loss"`
+	// SpectralNorm divides the discriminator's weights by their largest singular value.
+	SpectralNorm bool `json:"spectral_norm"`
+	// Stddev shows the discriminator how much its batch varies, in groups of so many clips; 0 does not. It punishes a
+	// generator that makes one clip only. The batch size is padded to a multiple.
+	Stddev int `json:"minibatch_stddev"`
+	// Penalty weighs the lazy gradient penalty, a finite difference along random directions; every PenaltyEvery steps.
+	Penalty      float64 `json:"penalty"`
+	PenaltyEvery int     `json:"penalty_every"`
+	// Critic is the number of discriminator steps to each of the generator.
+	Critic int `json:"critic_steps"`
+	// Rates of Adam: TTUR (Heusel et al. 2017) lets the discriminator learn faster.
+	GeneratorRate     float64 `json:"generator_rate"`
+	DiscriminatorRate float64 `json:"discriminator_rate"`
+	// FinalRate is the share of the rates that is left at the end of the cosine.
+	FinalRate float64 `json:"final_rate"`
+	// Average is the decay per step of the mean of the generator's weights, which is what evaluates and generates.
+	Average float64 `json:"average"`
+	// Augment is what both players' clips go through, so that a few thousand clips suffice.
+	Augment Augment `json:"augment"`
+}
+
+// Defaults are a model and a training that suit clips of a second on a laptop.
+func Defaults() Config {
+	return Config{
+		Channels: 24, Latent: 64, Embedding: 32, Temperature: 1, Loss: LossHinge, SpectralNorm: true, Stddev: 8,
+		Penalty: 0, PenaltyEvery: 8, Critic: 1, GeneratorRate: 4e-4, DiscriminatorRate: 4e-4, FinalRate: 0.05, Average: 0.999,
+		Augment: Augment{Frames: 6, Bins: 2, Cutout: 0.25, Contrast: 0.05},
+	}
+}
+
+// ParseConfig reads JSON over the defaults. Nil or empty means the defaults; an unknown field is an error.
+func ParseConfig(text json.RawMessage) (Config, error) {
+	c := Defaults()
+	if len(text) > 0 {
+		d := json.NewDecoder(bytes.NewReader(text))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&c); err != nil {
+			return c, fmt.Errorf("gan: config: %w", err)
+		}
+	}
+	return c, c.Validate()
+}
+
+// Validate reports everything that is wrong with c.
+func (c Config) Validate() error {
+	var errs []error
+	within := func(name string, v, lo, hi float64) {
+		if !(v >= lo && v <= hi) {
+			errs = append(errs, fmt.Errorf("gan: config: %s: %g is not between %g and %g", name, v, lo, hi))
+		}
+	}
+	within("channels", float64(c.Channels), 1, 256)
+	within("latent", float64(c.Latent), 1, 1024)
+	within("embedding", float64(c.Embedding), 1, 1024)
+	within("temperature", c.Temperature, 1e-3, 10)
+	within("minibatch_stddev", float64(c.Stddev), 0, 64)
+	within("penalty", c.Penalty, 0, 1000)
+	within("penalty_every", float64(c.PenaltyEvery), 1, 1000)
+	within("critic_steps", float64(c.Critic), 1, 20)
+	within("generator_rate", c.GeneratorRate, 1e-9, 1)
+	within("discriminator_rate", c.DiscriminatorRate, 1e-9, 1)
+	within("final_rate", c.FinalRate, 0, 1)
+	within("average", c.Average, 0, 0.99999)
+	within("augment.frames", float64(c.Augment.Frames), 0, 1024)
+	within("augment.bins", float64(c.Augment.Bins), 0, 1024)
+	within("augment.cutout", c.Augment.Cutout, 0, 0.9)
+	within("augment.contrast", c.Augment.Contrast, 0, 0.9)
+	if !slices.Contains(losses, c.Loss) {
+		errs = append(errs, fmt.Errorf("gan: config: loss: %q is not one of %q", c.Loss, losses))
+	}
+	return errors.Join(errs...)
+}
+
+// A shape is what a network of this architecture is built for.
+type shape struct {
+	frames, bins, labels int
+}
+
+// shapeOf checks that the front end and labels can be learned.
+func shapeOf(fe models.FrontEnd, labels []string) (shape, error) {
+	s := shape{fe.Frames, fe.Spectrogram.Bins(), len(labels)}
+	if s.frames < 16 || s.bins < 16 || s.frames%16 != 0 || s.bins%16 != 0 {
+		return s, fmt.Errorf("gan: spectrograms of %d frames by %d bins: both must be multiples of 16", s.frames, s.bins)
+	}
+	if s.labels < 1 {
+		return s, errors.New("gan: no labels")
+	}
+	return s, nil
+}

@@ -1,0 +1,227 @@
+package gan
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"wavemill/audio/spectrogram"
+	"wavemill/models"
+)
+
+// small is a front end of 32 frames by 16 bins, enough for four halvings.
+func small() models.FrontEnd {
+	c := spectrogram.Default(8000)
+	c.Mels = 16
+	return models.FrontEnd{Spectrogram: c, Frames: 32}
+}
+
+// bars are clips of two labels that differ: a loud band below or above the middle.
+func bars(n int) models.Batch {
+	b := models.Batch{B: n, T: 32, F: 16}
+	rng := rand.New(rand.NewPCG(1, 1))
+	for i := range n {
+		label := i % 2
+		for range b.T {
+			for f := range b.F {
+				v := -1.0
+				if f/8 == label {
+					v = 0.3 + 0.05*rng.NormFloat64()
+				}
+				b.Data = append(b.Data, float32(v))
+			}
+		}
+		b.Labels = append(b.Labels, label)
+	}
+	return b
+}
+
+func learner(t *testing.T, config string) *Learner {
+	t.Helper()
+	l, err := NewLearner(json.RawMessage(config), small(), []string{"low", "high"}, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l.(*Learner)
+}
+
+func steps(t *testing.T, l *Learner, n int, rng *rand.Rand) models.Losses {
+	t.Helper()
+	x := bars(16)
+	var last models.Losses
+	for range n {
+		var err error
+		if last, err = l.Step(context.Background(), x, rng); err != nil {
+			t.Fatal(err)
+		}
+		if name, bad := last.NonFinite(); bad {
+			t.Fatalf("%s is %v", name, last[name])
+		}
+	}
+	return last
+}
+
+// TestLearnsLabels plays long enough for the label to decide where the energy lies.
+func TestLearnsLabels(t *testing.T) {
+	l := learner(t, `{"channels": 8, "average": 0.9, "generator_rate": 0.002, "discriminator_rate": 0.002, "augment": {"frames": 2, "bins": 0, "cutout": 0.2, "contrast": 0.05}}`)
+	steps(t, l, 250, rand.New(rand.NewPCG(2, 2)))
+	c, err := l.Checkpoint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := Open(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels := []int{0, 1, 0, 1, 0, 1, 0, 1, 0, 1}
+	b, err := g.Generate(context.Background(), models.Request{Labels: labels, Seed: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	right := 0
+	for i, label := range labels {
+		var sum [2]float64
+		for j, v := range b.Clip(i) {
+			sum[j%16/8] += float64(v)
+		}
+		if sum[label] > sum[1-label] {
+			right++
+		}
+	}
+	if right < 9 {
+		t.Errorf("%d of %d clips have the label they were asked for", right, len(labels))
+	}
+}
+
+func TestEveryLossSteps(t *testing.T) {
+	for _, loss := range losses {
+		for _, more := range []string{``, `, "penalty": 1, "penalty_every": 2`, `, "spectral_norm": false, "minibatch_stddev": 0`, `, "unconditional": true, "critic_steps": 2`} {
+			l := learner(t, `{"channels": 4, "loss": "`+loss+`"`+more+`}`)
+			steps(t, l, 3, rand.New(rand.NewPCG(2, 2)))
+			losses, err := l.Eval(context.Background(), bars(6))
+			if err != nil {
+				t.Fatalf("%s%s: %v", loss, more, err)
+			}
+			if name, bad := losses.NonFinite(); bad {
+				t.Errorf("%s%s: %s is %v", loss, more, name, losses[name])
+			}
+		}
+	}
+}
+
+// TestResumeIsExact compares a run with one that was saved and resumed in the middle.
+func TestResumeIsExact(t *testing.T) {
+	const config = `{"channels": 4, "penalty": 0.5, "penalty_every": 2}`
+	whole, first := learner(t, config), learner(t, config)
+	rng := rand.NewPCG(4, 4)
+	steps(t, whole, 6, rand.New(rng))
+
+	again := rand.NewPCG(4, 4)
+	steps(t, first, 3, rand.New(again))
+	c, err := first.Checkpoint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := c.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err = models.Decode(file); err != nil {
+		t.Fatal(err)
+	}
+	second := learner(t, config)
+	if err := second.Restore(c); err != nil {
+		t.Fatal(err)
+	}
+	steps(t, second, 3, rand.New(again))
+	a, err := whole.Checkpoint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := second.Checkpoint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(a.Tensors, b.Tensors) {
+		t.Error("the resumed run differs from the whole one")
+	}
+}
+
+func TestClipDependsOnItsPlaceAlone(t *testing.T) {
+	l := learner(t, `{"channels": 4}`)
+	steps(t, l, 2, rand.New(rand.NewPCG(2, 2)))
+	c, err := l.Checkpoint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := Open(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels := make([]int, 11)
+	for i := range labels {
+		labels[i] = i % 2
+	}
+	all, err := g.Generate(context.Background(), models.Request{Labels: labels, Seed: 9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, err := g.Generate(context.Background(), models.Request{Labels: labels[5:6], Seed: 9, First: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(all.Clip(5), one.Clip(0)) {
+		t.Error("clip 5 differs when it is made alone")
+	}
+	other, err := g.Generate(context.Background(), models.Request{Labels: labels[5:6], Seed: 10, First: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.Equal(other.Clip(0), one.Clip(0)) {
+		t.Error("another seed gives the same clip")
+	}
+}
+
+func TestBadConfig(t *testing.T) {
+	for config, want := range map[string]string{
+		`{"loss": "cross"}`:           "hinge",
+		`{"channel": 3}`:              "unknown field",
+		`{"channels": 0}`:             "channels",
+		`{"augment": {"cutout": 1}}`:  "cutout",
+		`{"generator_rate": 1e999}`:   "config",
+		`{"temperature": 0}`:          "temperature",
+		`{"minibatch_stddev": 10000}`: "minibatch_stddev",
+	} {
+		if _, err := NewLearner(json.RawMessage(config), small(), []string{"a"}, 1); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want one with %q", config, err, want)
+		}
+	}
+	fe := small()
+	fe.Frames = 30
+	if _, err := NewLearner(nil, fe, []string{"a"}, 1); err == nil {
+		t.Error("30 frames cannot be halved four times")
+	}
+}
+
+func TestAugmentKeepsSilence(t *testing.T) {
+	var d draw
+	a := Defaults().Augment
+	a.draw(&d, rand.New(rand.NewPCG(1, 1)), 50, 32, 16)
+	cut := 0
+	for i, f := range d.factor {
+		if y := -1*f + d.silent[i]; math.Abs(float64(y)+1) > 1e-6 {
+			t.Fatalf("silence becomes %v", y)
+		}
+		if f == 0 {
+			cut++
+		}
+	}
+	if share := float64(cut) / float64(len(d.factor)); share < 0.02 || share > a.Cutout*a.Cutout {
+		t.Errorf("%.3f of the values are silenced", share)
+	}
+}

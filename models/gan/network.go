@@ -1,0 +1,76 @@
+package gan
+
+import (
+	"fmt"
+
+	"wavemill/models/nn"
+)
+
+const slope = 0.2 // of every leaky ReLU
+
+// generator maps latents z [B, Z] and labels [B] to spectrograms [B, T, F, 1]. Latents and label also scale and shift
+// every block's channels (FiLM, Perez et al. 2018), which is conditional batch normalisation.
+func generator(n *nn.Graph, z, labels *nn.Tensor, s shape, c Config) *nn.Tensor {
+	n = n.Scope("generator")
+	w := c.Channels
+	e := z
+	if !c.Unconditional {
+		e = n.Concat(z, n.Embedding("label", labels, s.labels, c.Embedding)) // [B, Z + E]
+	}
+	h := n.Dense("expand", e, s.frames/16*s.bins/16*8*w)    // [B, T/16 F/16 8w]
+	h = n.Reshape(h, z.Dim(0), s.frames/16, s.bins/16, 8*w) // [B, T/16, F/16, 8w]
+	h = block(n, 1, h, e, 4*w)                              // [B, T/8, F/8, 4w]
+	h = block(n, 2, h, e, 2*w)                              // [B, T/4, F/4, 2w]
+	h = block(n, 3, h, e, w)                                // [B, T/2, F/2, w]
+	h = block(n, 4, h, e, w)                                // [B, T, F, w]
+	return n.Conv("out", h, 1, nn.Tanh())                   // [B, T, F, 1]
+}
+
+// block normalises, modulates by e, activates, and doubles the resolution: [B, H, W, C] to [B, 2 H, 2 W, out].
+func block(n *nn.Graph, i int, h, e *nn.Tensor, out int) *nn.Tensor {
+	film := n.Dense(fmt.Sprintf("film%d", i), e, 2*h.Dim(-1), nn.Weight(nn.Normal(0.02))) // [B, 2 C]
+	parts := n.Split(film, 2)
+	if n.Err() != nil {
+		return h
+	}
+	h = n.BatchNorm(fmt.Sprintf("norm%d", i), h, nn.FiLM(parts[0], parts[1]), nn.LeakyReLU(slope)) // [B, H, W, C]
+	h = n.Conv(fmt.Sprintf("conv%d", i), h, 4*out)                                                 // [B, H, W, 4 out]
+	return n.PixelShuffle(h, 2)                                                                    // [B, 2 H, 2 W, out]
+}
+
+// A Critic is a discriminator with a projection of the label (Miyato and Koyama 2018).
+type Critic struct {
+	Channels      int
+	Labels        int // classes
+	Unconditional bool
+	SpectralNorm  bool
+	Stddev        int // group of the minibatch deviation, 0 for none; must divide the batch
+}
+
+// Add adds the discriminator's judgement of x [B, T, F, 1] under labels [B]: a score [B, 1], and the activations of its
+// layers, for feature matching.
+func (d Critic) Add(n *nn.Graph, x, labels *nn.Tensor) (score *nn.Tensor, features []*nn.Tensor) {
+	n = n.Scope("discriminator")
+	w := d.Channels
+	var sn []nn.Option
+	if d.SpectralNorm {
+		sn = append(sn, nn.SpectralNorm())
+	}
+	down := append([]nn.Option{nn.Kernel(4), nn.Stride(2), nn.LeakyReLU(slope)}, sn...)
+	h1 := n.Conv("conv1", x, w, down...)    // [B, T/2, F/2, w]
+	h2 := n.Conv("conv2", h1, 2*w, down...) // [B, T/4, F/4, 2w]
+	h3 := n.Conv("conv3", h2, 4*w, down...) // [B, T/8, F/8, 4w]
+	h4 := n.Conv("conv4", h3, 8*w, down...) // [B, T/16, F/16, 8w]
+	h := h4
+	if d.Stddev > 0 {
+		h = n.MinibatchStddev(h, d.Stddev) // [B, T/16, F/16, 8w+1]
+	}
+	act := append([]nn.Option{nn.LeakyReLU(slope)}, sn...)
+	h = n.Dense("features", n.Flatten(h), 8*w, act...) // [B, 8w]
+	score = n.Dense("score", h, 1, sn...)              // [B, 1]
+	if !d.Unconditional {
+		e := n.Embedding("projection", labels, d.Labels, 8*w, append([]nn.Option{nn.Weight(nn.Normal(0.05))}, sn...)...) // [B, 8w]
+		score = n.Add(score, n.RowDot(e, h))
+	}
+	return score, []*nn.Tensor{h1, h2, h3, h4}
+}
