@@ -1,0 +1,394 @@
+package vae
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"wavemill/audio/spectrogram"
+	"wavemill/models"
+)
+
+// small is a model that trains in milliseconds.
+const small = `{"channels":4,"latent":6,"embedding":4,"shift":2}`
+
+func smallFrontEnd() models.FrontEnd {
+	c := spectrogram.Default(8000)
+	c.Mels = 16
+	return models.FrontEnd{Spectrogram: c, Frames: 32}
+}
+
+// blobs are clips whose label is where their one bright spot is, with some variation in its size and place.
+func blobs(n, labels int, seed uint64) models.Batch {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	b := models.Batch{B: n, T: 32, F: 16, Data: make([]float32, n*32*16)}
+	for i := range n {
+		label := i % labels
+		b.Labels = append(b.Labels, label)
+		at, width, jitter := 16*(float64(label)+.5)/float64(labels), 2+rng.Float64(), 2*rng.Float64()
+		clip := b.Clip(i)
+		for t := range 32 {
+			for f := range 16 {
+				d := (float64(f)-at)*(float64(f)-at)/width + (float64(t)-10-jitter)*(float64(t)-10-jitter)/20
+				clip[t*16+f] = float32(2*math.Exp(-d) - 1)
+			}
+		}
+	}
+	return b
+}
+
+func newLearner(t testing.TB, config string) *Learner {
+	t.Helper()
+	l, err := NewLearner(json.RawMessage(config), smallFrontEnd(), []string{"low", "middle", "high"}, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l.(*Learner)
+}
+
+func trained(t testing.TB, config string, steps int64) models.Checkpoint {
+	t.Helper()
+	c, err := (&models.Trainer{Steps: steps, BatchSize: 24, Seed: 3}).Run(t.Context(), newLearner(t, config), blobs(240, 3, 1), models.Batch{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func open(t testing.TB, c models.Checkpoint) models.Generator {
+	t.Helper()
+	g, err := Open(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// peak returns the bin with the most energy.
+func peak(clip []float32, bins int) int {
+	sums := make([]float64, bins)
+	for i, v := range clip {
+		sums[i%bins] += math.Exp(4 * float64(v))
+	}
+	return slices.Index(sums, slices.Max(sums))
+}
+
+func TestLearnsLabelsAndVariety(t *testing.T) {
+	c := trained(t, small, 250)
+	g := open(t, c)
+	labels := slices.Repeat([]int{0, 1, 2}, 20)
+	b, err := g.Generate(t.Context(), models.Request{Labels: labels, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	right := 0
+	for i, l := range labels {
+		if int(3*float64(peak(b.Clip(i), b.F))/float64(b.F)) == l {
+			right++
+		}
+	}
+	if right < 57 {
+		t.Errorf("%d of 60 clips have the label that was asked for", right)
+	}
+	if slices.Equal(b.Clip(0), b.Clip(3)) {
+		t.Error("two clips of one label are equal")
+	}
+	if c.Metrics["train/mse"] > 0.05 {
+		t.Errorf("mean squared error %.3f", c.Metrics["train/mse"])
+	}
+}
+
+func TestClipDependsOnItsNumberAlone(t *testing.T) {
+	g := open(t, trained(t, small, 5))
+	labels := make([]int, 75)
+	for i := range labels {
+		labels[i] = i % 3
+	}
+	whole, err := g.Generate(t.Context(), models.Request{Labels: labels, Seed: 9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cut := range [][2]int{{0, 1}, {3, 12}, {60, 75}, {74, 75}, {1, 66}} {
+		part, err := g.Generate(t.Context(), models.Request{Labels: labels[cut[0]:cut[1]], Seed: 9, First: cut[0]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := whole.T * whole.F; !slices.Equal(part.Data, whole.Data[cut[0]*n:cut[1]*n]) {
+			t.Errorf("clips %d to %d are others alone than among 75", cut[0], cut[1])
+		}
+	}
+	other, err := g.Generate(t.Context(), models.Request{Labels: labels, Seed: 10})
+	if err != nil || slices.Equal(other.Data, whole.Data) {
+		t.Errorf("another seed gives the same clips (error %v)", err)
+	}
+}
+
+func TestConcurrentGeneration(t *testing.T) {
+	g := open(t, trained(t, small, 5))
+	r := models.Request{Labels: []int{0, 1, 2, 0, 1, 2, 0, 1, 2}, Seed: 4}
+	want, err := g.Generate(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	errs := make(chan error)
+	for range 4 {
+		go func() {
+			for range 25 {
+				b, err := g.Generate(context.WithoutCancel(t.Context()), r)
+				if err == nil && !slices.Equal(b.Data, want.Data) {
+					err = fmt.Errorf("other clips than alone")
+				}
+				if err != nil {
+					errs <- err
+					return
+				}
+			}
+			errs <- nil
+		}()
+	}
+	for range 4 {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestResumeGivesTheSameBytes(t *testing.T) {
+	bytes := func(c models.Checkpoint, err error) string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := c.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	trainer := func() *models.Trainer { return &models.Trainer{Steps: 12, BatchSize: 24, Seed: 3} }
+	data, val := blobs(240, 3, 1), blobs(30, 3, 2)
+	whole := bytes(trainer().Run(t.Context(), newLearner(t, small), data, val))
+	if again := bytes(trainer().Run(t.Context(), newLearner(t, small), data, val)); again != whole {
+		t.Error("two runs with one seed leave different checkpoints")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	stop := trainer()
+	stop.OnEvent = func(p models.Progress) {
+		if p.Step == 5 {
+			cancel()
+		}
+	}
+	half, err := stop.Run(ctx, newLearner(t, small), data, val)
+	if err == nil || half.Step != 5 {
+		t.Fatalf("stopped at step %d, error %v", half.Step, err)
+	}
+	if half, err = models.Decode([]byte(bytes(half, nil))); err != nil {
+		t.Fatal(err)
+	}
+	rest := trainer()
+	rest.Resume = &half
+	if bytes(rest.Run(t.Context(), newLearner(t, small), data, val)) != whole {
+		t.Error("a resumed run leaves another checkpoint")
+	}
+}
+
+func TestEvalAndCalibrateChangeNothing(t *testing.T) {
+	run := func(between func(l *Learner)) []float32 {
+		l := newLearner(t, small)
+		l.Plan(10)
+		rng := rand.New(rand.NewPCG(1, 1))
+		data := blobs(24, 3, 1)
+		for range 4 {
+			if _, err := l.Step(t.Context(), data, rng); err != nil {
+				t.Fatal(err)
+			}
+			between(l)
+		}
+		c, err := l.Checkpoint()
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := c.Tensor(prefixWeights + "encoder/conv1/w")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.Data
+	}
+	want := run(func(*Learner) {})
+	got := run(func(l *Learner) {
+		if _, err := l.Eval(t.Context(), blobs(7, 3, 2)); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Calibrate(t.Context(), blobs(100, 3, 2)); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if !slices.Equal(got, want) {
+		t.Error("evaluating or calibrating changed what was learned")
+	}
+}
+
+func TestShiftDelaysByWholeFrames(t *testing.T) {
+	l := newLearner(t, small)
+	data := blobs(60, 3, 1)
+	got := l.shift(data, rand.New(rand.NewPCG(1, 1)))
+	seen := map[int]int{}
+	for i := range data.B {
+		clip := got[i*512 : (i+1)*512]
+		for delay := range 4 {
+			want := append(slices.Repeat([]float32{-1}, delay*16), data.Clip(i)[:512-delay*16]...)
+			if slices.Equal(clip, want) {
+				seen[delay]++
+			}
+		}
+	}
+	if seen[0] == 0 || seen[1] == 0 || seen[2] == 0 || seen[0]+seen[1]+seen[2] != 60 {
+		t.Errorf("delays seen: %v", seen)
+	}
+}
+
+func TestPriorRecoversMoments(t *testing.T) {
+	// Latents with known mean and covariance: z = m + A e.
+	rng := rand.New(rand.NewPCG(5, 5))
+	const n, latent = 20000, 3
+	m, a := []float64{1, -2, 0.5}, [3][3]float64{{2, 0, 0}, {1, 0.5, 0}, {-0.3, 0.2, 0.1}}
+	var z []float32
+	labels := make([]int, n)
+	for i := range n {
+		labels[i] = i % 2
+		e := []float64{rng.NormFloat64(), rng.NormFloat64(), rng.NormFloat64()}
+		for j := range latent {
+			v := m[j] + 10*float64(labels[i])
+			for k := range latent {
+				v += a[j][k] * e[k]
+			}
+			z = append(z, float32(v))
+		}
+	}
+	p, err := fitPrior(z, labels, 2, latent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for label := range 2 {
+		var drawn []float32
+		for i := range n {
+			drawn = p.draw(drawn, label, 7, i, 1)
+		}
+		mean, scatter := moments(drawn, slices.Collect(seq(n)), latent)
+		for i := range latent {
+			if d := mean[i] - m[i] - 10*float64(label); math.Abs(d) > 0.05 {
+				t.Errorf("label %d: mean %d is off by %.3f", label, i, d)
+			}
+			for j := range latent {
+				var want float64
+				for k := range latent {
+					want += a[i][k] * a[j][k]
+				}
+				if got := scatter.At(i, j) / (n - 1); math.Abs(got-want) > 0.08*(1+math.Abs(want)) {
+					t.Errorf("label %d: covariance %d, %d is %.3f, want %.3f", label, i, j, got, want)
+				}
+			}
+		}
+	}
+	cold := p.draw(nil, 0, 7, 0, 1e-9)
+	for i := range latent {
+		if math.Abs(float64(cold[i])-m[i]) > 0.05 {
+			t.Errorf("at temperature 0 latent %d is %.3f, want the mean %.3f", i, cold[i], m[i])
+		}
+	}
+}
+
+func TestPriorOfFewClips(t *testing.T) {
+	z := []float32{0, 0, 1, 1, 5, 5, 7, 4} // label 0: two clips; label 1: one; label 2: one
+	p, err := fitPrior(z, []int{0, 0, 1, 2}, 3, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(p.mean[1], []float32{5, 5}) || p.factor[1][0] < 0.5 {
+		t.Errorf("a single clip: mean %v, factor %v; want its own mean and the spread of the others", p.mean[1], p.factor[1])
+	}
+	if _, err := fitPrior(z, []int{0, 0, 2, 2}, 3, 2); err == nil || !strings.Contains(err.Error(), "label 1 has no") {
+		t.Errorf("a label without clips: error %v", err)
+	}
+}
+
+func TestNormalPrior(t *testing.T) {
+	c := trained(t, `{"channels":4,"latent":6,"embedding":4,"prior":"normal"}`, 3)
+	f, err := c.Tensor(tensorFactor)
+	if err != nil || f.Data[0] != 1 || f.Data[1] != 0 || f.Data[7] != 1 {
+		t.Errorf("factor %v, error %v", f.Data[:8], err)
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	good := trained(t, small, 1)
+	for name, spoil := range map[string]func(*models.Checkpoint){
+		"other architecture": func(c *models.Checkpoint) { c.Arch = "gan" },
+		"broken config":      func(c *models.Checkpoint) { c.Config = json.RawMessage(`{"channels":`) },
+		"unknown field":      func(c *models.Checkpoint) { c.Config = json.RawMessage(`{"chanels":3}`) },
+		"other width":        func(c *models.Checkpoint) { c.Config = json.RawMessage(`{"channels":8,"latent":6,"embedding":4}`) },
+		"other labels":       func(c *models.Checkpoint) { c.Labels = []string{"one"} },
+		"odd frames":         func(c *models.Checkpoint) { c.FrontEnd.Frames = 33 },
+		"no tensors":         func(c *models.Checkpoint) { c.Tensors = nil },
+		"no decoder":         func(c *models.Checkpoint) { c.Tensors = c.Tensors[len(c.Tensors)/2:] },
+	} {
+		c := good
+		c.Tensors = slices.Clone(good.Tensors)
+		spoil(&c)
+		if _, err := Open(c); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if _, err := Open(good.WithoutOptimizer()); err != nil {
+		t.Errorf("without the optimiser's state: %v", err)
+	}
+}
+
+func TestGenerateRefuses(t *testing.T) {
+	g := open(t, trained(t, small, 1))
+	for name, r := range map[string]models.Request{
+		"label":       {Labels: []int{3}},
+		"negative":    {Labels: []int{-1}},
+		"temperature": {Labels: []int{0}, Temperature: math.NaN()},
+		"cold":        {Labels: []int{0}, Temperature: -1},
+	} {
+		if _, err := g.Generate(t.Context(), r); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := g.Generate(ctx, models.Request{Labels: []int{0}}); err == nil {
+		t.Error("cancelled: no error")
+	}
+	if b, err := g.Generate(t.Context(), models.Request{}); err != nil || b.B != 0 {
+		t.Errorf("no clips asked for: %d clips, error %v", b.B, err)
+	}
+}
+
+func TestConfig(t *testing.T) {
+	c, err := ParseConfig(json.RawMessage(`{"latent":2}`))
+	if want := Defaults(); err != nil || c.Latent != 2 || c.Channels != want.Channels {
+		t.Errorf("%+v, error %v", c, err)
+	}
+	for _, bad := range []string{`{"latent":0}`, `{"prior":"x"}`, `{"learning_rate":-1}`, `{"x":1}`, `[]`, `{"average":1}`, `{"kl_weight":-1}`} {
+		if _, err := ParseConfig(json.RawMessage(bad)); err == nil {
+			t.Errorf("%s: no error", bad)
+		}
+	}
+}
+
+func seq(n int) func(func(int) bool) {
+	return func(yield func(int) bool) {
+		for i := range n {
+			if !yield(i) {
+				return
+			}
+		}
+	}
+}
