@@ -27,58 +27,71 @@ const (
 	gemmJobs  = 16   // fewer jobs than this are cut smaller
 )
 
+// product is one matrix product under way.
+type product struct {
+	class          class
+	p              panels
+	a, c           []float32
+	m, rows        int // rows in all, and of a job
+	depth          int
+	rowStep, aStep int
+	ldc            int
+	ep             Epilogue
+}
+
+var products freelist[product]
+
 func (k class) gemm(transA, transB bool, m, n, depth int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, ep Epilogue) {
-	p := k.gemmPanels(transB, m, n, depth, b, ldb)
-	defer p.release()
-	rowStep, aStep := lda, 1
+	g := products.get()
+	defer products.put(g)
+	*g = product{class: k, a: a, c: c, m: m, depth: depth, rowStep: lda, aStep: 1, ldc: ldc, ep: ep}
 	if transA {
-		rowStep, aStep = 1, lda
+		g.rowStep, g.aStep = 1, lda
 	}
-	rows := min(gemmRows, m)
-	for rows > k.tileRows() && (m+rows-1)/rows*p.count() < gemmJobs {
-		rows = max((rows/2+k.tileRows()-1)/k.tileRows()*k.tileRows(), k.tileRows())
+	g.setPanels(transB, n, b, ldb)
+	defer g.p.release()
+	g.rows = min(gemmRows, m)
+	for g.rows > k.tileRows() && (m+g.rows-1)/g.rows*g.p.count() < gemmJobs {
+		g.rows = max((g.rows/2+k.tileRows()-1)/k.tileRows()*k.tileRows(), k.tileRows())
 	}
-	blocks := (m + rows - 1) / rows
-	parallelWork(blocks*p.count(), 2*float64(m)*float64(n)*float64(depth), func(lo, hi int) {
-		g := gemmBlock{p: &p, aStep: aStep, rowStep: rowStep, depth: depth, ldc: ldc, ep: &ep}
-		for i := lo; i < hi; i++ {
-			r := i / p.count() * rows
-			g.run(k, a[r*rowStep:], c[r*ldc:], min(rows, m-r), i%p.count())
-		}
-	})
+	blocks := (m + g.rows - 1) / g.rows
+	parallelWork(blocks*g.p.count(), 2*float64(m)*float64(n)*float64(depth), g)
 	k.finish(c, m, n, ldc, ep)
 }
 
-// gemmPanels prepares B. Packing it pays from the third tile of rows on.
-func (k class) gemmPanels(transB bool, m, n, depth int, b []float32, ldb int) panels {
-	switch {
-	case transB:
-		return k.packedTransposed(b, ldb, depth, n)
-	case m <= 2*k.tileRows() || ldb == k.tileCols():
-		return k.directPanels(b, ldb, depth, n)
+// setPanels prepares B. Packing it pays from the third tile of rows on.
+func (g *product) setPanels(transB bool, n int, b []float32, ldb int) {
+	if k := g.class; !transB && (g.m <= 2*k.tileRows() || ldb == k.tileCols()) {
+		g.p.setDirect(k, b, ldb, g.depth, n)
+		return
 	}
-	return k.packedPanels(b, ldb, depth, n)
+	g.p.setPacked(g.class, g.depth, n)
+	g.p.pack(b, ldb, transB)
+}
+
+func (g *product) do(lo, hi int) {
+	var block gemmBlock
+	for i := lo; i < hi; i++ {
+		r := i / g.p.count() * g.rows
+		block.run(g, r, min(g.rows, g.m-r), i%g.p.count())
+	}
 }
 
 // gemmBlock computes blocks of at most gemmRows rows of one panel.
 type gemmBlock struct {
-	p              *panels
-	aStep, rowStep int
-	depth, ldc     int
-	ep             *Epilogue
-	rows, outs     [gemmRows + tablePad]int32
-	filled         int
-	segs           [1]segment
+	rows, outs [gemmRows + tablePad]int32
+	filled     int
+	segs       [1]segment
 }
 
-func (g *gemmBlock) run(k class, a, c []float32, n, panel int) {
-	for ; g.filled < n; g.filled++ {
-		g.rows[g.filled], g.outs[g.filled] = int32(g.filled*g.rowStep), int32(g.filled*g.ldc)
+func (b *gemmBlock) run(g *product, row, n, panel int) {
+	for ; b.filled < n; b.filled++ {
+		b.rows[b.filled], b.outs[b.filled] = int32(b.filled*g.rowStep), int32(b.filled*g.ldc)
 	}
 	var t tile
 	g.p.set(&t, panel)
-	t.a, t.c, t.aStep = a, c[panel*g.p.width():], g.aStep
 	col := panel * g.p.width()
+	t.a, t.c, t.aStep = g.a[row*g.rowStep:], g.c[row*g.ldc+col:], g.aStep
 	for at := 0; at == 0 || at < g.depth; at += gemmDepth {
 		end := min(at+gemmDepth, g.depth)
 		ep := Epilogue{Accumulate: at > 0 || g.ep.Accumulate}
@@ -86,13 +99,13 @@ func (g *gemmBlock) run(k class, a, c []float32, n, panel int) {
 			ep.Bias, ep.Act, ep.Slope = g.ep.Bias, g.ep.Act, g.ep.Slope
 		}
 		t.setEpilogue(&ep, col)
-		t.rows, t.outs, t.n = g.rows[:], g.outs[:], n
-		g.segs[0] = segment{a: at * g.aStep, b: at, end: end * g.aStep}
-		t.segs = g.segs[:]
+		t.rows, t.outs, t.n = b.rows[:], b.outs[:], n
+		b.segs[0] = segment{a: at * g.aStep, b: at, end: end * g.aStep}
+		t.segs = b.segs[:]
 		if g.depth == 0 {
 			t.segs = nil
 		}
-		k.run(&t)
+		g.class.run(&t)
 	}
 }
 

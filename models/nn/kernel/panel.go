@@ -31,55 +31,76 @@ func (p *panels) set(t *tile, j int) {
 	t.b, t.bStep = p.packed[(j-p.first)*p.k*p.width():], p.class.panelWidth(t.cols)
 }
 
+// release gives the packed panels back.
 func (p *panels) release() { scratch.put(p.buf) }
 
-// directPanels uses B where it lies, but for a last panel that is not whole.
-func (k class) directPanels(b []float32, ld, rows, n int) panels {
-	p := panels{class: k, k: rows, n: n, direct: b, ld: ld}
+// setDirect uses b, rows×n, where it lies, but for a last panel that is not whole.
+func (p *panels) setDirect(k class, b []float32, ld, rows, n int) {
+	*p = panels{class: k, k: rows, n: n, direct: b, ld: ld}
 	p.first = n / p.width()
 	if n%p.width() != 0 {
 		p.buf = scratch.get(rows * p.width())
 		p.packed = p.buf
 		p.packRows(0, rows, p.first, b, ld)
 	}
-	return p
 }
 
-// newPanels borrows room for the packed panels of a rows×n matrix.
-func (k class) newPanels(rows, n int) panels {
-	p := panels{class: k, k: rows, n: n}
+// setPacked borrows room for the packed panels of a rows×n matrix.
+func (p *panels) setPacked(k class, rows, n int) {
+	*p = panels{class: k, k: rows, n: n}
 	p.buf = scratch.get(p.count() * rows * p.width())
 	p.packed = p.buf
-	return p
 }
 
-// packGrain is how many rows of a panel one worker packs at a time.
-const packGrain = 256
+const (
+	packGrain = 256      // rows of a panel that one worker packs at a time
+	packSmall = 32 << 10 // floats below which the caller packs alone
+)
 
-// packedPanels packs the row-major matrix b.
-func (k class) packedPanels(b []float32, ld, rows, n int) panels {
-	p := k.newPanels(rows, n)
-	blocks := (rows + packGrain - 1) / packGrain
-	Parallel(p.count()*blocks, 4, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			r := i % blocks * packGrain
-			p.packRows(r, min(r+packGrain, rows), i/blocks, b, ld)
-		}
-	})
-	return p
+// packing is the work of filling panels.
+type packing struct {
+	p      *panels
+	b      []float32
+	ld     int
+	blocks int // of packGrain rows
 }
 
-// packedTransposed packs the transpose of the n×rows matrix b.
-func (k class) packedTransposed(b []float32, ld, rows, n int) panels {
-	p := k.newPanels(rows, n)
-	blocks := (rows + packGrain - 1) / packGrain
-	Parallel(p.count()*blocks, 4, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			r, j := i%blocks*packGrain, i/blocks
-			p.packTransposed(r, j, min(packGrain, rows-r), b[j*p.width()*ld+r:], ld)
-		}
-	})
-	return p
+// packingRows packs the row-major matrix b, packingColumns the transpose of b.
+type (
+	packingRows    packing
+	packingColumns packing
+)
+
+var packings freelist[packing]
+
+// pack packs the row-major rows×n matrix b, or its transpose.
+func (p *panels) pack(b []float32, ld int, transposed bool) {
+	w := packings.get()
+	defer packings.put(w)
+	*w = packing{p, b, ld, (p.k + packGrain - 1) / packGrain}
+	var r ranger = (*packingRows)(w)
+	if transposed {
+		r = (*packingColumns)(w)
+	}
+	if n := p.count() * w.blocks; p.k*p.n < packSmall {
+		r.do(0, n)
+	} else {
+		parallel(n, 4, r)
+	}
+}
+
+func (w *packingRows) do(lo, hi int) {
+	for i := lo; i < hi; i++ {
+		r := i % w.blocks * packGrain
+		w.p.packRows(r, min(r+packGrain, w.p.k), i/w.blocks, w.b, w.ld)
+	}
+}
+
+func (w *packingColumns) do(lo, hi int) {
+	for i := lo; i < hi; i++ {
+		r, j := i%w.blocks*packGrain, i/w.blocks
+		w.p.packTransposed(r, j, min(packGrain, w.p.k-r), w.b[j*w.p.width()*w.ld+r:], w.ld)
+	}
 }
 
 // packRows packs rows lo to hi of panel j of b.

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"runtime"
-	"sync"
 	"sync/atomic"
 )
 
@@ -28,25 +27,12 @@ func Threads() int {
 // them in order does not depend on it. A panic in f is raised again in the
 // caller. f may call Parallel.
 func Parallel(n, grain int, f func(lo, hi int)) {
-	grain = max(grain, 1)
-	chunks := (n + grain - 1) / grain
-	var next atomic.Int64
-	work := func() {
-		for {
-			i := int(next.Add(1)) - 1
-			if i >= chunks {
-				return
-			}
-			f(i*grain, min((i+1)*grain, n))
-		}
-	}
-	var wg sync.WaitGroup
-	for range min(Threads(), chunks) - 1 {
-		wg.Go(work)
-	}
-	work()
-	wg.Wait()
+	parallel(n, grain, rangeFunc(f))
 }
+
+type rangeFunc func(lo, hi int)
+
+func (f rangeFunc) do(lo, hi int) { f(lo, hi) }
 
 // inlineWork is the work, in floating-point operations, below which handing out
 // costs more than it saves.
@@ -54,10 +40,10 @@ const inlineWork = 1 << 19
 
 // parallelWork is Parallel with a grain of one, but runs jobs of little work on
 // the caller alone.
-func parallelWork(n int, work float64, f func(lo, hi int)) {
+func parallelWork(n int, work float64, r ranger) {
 	if work < inlineWork || n <= 1 {
-		f(0, n)
+		r.do(0, n)
 		return
 	}
-	Parallel(n, 1, f)
+	parallel(n, 1, r)
 }

@@ -49,3 +49,29 @@ func FreeScratch() {
 	defer scratch.mu.Unlock()
 	scratch.free = [40][][]float32{}
 }
+
+// freelist recycles the records of operations, for the same reason.
+type freelist[T any] struct {
+	mu   sync.Mutex
+	free []*T
+}
+
+func (f *freelist[T]) get() *T {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n := len(f.free); n > 0 {
+		t := f.free[n-1]
+		f.free = f.free[:n-1]
+		return t
+	}
+	return new(T)
+}
+
+// put clears t, so that it keeps nothing alive, and gives it back.
+func (f *freelist[T]) put(t *T) {
+	var zero T
+	*t = zero
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.free = append(f.free, t)
+}

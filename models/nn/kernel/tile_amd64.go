@@ -73,3 +73,8 @@ func peakAVX512(n int)
 //
 //go:noescape
 func peakAVX2(n int)
+
+// pause spends n pause instructions.
+//
+//go:noescape
+func pause(n int)

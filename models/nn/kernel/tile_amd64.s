@@ -3119,3 +3119,13 @@ loop:
 	JNE         loop
 	VZEROUPPER
 	RET
+
+// func pause(n int)
+TEXT ·pause(SB), NOSPLIT, $0-8
+	MOVQ n+0(FP), AX
+
+loop:
+	PAUSE
+	DECQ AX
+	JNE  loop
+	RET

@@ -78,36 +78,65 @@ func (p *plan) weightClass(s Conv, h, w taps) rowClass {
 	return c
 }
 
+// weightGradient is one gradient of weights under way.
+type weightGradient struct {
+	class      class
+	plan       *plan
+	s          Conv
+	x, dy, dw  []float32
+	sums       []float32 // of each part of the images and panel, size floats each
+	size       int
+	count      int // of panels
+	accumulate bool
+}
+
+// weightSums is the work of summing, weightTotals that of adding up the parts.
+type (
+	weightSums   weightGradient
+	weightTotals weightGradient
+)
+
+var weightGradients freelist[weightGradient]
+
 func (k class) backWeights(s Conv, x, dy, dw []float32, accumulate bool) {
+	g := weightGradients.get()
+	defer weightGradients.put(g)
 	p := plans.get(k, planBackWeights, s)
 	width := k.tileCols()
-	count := (s.Co + width - 1) / width
-	size := p.depth * width
-	sums := scratch.get(p.split * count * size)
-	defer scratch.put(sums)
-	parallelWork(p.split*count, s.FLOPs(), func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			p.sumWeights(k, s, i/count, i%count, x, dy, sums[i*size:(i+1)*size])
-		}
-	})
-	Parallel(p.depth, 64, func(lo, hi int) {
-		for j := range count {
-			cols := min(width, s.Co-j*width)
-			w := k.panelWidth(cols)
-			for r := lo; r < hi; r++ {
-				d := dw[r*s.Co+j*width:][:cols]
-				src := sums[j*size+r*w:]
-				if accumulate {
-					addTo(d, src)
-				} else {
-					copy(d, src)
-				}
-				for q := 1; q < p.split; q++ {
-					addTo(d, sums[(q*count+j)*size+r*w:])
-				}
+	*g = weightGradient{
+		class: k, plan: p, s: s, x: x, dy: dy, dw: dw,
+		size: p.depth * width, count: (s.Co + width - 1) / width, accumulate: accumulate,
+	}
+	g.sums = scratch.get(p.split * g.count * g.size)
+	defer scratch.put(g.sums)
+	parallelWork(p.split*g.count, s.FLOPs(), (*weightSums)(g))
+	parallel(p.depth, 64, (*weightTotals)(g))
+}
+
+func (g *weightSums) do(lo, hi int) {
+	for i := lo; i < hi; i++ {
+		g.plan.sumWeights(g.class, g.s, i/g.count, i%g.count, g.x, g.dy, g.sums[i*g.size:(i+1)*g.size])
+	}
+}
+
+func (g *weightTotals) do(lo, hi int) {
+	width := g.class.tileCols()
+	for j := range g.count {
+		cols := min(width, g.s.Co-j*width)
+		w := g.class.panelWidth(cols)
+		for r := lo; r < hi; r++ {
+			d := g.dw[r*g.s.Co+j*width:][:cols]
+			src := g.sums[j*g.size+r*w:]
+			if g.accumulate {
+				addTo(d, src)
+			} else {
+				copy(d, src)
+			}
+			for q := 1; q < g.plan.split; q++ {
+				addTo(d, g.sums[(q*g.count+j)*g.size+r*w:])
 			}
 		}
-	})
+	}
 }
 
 func addTo(dst, src []float32) {
@@ -150,12 +179,12 @@ func (p *plan) sumWeights(k class, s Conv, q, j int, x, dy, sums []float32) {
 		if n > from {
 			t.flags = flagAccumulate
 		}
-		p.runWeights(k, &t, sums, outs, images)
+		p.runWeights(k, t, sums, outs, images)
 	}
 }
 
 // runWeights runs every class over the images of a chunk.
-func (p *plan) runWeights(k class, t *tile, sums []float32, w int32, images int) {
+func (p *plan) runWeights(k class, t tile, sums []float32, w int32, images int) {
 	var outs [96 + tablePad]int32
 	for i := range p.classes {
 		c := &p.classes[i]
@@ -166,7 +195,7 @@ func (p *plan) runWeights(k class, t *tile, sums []float32, w int32, images int)
 				outs[r] = o * w
 			}
 			t.rows, t.outs, t.n = c.rows[lo:], outs[:], n
-			k.run(t)
+			k.run(&t)
 		}
 	}
 }

@@ -47,6 +47,7 @@ func tiles(c *build.Context) {
 	}
 	genPeak(c, avx512)
 	genPeak(c, avx2)
+	genPause(c)
 }
 
 // masks declares the table of AVX2 masks: eight lanes on, then eight off.
