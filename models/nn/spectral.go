@@ -23,8 +23,14 @@ func (n *Graph) Spectral(layer string, w *Tensor) *Tensor {
 	cols := w.Dim(-1)
 	rows := w.Size() / cols
 	fan := fans{1, 1}
+	created := n.params.Lookup(n.prefix+layer+"/u") == nil
 	u := n.param(layer, "u", []int{cols}, fan, unitVector, true)
 	v := n.param(layer, "v", []int{rows}, fan, unitVector, true)
+	if created && n.err == nil {
+		for range 15 { // PyTorch's number: the first steps already see nearly the largest singular value
+			iterate(w.param.data, u.param.data, v.param.data)
+		}
+	}
 	c := &spectral{rows: rows, cols: cols, update: n.mode == Train && !n.frozen, state: []*Param{u.param, v.param}}
 	t := n.apply(layer, c, w.shape, w, u, v)
 	n.normed[w.param] = t
@@ -47,10 +53,7 @@ func (c *spectral) scratch(*op) []int { return []int{c.rows} }
 func (c *spectral) run(o *op) {
 	w, u, v := o.x[0], o.x[1], o.x[2]
 	if c.update {
-		kernel.Gemm(false, false, c.rows, 1, c.cols, w, c.cols, u, 1, v, 1, kernel.Epilogue{}) // v = w u
-		normalise(v)
-		kernel.Gemm(true, false, c.cols, 1, c.rows, w, c.cols, v, 1, u, 1, kernel.Epilogue{}) // u = wᵀ v
-		normalise(u)
+		iterate(w, u, v)
 		for _, p := range c.state {
 			p.Touch()
 		}
@@ -62,6 +65,15 @@ func (c *spectral) run(o *op) {
 		c.sigma = 1e-12
 	}
 	kernel.Scale(o.y, float32(1/c.sigma), w)
+}
+
+// iterate is one power iteration on w [v, u].
+func iterate(w, u, v []float32) {
+	rows, cols := len(v), len(u)
+	kernel.Gemm(true, false, cols, 1, rows, w, cols, v, 1, u, 1, kernel.Epilogue{}) // u = wᵀ v
+	normalise(u)
+	kernel.Gemm(false, false, rows, 1, cols, w, cols, u, 1, v, 1, kernel.Epilogue{}) // v = w u
+	normalise(v)
 }
 
 func normalise(x []float32) {
