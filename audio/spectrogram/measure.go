@@ -3,6 +3,8 @@ package spectrogram
 import (
 	"fmt"
 	"math"
+
+	"github.com/tphakala/simd/f32"
 )
 
 // Convergence measures how far the signal x is from having the magnitudes behind the features s: the norm of the
@@ -39,12 +41,14 @@ func (t *Transform) Consistency(s *Spectrogram) (float64, error) {
 	if err := t.check(s); err != nil {
 		return 0, err
 	}
-	g := t.newGradient(t.Magnitude(nil, s))
-	bins, frames := t.linear, s.Frames
-	var peak float32 = -math.MaxFloat32
-	for _, v := range g.log {
-		peak = max(peak, v)
+	magnitude := t.Magnitude(nil, s)
+	largest := f32.Max(magnitude)
+	if !(largest > minPeak) {
+		return 0, nil
 	}
+	g := t.newGradient(magnitude, largest)
+	bins, frames := t.linear, s.Frames
+	peak := f32.Max(g.log)
 	hop, n, gamma := float64(t.config.Hop), float64(t.config.NFFT), gamma(t.config)
 	var c correlation
 	for f := 1; f+1 < frames; f++ {

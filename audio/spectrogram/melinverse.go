@@ -3,6 +3,8 @@ package spectrogram
 import (
 	"math"
 
+	"github.com/tphakala/simd/f32"
+
 	"wavemill/audio/spectrogram/fft"
 )
 
@@ -67,18 +69,16 @@ func (v *melInverse) solve(b *fft.Batch, filters *fft.Filters, dst, mel []float3
 	momentum := 1.0
 	for range melIterations {
 		b.Apply(v.fit, v.y, filters)
-		for i, m := range mel[:len(v.fit)] {
-			v.fit[i] = m - v.fit[i]
-		}
+		f32.Sub(v.fit, mel[:len(v.fit)], v.fit)
 		b.Apply(v.x, v.fit, v.transposed)
+		f32.AddScaled(v.y, v.step, v.x)
+		f32.ReLU(v.x, v.y)
 		next := (1 + math.Sqrt(1+4*momentum*momentum)) / 2
-		beta := float32((momentum - 1) / next)
+		f32.Sub(v.y, v.x, v.last)
+		f32.Scale(v.y, v.y, float32((momentum-1)/next))
+		f32.Add(v.y, v.y, v.x)
+		v.x, v.last = v.last, v.x
 		momentum = next
-		for i, g := range v.x {
-			x := max(0, v.y[i]+v.step*g)
-			v.y[i] = x + beta*(x-v.last[i])
-			v.last[i] = x
-		}
 	}
 	copy(dst, v.last)
 }

@@ -18,12 +18,18 @@ const pghiTolerance = 1e-6
 // other windows are near enough to a Gaussian. From the largest bin on, phase is integrated to the neighbours, always
 // from the largest bin at hand, so that errors gather where they matter least.
 func (t *Transform) integratePhase(dst []complex64, magnitude []float32, seed uint64) {
-	g := t.newGradient(magnitude)
+	peak := f32.Max(magnitude)
+	if !(peak > minPeak) {
+		clear(dst)
+		return
+	}
+	g := t.newGradient(magnitude, peak)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	phase := make([]float32, len(magnitude))
 	known := make([]bool, len(magnitude))
-	for i, l := range g.log {
-		if l <= g.limit {
+	floor := peak * pghiTolerance
+	for i, m := range magnitude {
+		if m <= floor {
 			known[i] = true
 			phase[i] = float32(2 * math.Pi * rng.Float64())
 		}
@@ -34,169 +40,143 @@ func (t *Transform) integratePhase(dst []complex64, magnitude []float32, seed ui
 	}
 }
 
+// minPeak is the largest magnitude that counts as silence.
+const minPeak = 1e-30
+
 // A gradient is the phase's derivatives, in radians per frame and per bin.
 type gradient struct {
 	bins  int
-	log   []float32 // log-magnitude, floored at limit
-	limit float32
+	log   []float32 // log-magnitude, floored
+	low   float32   // the floor: ln(peak) + ln(pghiTolerance)
 	time  []float32
 	freq  []float32
+	level []uint16 // made by newQueue
 }
 
-func (t *Transform) newGradient(magnitude []float32) *gradient {
+func (t *Transform) newGradient(magnitude []float32, peak float32) *gradient {
 	c := t.config
 	bins, frames := t.linear, len(magnitude)/t.linear
-	peak := max(f32.Max(magnitude), math.SmallestNonzeroFloat32)
-	g := &gradient{bins: bins, limit: float32(math.Log(float64(peak) * pghiTolerance))}
+	g := &gradient{bins: bins, low: float32(math.Log(float64(peak) * pghiTolerance))}
 	g.log = make([]float32, len(magnitude))
-	for i, m := range magnitude {
-		g.log[i] = max(g.limit, float32(math.Log(float64(m)+1e-37)))
-	}
 	g.time, g.freq = make([]float32, len(magnitude)), make([]float32, len(magnitude))
+	f32.Clamp(g.log, magnitude, peak*pghiTolerance, peak)
+	f32.LogInPlace(g.log)
 	hop, n, gamma := float64(c.Hop), float64(c.NFFT), gamma(c)
 	perBin := float32(hop * n / (2 * gamma))
 	perFrame := float32(-gamma / (2 * hop * n))
+	carrier := make([]float32, bins) // the phase that a bin's own frequency gains per frame
+	for k := range carrier {
+		carrier[k] = float32(2 * math.Pi * math.Mod(hop*float64(k)/n, 1))
+	}
 	for f := range frames {
 		row := g.log[f*bins : (f+1)*bins]
-		before, after := row, row
-		span := float32(0)
+		dt, df := g.time[f*bins:(f+1)*bins], g.freq[f*bins:(f+1)*bins]
+		// A real signal's magnitude is symmetric about bin 0 and the last: no difference there.
+		copy(dt, carrier)
+		for k := 1; k+1 < bins; k++ {
+			dt[k] += perBin * (row[k+1] - row[k-1])
+		}
+		// At the ends a one-sided difference counts double.
+		before, after, slope := row, row, 2*perFrame
 		if f > 0 {
-			before, span = g.log[(f-1)*bins:f*bins], span+1
+			before, slope = g.log[(f-1)*bins:f*bins], slope-perFrame/2
 		}
 		if f+1 < frames {
-			after, span = g.log[(f+1)*bins:(f+2)*bins], span+1
+			after, slope = g.log[(f+1)*bins:(f+2)*bins], slope-perFrame/2
 		}
-		if span == 1 {
-			span = 2 // a one-sided difference counts double
-		} else {
-			span = 1
-		}
-		dt, df := g.time[f*bins:(f+1)*bins], g.freq[f*bins:(f+1)*bins]
-		for k := range row {
-			// A real signal's magnitude is symmetric about bin 0 and the last: no difference there.
-			var across float32
-			if k > 0 && k+1 < bins {
-				across = row[k+1] - row[k-1]
-			}
-			dt[k] = float32(math.Mod(2*math.Pi*hop*float64(k)/n, 2*math.Pi)) + perBin*across
-			df[k] = perFrame*span*(after[k]-before[k]) - math.Pi
+		for k := range df {
+			df[k] = slope*(after[k]-before[k]) - math.Pi
 		}
 	}
 	return g
 }
 
-// integrate spreads phase from the largest unknown bins until all are known.
+// integrate spreads phase from the largest unknown bin, and again where that does not reach, until all are known.
 func (g *gradient) integrate(phase []float32, known []bool) {
-	h := heap{key: g.log}
-	order := g.seeds(known)
-	for _, seed := range order {
+	all, near := g.newQueue(), g.newQueue()
+	for i := len(known) - 1; i >= 0; i-- { // so that of equal bins the first is taken first
+		if !known[i] {
+			all.push(int32(i))
+		}
+	}
+	for seed, ok := all.pop(); ok; seed, ok = all.pop() {
 		if known[seed] {
 			continue
 		}
 		known[seed] = true
-		h.push(seed)
-		for len(h.items) > 0 {
-			i := h.pop()
-			g.spread(phase, known, &h, i)
+		near.push(seed)
+		for i, ok := near.pop(); ok; i, ok = near.pop() {
+			g.spread(phase, known, near, int(i))
 		}
 	}
-}
-
-// seeds lists the unknown bins that no neighbour exceeds: each region's largest is among them. Largest first.
-func (g *gradient) seeds(known []bool) []int32 {
-	var h heap
-	h.key = g.log
-	for i, k := range known {
-		if k {
-			continue
-		}
-		v, bin := g.log[i], i%g.bins
-		if bin > 0 && g.log[i-1] > v || bin+1 < g.bins && g.log[i+1] > v {
-			continue
-		}
-		if i >= g.bins && g.log[i-g.bins] > v || i+g.bins < len(g.log) && g.log[i+g.bins] > v {
-			continue
-		}
-		h.push(int32(i))
-	}
-	var order []int32
-	for len(h.items) > 0 {
-		order = append(order, h.pop())
-	}
-	return order
 }
 
 // spread gives the unknown neighbours of bin i their phase, by the trapezoidal rule.
-func (g *gradient) spread(phase []float32, known []bool, h *heap, i32 int32) {
-	i := int(i32)
+func (g *gradient) spread(phase []float32, known []bool, q *queue, i int) {
 	p, bin := phase[i], i%g.bins
-	reach := func(j int, step float32) {
-		if !known[j] {
-			known[j] = true
-			phase[j] = p + step
-			h.push(int32(j))
-		}
+	if j := i + g.bins; j < len(phase) && !known[j] {
+		known[j], phase[j] = true, p+(g.time[i]+g.time[j])/2
+		q.push(int32(j))
 	}
-	if j := i + g.bins; j < len(phase) {
-		reach(j, (g.time[i]+g.time[j])/2)
+	if j := i - g.bins; j >= 0 && !known[j] {
+		known[j], phase[j] = true, p-(g.time[i]+g.time[j])/2
+		q.push(int32(j))
 	}
-	if j := i - g.bins; j >= 0 {
-		reach(j, -(g.time[i]+g.time[j])/2)
+	if j := i + 1; bin+1 < g.bins && !known[j] {
+		known[j], phase[j] = true, p+(g.freq[i]+g.freq[j])/2
+		q.push(int32(j))
 	}
-	if bin+1 < g.bins {
-		reach(i+1, (g.freq[i]+g.freq[i+1])/2)
-	}
-	if bin > 0 {
-		reach(i-1, -(g.freq[i]+g.freq[i-1])/2)
+	if j := i - 1; bin > 0 && !known[j] {
+		known[j], phase[j] = true, p-(g.freq[i]+g.freq[j])/2
+		q.push(int32(j))
 	}
 }
 
-// A heap holds bins, the one with the largest key on top; of equal keys the lower bin.
-type heap struct {
-	key   []float32
-	items []int32
+// A queue gives bins back from the largest magnitude on. In place of the paper's heap it sorts by levels of queueStep:
+// every operation takes constant time but for empty levels. Within a level the last bin in is the first out, which
+// follows ridges and does slightly better than the exact order.
+type queue struct {
+	level []uint16 // of every bin
+	head  []int32  // of every level, -1 for none
+	next  []int32  // of every bin
+	top   int      // no level above holds a bin
 }
 
-func (h *heap) above(a, b int32) bool {
-	return h.key[a] > h.key[b] || h.key[a] == h.key[b] && a < b
+// queueStep is the width of a level in nepers, about 0.4 dB. From 0.0005 to 0.2 the results on speech are equal to
+// 0.2 dB; on chirps and drums this width is among the best.
+const queueStep = 0.05
+
+// newQueue is an empty queue over the bins of g.
+func (g *gradient) newQueue() *queue {
+	levels := int(-math.Log(pghiTolerance)/queueStep) + 2
+	if g.level == nil {
+		g.level = make([]uint16, len(g.log))
+		for i, v := range g.log {
+			g.level[i] = uint16(min(max(0, int((v-g.low)/queueStep)), levels-1))
+		}
+	}
+	q := &queue{level: g.level, head: make([]int32, levels), next: make([]int32, len(g.log))}
+	for i := range q.head {
+		q.head[i] = -1
+	}
+	return q
 }
 
-func (h *heap) push(i int32) {
-	h.items = append(h.items, i)
-	at := len(h.items) - 1
-	for at > 0 {
-		up := (at - 1) / 2
-		if !h.above(i, h.items[up]) {
-			break
-		}
-		h.items[at] = h.items[up]
-		at = up
-	}
-	h.items[at] = i
+func (q *queue) push(i int32) {
+	l := int(q.level[i])
+	q.next[i] = q.head[l]
+	q.head[l] = i
+	q.top = max(q.top, l)
 }
 
-func (h *heap) pop() int32 {
-	top := h.items[0]
-	last := h.items[len(h.items)-1]
-	h.items = h.items[:len(h.items)-1]
-	if len(h.items) == 0 {
-		return top
+func (q *queue) pop() (i int32, ok bool) {
+	for q.head[q.top] < 0 {
+		if q.top == 0 {
+			return 0, false
+		}
+		q.top--
 	}
-	at := 0
-	for {
-		down := 2*at + 1
-		if down >= len(h.items) {
-			break
-		}
-		if down+1 < len(h.items) && h.above(h.items[down+1], h.items[down]) {
-			down++
-		}
-		if !h.above(h.items[down], last) {
-			break
-		}
-		h.items[at] = h.items[down]
-		at = down
-	}
-	h.items[at] = last
-	return top
+	i = q.head[q.top]
+	q.head[q.top] = q.next[i]
+	return i, true
 }

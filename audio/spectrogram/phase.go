@@ -18,14 +18,14 @@ const (
 const (
 	defaultMomentum         = 0.99 // the paper's recommendation
 	defaultIterations       = 32   // from random phase
-	defaultRefineIterations = 16   // from PGHI's phase
+	defaultRefineIterations = 32   // from PGHI's phase
 )
 
 // A Phase says how to find the phase that a magnitude spectrogram lacks. The zero value is the best default: PGHI and
-// 16 iterations of fast Griffin-Lim.
+// 32 iterations of fast Griffin-Lim.
 type Phase struct {
 	Method     string  `json:"method,omitempty"`     // one of the Method constants
-	Iterations int     `json:"iterations,omitempty"` // Griffin-Lim iterations; 0 is 32 from random phase, 16 from PGHI's
+	Iterations int     `json:"iterations,omitempty"` // Griffin-Lim iterations; 0 is 32
 	Momentum   float64 `json:"momentum,omitempty"`   // of fast Griffin-Lim, below 1; 0 is 0.99
 	Seed       uint64  `json:"seed,omitempty"`       // of the phases that are drawn at random
 }
@@ -131,11 +131,24 @@ func (t *Transform) invertMel(dst, mel []float32, frames int) {
 	}
 }
 
+// circleBits is the fineness of random phases: no finer ones help.
+const circleBits = 12
+
 // randomPhase gives magnitudes independent phases, uniform on the circle.
 func randomPhase(dst []complex64, magnitude []float32, seed uint64) {
+	var circle [1 << circleBits]complex64
+	for i := range circle {
+		circle[i] = polar(1, 2*math.Pi*float64(i)/float64(len(circle)))
+	}
 	rng := rand.New(rand.NewPCG(seed, 0))
+	var bits uint64
 	for i, m := range magnitude {
-		dst[i] = polar(m, 2*math.Pi*rng.Float64())
+		if i%(64/circleBits) == 0 {
+			bits = rng.Uint64()
+		}
+		u := circle[bits%uint64(len(circle))]
+		bits >>= circleBits
+		dst[i] = complex(m*real(u), m*imag(u))
 	}
 }
 
