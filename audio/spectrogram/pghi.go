@@ -31,12 +31,12 @@ func (t *Transform) integratePhase(dst []complex64, magnitude []float32, seed ui
 	for i, m := range magnitude {
 		if m <= floor {
 			known[i] = true
-			phase[i] = float32(2 * math.Pi * rng.Float64())
+			phase[i] = 2 * math.Pi * rng.Float32()
 		}
 	}
 	g.integrate(phase, known)
 	for i, m := range magnitude {
-		dst[i] = polar(m, float64(phase[i]))
+		dst[i] = t.circle.polar(m, phase[i])
 	}
 }
 

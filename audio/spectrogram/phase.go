@@ -3,7 +3,6 @@ package spectrogram
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 )
 
 // Phase reconstruction methods.
@@ -80,12 +79,15 @@ func (t *Transform) Reconstruct(s *Spectrogram, n int, ph Phase) ([]float32, err
 	if n == 0 {
 		return []float32{}, nil
 	}
+	if t.circle == nil {
+		t.circle = newCircle()
+	}
 	magnitude := t.Magnitude(nil, s)
 	spectrum := make([]complex64, len(magnitude))
 	if ph.Method == MethodPGHI || ph.Method == MethodPGHIFGLA {
 		t.integratePhase(spectrum, magnitude, ph.Seed)
 	} else {
-		randomPhase(spectrum, magnitude, ph.Seed)
+		t.circle.random(spectrum, magnitude, ph.Seed)
 	}
 	if ph.Iterations == 0 {
 		return t.ISTFT(nil, spectrum, n), nil
@@ -129,30 +131,4 @@ func (t *Transform) invertMel(dst, mel []float32, frames int) {
 		t.inverse.solve(t.batch, t.filters, t.magnitude, t.feature)
 		t.scatter(dst[f*t.linear:], t.magnitude, t.linear, frames-f)
 	}
-}
-
-// circleBits is the fineness of random phases: no finer ones help.
-const circleBits = 12
-
-// randomPhase gives magnitudes independent phases, uniform on the circle.
-func randomPhase(dst []complex64, magnitude []float32, seed uint64) {
-	var circle [1 << circleBits]complex64
-	for i := range circle {
-		circle[i] = polar(1, 2*math.Pi*float64(i)/float64(len(circle)))
-	}
-	rng := rand.New(rand.NewPCG(seed, 0))
-	var bits uint64
-	for i, m := range magnitude {
-		if i%(64/circleBits) == 0 {
-			bits = rng.Uint64()
-		}
-		u := circle[bits%uint64(len(circle))]
-		bits >>= circleBits
-		dst[i] = complex(m*real(u), m*imag(u))
-	}
-}
-
-func polar(m float32, phase float64) complex64 {
-	sin, cos := math.Sincos(phase)
-	return complex(m*float32(cos), m*float32(sin))
 }

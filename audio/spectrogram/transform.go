@@ -31,7 +31,8 @@ type Transform struct {
 	filters *fft.Filters // mel only
 	bands   []band
 	levels  *fft.Levels // log only
-	inverse *melInverse // made when first needed
+	inverse *melInverse // made when first needed, as circle is
+	circle  circle
 
 	edge      []float32 // samples of a block that reaches beyond the signal
 	partial   []float32 // lanes of a block that has fewer frames than lanes
