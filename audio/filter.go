@@ -3,6 +3,8 @@ package audio
 import (
 	"math"
 	"sync"
+
+	"github.com/tphakala/simd/f32"
 )
 
 // The anti-alias filter is a sinc under a Kaiser window (Kaiser and Schafer, "On the use of the
@@ -14,8 +16,8 @@ const (
 	// attenuation is the stopband's design depth in dB, with a margin on the promised 120.
 	attenuation = 126.0
 	// zeroCrossings is the half-length of the sinc in periods of the lower rate. It sets the width
-	// of the transition band, (attenuation-8)/(2.285*pi*2*zeroCrossings) = 0.1.
-	zeroCrossings = 82
+	// of the transition band, (attenuation-8)/(2.285*pi*2*zeroCrossings) = 0.093.
+	zeroCrossings = 88
 	// maxTableSamples bounds an exact phase table (4 MiB); ratios with more phases interpolate.
 	maxTableSamples = 1 << 20
 	// interpolatedPhases is the density of the interpolated table in phases per period of the lower
@@ -38,18 +40,20 @@ func cutoff() float64 {
 // p/phases of an input period after the input sample under its middle tap. It is never written
 // after it was made.
 type phaseTable struct {
+	up, down   int       // The ratio in lowest terms.
 	taps, half int       // taps = 2*half; the row covers inputs i-half+1 .. i+half.
 	phases     int       // Rows; an interpolated table has one more, for phase 1.
 	exact      bool      // Each output phase has a row of its own.
-	rows       []float32 // [phases(+1)][taps]
+	rows       []float32 // [phases(+1)][taps]; nil when there is a bank.
+	bank       *filterBank
 }
 
 func (t *phaseTable) row(p int) []float32 { return t.rows[p*t.taps : (p+1)*t.taps : (p+1)*t.taps] }
 
 // newPhaseTable samples the filter for a ratio of up/down in lowest terms.
-func newPhaseTable(up, down int) *phaseTable {
+func newPhaseTable(up, down int, kernels []fir) *phaseTable {
 	scale := min(1, float64(up)/float64(down)) // The lower rate in units of the input rate.
-	t := &phaseTable{half: int(math.Ceil(zeroCrossings / scale))}
+	t := &phaseTable{up: up, down: down, half: int(math.Ceil(zeroCrossings / scale))}
 	t.taps = 2 * t.half
 	t.exact = up*t.taps <= maxTableSamples
 	rows := up
@@ -77,7 +81,50 @@ func newPhaseTable(up, down int) *phaseTable {
 			row[j] = float32(v / sum) // Every phase passes a constant unchanged.
 		}
 	}
+	if t.bank = newFilterBank(t, up, down, kernels); t.bank != nil {
+		t.rows = nil
+	}
 	return t
+}
+
+// run computes len(dst) outputs from output k on. x[0] is input sample origin; what lies outside x
+// is zero.
+func (t *phaseTable) run(dst, x []float32, origin, k int) {
+	if len(dst) == 0 {
+		return
+	}
+	if t.bank != nil {
+		t.bank.run(dst, x, origin, k)
+		return
+	}
+	// k*down may not fit 64 bits for long streams of odd ratios; quotient and remainder do.
+	whole, rest := k/t.up*t.down, k%t.up*t.down
+	whole, rest = whole+rest/t.up, rest%t.up
+	for i := range dst {
+		lo := whole - t.half + 1 - origin // x index under tap 0.
+		a, b := max(0, -lo), min(t.taps, len(x)-lo)
+		if a < b {
+			dst[i] = t.apply(x[lo+a:lo+b], rest, a, b)
+		} else {
+			dst[i] = 0
+		}
+		rest += t.down
+		whole += rest / t.up
+		rest %= t.up
+	}
+}
+
+// apply applies taps a to b of the filter for an output rest/up after an input sample.
+func (t *phaseTable) apply(x []float32, rest, a, b int) float32 {
+	if t.exact {
+		return f32.DotProduct(x, t.row(rest)[a:b])
+	}
+	at := float64(rest) / float64(t.up) * float64(t.phases)
+	row := int(at)
+	w := float32(at - float64(row))
+	y0 := f32.DotProduct(x, t.row(row)[a:b])
+	y1 := f32.DotProduct(x, t.row(row + 1)[a:b])
+	return y0 + w*(y1-y0)
 }
 
 // sinc is sin(pi x)/(pi x).
@@ -134,7 +181,7 @@ func (c *tableCache) get(up, down int) *phaseTable {
 		}
 	}
 	if e.table == nil {
-		e = cachedTable{up, down, sync.OnceValue(func() *phaseTable { return newPhaseTable(up, down) })}
+		e = cachedTable{up, down, sync.OnceValue(func() *phaseTable { return newPhaseTable(up, down, firs()) })}
 		if len(c.entries) == maxCachedTables {
 			c.entries = c.entries[1:]
 		}

@@ -3,8 +3,7 @@ package audio
 import (
 	"fmt"
 	"math"
-
-	"github.com/tphakala/simd/f32"
+	"slices"
 )
 
 // maxRatio bounds how far Resample converts, either way. 8 kHz to 384 kHz is 48; what lies beyond
@@ -90,47 +89,60 @@ func (r *Resampler) Resample(dst, x []float32) []float32 {
 		dst = append(make([]float32, 0, start+n), dst...)
 	}
 	dst = dst[:start+n]
-	r.run(dst[start:], x, 0, position{})
+	r.table.run(dst[start:], x, 0, 0)
 	return dst
 }
 
-// position is an output's place on the input's time axis: whole input samples and a remainder in
-// units of 1/up of an input sample.
-type position struct{ whole, rest int }
-
-func (r *Resampler) advance(p position) position {
-	p.rest += r.down
-	p.whole += p.rest / r.up
-	p.rest %= r.up
-	return p
+// A ResampleStream resamples one channel block by block in constant memory. All its blocks together
+// are bit for bit what Resample makes of the whole. It is not safe for concurrent use.
+type ResampleStream struct {
+	r       *Resampler
+	history []float32 // Input from sample origin on, as far as an output still to come may need it.
+	origin  int
+	read    int // Input samples seen.
+	made    int // Output samples made.
 }
 
-// run computes len(dst) outputs from position p on. x[0] is input sample origin; what lies outside
-// x is zero.
-func (r *Resampler) run(dst, x []float32, origin int, p position) {
-	t := r.table
-	for k := range dst {
-		lo := p.whole - t.half + 1 - origin // x index under tap 0.
-		a, b := max(0, -lo), min(t.taps, len(x)-lo)
-		if a < b {
-			dst[k] = r.tap(x[lo+a:lo+b], p.rest, a, b)
-		} else {
-			dst[k] = 0
-		}
-		p = r.advance(p)
+// Stream begins a signal.
+func (r *Resampler) Stream() *ResampleStream { return &ResampleStream{r: r} }
+
+// Write takes the next block of the signal and appends the output that is certain by now to dst.
+// The output lags behind by half the filter's length, about 80 periods of the lower rate.
+func (s *ResampleStream) Write(dst, x []float32) []float32 {
+	s.history = append(s.history, x...)
+	s.read += len(x)
+	// Output k needs input up to floor(k*down/up)+half; the bank's groups need no more than that for
+	// the lanes that are kept, the rest of their windows being multiplied by zero.
+	if certain := s.read - s.r.table.half; certain > 0 {
+		dst = s.advance(dst, s.r.OutputFrames(certain))
 	}
+	return dst
 }
 
-// tap applies taps a to b of the filter at a remainder to as many samples.
-func (r *Resampler) tap(x []float32, rest, a, b int) float32 {
-	t := r.table
-	if t.exact {
-		return f32.DotProduct(x, t.row(rest)[a:b])
+// Flush ends the signal: it appends the rest of the output to dst, after which the stream is as new.
+func (s *ResampleStream) Flush(dst []float32) []float32 {
+	dst = s.advance(dst, s.r.OutputFrames(s.read))
+	*s = ResampleStream{r: s.r, history: s.history[:0]}
+	return dst
+}
+
+// advance makes the outputs up to but without number end and forgets the input that is done with.
+func (s *ResampleStream) advance(dst []float32, end int) []float32 {
+	n := end - s.made
+	if n <= 0 {
+		return dst
 	}
-	at := float64(rest) / float64(r.up) * float64(t.phases)
-	row := int(math.Floor(at))
-	w := float32(at - float64(row))
-	y0 := f32.DotProduct(x, t.row(row)[a:b])
-	y1 := f32.DotProduct(x, t.row(row + 1)[a:b])
-	return y0 + w*(y1-y0)
+	at := len(dst)
+	dst = slices.Grow(dst, n)[:at+n]
+	s.r.table.run(dst[at:], s.history, s.origin, s.made)
+	s.made = end
+	t := s.r.table
+	// The next output's group may begin up to 15 outputs earlier.
+	keep := (s.made-lanes)*s.r.down/s.r.up - t.half - 1
+	if drop := keep - s.origin; drop > 0 {
+		drop = min(drop, len(s.history))
+		s.history = s.history[:copy(s.history, s.history[drop:])]
+		s.origin += drop
+	}
+	return dst
 }
