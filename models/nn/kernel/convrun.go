@@ -16,10 +16,11 @@ func (k class) forward(s Conv, x, w, y []float32, ep Epilogue) {
 	o := convolutions.get()
 	defer convolutions.put(o)
 	*o = convolution{class: k, plan: plans.get(k, planForward, s), n: s.N, a: x, c: y, ep: ep}
-	if s.N*s.OutH()*s.OutW() <= 2*k.tileRows() || s.Co == k.tileCols() {
+	dot := k.dotPays(s.Co, s.KW*s.C)
+	if !dot && (s.N*s.OutH()*s.OutW() <= 2*k.tileRows() || s.Co == k.tileCols()) {
 		o.b.setDirect(k, w, s.Co, o.plan.depth, s.Co)
 	} else {
-		o.b.setPacked(k, o.plan.depth, s.Co)
+		o.b.setPacked(k, o.plan.depth, s.Co, dot)
 		o.b.pack(w, s.Co, false)
 	}
 	defer o.b.release()
@@ -30,7 +31,7 @@ func (k class) backData(s Conv, dy, w, dx []float32, ep Epilogue) {
 	o := convolutions.get()
 	defer convolutions.put(o)
 	*o = convolution{class: k, plan: plans.get(k, planBackData, s), n: s.N, a: dy, c: dx, ep: ep}
-	o.b.setPacked(k, o.plan.depth, s.C)
+	o.b.setPacked(k, o.plan.depth, s.C, k.dotPays(s.C, phaseTaps(s.KW, s.Stride, 0)*s.Co))
 	defer o.b.release()
 	o.packTaps(s, w)
 	o.run(s)

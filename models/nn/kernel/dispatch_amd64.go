@@ -53,6 +53,10 @@ func runAVX512(t *tile) {
 	full, rest := t.n/12*12, t.n%12
 	wide := t.cols > 16
 	p := (*byte)(unsafe.Pointer(t))
+	if t.isDot() {
+		dot12AVX512(p)
+		return
+	}
 	if full > 0 {
 		t.n = full
 		if wide {
@@ -86,6 +90,10 @@ func runAVX2(t *tile) {
 	full, rest := t.n/6*6, t.n%6
 	wide := t.cols > 8
 	p := (*byte)(unsafe.Pointer(t))
+	if t.isDot() {
+		dot12AVX2(p)
+		return
+	}
 	if full > 0 {
 		t.n = full
 		if wide {

@@ -61,11 +61,12 @@ func (k class) gemm(transA, transB bool, m, n, depth int, a []float32, lda int, 
 
 // setPanels prepares B. Packing it pays from the third tile of rows on.
 func (g *product) setPanels(transB bool, n int, b []float32, ldb int) {
-	if k := g.class; !transB && (g.m <= 2*k.tileRows() || ldb == k.tileCols()) {
+	dot := g.aStep == 1 && g.class.dotPays(n, g.depth)
+	if k := g.class; !dot && !transB && (g.m <= 2*k.tileRows() || ldb == k.tileCols()) {
 		g.p.setDirect(k, b, ldb, g.depth, n)
 		return
 	}
-	g.p.setPacked(g.class, g.depth, n)
+	g.p.setPacked(g.class, g.depth, n, dot)
 	g.p.pack(b, ldb, transB)
 }
 

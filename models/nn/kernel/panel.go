@@ -11,9 +11,31 @@ type panels struct {
 	packed []float32 // panel j at (j-first)*k*width
 	first  int       // the first packed panel
 	buf    []float32 // to be given back; nil if not borrowed
+	dot    bool      // panels of a single column, for the dot kernels
 }
 
-func (p *panels) width() int { return p.class.tileCols() }
+// width is the number of columns of every panel but the last.
+func (p *panels) width() int {
+	if p.dot {
+		return 1
+	}
+	return p.class.tileCols()
+}
+
+// packedWidth is the row length of a packed panel of so many columns.
+func (p *panels) packedWidth(cols int) int {
+	if p.dot {
+		return 1
+	}
+	return p.class.panelWidth(cols)
+}
+
+// dotPays reports whether n columns are better done one by one, with the lanes
+// along runs of so many contiguous products.
+func (k class) dotPays(n, run int) bool {
+	lanes := max(k.tileCols()/2, 4)
+	return n <= lanes/4 && run >= lanes || n <= lanes/2 && run >= 4*lanes
+}
 
 // count is the number of panels.
 func (p *panels) count() int { return (p.n + p.width() - 1) / p.width() }
@@ -28,7 +50,7 @@ func (p *panels) set(t *tile, j int) {
 		t.b, t.bStep = p.direct[j*p.width():], p.ld
 		return
 	}
-	t.b, t.bStep = p.packed[(j-p.first)*p.k*p.width():], p.class.panelWidth(t.cols)
+	t.b, t.bStep = p.packed[(j-p.first)*p.k*p.width():], p.packedWidth(t.cols)
 }
 
 // release gives the packed panels back.
@@ -46,8 +68,8 @@ func (p *panels) setDirect(k class, b []float32, ld, rows, n int) {
 }
 
 // setPacked borrows room for the packed panels of a rows×n matrix.
-func (p *panels) setPacked(k class, rows, n int) {
-	*p = panels{class: k, k: rows, n: n}
+func (p *panels) setPacked(k class, rows, n int, dot bool) {
+	*p = panels{class: k, k: rows, n: n, dot: dot}
 	p.buf = scratch.get(p.count() * rows * p.width())
 	p.packed = p.buf
 }
@@ -106,7 +128,7 @@ func (w *packingColumns) do(lo, hi int) {
 // packRows packs rows lo to hi of panel j of b.
 func (p *panels) packRows(lo, hi, j int, b []float32, ld int) {
 	cols := p.cols(j)
-	w := p.class.panelWidth(cols)
+	w := p.packedWidth(cols)
 	dst := p.packed[(j-p.first)*p.k*p.width():][lo*w : hi*w]
 	packRows(dst, w, b[lo*ld+j*p.width():], ld, cols)
 }
@@ -124,6 +146,10 @@ func packRows(dst []float32, w int, src []float32, ld, cols int) {
 		for r := range rows {
 			*(*[16]float32)(dst[r*16:]) = *(*[16]float32)(src[r*ld:])
 		}
+	case w == 1:
+		for r := range dst {
+			dst[r] = src[r*ld]
+		}
 	default:
 		for r := range rows {
 			d := dst[r*w : (r+1)*w]
@@ -136,8 +162,12 @@ func packRows(dst []float32, w int, src []float32, ld, cols int) {
 // apart, holds column c of the panel.
 func (p *panels) packTransposed(at, j, rows int, src []float32, ld int) {
 	cols := p.cols(j)
-	w := p.class.panelWidth(cols)
+	w := p.packedWidth(cols)
 	dst := p.packed[(j-p.first)*p.k*p.width():][at*w : (at+rows)*w]
+	if w == 1 {
+		copy(dst, src)
+		return
+	}
 	p.class.transpose(dst, w, src, ld, cols, rows)
 	if cols < w {
 		for r := range rows {

@@ -45,6 +45,9 @@ func (t *tile) skip(n int) {
 	t.rows, t.outs = t.rows[n:], t.outs[n:]
 }
 
+// isDot reports whether A and the only column of B are contiguous.
+func (t *tile) isDot() bool { return t.cols == 1 && t.aStep == 1 && t.bStep == 1 }
+
 // setEpilogue sets what a micro-kernel can do of ep for columns from col on. The
 // activations it cannot do are left to finish.
 func (t *tile) setEpilogue(ep *Epilogue, col int) {
@@ -66,6 +69,10 @@ func (t *tile) setEpilogue(ep *Epilogue, col int) {
 
 // runGo is the portable micro-kernel, four rows by four columns.
 func runGo(t *tile) {
+	if t.isDot() {
+		t.dotGo()
+		return
+	}
 	for i := 0; i < t.n; i += 4 {
 		var row [4]int
 		for r := range row {
@@ -106,6 +113,28 @@ func (t *tile) sumGo(acc *[4][4]float32, row *[4]int, s segment) {
 		}
 		*r0 = [4]float32{s00, s01, s02, s03}
 		*r1 = [4]float32{s10, s11, s12, s13}
+	}
+}
+
+// dotGo computes a single column, four sums to a row.
+func (t *tile) dotGo() {
+	for i := range t.n {
+		var s0, s1, s2, s3 float32
+		for _, s := range t.segs {
+			a := t.a[int(t.rows[i])+s.a : int(t.rows[i])+s.end]
+			b := t.b[s.b:][:len(a)]
+			for len(a) >= 4 && len(b) >= 4 {
+				s0 += a[0] * b[0]
+				s1 += a[1] * b[1]
+				s2 += a[2] * b[2]
+				s3 += a[3] * b[3]
+				a, b = a[4:], b[4:]
+			}
+			for p, v := range a {
+				s0 += v * b[p]
+			}
+		}
+		t.storeGo(&[4]float32{s0 + s1 + s2 + s3}, int(t.outs[i]))
 	}
 }
 

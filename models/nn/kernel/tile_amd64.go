@@ -64,6 +64,16 @@ func tile2x16AVX2(t *byte)
 //go:noescape
 func tile2x8AVX2(t *byte)
 
+// dot12AVX512 computes 12 rows of a single column; t is a *tile whose steps are 1.
+//
+//go:noescape
+func dot12AVX512(t *byte)
+
+// dot12AVX2 computes 12 rows of a single column; t is a *tile whose steps are 1.
+//
+//go:noescape
+func dot12AVX2(t *byte)
+
 // peakAVX512 runs n rounds of 12 independent multiply-adds on whole registers.
 //
 //go:noescape

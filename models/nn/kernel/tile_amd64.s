@@ -3046,6 +3046,732 @@ done:
 	VZEROUPPER
 	RET
 
+// func dot12AVX512(t *byte)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·dot12AVX512(SB), NOSPLIT, $144-8
+	MOVQ t+0(FP), AX
+	MOVQ 192(AX), BX
+	MOVQ BX, (SP)
+	MOVQ 96(AX), BX
+	MOVQ BX, 8(SP)
+	MOVQ 120(AX), BX
+	MOVQ BX, 16(SP)
+	MOVQ (AX), BX
+	MOVQ BX, 24(SP)
+	MOVQ 24(AX), BX
+	MOVQ BX, 32(SP)
+	MOVQ 168(AX), BX
+	MOVQ BX, 40(SP)
+	MOVQ 176(AX), BX
+	SHLQ $0x02, BX
+	MOVQ BX, 48(SP)
+
+tile:
+	MOVQ    24(SP), R15
+	MOVQ    8(SP), R14
+	MOVLQSX (R14), AX
+	LEAQ    (R15)(AX*4), AX
+	MOVLQSX 4(R14), BX
+	LEAQ    (R15)(BX*4), BX
+	CMPQ    (SP), $+1
+	CMOVQLE AX, BX
+	MOVLQSX 8(R14), CX
+	LEAQ    (R15)(CX*4), CX
+	CMPQ    (SP), $+2
+	CMOVQLE BX, CX
+	MOVLQSX 12(R14), DX
+	LEAQ    (R15)(DX*4), DX
+	CMPQ    (SP), $+3
+	CMOVQLE CX, DX
+	MOVLQSX 16(R14), SI
+	LEAQ    (R15)(SI*4), SI
+	CMPQ    (SP), $+4
+	CMOVQLE DX, SI
+	MOVLQSX 20(R14), DI
+	LEAQ    (R15)(DI*4), DI
+	CMPQ    (SP), $+5
+	CMOVQLE SI, DI
+	MOVLQSX 24(R14), R8
+	LEAQ    (R15)(R8*4), R8
+	CMPQ    (SP), $+6
+	CMOVQLE DI, R8
+	MOVLQSX 28(R14), R9
+	LEAQ    (R15)(R9*4), R9
+	CMPQ    (SP), $+7
+	CMOVQLE R8, R9
+	MOVLQSX 32(R14), R10
+	LEAQ    (R15)(R10*4), R10
+	CMPQ    (SP), $+8
+	CMOVQLE R9, R10
+	MOVLQSX 36(R14), R11
+	LEAQ    (R15)(R11*4), R11
+	CMPQ    (SP), $+9
+	CMOVQLE R10, R11
+	MOVLQSX 40(R14), R12
+	LEAQ    (R15)(R12*4), R12
+	CMPQ    (SP), $+10
+	CMOVQLE R11, R12
+	MOVLQSX 44(R14), R13
+	LEAQ    (R15)(R13*4), R13
+	CMPQ    (SP), $+11
+	CMOVQLE R12, R13
+	MOVQ    t+0(FP), R15
+	MOVQ    144(R15), R14
+	MOVQ    R14, 64(SP)
+	MOVQ    152(R15), R14
+	MOVQ    R14, 72(SP)
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	CMPQ    72(SP), $+0
+	JE      sums
+
+segment:
+	MOVQ  64(SP), R14
+	MOVQ  16(R14), R15
+	SUBQ  $+15, R15
+	MOVQ  R15, 56(SP)
+	ADDQ  $+15, R15
+	SUBQ  (R14), R15
+	ANDQ  $+15, R15
+	MOVQ  $-1, R14
+	BZHIQ R15, R14, R14
+	KMOVW R14, K1
+	MOVQ  64(SP), R14
+	MOVQ  8(R14), R15
+	SHLQ  $0x02, R15
+	ADDQ  32(SP), R15
+	ADDQ  $+24, R14
+	MOVQ  R14, 64(SP)
+	MOVQ  -24(R14), R14
+	CMPQ  R14, 56(SP)
+	JGE   rest
+
+step:
+	VMOVUPS     (R15), Z12
+	VFMADD231PS (AX)(R14*4), Z12, Z0
+	VFMADD231PS (BX)(R14*4), Z12, Z1
+	VFMADD231PS (CX)(R14*4), Z12, Z2
+	VFMADD231PS (DX)(R14*4), Z12, Z3
+	VFMADD231PS (SI)(R14*4), Z12, Z4
+	VFMADD231PS (DI)(R14*4), Z12, Z5
+	VFMADD231PS (R8)(R14*4), Z12, Z6
+	VFMADD231PS (R9)(R14*4), Z12, Z7
+	VFMADD231PS (R10)(R14*4), Z12, Z8
+	VFMADD231PS (R11)(R14*4), Z12, Z9
+	VFMADD231PS (R12)(R14*4), Z12, Z10
+	VFMADD231PS (R13)(R14*4), Z12, Z11
+	ADDQ        $+16, R14
+	ADDQ        $+64, R15
+	CMPQ        R14, 56(SP)
+	JLT         step
+
+rest:
+	SUBQ        $+15, R14
+	CMPQ        R14, 56(SP)
+	JGE         whole
+	ADDQ        $+15, R14
+	VMOVUPS.Z   (R15), K1, Z12
+	VFMADD231PS (AX)(R14*4), Z12, K1, Z0
+	VFMADD231PS (BX)(R14*4), Z12, K1, Z1
+	VFMADD231PS (CX)(R14*4), Z12, K1, Z2
+	VFMADD231PS (DX)(R14*4), Z12, K1, Z3
+	VFMADD231PS (SI)(R14*4), Z12, K1, Z4
+	VFMADD231PS (DI)(R14*4), Z12, K1, Z5
+	VFMADD231PS (R8)(R14*4), Z12, K1, Z6
+	VFMADD231PS (R9)(R14*4), Z12, K1, Z7
+	VFMADD231PS (R10)(R14*4), Z12, K1, Z8
+	VFMADD231PS (R11)(R14*4), Z12, K1, Z9
+	VFMADD231PS (R12)(R14*4), Z12, K1, Z10
+	VFMADD231PS (R13)(R14*4), Z12, K1, Z11
+
+whole:
+	DECQ 72(SP)
+	JNE  segment
+
+sums:
+	VUNPCKLPS     Z1, Z0, Z12
+	VUNPCKHPS     Z1, Z0, Z13
+	VADDPS        Z12, Z13, Z0
+	VUNPCKLPS     Z3, Z2, Z12
+	VUNPCKHPS     Z3, Z2, Z13
+	VADDPS        Z12, Z13, Z2
+	VUNPCKLPD     Z2, Z0, Z12
+	VUNPCKHPD     Z2, Z0, Z13
+	VADDPS        Z12, Z13, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y12
+	VADDPS        Y12, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X12
+	VADDPS        X12, X0, X0
+	VMOVUPS       X0, 80(SP)
+	VUNPCKLPS     Z5, Z4, Z12
+	VUNPCKHPS     Z5, Z4, Z13
+	VADDPS        Z12, Z13, Z4
+	VUNPCKLPS     Z7, Z6, Z12
+	VUNPCKHPS     Z7, Z6, Z13
+	VADDPS        Z12, Z13, Z6
+	VUNPCKLPD     Z6, Z4, Z12
+	VUNPCKHPD     Z6, Z4, Z13
+	VADDPS        Z12, Z13, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y12
+	VADDPS        Y12, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X12
+	VADDPS        X12, X4, X4
+	VMOVUPS       X4, 96(SP)
+	VUNPCKLPS     Z9, Z8, Z12
+	VUNPCKHPS     Z9, Z8, Z13
+	VADDPS        Z12, Z13, Z8
+	VUNPCKLPS     Z11, Z10, Z12
+	VUNPCKHPS     Z11, Z10, Z13
+	VADDPS        Z12, Z13, Z10
+	VUNPCKLPD     Z10, Z8, Z12
+	VUNPCKHPD     Z10, Z8, Z13
+	VADDPS        Z12, Z13, Z8
+	VEXTRACTF64X4 $0x01, Z8, Y12
+	VADDPS        Y12, Y8, Y8
+	VEXTRACTF128  $0x01, Y8, X12
+	VADDPS        X12, X8, X8
+	VMOVUPS       X8, 112(SP)
+	MOVQ          t+0(FP), AX
+	MOVQ          48(AX), BX
+	MOVQ          16(SP), CX
+	MOVQ          (SP), DX
+	MOVL          204(AX), DI
+	MOVQ          72(AX), R8
+	TESTL         $0x00000001, DI
+	JE            bias
+	MOVLQSX       (CX), SI
+	VMOVSS        80(SP), X0
+	VADDSS        (BX)(SI*4), X0, X0
+	VMOVSS        X0, 80(SP)
+	CMPQ          DX, $+1
+	JLE           bias
+	MOVLQSX       4(CX), SI
+	VMOVSS        84(SP), X0
+	VADDSS        (BX)(SI*4), X0, X0
+	VMOVSS        X0, 84(SP)
+	CMPQ          DX, $+2
+	JLE           bias
+	MOVLQSX       8(CX), SI
+	VMOVSS        88(SP), X0
+	VADDSS        (BX)(SI*4), X0, X0
+	VMOVSS        X0, 88(SP)
+	CMPQ          DX, $+3
+	JLE           bias
+	MOVLQSX       12(CX), SI
+	VMOVSS        92(SP), X0
+	VADDSS        (BX)(SI*4), X0, X0
+	VMOVSS        X0, 92(SP)
+	CMPQ          DX, $+4
+	JLE           bias
+	MOVLQSX       16(CX), SI
+	VMOVSS        96(SP), X0
+	VADDSS        (BX)(SI*4), X0, X0
+	VMOVSS        X0, 96(SP)
+	CMPQ          DX, $+5
+	JLE           bias
+	MOVLQSX       20(CX), SI
+	VMOVSS        100(SP), X0
+	VADDSS        (BX)(SI*4), X0, X0
+	VMOVSS        X0, 100(SP)
+	CMPQ          DX, $+6
+	JLE           bias
+	MOVLQSX       24(CX), SI
+	VMOVSS        104(SP), X0
+	VADDSS        (BX)(SI*4), X0, X0
+	VMOVSS        X0, 104(SP)
+	CMPQ          DX, $+7
+	JLE           bias
+	MOVLQSX       28(CX), SI
+	VMOVSS        108(SP), X0
+	VADDSS        (BX)(SI*4), X0, X0
+	VMOVSS        X0, 108(SP)
+	CMPQ          DX, $+8
+	JLE           bias
+	MOVLQSX       32(CX), SI
+	VMOVSS        112(SP), X0
+	VADDSS        (BX)(SI*4), X0, X0
+	VMOVSS        X0, 112(SP)
+	CMPQ          DX, $+9
+	JLE           bias
+	MOVLQSX       36(CX), SI
+	VMOVSS        116(SP), X0
+	VADDSS        (BX)(SI*4), X0, X0
+	VMOVSS        X0, 116(SP)
+	CMPQ          DX, $+10
+	JLE           bias
+	MOVLQSX       40(CX), SI
+	VMOVSS        120(SP), X0
+	VADDSS        (BX)(SI*4), X0, X0
+	VMOVSS        X0, 120(SP)
+	CMPQ          DX, $+11
+	JLE           bias
+	MOVLQSX       44(CX), SI
+	VMOVSS        124(SP), X0
+	VADDSS        (BX)(SI*4), X0, X0
+	VMOVSS        X0, 124(SP)
+
+bias:
+	VMOVUPS      80(SP), Z0
+	TESTQ        R8, R8
+	JE           act
+	VBROADCASTSS (R8), Z12
+	VADDPS       Z12, Z0, Z0
+
+act:
+	TESTL        $0x00000002, DI
+	JE           store
+	VBROADCASTSS 200(AX), Z12
+	VPXORD       Z13, Z13, Z13
+	VCMPPS       $0x11, Z13, Z0, K3
+	VMULPS       Z12, Z0, K3, Z0
+
+store:
+	VMOVUPS Z0, 80(SP)
+	MOVLQSX (CX), SI
+	MOVL    80(SP), R10
+	MOVL    R10, (BX)(SI*4)
+	CMPQ    DX, $+1
+	JLE     done
+	MOVLQSX 4(CX), SI
+	MOVL    84(SP), R10
+	MOVL    R10, (BX)(SI*4)
+	CMPQ    DX, $+2
+	JLE     done
+	MOVLQSX 8(CX), SI
+	MOVL    88(SP), R10
+	MOVL    R10, (BX)(SI*4)
+	CMPQ    DX, $+3
+	JLE     done
+	MOVLQSX 12(CX), SI
+	MOVL    92(SP), R10
+	MOVL    R10, (BX)(SI*4)
+	CMPQ    DX, $+4
+	JLE     done
+	MOVLQSX 16(CX), SI
+	MOVL    96(SP), R10
+	MOVL    R10, (BX)(SI*4)
+	CMPQ    DX, $+5
+	JLE     done
+	MOVLQSX 20(CX), SI
+	MOVL    100(SP), R10
+	MOVL    R10, (BX)(SI*4)
+	CMPQ    DX, $+6
+	JLE     done
+	MOVLQSX 24(CX), SI
+	MOVL    104(SP), R10
+	MOVL    R10, (BX)(SI*4)
+	CMPQ    DX, $+7
+	JLE     done
+	MOVLQSX 28(CX), SI
+	MOVL    108(SP), R10
+	MOVL    R10, (BX)(SI*4)
+	CMPQ    DX, $+8
+	JLE     done
+	MOVLQSX 32(CX), SI
+	MOVL    112(SP), R10
+	MOVL    R10, (BX)(SI*4)
+	CMPQ    DX, $+9
+	JLE     done
+	MOVLQSX 36(CX), SI
+	MOVL    116(SP), R10
+	MOVL    R10, (BX)(SI*4)
+	CMPQ    DX, $+10
+	JLE     done
+	MOVLQSX 40(CX), SI
+	MOVL    120(SP), R10
+	MOVL    R10, (BX)(SI*4)
+	CMPQ    DX, $+11
+	JLE     done
+	MOVLQSX 44(CX), SI
+	MOVL    124(SP), R10
+	MOVL    R10, (BX)(SI*4)
+
+done:
+	ADDQ $+48, 8(SP)
+	ADDQ $+48, 16(SP)
+	SUBQ $+12, (SP)
+	JGT  tile
+	VZEROUPPER
+	RET
+
+// func dot12AVX2(t *byte)
+// Requires: AVX, CMOV, FMA3
+TEXT ·dot12AVX2(SB), NOSPLIT, $144-8
+	MOVQ t+0(FP), AX
+	MOVQ 192(AX), BX
+	MOVQ BX, (SP)
+	MOVQ 96(AX), BX
+	MOVQ BX, 8(SP)
+	MOVQ 120(AX), BX
+	MOVQ BX, 16(SP)
+	MOVQ (AX), BX
+	MOVQ BX, 24(SP)
+	MOVQ 24(AX), BX
+	MOVQ BX, 32(SP)
+	MOVQ 168(AX), BX
+	MOVQ BX, 40(SP)
+	MOVQ 176(AX), BX
+	SHLQ $0x02, BX
+	MOVQ BX, 48(SP)
+
+tile:
+	MOVQ    24(SP), R15
+	MOVQ    8(SP), R14
+	MOVLQSX (R14), AX
+	LEAQ    (R15)(AX*4), AX
+	MOVLQSX 4(R14), BX
+	LEAQ    (R15)(BX*4), BX
+	CMPQ    (SP), $+1
+	CMOVQLE AX, BX
+	MOVLQSX 8(R14), CX
+	LEAQ    (R15)(CX*4), CX
+	CMPQ    (SP), $+2
+	CMOVQLE BX, CX
+	MOVLQSX 12(R14), DX
+	LEAQ    (R15)(DX*4), DX
+	CMPQ    (SP), $+3
+	CMOVQLE CX, DX
+	MOVLQSX 16(R14), SI
+	LEAQ    (R15)(SI*4), SI
+	CMPQ    (SP), $+4
+	CMOVQLE DX, SI
+	MOVLQSX 20(R14), DI
+	LEAQ    (R15)(DI*4), DI
+	CMPQ    (SP), $+5
+	CMOVQLE SI, DI
+	MOVLQSX 24(R14), R8
+	LEAQ    (R15)(R8*4), R8
+	CMPQ    (SP), $+6
+	CMOVQLE DI, R8
+	MOVLQSX 28(R14), R9
+	LEAQ    (R15)(R9*4), R9
+	CMPQ    (SP), $+7
+	CMOVQLE R8, R9
+	MOVLQSX 32(R14), R10
+	LEAQ    (R15)(R10*4), R10
+	CMPQ    (SP), $+8
+	CMOVQLE R9, R10
+	MOVLQSX 36(R14), R11
+	LEAQ    (R15)(R11*4), R11
+	CMPQ    (SP), $+9
+	CMOVQLE R10, R11
+	MOVLQSX 40(R14), R12
+	LEAQ    (R15)(R12*4), R12
+	CMPQ    (SP), $+10
+	CMOVQLE R11, R12
+	MOVLQSX 44(R14), R13
+	LEAQ    (R15)(R13*4), R13
+	CMPQ    (SP), $+11
+	CMOVQLE R12, R13
+	MOVQ    t+0(FP), R15
+	MOVQ    144(R15), R14
+	MOVQ    R14, 64(SP)
+	MOVQ    152(R15), R14
+	MOVQ    R14, 72(SP)
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	VXORPS  Y9, Y9, Y9
+	VXORPS  Y10, Y10, Y10
+	VXORPS  Y11, Y11, Y11
+	CMPQ    72(SP), $+0
+	JE      sums
+
+segment:
+	MOVQ    64(SP), R14
+	MOVQ    16(R14), R15
+	SUBQ    $+7, R15
+	MOVQ    R15, 56(SP)
+	ADDQ    $+7, R15
+	SUBQ    (R14), R15
+	ANDQ    $+7, R15
+	LEAQ    tileMasks<>+0(SB), R14
+	NEGQ    R15
+	VMOVUPS 32(R14)(R15*4), Y15
+	MOVQ    64(SP), R14
+	MOVQ    8(R14), R15
+	SHLQ    $0x02, R15
+	ADDQ    32(SP), R15
+	ADDQ    $+24, R14
+	MOVQ    R14, 64(SP)
+	MOVQ    -24(R14), R14
+	CMPQ    R14, 56(SP)
+	JGE     rest
+
+step:
+	VMOVUPS     (R15), Y12
+	VFMADD231PS (AX)(R14*4), Y12, Y0
+	VFMADD231PS (BX)(R14*4), Y12, Y1
+	VFMADD231PS (CX)(R14*4), Y12, Y2
+	VFMADD231PS (DX)(R14*4), Y12, Y3
+	VFMADD231PS (SI)(R14*4), Y12, Y4
+	VFMADD231PS (DI)(R14*4), Y12, Y5
+	VFMADD231PS (R8)(R14*4), Y12, Y6
+	VFMADD231PS (R9)(R14*4), Y12, Y7
+	VFMADD231PS (R10)(R14*4), Y12, Y8
+	VFMADD231PS (R11)(R14*4), Y12, Y9
+	VFMADD231PS (R12)(R14*4), Y12, Y10
+	VFMADD231PS (R13)(R14*4), Y12, Y11
+	ADDQ        $+8, R14
+	ADDQ        $+32, R15
+	CMPQ        R14, 56(SP)
+	JLT         step
+
+rest:
+	SUBQ        $+7, R14
+	CMPQ        R14, 56(SP)
+	JGE         whole
+	ADDQ        $+7, R14
+	VMASKMOVPS  (R15), Y15, Y12
+	VMASKMOVPS  (AX)(R14*4), Y15, Y13
+	VFMADD231PS Y13, Y12, Y0
+	VMASKMOVPS  (BX)(R14*4), Y15, Y14
+	VFMADD231PS Y14, Y12, Y1
+	VMASKMOVPS  (CX)(R14*4), Y15, Y13
+	VFMADD231PS Y13, Y12, Y2
+	VMASKMOVPS  (DX)(R14*4), Y15, Y14
+	VFMADD231PS Y14, Y12, Y3
+	VMASKMOVPS  (SI)(R14*4), Y15, Y13
+	VFMADD231PS Y13, Y12, Y4
+	VMASKMOVPS  (DI)(R14*4), Y15, Y14
+	VFMADD231PS Y14, Y12, Y5
+	VMASKMOVPS  (R8)(R14*4), Y15, Y13
+	VFMADD231PS Y13, Y12, Y6
+	VMASKMOVPS  (R9)(R14*4), Y15, Y14
+	VFMADD231PS Y14, Y12, Y7
+	VMASKMOVPS  (R10)(R14*4), Y15, Y13
+	VFMADD231PS Y13, Y12, Y8
+	VMASKMOVPS  (R11)(R14*4), Y15, Y14
+	VFMADD231PS Y14, Y12, Y9
+	VMASKMOVPS  (R12)(R14*4), Y15, Y13
+	VFMADD231PS Y13, Y12, Y10
+	VMASKMOVPS  (R13)(R14*4), Y15, Y14
+	VFMADD231PS Y14, Y12, Y11
+
+whole:
+	DECQ 72(SP)
+	JNE  segment
+
+sums:
+	VUNPCKLPS    Y1, Y0, Y12
+	VUNPCKHPS    Y1, Y0, Y13
+	VADDPS       Y12, Y13, Y0
+	VUNPCKLPS    Y3, Y2, Y12
+	VUNPCKHPS    Y3, Y2, Y13
+	VADDPS       Y12, Y13, Y2
+	VUNPCKLPD    Y2, Y0, Y12
+	VUNPCKHPD    Y2, Y0, Y13
+	VADDPS       Y12, Y13, Y0
+	VEXTRACTF128 $0x01, Y0, X12
+	VADDPS       X12, X0, X0
+	VMOVUPS      X0, 80(SP)
+	VUNPCKLPS    Y5, Y4, Y12
+	VUNPCKHPS    Y5, Y4, Y13
+	VADDPS       Y12, Y13, Y4
+	VUNPCKLPS    Y7, Y6, Y12
+	VUNPCKHPS    Y7, Y6, Y13
+	VADDPS       Y12, Y13, Y6
+	VUNPCKLPD    Y6, Y4, Y12
+	VUNPCKHPD    Y6, Y4, Y13
+	VADDPS       Y12, Y13, Y4
+	VEXTRACTF128 $0x01, Y4, X12
+	VADDPS       X12, X4, X4
+	VMOVUPS      X4, 96(SP)
+	VUNPCKLPS    Y9, Y8, Y12
+	VUNPCKHPS    Y9, Y8, Y13
+	VADDPS       Y12, Y13, Y8
+	VUNPCKLPS    Y11, Y10, Y12
+	VUNPCKHPS    Y11, Y10, Y13
+	VADDPS       Y12, Y13, Y10
+	VUNPCKLPD    Y10, Y8, Y12
+	VUNPCKHPD    Y10, Y8, Y13
+	VADDPS       Y12, Y13, Y8
+	VEXTRACTF128 $0x01, Y8, X12
+	VADDPS       X12, X8, X8
+	VMOVUPS      X8, 112(SP)
+	MOVQ         t+0(FP), AX
+	MOVQ         48(AX), BX
+	MOVQ         16(SP), CX
+	MOVQ         (SP), DX
+	MOVL         204(AX), DI
+	MOVQ         72(AX), R8
+	TESTL        $0x00000001, DI
+	JE           bias
+	MOVLQSX      (CX), SI
+	VMOVSS       80(SP), X0
+	VADDSS       (BX)(SI*4), X0, X0
+	VMOVSS       X0, 80(SP)
+	CMPQ         DX, $+1
+	JLE          bias
+	MOVLQSX      4(CX), SI
+	VMOVSS       84(SP), X0
+	VADDSS       (BX)(SI*4), X0, X0
+	VMOVSS       X0, 84(SP)
+	CMPQ         DX, $+2
+	JLE          bias
+	MOVLQSX      8(CX), SI
+	VMOVSS       88(SP), X0
+	VADDSS       (BX)(SI*4), X0, X0
+	VMOVSS       X0, 88(SP)
+	CMPQ         DX, $+3
+	JLE          bias
+	MOVLQSX      12(CX), SI
+	VMOVSS       92(SP), X0
+	VADDSS       (BX)(SI*4), X0, X0
+	VMOVSS       X0, 92(SP)
+	CMPQ         DX, $+4
+	JLE          bias
+	MOVLQSX      16(CX), SI
+	VMOVSS       96(SP), X0
+	VADDSS       (BX)(SI*4), X0, X0
+	VMOVSS       X0, 96(SP)
+	CMPQ         DX, $+5
+	JLE          bias
+	MOVLQSX      20(CX), SI
+	VMOVSS       100(SP), X0
+	VADDSS       (BX)(SI*4), X0, X0
+	VMOVSS       X0, 100(SP)
+	CMPQ         DX, $+6
+	JLE          bias
+	MOVLQSX      24(CX), SI
+	VMOVSS       104(SP), X0
+	VADDSS       (BX)(SI*4), X0, X0
+	VMOVSS       X0, 104(SP)
+	CMPQ         DX, $+7
+	JLE          bias
+	MOVLQSX      28(CX), SI
+	VMOVSS       108(SP), X0
+	VADDSS       (BX)(SI*4), X0, X0
+	VMOVSS       X0, 108(SP)
+	CMPQ         DX, $+8
+	JLE          bias
+	MOVLQSX      32(CX), SI
+	VMOVSS       112(SP), X0
+	VADDSS       (BX)(SI*4), X0, X0
+	VMOVSS       X0, 112(SP)
+	CMPQ         DX, $+9
+	JLE          bias
+	MOVLQSX      36(CX), SI
+	VMOVSS       116(SP), X0
+	VADDSS       (BX)(SI*4), X0, X0
+	VMOVSS       X0, 116(SP)
+	CMPQ         DX, $+10
+	JLE          bias
+	MOVLQSX      40(CX), SI
+	VMOVSS       120(SP), X0
+	VADDSS       (BX)(SI*4), X0, X0
+	VMOVSS       X0, 120(SP)
+	CMPQ         DX, $+11
+	JLE          bias
+	MOVLQSX      44(CX), SI
+	VMOVSS       124(SP), X0
+	VADDSS       (BX)(SI*4), X0, X0
+	VMOVSS       X0, 124(SP)
+
+bias:
+	VMOVUPS      80(SP), Y0
+	VMOVUPS      112(SP), Y1
+	TESTQ        R8, R8
+	JE           act
+	VBROADCASTSS (R8), Y12
+	VADDPS       Y12, Y0, Y0
+	VADDPS       Y12, Y1, Y1
+
+act:
+	TESTL        $0x00000002, DI
+	JE           store
+	VBROADCASTSS 200(AX), Y12
+	VMULPS       Y12, Y0, Y13
+	VBLENDVPS    Y0, Y13, Y0, Y0
+	VMULPS       Y12, Y1, Y13
+	VBLENDVPS    Y1, Y13, Y1, Y1
+
+store:
+	VMOVUPS Y0, 80(SP)
+	VMOVUPS Y1, 112(SP)
+	MOVLQSX (CX), SI
+	MOVL    80(SP), R10
+	MOVL    R10, (BX)(SI*4)
+	CMPQ    DX, $+1
+	JLE     done
+	MOVLQSX 4(CX), SI
+	MOVL    84(SP), R10
+	MOVL    R10, (BX)(SI*4)
+	CMPQ    DX, $+2
+	JLE     done
+	MOVLQSX 8(CX), SI
+	MOVL    88(SP), R10
+	MOVL    R10, (BX)(SI*4)
+	CMPQ    DX, $+3
+	JLE     done
+	MOVLQSX 12(CX), SI
+	MOVL    92(SP), R10
+	MOVL    R10, (BX)(SI*4)
+	CMPQ    DX, $+4
+	JLE     done
+	MOVLQSX 16(CX), SI
+	MOVL    96(SP), R10
+	MOVL    R10, (BX)(SI*4)
+	CMPQ    DX, $+5
+	JLE     done
+	MOVLQSX 20(CX), SI
+	MOVL    100(SP), R10
+	MOVL    R10, (BX)(SI*4)
+	CMPQ    DX, $+6
+	JLE     done
+	MOVLQSX 24(CX), SI
+	MOVL    104(SP), R10
+	MOVL    R10, (BX)(SI*4)
+	CMPQ    DX, $+7
+	JLE     done
+	MOVLQSX 28(CX), SI
+	MOVL    108(SP), R10
+	MOVL    R10, (BX)(SI*4)
+	CMPQ    DX, $+8
+	JLE     done
+	MOVLQSX 32(CX), SI
+	MOVL    112(SP), R10
+	MOVL    R10, (BX)(SI*4)
+	CMPQ    DX, $+9
+	JLE     done
+	MOVLQSX 36(CX), SI
+	MOVL    116(SP), R10
+	MOVL    R10, (BX)(SI*4)
+	CMPQ    DX, $+10
+	JLE     done
+	MOVLQSX 40(CX), SI
+	MOVL    120(SP), R10
+	MOVL    R10, (BX)(SI*4)
+	CMPQ    DX, $+11
+	JLE     done
+	MOVLQSX 44(CX), SI
+	MOVL    124(SP), R10
+	MOVL    R10, (BX)(SI*4)
+
+done:
+	ADDQ $+48, 8(SP)
+	ADDQ $+48, 16(SP)
+	SUBQ $+12, (SP)
+	JGT  tile
+	VZEROUPPER
+	RET
+
 // func peakAVX512(n int)
 // Requires: AVX, AVX512F
 TEXT ·peakAVX512(SB), NOSPLIT, $0-8

@@ -34,7 +34,7 @@ func (k *tile) epilogue() {
 
 	k.TESTL(operand.U32(flagAccumulate), epFlags.As32())
 	k.JE(operand.LabelRef("bias"))
-	k.eachRow("add", "bias", func(r int) {
+	k.eachRow("bias", func(r int) {
 		for v, acc := range k.acc[r] {
 			k.loadC(v, k.t[0])
 			k.VADDPS(k.t[0], acc, acc)
@@ -57,7 +57,7 @@ func (k *tile) epilogue() {
 	k.leaky()
 
 	k.Label("store")
-	k.eachRow("put", "done", func(r int) {
+	k.eachRow("done", func(r int) {
 		for v, acc := range k.acc[r] {
 			k.storeC(v, acc)
 		}
@@ -65,8 +65,9 @@ func (k *tile) epilogue() {
 	k.Label("done")
 }
 
-// eachRow runs f for every row there is, with epOff the index of its output.
-func (k *tile) eachRow(label, after string, f func(r int)) {
+// eachRow runs f for every row there is, with epOff the index of its output, and
+// jumps to the label after where there are no more.
+func (k *tile) eachRow(after string, f func(r int)) {
 	for r := range k.acc {
 		if r > 0 {
 			k.CMPQ(epN, operand.I8(int8(r)))
@@ -75,7 +76,6 @@ func (k *tile) eachRow(label, after string, f func(r int)) {
 		k.MOVLQSX(mem(epOuts, 4*r), epOff)
 		f(r)
 	}
-	_ = label
 }
 
 func (k *tile) out(v int) operand.Mem {

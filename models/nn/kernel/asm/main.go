@@ -45,6 +45,8 @@ func tiles(c *build.Context) {
 		genTile(c, avx2, rows, 2)
 		genTile(c, avx2, rows, 1)
 	}
+	genDot(c, avx512)
+	genDot(c, avx2)
 	genPeak(c, avx512)
 	genPeak(c, avx2)
 	genPause(c)
