@@ -37,6 +37,7 @@ a server of its own it embeds one.`,
 		newPublish(a),
 		newSubscribe(a),
 		newTrain(a),
+		newGenerate(a),
 		newInspect(a),
 		newBench(a),
 	)

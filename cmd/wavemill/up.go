@@ -16,6 +16,7 @@ const defaultDataDir = "wavemill-data"
 type runFlags struct {
 	busFlags
 	dataDir, listen, http string
+	checkpoints           string
 }
 
 func newUp(a *app) *cobra.Command {
@@ -36,7 +37,7 @@ Without -f it runs the standard pipeline: spectrogram, train, generate.`,
 			if err != nil {
 				return err
 			}
-			return a.runPipeline(cmd.Context(), spec, flags.http)
+			return a.runPipeline(cmd.Context(), spec, flags)
 		},
 	}
 	flags.busFlags.add(cmd.Flags())
@@ -44,6 +45,7 @@ Without -f it runs the standard pipeline: spectrogram, train, generate.`,
 	cmd.Flags().StringVar(&flags.dataDir, "data-dir", "", "where the server that is run keeps its data (default ./"+defaultDataDir+")")
 	cmd.Flags().StringVar(&flags.listen, "listen", "", "host:port where the server that is run lets clients in (default 127.0.0.1:4222)")
 	cmd.Flags().StringVar(&flags.http, "http", "", "host:port for /livez, /readyz and /status, such as :8080 (default: none)")
+	cmd.Flags().StringVar(&flags.checkpoints, "checkpoints", "", "folder where the trainer also writes its checkpoints, <model>.safetensors (default: on the bus only)")
 	return cmd
 }
 
@@ -74,12 +76,13 @@ generate.`,
 			if spec, err = spec.Only(args[0]); err != nil {
 				return usageError{err}
 			}
-			return a.runPipeline(cmd.Context(), spec, flags.http)
+			return a.runPipeline(cmd.Context(), spec, flags)
 		},
 	}
 	flags.busFlags.add(cmd.Flags())
 	cmd.Flags().Lookup("nats").Usage = "URL of the NATS server (required here or in the file)"
 	cmd.Flags().StringVar(&flags.http, "http", "", "host:port for /livez, /readyz and /status, such as :8080 (default: none)")
+	cmd.Flags().StringVar(&flags.checkpoints, "checkpoints", "", "folder where the trainer also writes its checkpoints, <model>.safetensors (default: on the bus only)")
 	return cmd
 }
 
@@ -114,8 +117,17 @@ func (r *runFlags) runnable() (pipeline.Spec, error) {
 }
 
 // runPipeline runs the operators of a spec until ctx is done or one of them fails.
-func (a *app) runPipeline(ctx context.Context, spec pipeline.Spec, address string) (err error) {
-	if err := pipeline.Check(spec, operators()); err != nil {
+func (a *app) runPipeline(ctx context.Context, spec pipeline.Spec, flags runFlags) (err error) {
+	var h hooks
+	var files *keeper
+	if flags.checkpoints != "" {
+		if files, err = newKeeper(flags.checkpoints, a.log); err != nil {
+			return err
+		}
+		h.train.OnEvent = files.keep
+	}
+	registry := operators(h)
+	if err := pipeline.Check(spec, registry); err != nil {
 		return err
 	}
 	bus, err := pipeline.Open(ctx, spec, pipeline.BusOptions{Log: a.log})
@@ -123,11 +135,14 @@ func (a *app) runPipeline(ctx context.Context, spec pipeline.Spec, address strin
 		return err
 	}
 	defer func() { err = errors.Join(err, closeBus(ctx, bus)) }()
-	running, err := pipeline.Start(ctx, bus, operators(), pipeline.Options{Log: a.log, OnEvent: a.logEvent})
+	if files != nil {
+		files.bus = bus
+	}
+	running, err := pipeline.Start(ctx, bus, registry, pipeline.Options{Log: a.log, OnEvent: a.logEvent})
 	if err != nil {
 		return err
 	}
-	stop, err := serveHTTP(ctx, address, health{bus, running}.handler(), a.log)
+	stop, err := serveHTTP(ctx, flags.http, health{bus, running}.handler(), a.log)
 	if err != nil {
 		return errors.Join(err, running.Stop(ctx))
 	}
