@@ -14,6 +14,7 @@ import (
 type melInverse struct {
 	transposed *fft.Filters
 	start      *fft.Filters
+	shares     *fft.Filters // the transpose with every bin's weights scaled to sum to one
 	step       float32
 	x, y, last []float32 // rows of bins
 	fit        []float32 // rows of mels
@@ -26,7 +27,7 @@ const melIterations = 60
 func newMelInverse(b *fft.Batch, bands []band) *melInverse {
 	bins := b.Bins()
 	first, weights := make([]int, bins), make([][]float32, bins)
-	starts := make([][]float32, bins)
+	starts, shares := make([][]float32, bins), make([][]float32, bins)
 	row, column := make([]float64, len(bands)), make([]float64, bins)
 	for m, band := range bands {
 		for i, w := range band.weights {
@@ -52,12 +53,14 @@ func newMelInverse(b *fft.Batch, bands []band) *melInverse {
 		for i, w := range ws {
 			// Each mel's value shared among its bins, each bin's shares averaged by weight.
 			starts[k] = append(starts[k], float32(float64(w)/column[k]/row[first[k]+i]))
+			shares[k] = append(shares[k], float32(float64(w)/column[k]))
 		}
 	}
 	return &melInverse{
 		transposed: b.NewFilters(first, weights), start: b.NewFilters(first, starts),
-		step: float32(1 / (maxRow * maxColumn)),
-		x:    b.Rows(bins), y: b.Rows(bins), last: b.Rows(bins), fit: b.Rows(len(bands)),
+		shares: b.NewFilters(first, shares),
+		step:   float32(1 / (maxRow * maxColumn)),
+		x:      b.Rows(bins), y: b.Rows(bins), last: b.Rows(bins), fit: b.Rows(len(bands)),
 	}
 }
 

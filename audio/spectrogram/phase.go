@@ -82,7 +82,10 @@ func (t *Transform) Reconstruct(s *Spectrogram, n int, ph Phase) ([]float32, err
 	if t.circle == nil {
 		t.circle = newCircle()
 	}
-	magnitude := t.Magnitude(nil, s)
+	values := make([]float32, len(s.Data))
+	t.config.decode(values, s.Data)
+	magnitude := make([]float32, s.Frames*t.linear)
+	t.unfilter(magnitude, values, s.Frames)
 	spectrum := make([]complex64, len(magnitude))
 	if ph.Method == MethodPGHI || ph.Method == MethodPGHIFGLA {
 		t.integratePhase(spectrum, magnitude, ph.Seed)
@@ -92,22 +95,33 @@ func (t *Transform) Reconstruct(s *Spectrogram, n int, ph Phase) ([]float32, err
 	if ph.Iterations == 0 {
 		return t.ISTFT(nil, spectrum, n), nil
 	}
-	return t.newRefinement(magnitude, n).run(spectrum, ph.Iterations, ph.Momentum), nil
+	r := t.newRefinement(magnitude, n)
+	if t.filters != nil {
+		r.follow(values)
+	}
+	return r.run(spectrum, ph.Iterations, ph.Momentum), nil
 }
 
 // Magnitude writes the linear magnitudes behind features to dst, s.Frames by NFFT/2+1, and returns it: logarithm and
 // scaling undone, mel filters inverted by non-negative least squares, a dropped Nyquist bin zero. A dst too short (nil
 // for one) is replaced. s must be of t's Config.
 func (t *Transform) Magnitude(dst []float32, s *Spectrogram) []float32 {
-	dst = grow(dst, s.Frames*t.linear)
 	values := make([]float32, len(s.Data))
 	t.config.decode(values, s.Data)
+	dst = grow(dst, s.Frames*t.linear)
+	t.unfilter(dst, values, s.Frames)
+	return dst
+}
+
+// unfilter writes the magnitudes of all bins behind decoded values.
+func (t *Transform) unfilter(dst, values []float32, frames int) {
+	bins := t.config.Bins()
 	switch {
 	case t.filters != nil:
-		t.invertMel(dst, values, s.Frames)
+		t.invertMel(dst, values, frames)
 	case t.config.DropNyquist:
-		for f := range s.Frames {
-			copy(dst[f*t.linear:], values[f*s.Bins:(f+1)*s.Bins])
+		for f := range frames {
+			copy(dst[f*t.linear:], values[f*bins:(f+1)*bins])
 			dst[(f+1)*t.linear-1] = 0
 		}
 	default:
@@ -118,7 +132,6 @@ func (t *Transform) Magnitude(dst []float32, s *Spectrogram) []float32 {
 			dst[i] = float32(math.Sqrt(float64(v)))
 		}
 	}
-	return dst
 }
 
 // invertMel writes the bins behind mel values, time-major both.
