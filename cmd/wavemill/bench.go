@@ -3,12 +3,13 @@ package main
 import "github.com/spf13/cobra"
 
 // newBench groups the benchmarks; each measures one room and lives in a file of its own.
-func newBench(_ *app) *cobra.Command {
+func newBench(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure this machine: the figures of docs/benchmarks.md",
 		Args:  cobra.ArbitraryArgs,
 		RunE:  groupOnly,
 	}
+	cmd.AddCommand(newBenchTrain(a))
 	return cmd
 }
