@@ -85,6 +85,22 @@ type Request struct {
 	Temperature float64 // scale of the latent noise; 0 means the model's own default
 }
 
+// Validate reports the first thing that a model of so many labels cannot answer.
+func (r Request) Validate(labels int) error {
+	for i, l := range r.Labels {
+		if l < 0 || l >= labels {
+			return fmt.Errorf("request: clip %d: label %d; the model knows 0 to %d", i, l, labels-1)
+		}
+	}
+	if r.First < 0 {
+		return fmt.Errorf("request: the first clip has the number %d; they are counted from 0", r.First)
+	}
+	if !(r.Temperature >= 0 && r.Temperature <= 10) {
+		return fmt.Errorf("request: temperature %g is not between 0 and 10", r.Temperature)
+	}
+	return nil
+}
+
 // A Generator makes new spectrograms. It is safe for concurrent use.
 type Generator interface {
 	// Generate answers r. The batch belongs to the caller.

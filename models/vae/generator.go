@@ -54,17 +54,12 @@ func Open(c models.Checkpoint) (models.Generator, error) {
 // Generate implements models.Generator.
 func (g *Generator) Generate(ctx context.Context, r models.Request) (models.Batch, error) {
 	out := models.Batch{B: len(r.Labels), T: g.shape.frames, F: g.shape.bins, Labels: slices.Clone(r.Labels)}
-	for i, l := range r.Labels {
-		if l < 0 || l >= g.shape.labels {
-			return models.Batch{}, fmt.Errorf("vae: clip %d: label %d; the model knows 0 to %d", i, l, g.shape.labels-1)
-		}
+	if err := r.Validate(g.shape.labels); err != nil {
+		return models.Batch{}, fmt.Errorf("vae: %w", err)
 	}
 	t := r.Temperature
 	if t == 0 {
 		t = g.config.Temperature
-	}
-	if !(t > 0 && t <= 10) {
-		return models.Batch{}, fmt.Errorf("vae: temperature %g is not between 0 and 10", t)
 	}
 	out.Data = make([]float32, 0, out.B*out.T*out.F)
 	var z []float32
@@ -79,7 +74,9 @@ func (g *Generator) Generate(ctx context.Context, r models.Request) (models.Batc
 		if err := m.Run(nn.Values(inLatent, z), nn.Labels(inLabels, r.Labels[lo:hi])); err != nil {
 			return err
 		}
-		out.Data = append(out.Data, m.Output(outClips)...)
+		for _, v := range m.Output(outClips) { // a Gaussian's mean has no limits, a spectrogram has
+			out.Data = append(out.Data, min(max(v, -1), 1))
+		}
 		return nil
 	})
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 
 	"wavemill/models"
 	"wavemill/models/nn"
@@ -23,10 +24,10 @@ const Arch = "vae"
 
 // Prefixes of tensors in a checkpoint.
 const (
-	prefixModel   = "model/"                                  // the averaged weights, which generate
-	prefixWeights = models.OptimizerPrefix + "weights/"       // the weights as training left them
-	prefixAdam    = models.OptimizerPrefix + "adam/"          // the optimiser's state, the averaged weights included
-	averagePrefix = models.OptimizerPrefix + "adam/" + "ema/" // of which these are the model's
+	prefixModel   = "model/"                            // the averaged weights, which generate
+	prefixWeights = models.OptimizerPrefix + "weights/" // the weights as training left them
+	prefixAdam    = models.OptimizerPrefix + "adam/"    // the optimiser's state
+	prefixAverage = prefixAdam + "ema/"                 // of which these are the model's
 )
 
 // A Learner trains a model. It implements models.Learner.
@@ -262,7 +263,11 @@ func (l *Learner) Checkpoint() (models.Checkpoint, error) {
 	c.Tensors = tensors(l.model().Export(prefixModel))
 	c.Tensors = append(c.Tensors, l.prior.tensors()...)
 	c.Tensors = append(c.Tensors, tensors(l.params.Export(prefixWeights))...)
-	c.Tensors = append(c.Tensors, tensors(l.adam.Export(prefixAdam))...)
+	for _, t := range tensors(l.adam.Export(prefixAdam)) {
+		if !strings.HasPrefix(t.Name, prefixAverage) { // those are the model's
+			c.Tensors = append(c.Tensors, t)
+		}
+	}
 	return c, nil
 }
 
@@ -280,13 +285,19 @@ func (l *Learner) Restore(c models.Checkpoint) error {
 		return err
 	}
 	a := arrays(c.Tensors)
+	for i, x := range a {
+		if name, ok := strings.CutPrefix(x.Name, prefixModel); ok {
+			a[i].Name = prefixAverage + name
+		}
+	}
 	if err := l.params.Import(prefixWeights, a); err != nil {
 		return fmt.Errorf("vae: %w", err)
 	}
 	if err := l.adam.Import(prefixAdam, a); err != nil {
 		return fmt.Errorf("vae: %w", err)
 	}
-	l.prior, l.planned = p, c.Planned
+	l.prior, l.seed = p, c.Seed
+	l.Plan(c.Planned)
 	return nil
 }
 

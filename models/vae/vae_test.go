@@ -12,6 +12,8 @@ import (
 
 	"wavemill/audio/spectrogram"
 	"wavemill/models"
+	"wavemill/models/modeltest"
+	"wavemill/models/nn"
 )
 
 // small is a model that trains in milliseconds.
@@ -40,6 +42,28 @@ func blobs(n, labels int, seed uint64) models.Batch {
 		}
 	}
 	return b
+}
+
+// TestAcceptance runs the suite that every architecture must pass.
+func TestAcceptance(t *testing.T) {
+	labels := []string{"low", "middle", "high"}
+	clips := modeltest.Clips(12, 32, 16, len(labels), 1)
+	config, err := ParseConfig(json.RawMessage(small))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := shape{frames: 32, bins: 16, labels: len(labels)}
+	modeltest.Run(t, modeltest.Architecture{
+		New: func(seed uint64) (models.Learner, error) {
+			return NewLearner(json.RawMessage(`{"channels":4,"latent":6,"embedding":4,"shift":0}`), smallFrontEnd(), labels, seed)
+		},
+		Open: Open, Batch: clips, Labels: labels, Loss: lossMSE, To: 0.05, Steps: 400,
+		Gradients: []modeltest.Gradient{{
+			Name: "bound", Params: nn.NewParams(1),
+			Build: func(n *nn.Graph) *nn.Tensor { return bound(n, clips.B, s, config) },
+			Feeds: []nn.Feed{nn.Values(inClips, clips.Data), nn.Labels(inLabels, clips.Labels), nn.Scalar(inKL, 0.5), nn.Seed(1)},
+		}},
+	})
 }
 
 func newLearner(t testing.TB, config string) *Learner {
