@@ -107,6 +107,19 @@ type Generator interface {
 	Generate(ctx context.Context, r Request) (Batch, error)
 }
 
+// An Autoencoder is a Generator with an encoder: it finds the latents of clips and makes clips from latents, for
+// variations of a clip and for the way from one to another. Latents are [B, Latent], row-major.
+type Autoencoder interface {
+	Generator
+	// Latent is the number of latent variables of a clip.
+	Latent() int
+	// Encode returns mean and log variance of the latents of the clips of x, [B, Latent] each. The labels of x count
+	// only where the encoder looks at labels.
+	Encode(ctx context.Context, x Batch) (mean, logVar []float32, err error)
+	// Decode makes a clip from each label's latents. The batch belongs to the caller.
+	Decode(ctx context.Context, latents []float32, labels []int) (Batch, error)
+}
+
 // A Learner learns from batches. What a step involves is its own business: a VAE descends one loss, a GAN updates
 // its two players in turn. A Learner is used by one goroutine at a time.
 type Learner interface {

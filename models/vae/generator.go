@@ -9,15 +9,15 @@ import (
 	"wavemill/models/nn"
 )
 
-// A Generator draws clips. It implements models.Generator and is safe for concurrent use.
+// A Generator draws clips, and encodes and decodes them. It is safe for concurrent use.
 type Generator struct {
-	config  Config
-	shape   shape
-	prior   *prior
-	decoder *nn.Predictor
+	config           Config
+	shape            shape
+	prior            *prior
+	encoder, decoder *nn.Predictor
 }
 
-var _ models.Generator = (*Generator)(nil)
+var _ models.Autoencoder = (*Generator)(nil)
 
 // Open returns the generator of a checkpoint.
 func Open(c models.Checkpoint) (models.Generator, error) {
@@ -41,7 +41,15 @@ func Open(c models.Checkpoint) (models.Generator, error) {
 		return nil, fmt.Errorf("vae: %w", err)
 	}
 	g := &Generator{config: config, shape: s, prior: p}
-	g.decoder, err = nn.NewPredictor(params.Seal(), func(n *nn.Graph, batch int) {
+	g.encoder, err = nn.NewPredictor(params.Seal(), func(n *nn.Graph, batch int) {
+		mean, logVar := encoder(n, n.Input(inClips, batch, s.frames, s.bins, 1), config)
+		n.Output(outMean, mean)
+		n.Output(outLogVar, logVar)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("vae: %w", err)
+	}
+	g.decoder, err = nn.NewPredictor(params, func(n *nn.Graph, batch int) {
 		z := n.Input(inLatent, batch, config.Latent)
 		n.Output(outClips, decoder(n, z, n.Input(inLabels, batch), s, config))
 	})
@@ -53,7 +61,6 @@ func Open(c models.Checkpoint) (models.Generator, error) {
 
 // Generate implements models.Generator.
 func (g *Generator) Generate(ctx context.Context, r models.Request) (models.Batch, error) {
-	out := models.Batch{B: len(r.Labels), T: g.shape.frames, F: g.shape.bins, Labels: slices.Clone(r.Labels)}
 	if err := r.Validate(g.shape.labels); err != nil {
 		return models.Batch{}, fmt.Errorf("vae: %w", err)
 	}
@@ -61,17 +68,29 @@ func (g *Generator) Generate(ctx context.Context, r models.Request) (models.Batc
 	if t == 0 {
 		t = g.config.Temperature
 	}
+	z := make([]float32, 0, len(r.Labels)*g.config.Latent)
+	for i, l := range r.Labels {
+		z = g.prior.draw(z, l, r.Seed, r.First+i, t)
+	}
+	return g.Decode(ctx, z, r.Labels)
+}
+
+// Latent implements models.Autoencoder.
+func (g *Generator) Latent() int { return g.config.Latent }
+
+// Decode implements models.Autoencoder.
+func (g *Generator) Decode(ctx context.Context, latents []float32, labels []int) (models.Batch, error) {
+	out := models.Batch{B: len(labels), T: g.shape.frames, F: g.shape.bins, Labels: slices.Clone(labels)}
+	width := g.config.Latent
+	if len(latents) != out.B*width {
+		return models.Batch{}, fmt.Errorf("vae: %d latents for %d clips; a clip has %d", len(latents), out.B, width)
+	}
 	out.Data = make([]float32, 0, out.B*out.T*out.F)
-	var z []float32
 	err := g.decoder.Each(out.B, func(m *nn.Machine, lo, hi int) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		z = z[:0]
-		for i, l := range r.Labels[lo:hi] {
-			z = g.prior.draw(z, l, r.Seed, r.First+lo+i, t)
-		}
-		if err := m.Run(nn.Values(inLatent, z), nn.Labels(inLabels, r.Labels[lo:hi])); err != nil {
+		if err := m.Run(nn.Values(inLatent, latents[lo*width:hi*width]), nn.Labels(inLabels, labels[lo:hi])); err != nil {
 			return err
 		}
 		for _, v := range m.Output(outClips) { // a Gaussian's mean has no limits, a spectrogram has
@@ -83,4 +102,27 @@ func (g *Generator) Generate(ctx context.Context, r models.Request) (models.Batc
 		return models.Batch{}, fmt.Errorf("vae: %w", err)
 	}
 	return out, nil
+}
+
+// Encode implements models.Autoencoder.
+func (g *Generator) Encode(ctx context.Context, x models.Batch) (mean, logVar []float32, err error) {
+	if x.T != g.shape.frames || x.F != g.shape.bins || len(x.Data) != x.B*x.T*x.F {
+		return nil, nil, fmt.Errorf("vae: %d values of clips [%d, %d]; the model is for [%d, %d]", len(x.Data), x.T, x.F, g.shape.frames, g.shape.bins)
+	}
+	clip := x.T * x.F
+	err = g.encoder.Each(x.B, func(m *nn.Machine, lo, hi int) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := m.Run(nn.Values(inClips, x.Data[lo*clip:hi*clip])); err != nil {
+			return err
+		}
+		mean = append(mean, m.Output(outMean)...)
+		logVar = append(logVar, m.Output(outLogVar)...)
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("vae: %w", err)
+	}
+	return mean, logVar, nil
 }

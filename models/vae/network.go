@@ -56,16 +56,17 @@ func block(n *nn.Graph, i int, h, e *nn.Tensor, out int) *nn.Tensor {
 
 // Names of the inputs, outputs and losses of the graphs.
 const (
-	inClips  = "clips"     // [B, T, F, 1]
-	inLabels = "labels"    // [B]
-	inKL     = "kl weight" // [1]
-	inLatent = "latents"   // [B, Z]
-	outMean  = "mean"      // [B, Z]
-	outClips = "made"      // [B, T, F, 1]
-	lossAll  = "loss"
-	lossNLL  = "nll"
-	lossKL   = "kl"
-	lossMSE  = "mse"
+	inClips   = "clips"        // [B, T, F, 1]
+	inLabels  = "labels"       // [B]
+	inKL      = "kl weight"    // [1]
+	inLatent  = "latents"      // [B, Z]
+	outMean   = "mean"         // [B, Z]
+	outLogVar = "log variance" // [B, Z]
+	outClips  = "made"         // [B, T, F, 1]
+	lossAll   = "loss"
+	lossNLL   = "nll"
+	lossKL    = "kl"
+	lossMSE   = "mse"
 )
 
 // bound adds the whole model and its loss, the negative evidence lower bound per clip in nats. In Eval mode the

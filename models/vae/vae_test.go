@@ -349,6 +349,33 @@ func TestNormalPrior(t *testing.T) {
 	}
 }
 
+func TestEncodeAndDecode(t *testing.T) {
+	g := open(t, trained(t, small, 250)).(models.Autoencoder)
+	x := blobs(70, 3, 8)
+	mean, logVar, err := g.Encode(t.Context(), x)
+	if err != nil || len(mean) != 70*g.Latent() || len(logVar) != len(mean) {
+		t.Fatalf("%d means, %d log variances, error %v", len(mean), len(logVar), err)
+	}
+	y, err := g.Decode(t.Context(), mean, x.Labels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sum float64
+	for i, v := range y.Data {
+		sum += float64((v - x.Data[i]) * (v - x.Data[i]))
+	}
+	if mse := sum / float64(len(y.Data)); mse > 0.01 {
+		t.Errorf("clips come back with a mean squared error of %.4f", mse)
+	}
+	if _, err := g.Decode(t.Context(), mean[1:], x.Labels); err == nil {
+		t.Error("a latent too few: no error")
+	}
+	x.F = 15
+	if _, _, err := g.Encode(t.Context(), x); err == nil {
+		t.Error("a bin too few: no error")
+	}
+}
+
 func TestOpenRefuses(t *testing.T) {
 	good := trained(t, small, 1)
 	for name, spoil := range map[string]func(*models.Checkpoint){
