@@ -9,6 +9,7 @@ import (
 	"iter"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -31,6 +32,20 @@ type Bus struct {
 	objects *objects.Store
 	models  *artifact.Store
 	closed  chan struct{} // Closed when the connection is closed for good.
+
+	connection atomic.Pointer[connection]
+}
+
+// connection is one stretch of being connected: its context ends when the server is lost, and with it every wait for
+// an answer that will not come.
+type connection struct {
+	ctx  context.Context
+	lose context.CancelFunc
+}
+
+func newConnection() *connection {
+	ctx, lose := context.WithCancel(context.Background())
+	return &connection{ctx, lose}
 }
 
 // BusOptions are what Open needs beside the spec.
@@ -48,6 +63,7 @@ func Open(ctx context.Context, spec Spec, o BusOptions) (*Bus, error) {
 		return nil, err
 	}
 	b := &Bus{spec: spec, log: o.Log, closed: make(chan struct{})}
+	b.connection.Store(newConnection())
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}
@@ -114,6 +130,7 @@ func (b *Bus) connectOptions(name string) ([]nats.Option, error) {
 		nats.IgnoreAuthErrorAbort(), // Credentials may be rotated while we are away.
 		nats.PermissionErrOnSubscribe(true),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			b.connection.Swap(newConnection()).lose()
 			if err != nil {
 				b.log.Warn("disconnected from NATS, reconnecting", "error", err)
 			}
@@ -126,7 +143,10 @@ func (b *Bus) connectOptions(name string) ([]nats.Option, error) {
 				b.log.Error("NATS error", "error", err)
 			}
 		}),
-		nats.ClosedHandler(func(*nats.Conn) { close(b.closed) }),
+		nats.ClosedHandler(func(*nats.Conn) {
+			b.connection.Load().lose()
+			close(b.closed)
+		}),
 	}
 	login, err := b.spec.Auth.options()
 	return append(options, login...), err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -70,15 +71,23 @@ func (s *stage) process(ctx context.Context, worker int, m *Message) error {
 // errTimeout is the cause of a context that ended because of the stage's timeout.
 var errTimeout = errors.New("timeout")
 
-// guard calls f and returns a panic as an error with its stack.
+// guard calls f and returns a panic as an error.
 func guard(f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = &Error{Message: "panic", Err: fmt.Errorf("%v\n%s", r, bytes.TrimSpace(debug.Stack()))}
+			err = &panicError{value: r, stack: string(bytes.TrimSpace(debug.Stack()))}
 		}
 	}()
 	return f()
 }
+
+// panicError is a panic of an operator.
+type panicError struct {
+	value any
+	stack string
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 
 // parent is what the outputs of a message take from it. It is a copy: the message itself belongs to the operator.
 type parent struct {
@@ -146,6 +155,7 @@ func (s *stage) failed(ctx context.Context, msg jetstream.Msg, m *Message, err e
 	if kind == Invalid || (kind == Other && m.Attempt >= s.spec.MaxAttempts) || m.Attempt >= maxDeliveries {
 		return s.bury(ctx, msg, m, err)
 	}
+	s.logPanic(m, err)
 	s.counters.retried.Add(1)
 	s.event(EventRetried, m, err)
 	delay := retryDelay(m.Attempt, rand.Float64()) //nolint:gosec // Jitter, not a result.
@@ -156,7 +166,7 @@ func (s *stage) failed(ctx context.Context, msg jetstream.Msg, m *Message, err e
 // bury makes a dead letter of msg and, once it is stored, ends the message.
 func (s *stage) bury(ctx context.Context, msg jetstream.Msg, m *Message, err error) delivery.Outcome {
 	letter := deadletter.Letter{
-		Operator: s.spec.Name, Reason: err.Error(), Kind: KindOf(err).String(), Attempts: m.Attempt,
+		Operator: s.spec.Name, Reason: oneLine(err.Error()), Kind: KindOf(err).String(), Attempts: m.Attempt,
 		Subject: msg.Subject(), Stream: m.Stream, Sequence: m.Sequence, MessageID: m.ID,
 		Label: m.Label, Source: m.Header[header.Source], Died: time.Now(),
 		Header: msg.Headers(), Body: msg.Data(),
@@ -172,11 +182,18 @@ func (s *stage) bury(ctx context.Context, msg jetstream.Msg, m *Message, err err
 		s.log.Error("store a dead letter; the message will come again", "sequence", m.Sequence, "error", err)
 		return delivery.Outcome{Verdict: delivery.Retry, Delay: firstDelay}
 	}
+	s.logPanic(m, err)
 	s.counters.dead.Add(1)
 	s.counters.remember(DeadLetter{Label: m.Label, Source: letter.Source, ID: m.ID, Sequence: m.Sequence, Kind: KindOf(err), Reason: letter.Reason, Attempts: m.Attempt})
 	s.event(EventDead, m, err)
-	s.log.Warn("dead letter", "sequence", m.Sequence, "label", m.Label, "source", letter.Source, "attempt", m.Attempt, "reason", firstLine(letter.Reason))
-	return delivery.Outcome{Verdict: delivery.Drop, Reason: firstLine(letter.Reason)}
+	s.log.Warn("dead letter", "sequence", m.Sequence, "label", m.Label, "source", letter.Source, "attempt", m.Attempt, "reason", letter.Reason)
+	return delivery.Outcome{Verdict: delivery.Drop, Reason: clip(letter.Reason, maxTermReason)}
+}
+
+func (s *stage) logPanic(m *Message, err error) {
+	if p, ok := errors.AsType[*panicError](err); ok {
+		s.log.Error("the operator has panicked", "sequence", m.Sequence, "panic", p.value, "stack", p.stack)
+	}
 }
 
 // bury stores a letter. A letter of the same id about another death is no reason to lose this one.
@@ -203,14 +220,18 @@ func (b *Bus) bury(ctx context.Context, l deadletter.Letter) error {
 	return err
 }
 
-// firstLine shortens a reason to what fits a log line and the protocol's +TERM verb.
-func firstLine(s string) string {
-	const most = 200
-	if i := bytes.IndexByte([]byte(s), '\n'); i >= 0 {
-		s = s[:i]
+// maxTermReason is the longest reason told to the server, in bytes: it goes into advisories.
+const maxTermReason = 200
+
+// oneLine makes an error of several lines fit a header and a log line.
+func oneLine(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}
+
+// clip shortens s to at most n bytes at a character's border.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
 	}
-	if len(s) > most {
-		s = s[:most]
-	}
-	return s
+	return strings.ToValidUTF8(s[:n], "")
 }

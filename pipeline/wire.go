@@ -102,9 +102,7 @@ func (b *Bus) publish(ctx context.Context, msg *nats.Msg, messageType string) (A
 		return Ack{}, err
 	}
 	for attempt := 1; ; attempt++ {
-		one, cancel := context.WithTimeout(ctx, publishWait)
-		ack, err := b.js.PublishMsg(one, msg)
-		cancel()
+		ack, err := b.publishOnce(ctx, msg)
 		if err == nil {
 			return Ack{Stream: ack.Stream, Sequence: ack.Sequence, Duplicate: ack.Duplicate}, nil
 		}
@@ -118,6 +116,14 @@ func (b *Bus) publish(ctx context.Context, msg *nats.Msg, messageType string) (A
 			return Ack{}, fmt.Errorf("publish on %s: %w: %w", msg.Subject, context.Cause(ctx), err)
 		}
 	}
+}
+
+// publishOnce waits for one answer, at most publishWait, and not longer than the connection lasts.
+func (b *Bus) publishOnce(ctx context.Context, msg *nats.Msg) (*jetstream.PubAck, error) {
+	ctx, cancel := context.WithTimeout(ctx, publishWait)
+	defer cancel()
+	defer context.AfterFunc(b.connection.Load().ctx, cancel)()
+	return b.js.PublishMsg(ctx, msg)
 }
 
 // offload moves a body that is too large for the server into the object store.
@@ -172,7 +178,7 @@ func (b *Bus) waitAfter(ctx context.Context, err error, attempt int, messageType
 		}
 		return wait, true
 	case errors.Is(err, nats.ErrTimeout), errors.Is(err, nats.ErrDisconnected), errors.Is(err, nats.ErrConnectionReconnecting),
-		errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, context.DeadlineExceeded):
+		errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return wait, true
 	}
 	return 0, false

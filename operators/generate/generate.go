@@ -179,8 +179,8 @@ func (o *operator) use(c models.Checkpoint) error {
 	return nil
 }
 
-// take answers a request in a goroutine of its own. While all slots are taken it waits, and the requests behind it
-// wait on the server, where other replicas take them.
+// take answers a request in a goroutine of its own. While all slots are taken it waits, and so do the requests behind
+// it, in the order in which they came.
 func (o *operator) take(ctx context.Context, r micro.Request) {
 	o.slots <- struct{}{}
 	o.running.Go(func() {
@@ -310,7 +310,7 @@ func (o *operator) refuse(r micro.Request, err error) {
 	case errors.Is(err, errNoModel), errors.Is(err, context.DeadlineExceeded):
 		code = "503"
 	}
-	if code == "500" || code == "503" {
+	if code[0] == '5' && !errors.Is(err, errNoModel) {
 		o.log.Warn("a request could not be answered", "error", err)
 	}
 	data, jsonErr := json.Marshal(body)

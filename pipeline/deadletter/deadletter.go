@@ -63,10 +63,11 @@ func (l Letter) Message(subject string) *nats.Msg {
 		}
 	}
 	set(jetstream.MsgIDHeader, ID(l.Stream, l.Sequence))
+	set(header.Label, l.Label) // Where the message had none, its subject said it, and that is another here.
 	set(header.DeadOperator, l.Operator)
 	set(header.DeadReason, clip(l.Reason, maxReason))
 	set(header.DeadKind, l.Kind)
-	if len(l.Error) <= 2*maxReason {
+	if len(l.Error) <= 4*maxReason { // Half a JSON is none; the reason stays.
 		set(header.DeadError, string(l.Error))
 	}
 	set(header.DeadAttempts, strconv.Itoa(l.Attempts))

@@ -166,7 +166,7 @@ func (l *Loop) confirm(e *entry, verb string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), l.config.AckWait)
 	defer cancel()
 	for {
-		attempt, done := context.WithTimeout(ctx, max(l.config.AckWait/4, time.Second/4))
+		attempt, done := context.WithTimeout(ctx, min(max(l.config.AckWait/4, time.Second/4), 2*time.Second))
 		_, err := l.conn.RequestWithContext(attempt, e.msg.Reply(), []byte(verb))
 		done()
 		if err == nil || ctx.Err() != nil {
