@@ -1,50 +1,175 @@
 package spectrogram
 
 import (
+	"errors"
 	"fmt"
-	"image"
-	"image/color"
-	"image/png"
 	"io"
+	"math"
+	"strconv"
+
+	"wavemill/audio/spectrogram/picture"
 )
 
 // PictureOptions say how a picture looks. The zero value is a good default.
 type PictureOptions struct {
-	Width    int    // pixels of the plot itself, without axes; 0 follows the data
-	Height   int    // pixels of the plot itself; 0 follows the data
+	Width    int    // pixels of the plot itself, without axes; 0 follows the data: 400 to 1600
+	Height   int    // pixels of the plot itself; 0 follows the data: 240 to 513 (waveforms: 160)
 	Colormap string // "magma" (also "") or "viridis"
-	Title    string // one line above the plot
+	Title    string // one line above the plot; what does not fit is cut
 }
 
-// WritePNG draws a spectrogram: time to the right, frequency upwards.
+// pictureRange is the decibels below the loudest value that a picture shows.
+const pictureRange = 80
+
+// WritePNG draws a spectrogram as PNG: time to the right, frequency upwards on the spectrogram's own scale, level in dB
+// as colour down to 80 dB below the loudest value. Where several frames or bins fall on one pixel it shows the loudest.
 func WritePNG(w io.Writer, s *Spectrogram, o PictureOptions) error {
 	if s == nil || s.Frames < 1 || s.Bins < 1 || len(s.Data) != s.Frames*s.Bins {
-		return fmt.Errorf("spectrogram: nothing to draw")
+		return errors.New("picture: the spectrogram is empty or its data does not fit its frames and bins")
 	}
-	lo, hi := s.Data[0], s.Data[0]
-	for _, v := range s.Data {
-		lo, hi = min(lo, v), max(hi, v)
+	if err := s.Config.Validate(); err != nil {
+		return fmt.Errorf("picture: %w", err)
 	}
-	img := image.NewGray(image.Rect(0, 0, s.Frames, s.Bins))
-	for t := range s.Frames {
-		for f := range s.Bins {
-			v := (s.Data[t*s.Bins+f] - lo) / max(hi-lo, 1e-12)
-			img.SetGray(t, s.Bins-1-f, color.Gray{Y: uint8(255 * v)})
+	if s.Bins != s.Config.Bins() {
+		return fmt.Errorf("picture: %d bins; the spectrogram's config has %d", s.Bins, s.Config.Bins())
+	}
+	level := s.levels()
+	top := level[0]
+	for _, v := range level {
+		top = max(top, v)
+	}
+	top = float32(math.Ceil(float64(top)))
+	seconds := float64(s.Frames) * float64(s.Config.Hop) / float64(s.Config.SampleRate)
+	p := picture.Plot{
+		Width: side(o.Width, s.Frames, 400, 1600), Height: side(o.Height, s.Bins, 240, 513),
+		Title: o.Title, Colormap: o.Colormap,
+	}
+	p.X = picture.Linear(0, seconds, picture.XTicks(p.Width), "time (s)")
+	p.Y = s.Config.frequencyAxis(p.Height)
+	p.Bar = picture.Linear(float64(top)-pictureRange, float64(top), 4, "dB")
+	return p.WriteField(w, func(x, y int) float64 {
+		f0, f1 := cells(x, p.Width, s.Frames)
+		b0, b1 := cells(y, p.Height, s.Bins)
+		loudest := float32(math.Inf(-1))
+		for f := f0; f < f1; f++ {
+			for _, v := range level[f*s.Bins+b0 : f*s.Bins+b1] {
+				loudest = max(loudest, v)
+			}
 		}
-	}
-	return png.Encode(w, img)
+		return 1 - float64(top-loudest)/pictureRange
+	})
 }
 
-// WriteWaveformPNG draws samples against time.
+// levels are the values of s in dB; those that are not numbers are silence.
+func (s *Spectrogram) levels() []float32 {
+	c := s.Config
+	perDecade := 20.0
+	if c.isPower() {
+		perDecade = 10
+	}
+	gain, offset := 1.0, 0.0
+	if c.isScaled() {
+		gain = (c.Max - c.Min) / 2
+		offset = c.Min + gain
+	}
+	const silence = -200
+	out := make([]float32, len(s.Data))
+	for i, v := range s.Data {
+		var db float64
+		if c.isLog() {
+			db = perDecade / math.Ln10 * (float64(v)*gain + offset)
+		} else {
+			db = perDecade * math.Log10(float64(v))
+		}
+		if !(db > silence) {
+			db = silence
+		}
+		out[i] = float32(min(db, -silence))
+	}
+	return out
+}
+
+// side is the pixels of n cells: as asked for, or whole pixels per cell from least on, at most most.
+func side(asked, n, least, most int) int {
+	if asked != 0 {
+		return asked
+	}
+	return min(n*((least+n-1)/n), most)
+}
+
+// cells are those of n, from first to before end, that pixel i of width shows: at least one.
+func cells(i, width, n int) (first, end int) {
+	first = i * n / width
+	return first, max(first+1, min(n, (i+1)*n/width))
+}
+
+// frequencyAxis labels the bins of c in Hz.
+func (c Config) frequencyAxis(height int) picture.Axis {
+	nyquist := float64(c.SampleRate) / 2
+	if c.Scale != ScaleMel {
+		if nyquist < 2000 {
+			return picture.Linear(0, nyquist, picture.YTicks(height), "Hz")
+		}
+		return picture.Linear(0, nyquist/1000, picture.YTicks(height), "kHz")
+	}
+	// Mel m of the filters lies at step m+1 of Mels+1; its cell's middle is half a cell up.
+	low, high := hzToMel(c.MelFormula, c.FMin), hzToMel(c.MelFormula, c.fMax())
+	a := picture.Axis{Caption: "Hz"}
+	least := 1.4 * 14 / float64(height)
+	last := math.Inf(-1)
+	for _, hz := range melTicks {
+		step := (hzToMel(c.MelFormula, hz) - low) / (high - low) * float64(c.Mels+1)
+		at := (step - 0.5) / float64(c.Mels)
+		if at < 0 || at > 1 || at-last < least {
+			continue
+		}
+		label := strconv.FormatFloat(hz, 'f', -1, 64)
+		if hz >= 1000 {
+			label = strconv.FormatFloat(hz/1000, 'f', -1, 64) + "k"
+		}
+		a.Ticks = append(a.Ticks, picture.Tick{At: at, Label: label})
+		last = at
+	}
+	return a
+}
+
+// melTicks are round frequencies about equally far apart by ear.
+var melTicks = []float64{0, 100, 200, 300, 500, 700, 1000, 1500, 2000, 3000, 4000, 6000, 8000, 12000, 16000, 20000, 40000, 80000}
+
+// WriteWaveformPNG draws samples against time as PNG: each column spans the least to the greatest sample in it, darker
+// within the root mean square. The amplitude axis is the smallest of 1, 0.5, 0.2, 0.1, ... that holds all samples.
 func WriteWaveformPNG(w io.Writer, x []float32, rate int, o PictureOptions) error {
 	if len(x) == 0 || rate <= 0 {
-		return fmt.Errorf("waveform: %d samples at %d Hz: nothing to draw", len(x), rate)
+		return fmt.Errorf("picture: %d samples at %d Hz: nothing to draw", len(x), rate)
 	}
-	img := image.NewGray(image.Rect(0, 0, 600, 200))
-	for p := range 600 {
-		for _, v := range x[p*len(x)/600 : max(p*len(x)/600, (p+1)*len(x)/600)] {
-			img.SetGray(p, int(99.5-99*max(-1, min(1, v))), color.Gray{Y: 255})
+	var peak float64
+	for i, v := range x {
+		if v-v != 0 {
+			return fmt.Errorf("picture: sample %d is %g", i, v)
 		}
+		peak = math.Max(peak, math.Abs(float64(v)))
 	}
-	return png.Encode(w, img)
+	limit := picture.Ceiling(math.Max(peak, 1e-4))
+	p := picture.Plot{Width: o.Width, Height: o.Height, Title: o.Title, Colormap: o.Colormap}
+	if p.Width == 0 {
+		p.Width = 640
+	}
+	if p.Height == 0 {
+		p.Height = 160
+	}
+	p.X = picture.Linear(0, float64(len(x))/float64(rate), picture.XTicks(p.Width), "time (s)")
+	p.Y = picture.Linear(-limit, limit, picture.YTicks(p.Height), "")
+	place := func(v float64) float64 { return (v/limit + 1) / 2 }
+	return p.WriteSpans(w, func(col int) (low, high, innerLow, innerHigh float64) {
+		first, end := cells(col, p.Width, len(x))
+		if first > 0 {
+			first-- // so that columns touch
+		}
+		a, b, sum := float64(x[first]), float64(x[first]), 0.0
+		for _, v := range x[first:end] {
+			a, b, sum = math.Min(a, float64(v)), math.Max(b, float64(v)), sum+float64(v)*float64(v)
+		}
+		rms := math.Sqrt(sum / float64(end-first))
+		return place(a), place(b), place(math.Max(a, -rms)), place(math.Min(b, rms))
+	})
 }
