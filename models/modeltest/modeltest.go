@@ -516,8 +516,11 @@ func refusesRequests(a Architecture) error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := g.Generate(ctx, models.Request{Labels: []int{0}}); !errors.Is(err, context.Canceled) {
-		return fmt.Errorf("a cancelled request returns %v, want the context's error", err)
+	switch _, err := g.Generate(ctx, models.Request{Labels: []int{0}}); {
+	case err == nil:
+		return errors.New("a cancelled request is answered")
+	case !errors.Is(err, context.Canceled):
+		return fmt.Errorf("a cancelled request returns another error than the context's: %w", err)
 	}
 	return nil
 }

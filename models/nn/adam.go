@@ -141,16 +141,15 @@ func (a *Adam) gather(machines []*Machine) error {
 				continue
 			}
 			any = true
-			switch {
-			case s.grad == nil:
+			if s.grad == nil {
 				s.grad = g.data
-			default:
-				if s.sum == nil {
-					s.sum = make([]float32, len(g.data))
-				}
-				kernel.Add(s.sum, s.grad, g.data)
-				s.grad = s.sum
+				continue
 			}
+			if s.sum == nil {
+				s.sum = make([]float32, len(g.data))
+			}
+			kernel.Add(s.sum, s.grad, g.data)
+			s.grad = s.sum
 		}
 	}
 	if !any {

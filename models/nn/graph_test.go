@@ -6,9 +6,9 @@ import (
 	"sync"
 	"testing"
 
-	"gorgonia.org/gorgonia"
-
 	"wavemill/models/nn/kernel"
+
+	"gorgonia.org/gorgonia"
 )
 
 // TestMistakes checks that what cannot be built is an error that names the layer and the shapes.

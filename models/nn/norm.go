@@ -78,7 +78,7 @@ func (n *Graph) normalise(layer string, s *layerSpec, x *Tensor) *Tensor {
 			return n.Fail(layer, "batch norm: needs more than one value per channel in training, got %v", x.shape)
 		}
 	}
-	late := !(s.act == kernel.ActNone || s.act == kernel.ActReLU || s.act == kernel.ActLeakyReLU)
+	late := s.act != kernel.ActNone && s.act != kernel.ActReLU && s.act != kernel.ActLeakyReLU
 	if late {
 		k.act = kernel.ActNone
 	}
@@ -380,15 +380,13 @@ func (k *normBackward) parameterGradients(d [][]float32, g1, g2, gamma, beta, sc
 	if dshift != nil {
 		copy(dshift, g1)
 	}
-	if dscale != nil {
-		for i := range dscale {
-			if gamma == nil {
-				dscale[i] = g2[i]
-				continue
-			}
-			c := i % k.channels
-			dscale[i] = gamma[c]*g2[i] + beta[c]*g1[i]
+	for i := range dscale {
+		if gamma == nil {
+			dscale[i] = g2[i]
+			continue
 		}
+		c := i % k.channels
+		dscale[i] = gamma[c]*g2[i] + beta[c]*g1[i]
 	}
 	for j, dst := range [][]float32{dgamma, dbeta} {
 		if dst == nil {

@@ -169,7 +169,7 @@ func (v view) gradient(n *Graph, o *op, dy *Tensor) []*Tensor {
 	if v.offset == 0 && in.Size() == o.out.Size() {
 		return []*Tensor{n.apply(o.layer, view{}, in.shape, dy)}
 	}
-	return []*Tensor{n.apply(o.layer, embed{v.offset}, in.shape, dy)}
+	return []*Tensor{n.apply(o.layer, embed(v), in.shape, dy)}
 }
 
 // part is a side output of the operation its input comes from.
