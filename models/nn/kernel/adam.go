@@ -28,43 +28,46 @@ func Adam(o AdamStep, p, g, m, v, ema []float32) {
 	if ema != nil {
 		same("Adam", len(p), len(ema))
 	}
-	k := o.constants()
-	for i := range p {
-		gi := g[i] * k.gradScale
-		mi := o.Beta1*m[i] + k.one1*gi
-		vi := o.Beta2*v[i] + k.one2*gi*gi
-		m[i], v[i] = mi, vi
-		pi := p[i]*k.decay - k.rate*mi/(float32(math.Sqrt(float64(vi)))*k.root+o.Epsilon)
-		p[i] = pi
-		if ema != nil {
-			ema[i] = o.EMADecay*ema[i] + (1-o.EMADecay)*pi
-		}
+	current().adam(o, p, g, m, v, ema)
+}
+
+// The places of the constants among the scalars of the operation.
+const (
+	adamGradScale = iota
+	adamBeta1
+	adamOne1 // 1 - Beta1
+	adamBeta2
+	adamOne2
+	adamDecay // 1 - LearningRate*WeightDecay
+	adamRate  // LearningRate/(1-Beta1^Step)
+	adamRoot  // 1/sqrt(1-Beta2^Step)
+	adamEpsilon
+	adamEMA // 1 - EMADecay
+)
+
+func (k class) adam(o AdamStep, p, g, m, v, ema []float32) {
+	op := opAdam
+	if ema != nil {
+		op = opAdamEMA
 	}
+	k.each(op, o.scalars(), [5][]float32{p, g, m, v, ema})
 }
 
-// adamConstants are the factors that are the same for every parameter.
-type adamConstants struct {
-	gradScale, one1, one2 float32
-	decay                 float32 // 1 - LearningRate*WeightDecay
-	rate                  float32 // LearningRate/(1-Beta1^Step)
-	root                  float32 // 1/sqrt(1-Beta2^Step)
-}
-
-func (o AdamStep) constants() adamConstants {
+func (o AdamStep) scalars() (s scalars) {
 	if o.Step < 1 {
 		panic("kernel: Adam: Step counts from 1")
 	}
-	scale := o.GradScale
-	if scale == 0 {
-		scale = 1
+	s[adamGradScale] = o.GradScale
+	if o.GradScale == 0 {
+		s[adamGradScale] = 1
 	}
 	t := float64(o.Step)
-	return adamConstants{
-		gradScale: scale,
-		one1:      1 - o.Beta1,
-		one2:      1 - o.Beta2,
-		decay:     float32(1 - float64(o.LearningRate)*float64(o.WeightDecay)),
-		rate:      float32(float64(o.LearningRate) / (1 - math.Pow(float64(o.Beta1), t))),
-		root:      float32(1 / math.Sqrt(1-math.Pow(float64(o.Beta2), t))),
-	}
+	s[adamBeta1], s[adamOne1] = o.Beta1, 1-o.Beta1
+	s[adamBeta2], s[adamOne2] = o.Beta2, 1-o.Beta2
+	s[adamDecay] = float32(1 - float64(o.LearningRate)*float64(o.WeightDecay))
+	s[adamRate] = float32(float64(o.LearningRate) / (1 - math.Pow(float64(o.Beta1), t)))
+	s[adamRoot] = float32(1 / math.Sqrt(1-math.Pow(float64(o.Beta2), t)))
+	s[adamEpsilon] = o.Epsilon
+	s[adamEMA] = 1 - o.EMADecay
+	return s
 }

@@ -7,8 +7,8 @@ package kernel
 // activation must be one whose derivative follows from its output
 // (Act.FromOutput). dy is left as it is; dx may not overlap dy or y.
 func ConvBackward(s Conv, x, w, y, dy []float32, act Act, slope float32, dx, dw, db []float32, accumulate bool) {
-	dz, done := actGradScratch(act, slope, dy, y, db, accumulate)
-	defer done()
+	dz, buf := gradBeforeAct(act, slope, dy, y, db, accumulate)
+	defer scratch.put(buf)
 	if dw != nil {
 		ConvBackWeights(s, x, dz, dw, accumulate)
 	}
@@ -22,8 +22,8 @@ func ConvBackward(s Conv, x, w, y, dy []float32, act Act, slope float32, dx, dw,
 // TransposedConv: x is [N, OutH, OutW, Co], y and dy are [N, H, W, C], the bias
 // has C values. Otherwise it is as ConvBackward.
 func TransposedBackward(s Conv, x, w, y, dy []float32, act Act, slope float32, dx, dw, db []float32, accumulate bool) {
-	dz, done := actGradScratch(act, slope, dy, y, db, accumulate)
-	defer done()
+	dz, buf := gradBeforeAct(act, slope, dy, y, db, accumulate)
+	defer scratch.put(buf)
 	if dw != nil {
 		ConvBackWeights(s, dz, x, dw, accumulate)
 	}
@@ -32,20 +32,21 @@ func TransposedBackward(s Conv, x, w, y, dy []float32, act Act, slope float32, d
 	}
 }
 
-// actGradScratch returns the gradient before the activation, and sums it per
-// channel into db unless that is nil.
-func actGradScratch(act Act, slope float32, dy, y, db []float32, accumulate bool) (dz []float32, done func()) {
+// gradBeforeAct returns the gradient before the activation, and the buffer that
+// is to be put back, if it needed one. It sums the gradient per channel into db
+// unless that is nil.
+func gradBeforeAct(act Act, slope float32, dy, y, db []float32, accumulate bool) (dz, buf []float32) {
 	if act == ActNone {
 		if db != nil {
 			SumColumns(db, dy, accumulate)
 		}
-		return dy, func() {}
+		return dy, nil
 	}
-	dz = make([]float32, len(dy))
+	dz = scratch.get(len(dy))
 	if db != nil {
 		ActGradSums(act, slope, dz, dy, y, db, accumulate)
 	} else {
 		ActGrad(act, slope, dz, dy, y)
 	}
-	return dz, func() {}
+	return dz, dz
 }

@@ -18,30 +18,47 @@ func rowsOf(op string, n, c int) int {
 // is the gradient of a bias. With accumulate it adds to dst.
 func SumColumns(dst, x []float32, accumulate bool) {
 	c := len(dst)
-	rows := rowsOf("SumColumns", len(x), c)
-	sums := make([]float64, c)
-	for r := range rows {
-		for j, v := range x[r*c:][:c] {
-			sums[j] += float64(v)
-		}
-	}
-	store(dst, sums, accumulate)
+	rowsOf("SumColumns", len(x), c)
+	current().sumColumns(dst, x, accumulate)
 }
 
-func store(dst []float32, sums []float64, accumulate bool) {
-	for j, s := range sums {
+func (k class) sumColumns(dst, x []float32, accumulate bool) {
+	o := k.startColumns(opColSum, 1, len(dst), [3][]float32{x}, [4][]float32{}, 0)
+	defer o.end()
+	o.storeTotals(dst, accumulate)
+}
+
+func (o *columns) storeTotals(dst []float32, accumulate bool) {
+	for j := range dst {
+		sum := o.total(0, j)
 		if accumulate {
-			s += float64(dst[j])
+			sum += float64(dst[j])
 		}
-		dst[j] = float32(s)
+		dst[j] = float32(sum)
 	}
 }
 
 // ActGradSums is ActGrad and SumColumns in one pass: dx = dy * act'(y), and
 // db[c] = the sum of column c of dx, C = len(db). dx may be dy.
 func ActGradSums(act Act, slope float32, dx, dy, y, db []float32, accumulate bool) {
-	ActGrad(act, slope, dx, dy, y)
-	SumColumns(db, dx, accumulate)
+	same("ActGradSums", len(dx), len(dy), len(y))
+	rowsOf("ActGradSums", len(dx), len(db))
+	current().actGradSums(act, slope, dx, dy, y, db, accumulate)
+}
+
+func (k class) actGradSums(act Act, slope float32, dx, dy, y, db []float32, accumulate bool) {
+	switch act {
+	case ActLeakyReLU, ActReLU:
+		if act == ActReLU {
+			slope = 0
+		}
+		o := k.startColumns(opColLeakyGrad, 1, len(db), [3][]float32{dx, dy, y}, [4][]float32{}, slope)
+		defer o.end()
+		o.storeTotals(db, accumulate)
+	default:
+		k.actGrad(act, slope, dx, dy, y)
+		k.sumColumns(db, dx, accumulate)
+	}
 }
 
 // Moments sets mean[c] and variance[c] (biased: divided by the number of rows)
@@ -51,18 +68,23 @@ func ActGradSums(act Act, slope float32, dx, dy, y, db []float32, accumulate boo
 func Moments(mean, variance, x []float32) {
 	c := len(mean)
 	same("Moments", c, len(variance))
-	rows := rowsOf("Moments", len(x), c)
-	for j := range c {
-		var s, q float64
-		for r := range rows {
-			s += float64(x[r*c+j])
-		}
-		m := s / float64(max(rows, 1))
-		for r := range rows {
-			d := float64(x[r*c+j]) - m
-			q += d * d
-		}
-		mean[j], variance[j] = float32(m), float32(q/float64(max(rows, 1)))
+	rowsOf("Moments", len(x), c)
+	current().moments(mean, variance, x)
+}
+
+func (k class) moments(mean, variance, x []float32) {
+	o := k.startColumns(opColMoments, 2, len(mean), [3][]float32{x}, [4][]float32{}, 0)
+	defer o.end()
+	for c := range mean {
+		var count, m, m2 float64
+		o.moments(c, func(n int, shift, sum, squares float32) {
+			nn, d := float64(n), float64(sum)/float64(n)
+			delta := float64(shift) + d - m
+			count += nn
+			m += delta * nn / count
+			m2 += float64(squares) - d*float64(sum) + delta*delta*nn*(count-nn)/count
+		})
+		mean[c], variance[c] = float32(m), float32(max(m2, 0)/max(count, 1))
 	}
 }
 
@@ -73,13 +95,21 @@ func ScaleShift(y, x, scale, shift []float32, act Act, slope float32) {
 	c := len(scale)
 	same("ScaleShift", c, len(shift))
 	same("ScaleShift", len(y), len(x))
-	rows := rowsOf("ScaleShift", len(x), c)
-	for r := range rows {
-		row := y[r*c:][:c]
-		for j, v := range x[r*c:][:c] {
-			row[j] = v*scale[j] + shift[j]
-		}
-		Activate(act, slope, row, row)
+	rowsOf("ScaleShift", len(x), c)
+	current().scaleShift(y, x, scale, shift, act, slope)
+}
+
+func (k class) scaleShift(y, x, scale, shift []float32, act Act, slope float32) {
+	below := float32(1)
+	switch act {
+	case ActLeakyReLU:
+		below = slope
+	case ActReLU:
+		below = 0
+	}
+	k.startColumns(opColScaleShift, 0, len(scale), [3][]float32{y, x}, [4][]float32{scale, shift}, below).end()
+	if act != ActNone && act != ActLeakyReLU && act != ActReLU {
+		k.activate(act, slope, y, y)
 	}
 }
 
@@ -96,21 +126,17 @@ func NormGradSums(sumG, sumGX, dy, x, mean, invStd, scale, shift []float32, act 
 	c := len(sumG)
 	same("NormGradSums", c, len(sumGX), len(mean), len(invStd), len(scale), len(shift))
 	same("NormGradSums", len(dy), len(x))
-	rows := rowsOf("NormGradSums", len(x), c)
+	rowsOf("NormGradSums", len(x), c)
 	below := slopeBelow("NormGradSums", act, slope)
-	sg, sx := make([]float64, c), make([]float64, c)
-	for r := range rows {
-		for j, v := range x[r*c:][:c] {
-			g := dy[r*c+j]
-			if !(v*scale[j]+shift[j] > 0) {
-				g *= below
-			}
-			sg[j] += float64(g)
-			sx[j] += float64(g * (v - mean[j]) * invStd[j])
-		}
+	current().normGradSums(sumG, sumGX, dy, x, mean, invStd, scale, shift, below)
+}
+
+func (k class) normGradSums(sumG, sumGX, dy, x, mean, invStd, scale, shift []float32, below float32) {
+	o := k.startColumns(opColNormSums, 2, len(sumG), [3][]float32{dy, x}, [4][]float32{scale, shift, mean}, below)
+	defer o.end()
+	for j := range sumG {
+		sumG[j], sumGX[j] = float32(o.total(0, j)), float32(o.total(1, j)*float64(invStd[j]))
 	}
-	store(sumG, sg, false)
-	store(sumGX, sx, false)
 }
 
 // slopeBelow is the derivative of a piecewise linear activation below zero.
@@ -137,22 +163,27 @@ func NormGrad(dx, dy, x, scale, shift, k1, k0 []float32, act Act, slope float32)
 	c := len(scale)
 	same("NormGrad", c, len(shift))
 	same("NormGrad", len(dx), len(dy), len(x))
-	if k1 == nil {
-		k1 = make([]float32, c)
+	if k1 != nil {
+		same("NormGrad", c, len(k1))
 	}
-	if k0 == nil {
-		k0 = make([]float32, c)
+	if k0 != nil {
+		same("NormGrad", c, len(k0))
 	}
-	same("NormGrad", c, len(k1), len(k0))
-	rows := rowsOf("NormGrad", len(x), c)
-	below := slopeBelow("NormGrad", act, slope)
-	for r := range rows {
-		for j, v := range x[r*c:][:c] {
-			g := dy[r*c+j]
-			if !(v*scale[j]+shift[j] > 0) {
-				g *= below
-			}
-			dx[r*c+j] = scale[j]*g + k1[j]*v + k0[j]
+	rowsOf("NormGrad", len(x), c)
+	current().normGrad(dx, dy, x, scale, shift, k1, k0, slopeBelow("NormGrad", act, slope))
+}
+
+func (k class) normGrad(dx, dy, x, scale, shift, k1, k0 []float32, below float32) {
+	if k1 == nil || k0 == nil {
+		zeros := scratch.get(len(scale))
+		defer scratch.put(zeros)
+		clear(zeros)
+		if k1 == nil {
+			k1 = zeros
+		}
+		if k0 == nil {
+			k0 = zeros
 		}
 	}
+	k.startColumns(opColNormGrad, 0, len(scale), [3][]float32{dx, dy, x}, [4][]float32{scale, shift, k1, k0}, below).end()
 }

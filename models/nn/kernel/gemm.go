@@ -123,7 +123,7 @@ func (k class) finish(c []float32, rows, cols, ld int, ep Epilogue) {
 	}
 	for r := range rows {
 		row := c[r*ld : r*ld+cols]
-		Activate(ep.Act, ep.Slope, row, row)
+		k.activate(ep.Act, ep.Slope, row, row)
 	}
 }
 

@@ -178,10 +178,17 @@ func (p *panels) packTransposed(at, j, rows int, src []float32, ld int) {
 
 // transpose sets dst[c*ldd+r] = src[r*lds+c] for rows×cols of src.
 func (k class) transpose(dst []float32, ldd int, src []float32, lds, rows, cols int) {
-	for r := 0; r < rows; r += 8 {
-		for c := 0; c < cols; c += 8 {
-			for i := r; i < min(r+8, rows); i++ {
-				for j, v := range src[i*lds+c : i*lds+min(c+8, cols)] {
+	r, c := k.transposeBlocks(dst, ldd, src, lds, rows, cols)
+	transposeEdge(dst, ldd, src, lds, 0, r, c, cols)
+	transposeEdge(dst, ldd, src, lds, r, rows, 0, cols)
+}
+
+// transposeEdge transposes rows r0 to r1, columns c0 to c1.
+func transposeEdge(dst []float32, ldd int, src []float32, lds, r0, r1, c0, c1 int) {
+	for r := r0; r < r1; r += 8 {
+		for c := c0; c < c1; c += 8 {
+			for i := r; i < min(r+8, r1); i++ {
+				for j, v := range src[i*lds+c : i*lds+min(c+8, c1)] {
 					dst[(c+j)*ldd+i] = v
 				}
 			}

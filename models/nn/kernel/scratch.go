@@ -71,6 +71,11 @@ func (f *freelist[T]) get() *T {
 func (f *freelist[T]) put(t *T) {
 	var zero T
 	*t = zero
+	f.keep(t)
+}
+
+// keep gives t back as it is.
+func (f *freelist[T]) keep(t *T) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.free = append(f.free, t)

@@ -4,23 +4,23 @@
 
 #include "textflag.h"
 
-DATA tileMasks<>+0(SB)/4, $0xffffffff
-DATA tileMasks<>+4(SB)/4, $0xffffffff
-DATA tileMasks<>+8(SB)/4, $0xffffffff
-DATA tileMasks<>+12(SB)/4, $0xffffffff
-DATA tileMasks<>+16(SB)/4, $0xffffffff
-DATA tileMasks<>+20(SB)/4, $0xffffffff
-DATA tileMasks<>+24(SB)/4, $0xffffffff
-DATA tileMasks<>+28(SB)/4, $0xffffffff
-DATA tileMasks<>+32(SB)/4, $0x00000000
-DATA tileMasks<>+36(SB)/4, $0x00000000
-DATA tileMasks<>+40(SB)/4, $0x00000000
-DATA tileMasks<>+44(SB)/4, $0x00000000
-DATA tileMasks<>+48(SB)/4, $0x00000000
-DATA tileMasks<>+52(SB)/4, $0x00000000
-DATA tileMasks<>+56(SB)/4, $0x00000000
-DATA tileMasks<>+60(SB)/4, $0x00000000
-GLOBL tileMasks<>(SB), RODATA|NOPTR, $64
+DATA masks<>+0(SB)/4, $0xffffffff
+DATA masks<>+4(SB)/4, $0xffffffff
+DATA masks<>+8(SB)/4, $0xffffffff
+DATA masks<>+12(SB)/4, $0xffffffff
+DATA masks<>+16(SB)/4, $0xffffffff
+DATA masks<>+20(SB)/4, $0xffffffff
+DATA masks<>+24(SB)/4, $0xffffffff
+DATA masks<>+28(SB)/4, $0xffffffff
+DATA masks<>+32(SB)/4, $0x00000000
+DATA masks<>+36(SB)/4, $0x00000000
+DATA masks<>+40(SB)/4, $0x00000000
+DATA masks<>+44(SB)/4, $0x00000000
+DATA masks<>+48(SB)/4, $0x00000000
+DATA masks<>+52(SB)/4, $0x00000000
+DATA masks<>+56(SB)/4, $0x00000000
+DATA masks<>+60(SB)/4, $0x00000000
+GLOBL masks<>(SB), RODATA|NOPTR, $64
 
 // func tile12x32AVX512(t *byte)
 // Requires: AVX, AVX512F, BMI2, CMOV
@@ -1712,7 +1712,7 @@ sums:
 	MOVL       204(AX), DI
 	MOVQ       72(AX), R8
 	MOVQ       184(AX), R9
-	LEAQ       tileMasks<>+0(SB), R11
+	LEAQ       masks<>+0(SB), R11
 	MOVQ       R9, R12
 	MOVQ       $+8, R10
 	CMPQ       R12, $+8
@@ -2076,7 +2076,7 @@ sums:
 	MOVL       204(AX), DI
 	MOVQ       72(AX), R8
 	MOVQ       184(AX), R9
-	LEAQ       tileMasks<>+0(SB), R11
+	LEAQ       masks<>+0(SB), R11
 	MOVQ       R9, R12
 	MOVQ       $+8, R10
 	CMPQ       R12, $+8
@@ -2328,7 +2328,7 @@ sums:
 	MOVL       204(AX), DI
 	MOVQ       72(AX), R8
 	MOVQ       184(AX), R9
-	LEAQ       tileMasks<>+0(SB), R11
+	LEAQ       masks<>+0(SB), R11
 	MOVQ       R9, R12
 	MOVQ       $+8, R10
 	CMPQ       R12, $+8
@@ -2602,7 +2602,7 @@ sums:
 	MOVL       204(AX), DI
 	MOVQ       72(AX), R8
 	MOVQ       184(AX), R9
-	LEAQ       tileMasks<>+0(SB), R11
+	LEAQ       masks<>+0(SB), R11
 	MOVQ       R9, R12
 	MOVQ       $+8, R10
 	CMPQ       R12, $+8
@@ -2792,7 +2792,7 @@ sums:
 	MOVL       204(AX), DI
 	MOVQ       72(AX), R8
 	MOVQ       184(AX), R9
-	LEAQ       tileMasks<>+0(SB), R11
+	LEAQ       masks<>+0(SB), R11
 	MOVQ       R9, R12
 	MOVQ       $+8, R10
 	CMPQ       R12, $+8
@@ -2976,7 +2976,7 @@ sums:
 	MOVL       204(AX), DI
 	MOVQ       72(AX), R8
 	MOVQ       184(AX), R9
-	LEAQ       tileMasks<>+0(SB), R11
+	LEAQ       masks<>+0(SB), R11
 	MOVQ       R9, R12
 	MOVQ       $+8, R10
 	CMPQ       R12, $+8
@@ -3501,7 +3501,7 @@ segment:
 	ADDQ    $+7, R15
 	SUBQ    (R14), R15
 	ANDQ    $+7, R15
-	LEAQ    tileMasks<>+0(SB), R14
+	LEAQ    masks<>+0(SB), R14
 	NEGQ    R15
 	VMOVUPS 32(R14)(R15*4), Y15
 	MOVQ    64(SP), R14

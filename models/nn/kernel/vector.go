@@ -18,111 +18,83 @@ func same(op string, n int, others ...int) {
 	}
 }
 
-const vectorGrain = 16384 // elements a chunk; fixed, so that chunks do not depend on the number of threads
-
 // Add sets dst = a + b.
 func Add(dst, a, b []float32) {
 	same("Add", len(dst), len(a), len(b))
-	for i := range dst {
-		dst[i] = a[i] + b[i]
-	}
+	current().each(opAdd, scalars{}, [5][]float32{dst, a, b})
 }
 
 // Sub sets dst = a - b.
 func Sub(dst, a, b []float32) {
 	same("Sub", len(dst), len(a), len(b))
-	for i := range dst {
-		dst[i] = a[i] - b[i]
-	}
+	current().each(opSub, scalars{}, [5][]float32{dst, a, b})
 }
 
 // Mul sets dst = a * b.
 func Mul(dst, a, b []float32) {
 	same("Mul", len(dst), len(a), len(b))
-	for i := range dst {
-		dst[i] = a[i] * b[i]
-	}
+	current().each(opMul, scalars{}, [5][]float32{dst, a, b})
 }
 
 // MulAdd sets dst += a * b.
 func MulAdd(dst, a, b []float32) {
 	same("MulAdd", len(dst), len(a), len(b))
-	for i := range dst {
-		dst[i] += a[i] * b[i]
-	}
+	current().each(opMulAdd, scalars{}, [5][]float32{dst, a, b})
 }
 
 // Scale sets dst = alpha * x.
 func Scale(dst []float32, alpha float32, x []float32) {
 	same("Scale", len(dst), len(x))
-	for i := range dst {
-		dst[i] = alpha * x[i]
-	}
+	current().each(opScale, scalars{alpha}, [5][]float32{dst, x})
 }
 
 // Axpy sets y += alpha * x.
 func Axpy(alpha float32, x, y []float32) {
 	same("Axpy", len(x), len(y))
-	for i := range y {
-		y[i] += alpha * x[i]
-	}
+	current().each(opAxpy, scalars{alpha}, [5][]float32{y, x})
 }
 
 // Axpby sets y = alpha*x + beta*y. With alpha = 1-d and beta = d it is one step
 // of an exponential moving average.
 func Axpby(alpha float32, x []float32, beta float32, y []float32) {
 	same("Axpby", len(x), len(y))
-	for i := range y {
-		y[i] = alpha*x[i] + beta*y[i]
-	}
+	current().each(opAxpby, scalars{alpha, beta}, [5][]float32{y, x})
 }
 
 // AddScalar sets dst = x + alpha.
 func AddScalar(dst, x []float32, alpha float32) {
 	same("AddScalar", len(dst), len(x))
-	for i := range dst {
-		dst[i] = x[i] + alpha
-	}
+	current().each(opAddScalar, scalars{alpha}, [5][]float32{dst, x})
 }
 
 // Clamp sets dst = min(max(x, lo), hi).
 func Clamp(dst, x []float32, lo, hi float32) {
 	same("Clamp", len(dst), len(x))
-	for i := range dst {
-		dst[i] = min(max(x[i], lo), hi)
-	}
+	current().each(opClamp, scalars{lo, hi}, [5][]float32{dst, x})
 }
 
 // Exp sets dst = e^x.
 func Exp(dst, x []float32) {
 	same("Exp", len(dst), len(x))
-	for i := range dst {
-		dst[i] = float32(math.Exp(float64(x[i])))
-	}
+	current().each(opExp, scalars{}, [5][]float32{dst, x})
 }
 
 // Tanh sets dst = tanh(x).
 func Tanh(dst, x []float32) {
 	same("Tanh", len(dst), len(x))
-	for i := range dst {
-		dst[i] = float32(math.Tanh(float64(x[i])))
-	}
+	current().each(opTanh, scalars{}, [5][]float32{dst, x})
 }
 
 // Sigmoid sets dst = 1/(1+e^-x).
 func Sigmoid(dst, x []float32) {
 	same("Sigmoid", len(dst), len(x))
-	for i := range dst {
-		dst[i] = float32(1 / (1 + math.Exp(-float64(x[i]))))
-	}
+	current().each(opSigmoid, scalars{}, [5][]float32{dst, x})
 }
 
 // SiLU sets dst = x/(1+e^-x).
 func SiLU(dst, x []float32) {
 	same("SiLU", len(dst), len(x))
-	for i := range dst {
-		dst[i] = float32(float64(x[i]) / (1 + math.Exp(-float64(x[i]))))
-	}
+	current().each(opSiLU, scalars{}, [5][]float32{dst, x})
 }
 
 // Softplus sets dst = ln(1+e^x), without overflow.
@@ -137,69 +109,58 @@ func Softplus(dst, x []float32) {
 // LeakyReLU sets dst = x for x > 0, else slope*x. Slope 0 is the ReLU.
 func LeakyReLU(dst, x []float32, slope float32) {
 	same("LeakyReLU", len(dst), len(x))
-	for i, v := range x {
-		if v < 0 {
-			v *= slope
-		}
-		dst[i] = v
-	}
+	current().each(opLeaky, scalars{slope}, [5][]float32{dst, x})
 }
 
 // LeakyReLUGrad sets dx = dy where y > 0, else slope*dy. y is the output or,
 // just as well, the input of LeakyReLU.
 func LeakyReLUGrad(dx, dy, y []float32, slope float32) {
 	same("LeakyReLUGrad", len(dx), len(dy), len(y))
-	for i, v := range dy {
-		if !(y[i] > 0) {
-			v *= slope
-		}
-		dx[i] = v
-	}
+	current().each(opLeakyGrad, scalars{slope}, [5][]float32{dx, dy, y})
 }
 
 // TanhGrad sets dx = dy * (1-y²), where y is the output of Tanh.
 func TanhGrad(dx, dy, y []float32) {
 	same("TanhGrad", len(dx), len(dy), len(y))
-	for i, v := range y {
-		dx[i] = dy[i] * (1 - v*v)
-	}
+	current().each(opTanhGrad, scalars{}, [5][]float32{dx, dy, y})
 }
 
 // SigmoidGrad sets dx = dy * y*(1-y), where y is the output of Sigmoid.
 func SigmoidGrad(dx, dy, y []float32) {
 	same("SigmoidGrad", len(dx), len(dy), len(y))
-	for i, v := range y {
-		dx[i] = dy[i] * v * (1 - v)
-	}
+	current().each(opSigmoidGrad, scalars{}, [5][]float32{dx, dy, y})
 }
 
 // SiLUGrad sets dx to dy times the derivative of SiLU at its input x.
 func SiLUGrad(dx, dy, x []float32) {
 	same("SiLUGrad", len(dx), len(dy), len(x))
-	for i, v := range x {
-		s := 1 / (1 + math.Exp(-float64(v)))
-		dx[i] = dy[i] * float32(s*(1+float64(v)*(1-s)))
-	}
+	current().each(opSiLUGrad, scalars{}, [5][]float32{dx, dy, x})
 }
 
 // Activate sets dst = act(x). For ActNone it copies.
 func Activate(act Act, slope float32, dst, x []float32) {
+	same("Activate", len(dst), len(x))
+	if act > ActSiLU {
+		panic(fmt.Errorf("kernel: Activate: unknown %v", act))
+	}
+	current().activate(act, slope, dst, x)
+}
+
+func (k class) activate(act Act, slope float32, dst, x []float32) {
+	of := [5][]float32{dst, x}
 	switch act {
 	case ActNone:
-		same("Activate", len(dst), len(x))
 		copy(dst, x)
 	case ActLeakyReLU:
-		LeakyReLU(dst, x, slope)
+		k.each(opLeaky, scalars{slope}, of)
 	case ActReLU:
-		LeakyReLU(dst, x, 0)
+		k.each(opLeaky, scalars{}, of)
 	case ActTanh:
-		Tanh(dst, x)
+		k.each(opTanh, scalars{}, of)
 	case ActSigmoid:
-		Sigmoid(dst, x)
+		k.each(opSigmoid, scalars{}, of)
 	case ActSiLU:
-		SiLU(dst, x)
-	default:
-		panic(fmt.Errorf("kernel: Activate: unknown %v", act))
+		k.each(opSiLU, scalars{}, of)
 	}
 }
 
@@ -207,18 +168,23 @@ func Activate(act Act, slope float32, dst, x []float32) {
 // of the activation. ActSiLU panics: its derivative needs the input, use
 // SiLUGrad.
 func ActGrad(act Act, slope float32, dx, dy, y []float32) {
+	same("ActGrad", len(dx), len(dy), len(y))
+	current().actGrad(act, slope, dx, dy, y)
+}
+
+func (k class) actGrad(act Act, slope float32, dx, dy, y []float32) {
+	of := [5][]float32{dx, dy, y}
 	switch act {
 	case ActNone:
-		same("ActGrad", len(dx), len(dy), len(y))
 		copy(dx, dy)
 	case ActLeakyReLU:
-		LeakyReLUGrad(dx, dy, y, slope)
+		k.each(opLeakyGrad, scalars{slope}, of)
 	case ActReLU:
-		LeakyReLUGrad(dx, dy, y, 0)
+		k.each(opLeakyGrad, scalars{}, of)
 	case ActTanh:
-		TanhGrad(dx, dy, y)
+		k.each(opTanhGrad, scalars{}, of)
 	case ActSigmoid:
-		SigmoidGrad(dx, dy, y)
+		k.each(opSigmoidGrad, scalars{}, of)
 	default:
 		panic(fmt.Errorf("kernel: ActGrad: the derivative of %v does not follow from its output", act))
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -21,8 +20,8 @@ type dot struct {
 	m      reg.VecPhysical // AVX2: the mask of a segment's last lanes
 }
 
-func genDot(c *build.Context, i isa) {
-	d := &dot{tile: tile{Context: c, isa: i, rows: dotRows, vecs: 1}}
+func genDot(c *file, i isa) {
+	d := &dot{tile: tile{file: c, isa: i, rows: dotRows, vecs: 1}}
 	name := fmt.Sprintf("dot%d%s", dotRows, i.name)
 	function(c, name, "func(t *byte)",
 		fmt.Sprintf("%s computes %d rows of a single column; t is a *tile whose steps are 1.", name, dotRows))
@@ -79,7 +78,7 @@ func (d *dot) begin() {
 		d.BZHIQ(d.br, d.kr, d.kr)
 		d.KMOVW(d.kr.As32(), reg.K1)
 	} else {
-		d.LEAQ(maskTable, d.kr)
+		d.LEAQ(d.file.masks, d.kr)
 		d.NEGQ(d.br)
 		last := indexed(d.kr, d.br, 4)
 		last.Disp = 32

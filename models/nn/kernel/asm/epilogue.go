@@ -95,7 +95,7 @@ func (k *tile) masks() {
 		k.KMOVW(epTmp.As32(), reg.K2)
 		return
 	}
-	k.LEAQ(maskTable, epMask)
+	k.LEAQ(k.file.masks, epMask)
 	// Window v starts min(max(cols-8v, 0), 8) entries before the table's middle.
 	for v := range k.vecs {
 		n := k.maskReg(v)
@@ -163,7 +163,7 @@ func (k *tile) leaky() {
 	slope, tmp := k.b[0], k.t[0]
 	k.VBROADCASTSS(mem(epArg, tileSlope), slope)
 	if k.wide() {
-		k.zero(k.Context, tmp)
+		k.zero(k.file, tmp)
 	}
 	for _, row := range k.acc {
 		for _, acc := range row {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -32,7 +31,7 @@ func (i isa) wide() bool { return i.lanes == 16 }
 func (i isa) bytes() int { return 4 * i.lanes }
 
 // zero clears v.
-func (i isa) zero(c *build.Context, v reg.VecPhysical) {
+func (i isa) zero(c *file, v reg.VecPhysical) {
 	if i.wide() {
 		// The 128-bit form clears the whole register with a shorter code, but only
 		// reaches the lower sixteen registers; the 512-bit integer form reaches all.

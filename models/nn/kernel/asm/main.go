@@ -19,14 +19,20 @@ import (
 
 const command = "cd models/nn/kernel/asm && go run . -out ../"
 
-var maskTable operand.Mem
+// file is one file of assembly in the making.
+type file struct {
+	*build.Context
+	masks operand.Mem            // table of AVX2 masks
+	data  map[uint32]operand.Mem // constants, by their bits
+}
 
 func main() {
 	flags := flag.NewFlagSet("asm", flag.ExitOnError) // avo keeps the default set
 	out := flags.String("out", ".", "directory to write the assembly and its Go declarations to")
 	_ = flags.Parse(os.Args[1:]) // exits on error
-	for name, gen := range map[string]func(*build.Context){
-		"tile": tiles,
+	for name, gen := range map[string]func(*file){
+		"tile":   tiles,
+		"vector": elementwiseOps,
 	} {
 		if err := write(*out, name, gen); err != nil {
 			fmt.Fprintf(os.Stderr, "asm: %s: %v\n", name, err)
@@ -35,8 +41,8 @@ func main() {
 	}
 }
 
-func tiles(c *build.Context) {
-	masks(c, "tileMasks")
+func tiles(c *file) {
+	masks(c)
 	for _, rows := range []int{12, 8, 4} {
 		genTile(c, avx512, rows, 2)
 		genTile(c, avx512, rows, 1)
@@ -53,8 +59,8 @@ func tiles(c *build.Context) {
 }
 
 // masks declares the table of AVX2 masks: eight lanes on, then eight off.
-func masks(c *build.Context, name string) {
-	maskTable = c.StaticGlobal(name)
+func masks(c *file) {
+	c.masks = c.StaticGlobal("masks")
 	c.DataAttributes(attr.RODATA | attr.NOPTR)
 	for i := range 16 {
 		v := uint32(0xffffffff)
@@ -66,7 +72,7 @@ func masks(c *build.Context, name string) {
 }
 
 // function begins a function.
-func function(c *build.Context, name, signature string, doc ...string) {
+func function(c *file, name, signature string, doc ...string) {
 	c.Function(name)
 	c.Attributes(attr.NOSPLIT)
 	c.SignatureExpr(signature)
@@ -74,9 +80,19 @@ func function(c *build.Context, name, signature string, doc ...string) {
 	c.Pragma("noescape")
 }
 
+// constant32 returns a constant, declared at its first use.
+func (c *file) constant32(bits uint32) operand.Mem {
+	m, ok := c.data[bits]
+	if !ok {
+		m = c.ConstData(fmt.Sprintf("const%08x", bits), operand.U32(bits))
+		c.data[bits] = m
+	}
+	return m
+}
+
 // write generates one pair of files: the assembly and its declarations.
-func write(dir, name string, gen func(*build.Context)) error {
-	c := build.NewContext()
+func write(dir, name string, gen func(*file)) error {
+	c := &file{Context: build.NewContext(), data: map[uint32]operand.Mem{}}
 	c.ConstraintExpr("amd64")
 	gen(c)
 	f, err := c.Result()

@@ -1,13 +1,12 @@
 package main
 
 import (
-	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
 // genPause writes the hint that a loop waits for memory to change.
-func genPause(c *build.Context) {
+func genPause(c *file) {
 	function(c, "pause", "func(n int)", "pause spends n pause instructions.")
 	n := c.Load(c.Param("n"), reg.RAX).(reg.GPPhysical)
 	c.Label("loop")

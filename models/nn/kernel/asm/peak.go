@@ -1,7 +1,6 @@
 package main
 
 import (
-	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -12,7 +11,7 @@ const peakChains = 12
 
 // genPeak writes a loop of nothing but multiply-adds, to measure what the
 // processor can do at most.
-func genPeak(c *build.Context, i isa) {
+func genPeak(c *file, i isa) {
 	function(c, "peak"+i.name, "func(n int)",
 		"peak"+i.name+" runs n rounds of 12 independent multiply-adds on whole registers.")
 	n := c.Load(c.Param("n"), reg.RAX).(reg.GPPhysical)

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -39,7 +38,7 @@ const (
 // found through a table of row offsets and a list of segments, with k×(vecs
 // registers) values of B, keeping rows×vecs registers of sums.
 type tile struct {
-	*build.Context
+	*file
 	isa
 	rows, vecs int
 
@@ -63,8 +62,8 @@ func (i isa) tileName(rows, vecs int) string {
 	return fmt.Sprintf("tile%dx%d%s", rows, vecs*i.lanes, i.name)
 }
 
-func genTile(c *build.Context, i isa, rows, vecs int) {
-	k := &tile{Context: c, isa: i, rows: rows, vecs: vecs}
+func genTile(c *file, i isa, rows, vecs int) {
+	k := &tile{file: c, isa: i, rows: rows, vecs: vecs}
 	function(c, i.tileName(rows, vecs), "func(t *byte)",
 		fmt.Sprintf("%s computes tiles of %d rows by %d columns; t is a *tile.", i.tileName(rows, vecs), rows, vecs*i.lanes))
 	k.allocate()
@@ -146,7 +145,7 @@ func (k *tile) rowPointers() {
 func (k *tile) clear() {
 	for _, row := range k.acc {
 		for _, v := range row {
-			k.zero(k.Context, v)
+			k.zero(k.file, v)
 		}
 	}
 }
