@@ -30,6 +30,7 @@ type app struct {
 
 	console *progress.Console // progress, notes and logs; set by setup
 	log     *slog.Logger      // set by setup
+	level   slog.Level        // of log; set by setup
 }
 
 // setup opens the console and the log once the flags are known. It runs before every command.
@@ -44,23 +45,27 @@ func (a *app) setup() error {
 		return usagef("--log-level is one of debug, info, warn, error; not %q", a.logLevel)
 	}
 	a.console = progress.NewConsole(a.err, mode)
-	terminal := progress.IsTerminal(a.err)
-	format := a.logFormat
-	if format == "auto" {
-		format = "json"
-		if terminal {
-			format = "text"
+	if a.logFormat == "auto" {
+		a.logFormat = "json"
+		if progress.IsTerminal(a.err) {
+			a.logFormat = "text"
 		}
 	}
-	switch format {
-	case "text":
-		a.log = slog.New(tint.NewTextHandler(a.console, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !terminal}))
-	case "json":
-		a.log = slog.New(slog.NewJSONHandler(a.console, &slog.HandlerOptions{Level: level}))
-	default:
+	if a.logFormat != "text" && a.logFormat != "json" {
 		return usagef("--log is one of auto, text, json; not %q", a.logFormat)
 	}
+	a.level = level
+	a.log = a.logger(level)
 	return nil
+}
+
+// logger returns a log on the console of the least level given.
+func (a *app) logger(level slog.Level) *slog.Logger {
+	if a.logFormat == "text" {
+		plain := !progress.IsTerminal(a.err)
+		return slog.New(tint.NewTextHandler(a.console, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: plain}))
+	}
+	return slog.New(slog.NewJSONHandler(a.console, &slog.HandlerOptions{Level: level}))
 }
 
 // note writes one line for a person to standard error, above the progress bar if there is one.
@@ -117,11 +122,11 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 	if err == nil {
 		return exitOK
 	}
-	return report(errOut, cmd, err)
+	return explain(errOut, cmd, err)
 }
 
-// report tells the user what went wrong and returns the exit code that says so to a script.
-func report(w io.Writer, cmd *cobra.Command, err error) int {
+// explain tells the user what went wrong and returns the exit code that says so to a script.
+func explain(w io.Writer, cmd *cobra.Command, err error) int {
 	fmt.Fprintln(w, "wavemill: "+err.Error())
 	if isUsage(err) {
 		fmt.Fprintf(w, "Run '%s --help' for usage.\n", cmd.CommandPath())

@@ -32,6 +32,7 @@ a server of its own it embeds one.`,
 	f.StringVar(&a.logLevel, "log-level", "info", "least level that is logged: debug, info, warn, error")
 	f.StringVar(&a.progressMode, "progress", "auto", "progress on stderr: auto (a bar on a terminal, else lines), bar, lines, off")
 	root.AddCommand(
+		newDemo(a),
 		newUp(a),
 		newOperator(a),
 		newPublish(a),

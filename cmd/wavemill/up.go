@@ -138,7 +138,7 @@ func (a *app) runPipeline(ctx context.Context, spec pipeline.Spec, flags runFlag
 	if files != nil {
 		files.bus = bus
 	}
-	running, err := pipeline.Start(ctx, bus, registry, pipeline.Options{Log: a.log, OnEvent: a.logEvent})
+	running, err := pipeline.Start(ctx, bus, registry, pipeline.Options{Log: a.log})
 	if err != nil {
 		return err
 	}
@@ -153,15 +153,4 @@ func (a *app) runPipeline(ctx context.Context, spec pipeline.Spec, flags runFlag
 	}
 	a.log.Info("pipeline runs", "pipeline", bus.Spec().Name, "operators", names, "nats", bus.URL(), "data", spec.DataDir)
 	return running.Wait()
-}
-
-// logEvent writes what went wrong with messages to the log; what went right is counted only.
-func (a *app) logEvent(e pipeline.Event) {
-	switch e.Type {
-	case pipeline.EventDead:
-		a.log.Warn("dead letter", "operator", e.Operator, "label", e.Label, "source", e.Source, "sequence", e.Sequence, "reason", e.Err)
-	case pipeline.EventRetried:
-		a.log.Info("retry", "operator", e.Operator, "label", e.Label, "source", e.Source, "attempt", e.Attempt, "reason", e.Err)
-	case pipeline.EventProcessed:
-	}
 }

@@ -94,6 +94,22 @@ func (t *Task) Set(n int64) {
 	t.set(n)
 }
 
+// Total says how many units there are, when that becomes known or changes.
+func (t *Task) Total(n int64) {
+	if t == nil {
+		return
+	}
+	t.c.mu.Lock()
+	defer t.c.mu.Unlock()
+	if n == t.total || t.ended {
+		return
+	}
+	t.total = n
+	if t.bar != nil {
+		t.bar.ChangeMax64(n)
+	}
+}
+
 // Note hangs a short text behind the figures: the loss, the file at hand.
 func (t *Task) Note(format string, args ...any) {
 	if t == nil {

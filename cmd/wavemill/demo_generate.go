@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+	"golang.org/x/sync/errgroup"
+
+	"wavemill/audio"
+	"wavemill/audio/wav"
+	"wavemill/operators/generate"
+	"wavemill/pipeline"
+	"wavemill/pipeline/header"
+)
+
+// demoClip is a generated clip, saved and in memory.
+type demoClip struct {
+	savedClip
+	sound audio.Clip
+}
+
+// requestTimeout is how long one clip may take; it is far more than it does.
+const requestTimeout = time.Minute
+
+// requestsAtOnce is how many clips are asked for at the same time.
+const requestsAtOnce = 4
+
+// spareSeeds is how many further seeds are tried for a clip that the model cannot make: a silent one.
+const spareSeeds = 5
+
+// generateAll asks for the clips of all labels, one request each, as any client of the bus would.
+func (d *demo) generateAll(ctx context.Context, bus *pipeline.Bus) error {
+	clips := make([]demoClip, len(d.labels)*d.o.perLabel)
+	task := d.console.Start("generate", int64(len(clips)), "clips")
+	defer task.Done()
+	var mu sync.Mutex
+	group, working := errgroup.WithContext(ctx)
+	group.SetLimit(requestsAtOnce)
+	for i := range clips {
+		if working.Err() != nil {
+			break
+		}
+		group.Go(func() error {
+			label, at := d.labels[i/d.o.perLabel], uint64(i%d.o.perLabel)
+			clip, err := d.requestClip(working, bus, label, at)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			clips[i] = clip
+			task.Add(1)
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	d.clips = clips
+	return ctx.Err()
+}
+
+// requestClip asks for clip number at of a label, and saves it. A model that has learned too little may have nothing to
+// say for a seed; then another is tried.
+func (d *demo) requestClip(ctx context.Context, bus *pipeline.Bus, label string, at uint64) (demoClip, error) {
+	seed := d.o.seed + at
+	for spare := range spareSeeds + 1 {
+		if spare > 0 {
+			seed = d.o.seed + at + uint64(spare*d.o.perLabel)
+		}
+		clip, err := d.requestSeed(ctx, bus, label, seed)
+		if err == nil || ctx.Err() != nil || spare == spareSeeds || !errors.Is(err, errRefused) {
+			return clip, err
+		}
+		d.log.Debug("no clip for a seed", "label", label, "seed", seed, "error", err)
+	}
+	return demoClip{}, ctx.Err() // Not reached.
+}
+
+// errRefused says that the operator has answered, but with an error.
+var errRefused = errors.New("the generate operator refused")
+
+func (d *demo) requestSeed(ctx context.Context, bus *pipeline.Bus, label string, seed uint64) (demoClip, error) {
+	ask, err := json.Marshal(generate.Request{Label: label, N: 1, Seed: &seed})
+	if err != nil {
+		return demoClip{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	answer, err := bus.Conn().RequestMsgWithContext(ctx, &nats.Msg{Subject: d.spec.Name + ".generate", Data: ask})
+	if err != nil {
+		return demoClip{}, fmt.Errorf("ask for a clip of %q: %w", label, err)
+	}
+	if text := answer.Header.Get(micro.ErrorHeader); text != "" {
+		return demoClip{}, fmt.Errorf("%w a clip of %q with seed %d: %s", errRefused, label, seed, header.DecodeValue(text))
+	}
+	sound, _, err := wav.Decode(answer.Data)
+	if err != nil {
+		return demoClip{}, fmt.Errorf("clip of %q with seed %d: %w", label, seed, err)
+	}
+	path := clipFile(d.o.out, label, seed)
+	if err := writeFile(path, answer.Data); err != nil {
+		return demoClip{}, err
+	}
+	saved := savedClip{File: filepath.Base(path), Label: label, Seed: seed, Model: answer.Header.Get(header.Model)}
+	if c, err := strconv.ParseFloat(answer.Header.Get(header.Confidence), 64); err == nil {
+		saved.Confidence = &c
+	}
+	sound.Label, sound.Source = label, saved.File
+	return demoClip{saved, sound}, nil
+}

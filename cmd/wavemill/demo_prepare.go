@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"wavemill/audio/dataset"
+	"wavemill/audio/synth"
+	"wavemill/audio/wav"
+	"wavemill/cmd/wavemill/report"
+	"wavemill/models"
+	"wavemill/models/eval"
+	"wavemill/models/frontend"
+	"wavemill/pipeline"
+)
+
+// demo is one run of `wavemill demo`.
+type demo struct {
+	*app
+	o     demoOptions
+	began time.Time
+
+	set        dataset.Dataset
+	recordings []recording // the usable ones
+	labels     []string
+	frontEnd   models.FrontEnd
+	front      *frontend.FrontEnd
+	notes      []string // what was done to recordings
+	train      []recording
+	held       []recording
+	resumes    bool
+
+	spec       pipeline.Spec
+	published  published
+	watch      *demoWatch
+	checkpoint models.Checkpoint
+	digest     string
+
+	classifier atomic.Pointer[eval.Classifier]
+	judged     judged
+	clips      []demoClip
+	letters    []report.Letter
+
+	mu      sync.Mutex
+	timings []report.Timing
+}
+
+// timed runs one stage and writes down how long it took.
+func (d *demo) timed(stage string, detail func() string, run func() error) error {
+	began := time.Now()
+	if err := run(); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.timings = append(d.timings, report.Timing{Stage: stage, Took: time.Since(began), Detail: detail()})
+	return nil
+}
+
+// prepare finds or makes the recordings, plans how they become spectrograms, and claims the folder.
+func (d *demo) prepare(ctx context.Context) error {
+	if err := os.MkdirAll(d.o.out, 0o755); err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	roots := d.o.data
+	if len(roots) == 0 {
+		folder := filepath.Join(d.o.out, demoRecordings)
+		if err := d.synthesise(ctx, folder); err != nil {
+			return err
+		}
+		roots = []string{folder}
+	}
+	var err error
+	if d.set, err = d.scan(ctx, roots, d.o.labels); err != nil {
+		return err
+	}
+	all, err := d.decodeAll(ctx, d.set.Items)
+	if err != nil {
+		return err
+	}
+	if err := d.plan(all); err != nil {
+		return err
+	}
+	d.resumes, err = claim(d.o.out, d.fingerprint(), d.o.command())
+	if err == nil && d.resumes {
+		d.note("going on where this demo was interrupted")
+	}
+	return err
+}
+
+// synthesise writes the demo's own recordings, a folder for each class.
+func (d *demo) synthesise(ctx context.Context, folder string) error {
+	classes := synth.Classes()
+	task := d.console.Start("synthesise", int64(len(classes)*synthClips), "recordings")
+	defer task.Done()
+	for _, class := range classes {
+		if err := os.MkdirAll(filepath.Join(folder, class), 0o755); err != nil {
+			return err
+		}
+		for i := range uint64(synthClips) {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			clip, err := synth.Clip(class, d.o.seed*1_000_003+i, synth.DefaultRate)
+			if err != nil {
+				return err
+			}
+			data, err := wav.Encode(clip, wav.Options{DitherSeed: i, Tags: map[string]string{"INAM": class, "ISFT": "wavemill"}})
+			if err != nil {
+				return err
+			}
+			if err := writeFile(filepath.Join(folder, class, fmt.Sprintf("%s_%02d.wav", class, i)), data); err != nil {
+				return err
+			}
+			task.Add(1)
+		}
+	}
+	return nil
+}
+
+// plan chooses the front end and says what it means for the recordings.
+func (d *demo) plan(all []recording) error {
+	usable := good(all)
+	if len(usable) == 0 {
+		return fmt.Errorf("none of the %d recordings can be read; the first: %s: %w", len(all), all[0].item.Path, all[0].err)
+	}
+	d.frontEnd = planFrontEnd(usable)
+	var err error
+	if d.front, err = frontend.New(d.frontEnd); err != nil {
+		return err
+	}
+	rates, mixed := map[int]int{}, 0
+	for _, r := range usable {
+		if _, _, err := d.front.Analyze(r.clip); err != nil {
+			continue // Silent: the operator will say so.
+		}
+		d.recordings = append(d.recordings, r)
+		if r.clip.Rate != d.frontEnd.Spectrogram.SampleRate {
+			rates[r.clip.Rate]++
+		}
+		if r.clip.Channels > 1 {
+			mixed++
+		}
+	}
+	if len(d.recordings) == 0 {
+		return errors.New("all recordings are silent")
+	}
+	d.labels = labelNames(d.recordings)
+	d.train, d.held = split(d.recordings, d.o.seed)
+	for _, rate := range slices.Sorted(maps.Keys(rates)) {
+		d.notes = append(d.notes, fmt.Sprintf("%s resampled from %d to %d Hz", count(rates[rate], "recording is", "recordings are"), rate, d.frontEnd.Spectrogram.SampleRate))
+	}
+	if mixed > 0 {
+		d.notes = append(d.notes, count(mixed, "recording is", "recordings are")+" mixed down to one channel")
+	}
+	for _, n := range d.notes {
+		d.note("%s", n)
+	}
+	s := d.frontEnd.Spectrogram
+	d.note("spectrograms of %d frames by %d bins (%s), clips of up to %v at %d Hz", d.frontEnd.Frames, s.Bins(), s.Scale, roundDuration(d.front.Duration()), s.SampleRate)
+	return nil
+}
+
+// count prints a number with the noun that fits it.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// fingerprint is a hash of the recordings and of everything that decides the model.
+func (d *demo) fingerprint() string {
+	h := sha256.New()
+	// Plain data marshals, and a hash takes all of it.
+	_ = json.NewEncoder(h).Encode([]any{d.set.Hash(), d.frontEnd, d.o.arch, d.o.seed, d.o.steps, d.o.budget, d.o.url, d.o.pipeline})
+	return hex.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// The files of a demo in its folder.
+const (
+	demoBusDir       = "bus"
+	demoStateFile    = "run.json"
+	demoRecordings   = "recordings"
+	demoClips        = "clips.jsonl"
+	demoReport       = "report.html"
+	demoModel        = "model.safetensors"
+	demoPipelineFile = "pipeline.yaml"
+)
+
+// demoState says what the folder's bus holds, so that the same command can go on after an interruption, and another
+// one begins anew instead of mixing two sets of recordings.
+type demoState struct {
+	Fingerprint string `json:"fingerprint"` // of the recordings and of what was asked for
+	Command     string `json:"command"`
+	Finished    bool   `json:"finished"`
+}
+
+// claim prepares the folder for a run: it keeps the bus of an interrupted run of the same fingerprint, and removes
+// that of any other. It touches nothing that an earlier demo has not made.
+func claim(dir, fingerprint, command string) (resumes bool, err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return false, fmt.Errorf("--out: %w", err)
+	}
+	bus := filepath.Join(dir, demoBusDir)
+	var state demoState
+	text, err := os.ReadFile(filepath.Join(dir, demoStateFile))
+	known := err == nil && json.Unmarshal(text, &state) == nil
+	if _, err := os.Stat(bus); err == nil && !known {
+		return false, fmt.Errorf("--out: %s is there, but no %s that says a demo has made it; choose another folder", bus, demoStateFile)
+	}
+	if known && !state.Finished && state.Fingerprint == fingerprint {
+		if _, err := os.Stat(bus); err == nil {
+			return true, nil
+		}
+	}
+	if known {
+		if err := forget(dir); err != nil {
+			return false, err
+		}
+	}
+	return false, writeState(dir, demoState{Fingerprint: fingerprint, Command: command})
+}
+
+// forget removes what an earlier demo has left in its folder.
+func forget(dir string) error {
+	clips, err := os.ReadFile(filepath.Join(dir, demoClips))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	var names []string
+	for lines := bufio.NewScanner(bytes.NewReader(clips)); lines.Scan(); {
+		var clip savedClip
+		// A name that leads out of the folder is not one that a demo has written.
+		if json.Unmarshal(lines.Bytes(), &clip) == nil && clip.File == filepath.Base(clip.File) && filepath.Ext(clip.File) == ".wav" {
+			names = append(names, clip.File)
+		}
+	}
+	names = append(names, demoClips, demoReport, demoModel, demoPipelineFile)
+	for _, name := range names {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return os.RemoveAll(filepath.Join(dir, demoBusDir))
+}
+
+func writeState(dir string, s demoState) error {
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(dir, demoStateFile), append(text, '\n'))
+}
