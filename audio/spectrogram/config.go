@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Names that a Config may hold.
@@ -160,10 +161,8 @@ func (c Config) validateRange(bad func(field, format string, args ...any)) {
 }
 
 func oneOf(bad func(field, format string, args ...any), field, value string, allowed ...string) {
-	for _, a := range allowed {
-		if value == a {
-			return
-		}
+	if slices.Contains(allowed, value) {
+		return
 	}
 	if allowed[0] == "" {
 		allowed = allowed[1:]

@@ -3,13 +3,12 @@ package spectrogram
 import (
 	"fmt"
 	"math"
-
-	"github.com/tphakala/simd/f32"
 )
 
-// Convergence measures how far the signal x is from having the magnitudes behind the features s: the norm of the
-// difference of magnitudes by the norm of s's magnitudes (spectral convergence), in dB. Lower is better: -25 dB is
-// usual, and a signal with exactly these magnitudes reaches about -130 dB, float32's rounding.
+// Convergence measures how far the signal x is from the features s: the norm of the difference of their magnitudes (mel
+// magnitudes where there are filters, roots of powers) by the norm of s's, in dB. It is known as spectral convergence.
+// Lower is better: -25 dB is usual for a reconstructed phase, and the signal that s came from reaches float32's
+// rounding, below -100 dB.
 func (t *Transform) Convergence(s *Spectrogram, x []float32) (float64, error) {
 	if err := t.check(s); err != nil {
 		return 0, err
@@ -17,68 +16,42 @@ func (t *Transform) Convergence(s *Spectrogram, x []float32) (float64, error) {
 	if frames := t.config.Frames(len(x)); frames != s.Frames {
 		return 0, fmt.Errorf("spectrogram: %d samples make %d frames, not %d", len(x), frames, s.Frames)
 	}
-	want := t.Magnitude(nil, s)
-	var diff, norm float64
-	for i, v := range t.STFT(nil, x) {
-		w := float64(want[i])
-		d := math.Hypot(float64(real(v)), float64(imag(v))) - w
-		diff, norm = diff+d*d, norm+w*w
+	of, err := t.Forward(nil, x)
+	if err != nil {
+		return 0, err
 	}
-	return 10 * math.Log10((diff+math.SmallestNonzeroFloat64)/(norm+math.SmallestNonzeroFloat64)), nil
+	want, got := t.config.amplitudes(s.Data), t.config.amplitudes(of.Data)
+	var diff, norm float64
+	for i, w := range want {
+		d := float64(got[i]) - float64(w)
+		diff, norm = diff+d*d, norm+float64(w)*float64(w)
+	}
+	const tiny = 1e-60 // keeps silence, which is reached exactly, finite
+	return 10 * math.Log10((diff+tiny)/(norm+tiny)), nil
 }
 
-// consistencyRange is how far below the largest bin, in nepers, a bin may be to count in Consistency: about 60 dB.
-const consistencyRange = 7
+// amplitudes are the magnitudes behind features, roots of powers.
+func (c Config) amplitudes(features []float32) []float32 {
+	out := make([]float32, len(features))
+	c.decode(out, features)
+	if c.isPower() {
+		for i, v := range out {
+			out[i] = float32(math.Sqrt(float64(v)))
+		}
+	}
+	return out
+}
 
-// Consistency judges, without reconstructing anything, how much the magnitudes behind s look like those of any real
-// signal's STFT, as the front end of a generator sees them: 1 is perfect, around 0 is noise.
-//
-// The log-magnitude L of an STFT with a Gaussian window obeys gamma*L_tt + L_ff/gamma = -2*pi away from zeros (from the
-// equality of the phase's mixed derivatives; Průša et al. 2017, and as a score Marafioti et al., "Adversarial generation
-// of time-frequency features", 2019): the result is the correlation of the two terms, negated, over bins within 60 dB of
-// the largest. It is blind to errors that keep the relation, and near enough for other windows.
-func (t *Transform) Consistency(s *Spectrogram) (float64, error) {
+// Consistency measures how far the features s are from those of any real signal, in dB of their norm: the Convergence of
+// the signal that ph reconstructs from them, and so an upper bound of the distance. Features of a recording reach about
+// -30 dB with the default phase; the more a generator's lie above that, the less it has learnt what sound can be.
+func (t *Transform) Consistency(s *Spectrogram, ph Phase) (float64, error) {
 	if err := t.check(s); err != nil {
 		return 0, err
 	}
-	magnitude := t.Magnitude(nil, s)
-	largest := f32.Max(magnitude)
-	if !(largest > minPeak) {
-		return 0, nil
+	x, err := t.Reconstruct(s, t.config.Samples(s.Frames), ph)
+	if err != nil {
+		return 0, err
 	}
-	g := t.newGradient(magnitude, largest)
-	bins, frames := t.linear, s.Frames
-	peak := f32.Max(g.log)
-	hop, n, gamma := float64(t.config.Hop), float64(t.config.NFFT), gamma(t.config)
-	var c correlation
-	for f := 1; f+1 < frames; f++ {
-		for k := 1; k+1 < bins; k++ {
-			i := f*bins + k
-			v := g.log[i]
-			if v < peak-consistencyRange {
-				continue
-			}
-			time := gamma / (hop * hop) * float64(g.log[i+bins]-2*v+g.log[i-bins])
-			freq := n * n / gamma * float64(g.log[i+1]-2*v+g.log[i-1])
-			c.add(time, -freq)
-		}
-	}
-	return c.value(), nil
-}
-
-// A correlation gathers Pearson's coefficient.
-type correlation struct{ n, x, y, xx, yy, xy float64 }
-
-func (c *correlation) add(x, y float64) {
-	c.n++
-	c.x, c.y, c.xx, c.yy, c.xy = c.x+x, c.y+y, c.xx+x*x, c.yy+y*y, c.xy+x*y
-}
-
-// value is 0 where either side does not vary.
-func (c *correlation) value() float64 {
-	vx, vy := c.n*c.xx-c.x*c.x, c.n*c.yy-c.y*c.y
-	if !(vx > 0 && vy > 0) {
-		return 0
-	}
-	return (c.n*c.xy - c.x*c.y) / math.Sqrt(vx*vy)
+	return t.Convergence(s, x)
 }

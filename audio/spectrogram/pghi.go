@@ -3,6 +3,7 @@ package spectrogram
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/tphakala/simd/f32"
 )
@@ -94,8 +95,8 @@ func (t *Transform) newGradient(magnitude []float32, peak float32) *gradient {
 // integrate spreads phase from the largest unknown bin, and again where that does not reach, until all are known.
 func (g *gradient) integrate(phase []float32, known []bool) {
 	all, near := g.newQueue(), g.newQueue()
-	for i := len(known) - 1; i >= 0; i-- { // so that of equal bins the first is taken first
-		if !known[i] {
+	for i, k := range slices.Backward(known) { // so that of equal bins the first is taken first
+		if !k {
 			all.push(int32(i))
 		}
 	}

@@ -1,6 +1,7 @@
 package spectrogram
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"unsafe"
@@ -117,7 +118,7 @@ func (t *Transform) block(x []float32, frame int) []float32 {
 		copy(t.edge[lo:hi], x[start+lo:])
 	}
 	if t.config.Pad == PadReflect && len(x) > 0 {
-		for i := 0; i < lo; i++ {
+		for i := range lo {
 			t.edge[i] = mirrored(x, start+i)
 		}
 		// Frames beyond the last see anything at all: their lanes are not used.
@@ -261,7 +262,7 @@ func (e *envelope) of(w []float64, hop, frames int) []float32 {
 func (t *Transform) check(s *Spectrogram) error {
 	switch {
 	case s == nil:
-		return fmt.Errorf("spectrogram: nothing to reconstruct from")
+		return errors.New("spectrogram: nothing to reconstruct from")
 	case s.Config != t.config:
 		return fmt.Errorf("spectrogram: its config %+v is not the transform's, %+v", s.Config, t.config)
 	case s.Bins != t.config.Bins() || s.Frames < 1 || len(s.Data) != s.Frames*s.Bins:

@@ -148,3 +148,108 @@ func TestLevelIsTheLogarithm(t *testing.T) {
 		}
 	})
 }
+
+func TestChooseKernels(t *testing.T) {
+	if k := choose("go"); k.class != "go" {
+		t.Errorf("asked for go, got %s", k.class)
+	}
+	if k := choose("no such kernels"); k.class != available()[0].class {
+		t.Errorf("an unknown name chose %s", k.class)
+	}
+}
+
+func TestLengthsAndWindowsThatAreRefused(t *testing.T) {
+	for _, n := range []int{-1, 0, 1, MaxLen + 1} {
+		if _, err := NewReal(n); err == nil {
+			t.Errorf("a transform of %d samples was planned", n)
+		}
+	}
+	if _, err := NewBatch(64, make([]float64, 63), nil); err == nil {
+		t.Error("a window of 63 samples for 64 was taken")
+	}
+}
+
+// TestRowOperations checks what works on rows against plain arithmetic, on all kernels.
+func TestRowOperations(t *testing.T) {
+	forClasses(t, func(t *testing.T, k kernels) {
+		b, err := newBatch(k, 64, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lanes, bins := b.Lanes(), b.Bins()
+		s, previous := b.Rows(2*bins), b.Rows(2*bins)
+		magnitude, absolute := b.Rows(bins), b.Rows(bins)
+		copy(s, noise(len(s), 1))
+		copy(previous, noise(len(previous), 2))
+		for i, v := range noise(len(magnitude), 3) {
+			magnitude[i] = max(v, -v)
+		}
+		before, last := append([]float32{}, s...), append([]float32{}, previous...)
+		at := func(x []float32, bin, lane int) complex128 {
+			return complex(float64(x[2*bin*lanes+lane]), float64(x[(2*bin+1)*lanes+lane]))
+		}
+		near := func(what string, got float32, want float64) {
+			t.Helper()
+			if math.Abs(float64(got)-want) > 2e-6*(1+math.Abs(want)) {
+				t.Fatalf("%s: %g, want %g", what, got, want)
+			}
+		}
+		b.Magnitude(absolute, s)
+		for i := range absolute {
+			near("magnitude", absolute[i], cmplx.Abs(at(before, i/lanes, i%lanes)))
+		}
+		b.Power(absolute, s)
+		for i := range absolute {
+			near("power", absolute[i], math.Pow(cmplx.Abs(at(before, i/lanes, i%lanes)), 2))
+		}
+		b.Project(s, previous, magnitude, 0.5)
+		for bin := range bins {
+			for lane := range lanes {
+				moved := at(before, bin, lane) - 0.5*at(last, bin, lane)
+				want := moved * complex(float64(magnitude[bin*lanes+lane])/cmplx.Abs(moved), 0)
+				near("projected", s[2*bin*lanes+lane], real(want))
+				near("projected", s[(2*bin+1)*lanes+lane], imag(want))
+				near("previous", previous[2*bin*lanes+lane], real(at(before, bin, lane)))
+			}
+		}
+		f := b.NewFilters([]int{0, 5, 9}, [][]float32{{1, 2}, {}, {0.5, 0.25, 4}})
+		out := b.Rows(3)
+		b.Apply(out, magnitude, f)
+		for lane := range lanes {
+			m := func(bin int) float64 { return float64(magnitude[bin*lanes+lane]) }
+			near("filter 0", out[lane], m(0)+2*m(1))
+			near("filter 1", out[lanes+lane], 0)
+			near("filter 2", out[2*lanes+lane], 0.5*m(9)+0.25*m(10)+4*m(11))
+		}
+		for _, n := range []int{2, 6, 16, 18, 64, 66} {
+			src, dst, rows := noise(lanes*n, uint64(n)), make([]float32, lanes*n), b.Rows(n)
+			b.Gather(rows, src, n, n)
+			b.Scatter(dst, n, rows, n)
+			for i := range src {
+				if src[i] != dst[i] || rows[i%n*lanes+i/n] != src[i] {
+					t.Fatalf("%d rows: value %d did not come back", n, i)
+				}
+			}
+		}
+	})
+}
+
+// TestProjectOfNothing keeps silent bins finite.
+func TestProjectOfNothing(t *testing.T) {
+	forClasses(t, func(t *testing.T, k kernels) {
+		b, err := newBatch(k, 32, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, previous, magnitude := b.Rows(2*b.Bins()), b.Rows(2*b.Bins()), b.Rows(b.Bins())
+		for i := range magnitude {
+			magnitude[i] = 1
+		}
+		b.Project(s, previous, magnitude, 0.5)
+		for i, v := range s {
+			if v != 0 {
+				t.Fatalf("value %d is %g", i, v)
+			}
+		}
+	})
+}

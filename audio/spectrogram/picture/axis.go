@@ -56,8 +56,10 @@ const (
 	yTickPixels = 36
 )
 
-// XTicks and YTicks are how many ticks fit a side of a number of pixels.
-func XTicks(width int) int  { return max(1, width/xTickPixels) }
+// XTicks is how many ticks fit below a plot of a width in pixels.
+func XTicks(width int) int { return max(1, width/xTickPixels) }
+
+// YTicks is how many ticks fit beside a plot of a height in pixels.
 func YTicks(height int) int { return max(1, height/yTickPixels) }
 
 // bottom draws a below the plot r.

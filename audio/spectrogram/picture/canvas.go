@@ -56,13 +56,6 @@ func (c *Canvas) color(v float64) uint8 {
 	return uint8(firstColor + min(max(i, 0), c.colors-1))
 }
 
-// dot sets one pixel; those outside the canvas are left out.
-func (c *Canvas) dot(x, y int, color uint8) {
-	if image.Pt(x, y).In(c.img.Rect) {
-		c.img.Pix[y*c.img.Stride+x] = color
-	}
-}
-
 // fill sets the pixels of a rectangle.
 func (c *Canvas) fill(r image.Rectangle, color uint8) {
 	r = r.Intersect(c.img.Rect)
