@@ -10,9 +10,9 @@ import (
 const (
 	maxShift    = 0.1  // of the frames, either way
 	maxGain     = 0.15 // added to all values: about 6 dB
-	maxNoise    = 0.1  // standard deviation of normal noise
-	maxTimeMask = 0.15 // of the frames, silenced
-	maxBinMask  = 0.15 // of the bins, silenced
+	maxNoise    = 0.03 // standard deviation of normal noise
+	maxTimeMask = 0.1  // of the frames, silenced
+	maxBinMask  = 0.1  // of the bins, silenced
 )
 
 // augment writes a changed copy of x [T, F] to dst: shifted in time, louder or softer, noisier, and with a stretch of

@@ -41,7 +41,7 @@ func layers(n *nn.Graph, x *nn.Tensor, labels int) (features, logits *nn.Tensor)
 	h = n.Conv("conv3", h, 64, nn.Kernel(4), nn.Stride(2), nn.BatchNorm(), nn.ReLU())
 	h = n.Conv("conv4", h, FeatureSize, nn.Kernel(3), nn.BatchNorm(), nn.ReLU())
 	features = n.GlobalMean(h)
-	logits = n.Dense("logits", n.Dropout("dropout", features, 0.2), labels)
+	logits = n.Dense("logits", features, labels)
 	return features, logits
 }
 

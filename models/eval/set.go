@@ -16,7 +16,7 @@ import (
 
 // A set is labelled clips as the classifier sees them.
 type set struct {
-	labels         []string
+	labels         []string // sorted
 	front          *frontend.FrontEnd
 	train, heldOut models.Batch
 }
@@ -24,23 +24,47 @@ type set struct {
 // defaultHoldout is the share of clips held out where Options does not say.
 const defaultHoldout = 0.1
 
-// newSet analyzes clips and splits them.
-func newSet(ctx context.Context, clips []audio.Clip, o Options) (*set, error) {
-	byLabel := map[string][]int{}
+// newFront returns a set without clips: the labels and the front end of labelled clips.
+func newFront(clips []audio.Clip) (*set, error) {
+	seen := map[string]bool{}
 	for i, c := range clips {
 		if c.Label == "" {
 			return nil, fmt.Errorf("eval: clip %d (%s) has no label", i, c.Source)
 		}
-		byLabel[c.Label] = append(byLabel[c.Label], i)
+		seen[c.Label] = true
 	}
-	if len(byLabel) < 2 {
+	if len(seen) < 2 {
 		return nil, errors.New("eval: a classifier needs clips of two labels or more")
 	}
 	front, err := frontend.New(plan(clips))
 	if err != nil {
+		return nil, fmt.Errorf("eval: %w", err)
+	}
+	return &set{labels: slices.Sorted(maps.Keys(seen)), front: front}, nil
+}
+
+// batch analyzes labelled clips. The labels must be the set's.
+func (s *set) batch(ctx context.Context, clips []audio.Clip) (models.Batch, error) {
+	b, err := analyze(ctx, s.front, clips)
+	if err != nil {
+		return models.Batch{}, err
+	}
+	for i, c := range clips {
+		l, ok := slices.BinarySearch(s.labels, c.Label)
+		if !ok {
+			return models.Batch{}, fmt.Errorf("eval: clip %d (%s) has the label %q, which the training clips lack", i, c.Source, c.Label)
+		}
+		b.Labels[i] = l
+	}
+	return b, nil
+}
+
+// newSet analyzes clips and holds some of each label out.
+func newSet(ctx context.Context, clips []audio.Clip, o Options) (*set, error) {
+	s, err := newFront(clips)
+	if err != nil {
 		return nil, err
 	}
-	s := &set{labels: slices.Sorted(maps.Keys(byLabel)), front: front}
 	share := o.Holdout
 	if share == 0 {
 		share = defaultHoldout
@@ -48,23 +72,26 @@ func newSet(ctx context.Context, clips []audio.Clip, o Options) (*set, error) {
 	if !(share > 0 && share < 1) {
 		return nil, fmt.Errorf("eval: a held-out share of %g is not between 0 and 1", share)
 	}
-	all, err := analyze(ctx, front, clips)
+	all, err := s.batch(ctx, clips)
 	if err != nil {
 		return nil, err
 	}
+	byLabel := make([][]int, len(s.labels))
+	for i, l := range all.Labels {
+		byLabel[l] = append(byLabel[l], i)
+	}
 	var train, held []int
-	for k, label := range s.labels {
-		of := byLabel[label]
-		for _, i := range of {
-			all.Labels[i] = k
-		}
+	for l, of := range byLabel {
 		h := fnv.New64a()
-		h.Write([]byte(label))
+		h.Write([]byte(s.labels[l])) // never fails
 		rng := rand.New(rand.NewPCG(o.Seed, h.Sum64()))
 		rng.Shuffle(len(of), func(i, j int) { of[i], of[j] = of[j], of[i] })
 		n := min(max(int(share*float64(len(of))+0.5), 1), len(of)-1)
 		held = append(held, of[:n]...)
 		train = append(train, of[n:]...)
+	}
+	if len(held) == 0 {
+		return nil, errors.New("eval: every label has one clip alone: none can be held out")
 	}
 	slices.Sort(held)
 	slices.Sort(train)
@@ -72,10 +99,13 @@ func newSet(ctx context.Context, clips []audio.Clip, o Options) (*set, error) {
 	return s, nil
 }
 
+// maxFrames is the most that the classifier looks at: longer clips get longer hops, not more frames.
+const maxFrames = 64
+
 // plan is the classifier's front end for clips: that of the generators, in 32 to 64 frames.
 func plan(clips []audio.Clip) models.FrontEnd {
 	fe := frontend.PlanFor(clips)
-	for fe.Frames > 64 {
+	for fe.Frames > maxFrames {
 		fe.Frames = (fe.Frames + 1) / 2
 		fe.Spectrogram.NFFT *= 2
 		fe.Spectrogram.Hop *= 2

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	defaultEpochs = 30
+	defaultEpochs = 20
 	leastSteps    = 600 // so few clips are still seen often enough
 )
 
@@ -29,8 +29,19 @@ func (o Options) steps(clips int) (epochs, steps int) {
 	return epochs, epochs * perEpoch
 }
 
-// train fits a network to a set.
+// train makes a classifier from a set.
 func train(ctx context.Context, s *set, o Options) (*Classifier, error) {
+	epochs, steps := o.steps(s.train.B)
+	m, steps, err := fit(ctx, s, o, epochs, steps)
+	if err != nil {
+		return nil, err
+	}
+	c := &Classifier{labels: s.labels, model: m, steps: int64(steps)}
+	return c, c.calibrate(ctx, s.heldOut)
+}
+
+// fit trains a network on the training clips of a set for a number of steps, and returns how many it made.
+func fit(ctx context.Context, s *set, o Options, epochs, steps int) (*model, int, error) {
 	began := time.Now()
 	m := &model{front: s.front, params: nn.NewParams(o.Seed), labels: len(s.labels), seed: o.Seed, temperature: 1}
 	frames, bins := s.front.Shape()
@@ -39,12 +50,11 @@ func train(ctx context.Context, s *set, o Options) (*Classifier, error) {
 	loss := n.Loss("loss", n.BCEWithLogits(logits, n.Input("targets", batchSize, m.labels)))
 	machine, err := n.Compile(nn.Minimise(loss))
 	if err != nil {
-		return nil, fmt.Errorf("eval: %w", err)
+		return nil, 0, fmt.Errorf("eval: %w", err)
 	}
-	epochs, steps := o.steps(s.train.B)
 	adam := nn.NewAdam(m.params, nn.AdamConfig{
-		Schedule: nn.Schedule{Rate: 2e-3, Warmup: int64(min(steps/10, 100)), Steps: int64(steps)},
-		EMA:      0.99, EMAWarmup: true, WeightDecay: 1e-2,
+		Schedule: nn.Schedule{Rate: 8e-3, Warmup: int64(min(steps/10, 100)), Steps: int64(steps)},
+		EMA:      0.99, EMAWarmup: true, WeightDecay: 1e-4,
 	})
 	feed := newFeeder(s.train, m.labels, rand.New(rand.NewPCG(o.Seed, 0x6a7564676521)))
 	perEpoch := steps / epochs
@@ -52,14 +62,14 @@ func train(ctx context.Context, s *set, o Options) (*Classifier, error) {
 	done := 0
 	for ; done < steps; done++ {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		feed.next(machine.Input("x"), machine.Input("targets"))
 		if err := machine.Run(nn.Seed(o.Seed + uint64(done))); err != nil {
-			return nil, fmt.Errorf("eval: training the classifier: step %d: %w", done+1, err)
+			return nil, 0, fmt.Errorf("eval: training the classifier: step %d: %w", done+1, err)
 		}
 		if err := adam.Step(machine); err != nil {
-			return nil, fmt.Errorf("eval: training the classifier: step %d: %w", done+1, err)
+			return nil, 0, fmt.Errorf("eval: training the classifier: step %d: %w", done+1, err)
 		}
 		sum += machine.Loss("loss") / float64(perEpoch)
 		elapsed := time.Since(began)
@@ -78,10 +88,9 @@ func train(ctx context.Context, s *set, o Options) (*Classifier, error) {
 	}
 	m.params = adam.Average()
 	if err := m.compile(); err != nil {
-		return nil, fmt.Errorf("eval: %w", err)
+		return nil, 0, fmt.Errorf("eval: %w", err)
 	}
-	c := &Classifier{labels: s.labels, model: m, steps: int64(done)}
-	return c, c.calibrate(ctx, s.heldOut)
+	return m, done, nil
 }
 
 // calibrate measures the classifier on held-out clips and sets its temperature by them.

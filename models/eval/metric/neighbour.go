@@ -88,16 +88,20 @@ func TwoSample(real, generated [][]float64) (ofReal, ofGenerated float64, err er
 	return right[0] / float64(n), right[1] / float64(n), nil
 }
 
-// MemorisationAlarm is the ratio below which the lowest twentieth of generated clips must not fall.
-const MemorisationAlarm = 0.5
+// MemorisationAlarm is the ratio below which the lowest twentieth of generated clips must not fall, nor below
+// MemorisationMargin times that of held-out real clips, whichever is lower.
+const (
+	MemorisationAlarm  = 0.5
+	MemorisationMargin = 0.75
+)
 
 // Memorisation tells copies of training clips from new ones by Ratio, the 5 % quantile over generated clips of
 //
 //	distance to the nearest training clip / median distance of held-out real clips to their nearest training clip.
 //
-// A model that makes clips as new as real ones are has about the ratio of real held-out clips; copies have 0. Alarm is
-// set when Ratio is below MemorisationAlarm: one clip in twenty lies half as far from a training clip as fresh
-// recordings do.
+// A model that makes clips as new as real ones are has about the ratio of held-out real clips; copies have 0. Alarm is
+// set when one clip in twenty lies less than half as far from a training clip as fresh recordings usually do, and
+// nearer than fresh recordings ever do.
 type Memorisation struct {
 	Ratio   float64   `json:"ratio"`
 	HeldOut float64   `json:"held_out"` // the same quantile for the held-out real clips themselves
@@ -125,7 +129,7 @@ func Memorise(generated, heldOut, train [][]float64) (Memorisation, error) {
 		m.Ratios[i] /= scale
 	}
 	m.Ratio = quantile(m.Ratios, 0.05)
-	m.Alarm = m.Ratio < MemorisationAlarm
+	m.Alarm = m.Ratio < min(MemorisationAlarm, MemorisationMargin*m.HeldOut)
 	return m, nil
 }
 

@@ -1,0 +1,121 @@
+package eval
+
+// A Row is the judgement of one set of clips. Where a figure depends on the number of clips, it is the mean over
+// disjoint parts with as many clips of each label as the held-out real clips have, so that rows compare.
+type Row struct {
+	Name  string `json:"name"`
+	Kind  string `json:"kind"`  // "real", "ceiling", "noise" or "model"
+	Clips int    `json:"clips"` // judged
+	Parts int    `json:"parts"` // that make the means
+
+	// LabelAccuracy is the share of clips heard as the label that was asked for, of each label in LabelRecall, in the
+	// order of Report.Labels. Confusion counts what was heard (column) of each label (row).
+	LabelAccuracy float64   `json:"label_accuracy"`
+	LabelRecall   []float64 `json:"label_recall"`
+	Confusion     [][]int   `json:"confusion"`
+	// Silent is the share of clips without any sound.
+	Silent float64 `json:"silent"`
+
+	Inception              float64 `json:"inception_score"`
+	InceptionRatio         float64 `json:"inception_ratio"` // to that of held-out real clips
+	ModifiedInception      float64 `json:"modified_inception_score"`
+	ModifiedInceptionRatio float64 `json:"modified_inception_ratio"`
+	AM                     float64 `json:"am_score"` // nats; 0 is best
+
+	Frechet      float64 `json:"frechet"`       // to the training clips
+	FrechetRatio float64 `json:"frechet_ratio"` // to that of held-out real clips; 1 is as near as fresh recordings
+	Kernel       float64 `json:"kernel_distance"`
+	NDB          float64 `json:"ndb"` // share of statistically different bins; 0.05 is expected of real clips
+
+	TwoSample    TwoSample    `json:"two_sample"`
+	Memorisation Memorisation `json:"memorisation"`
+
+	Diversity      float64 `json:"diversity"`       // mean distance within a label
+	DiversityRatio float64 `json:"diversity_ratio"` // to that of held-out real clips; below 0.3 a model has collapsed
+
+	// Usefulness is nil where it was not asked for.
+	Usefulness *Usefulness `json:"usefulness,omitempty"`
+
+	// Training is nil for rows that are no model.
+	Training *Training `json:"training,omitempty"`
+}
+
+// TwoSample is how well a nearest neighbour tells real from generated clips; 0.5 is best.
+type TwoSample struct {
+	Real      float64 `json:"real"`      // share of held-out real clips nearest to another real one
+	Generated float64 `json:"generated"` // share of generated clips nearest to another generated one
+}
+
+// Memorisation says whether generated clips are copies of training clips, by the spectrogram and by the classifier's
+// features. See metric.Memorisation.
+type Memorisation struct {
+	Spectrogram float64 `json:"spectrogram"` // 5 % quantile of the ratio of distances
+	Features    float64 `json:"features"`
+	// Of held-out real clips:
+	RealSpectrogram float64 `json:"real_spectrogram"`
+	RealFeatures    float64 `json:"real_features"`
+	Alarm           bool    `json:"alarm"`
+
+	// Nearest is, for each generated clip, the index of the training clip with the nearest spectrogram.
+	Nearest []int `json:"-"`
+	// Ratios are the spectrograms' ratios of each generated clip.
+	Ratios []float64 `json:"-"`
+}
+
+// Usefulness is what clips are good for: training a classifier that then listens to real clips nobody has heard.
+type Usefulness struct {
+	// Alone is the accuracy on held-out real clips of a classifier trained on the generated ones alone, as many as there
+	// are real training clips; Real is that of one trained on the real ones; Ratio is Alone / Real.
+	Alone float64 `json:"trained_on_synthetic"`
+	Real  float64 `json:"trained_on_real"`
+	Ratio float64 `json:"ratio"`
+	// Added are the gains of adding the generated clips to a share of the real ones. The generator itself has learnt
+	// from all of them: this is what its clips carry, not what it makes of little data.
+	Added []Gain `json:"added"`
+}
+
+// A Gain compares a classifier trained on real clips with one trained on the same and generated ones, with equally
+// many steps, by their accuracy on held-out real clips.
+type Gain struct {
+	Share     float64 `json:"share"`     // of the real training clips
+	RealClips int     `json:"clips"`     // that this share is
+	Added     int     `json:"added"`     // generated clips
+	Before    float64 `json:"real_only"` // accuracy
+	After     float64 `json:"with_synthetic"`
+	Points    float64 `json:"gain_points"` // 100 (After - Before)
+}
+
+// Training is what making a model took.
+type Training struct {
+	Arch       string  `json:"arch"`
+	Checkpoint string  `json:"checkpoint,omitempty"` // file
+	Digest     string  `json:"digest,omitempty"`
+	Seed       uint64  `json:"seed"`
+	Steps      int64   `json:"steps"`
+	Seconds    float64 `json:"seconds,omitempty"`     // by the clock, training alone
+	CPUSeconds float64 `json:"cpu_seconds,omitempty"` // of the process, training alone
+	PerClip    float64 `json:"ms_per_clip,omitempty"` // generation, network and phase, many at once
+}
+
+// A Report is what eval and compare write as JSON.
+type Report struct {
+	Format     int      `json:"format"` // 1
+	Labels     []string `json:"labels"`
+	TrainClips int      `json:"train_clips"`
+	HeldOut    int      `json:"held_out_clips"`
+	Seed       uint64   `json:"seed"`
+	Judge      Verifier `json:"judge"`
+	Rows       []Row    `json:"rows"`
+}
+
+// Verifier says how far the judge itself can be trusted.
+type Verifier struct {
+	Validation HeldOut `json:"validation"` // on its own validation clips, a part of the training clips
+	Accuracy   float64 `json:"accuracy"`   // on the held-out clips
+	ECE        float64 `json:"ece"`        // expected calibration error there
+	// Trusted is whether Accuracy reaches the gate, 0.97. Below it, read the figures as no more than a comparison.
+	Trusted bool `json:"trusted"`
+}
+
+// Gate is the least accuracy on held-out real clips of a judge that is to be trusted.
+const Gate = 0.97

@@ -1,0 +1,110 @@
+package eval
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"wavemill/models"
+)
+
+// usefulness trains classifiers on generated and real clips and tests them on the held-out ones.
+func (j *Judge) usefulness(ctx context.Context, name string, generated heard) (*Usefulness, error) {
+	u := &Usefulness{}
+	stages, stage := float64(1+2*len(j.options.Shares)), 0.0
+	tell := func() {
+		j.options.OnProgress("training on "+name, stage/stages)
+		stage++
+	}
+	tell()
+	var err error
+	alone := generated.batch
+	if alone.B > j.train.batch.B {
+		alone = alone.Select(models.Batch{}, firstOfEach(alone.Labels, j.train.batch.B, len(j.classifier.labels)))
+	}
+	if u.Alone, err = j.trainedOn(ctx, alone); err != nil {
+		return nil, err
+	}
+	if u.Real, err = j.onReal(ctx, 1); err != nil {
+		return nil, err
+	}
+	u.Ratio = u.Alone / u.Real
+	for _, share := range j.options.Shares {
+		tell()
+		g := Gain{Share: share, Added: generated.batch.B}
+		if g.Before, err = j.onReal(ctx, share); err != nil {
+			return nil, err
+		}
+		tell()
+		part := j.share(share)
+		g.RealClips = part.B
+		if g.After, err = j.trainedOn(ctx, join(part, generated.batch)); err != nil {
+			return nil, err
+		}
+		g.Points = 100 * (g.After - g.Before)
+		u.Added = append(u.Added, g)
+	}
+	return u, nil
+}
+
+// onReal is the accuracy of a classifier trained on a share of the real training clips.
+func (j *Judge) onReal(ctx context.Context, share float64) (float64, error) {
+	key := fmt.Sprint(share)
+	if a, ok := j.baseline[key]; ok {
+		return a, nil
+	}
+	a, err := j.trainedOn(ctx, j.share(share))
+	j.baseline[key] = a
+	return a, err
+}
+
+// share returns that part of the real training clips, the same at every call: of each label the first of a shuffled
+// order, at least one.
+func (j *Judge) share(share float64) models.Batch {
+	rng := rand.New(rand.NewPCG(j.options.Seed, 0x7368617265))
+	order := rng.Perm(j.train.batch.B)
+	total := j.train.counts(len(j.classifier.labels))
+	taken := make([]int, len(total))
+	var part []int
+	for _, i := range order {
+		l := j.train.batch.Labels[i]
+		if taken[l] < max(1, int(math.Round(share*float64(total[l])))) {
+			taken[l]++
+			part = append(part, i)
+		}
+	}
+	slices.Sort(part)
+	return j.train.batch.Select(models.Batch{}, part)
+}
+
+// firstOfEach returns the indices of n clips, as evenly over the labels as there are, in order.
+func firstOfEach(labels []int, n, k int) []int {
+	byLabel := make([][]int, k)
+	for i, l := range labels {
+		byLabel[l] = append(byLabel[l], i)
+	}
+	var out []int
+	for round := 0; len(out) < n; round++ {
+		for _, of := range byLabel {
+			if round < len(of) && len(out) < n {
+				out = append(out, of[round])
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// join appends the clips of two batches of one shape.
+func join(a, b models.Batch) models.Batch {
+	return models.Batch{B: a.B + b.B, T: a.T, F: a.F, Data: slices.Concat(a.Data, b.Data), Labels: slices.Concat(a.Labels, b.Labels)}
+}
+
+// trainedOn is the accuracy on the held-out real clips of a classifier trained on a batch. It is not the judge: its
+// seed is another.
+func (j *Judge) trainedOn(ctx context.Context, b models.Batch) (float64, error) {
+	s := &set{labels: j.classifier.labels, front: j.classifier.model.front, train: b, heldOut: j.heldOut.batch}
+	return accuracy(ctx, s, j.options.Seed+1, j.options.Steps)
+}
