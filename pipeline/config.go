@@ -30,10 +30,11 @@ func Typed[C any](defaults C, newOp func(C, Env) (Operator, error)) Factory {
 	}
 }
 
-// decodeStrict decodes one YAML document into v; an empty one leaves v as it is.
+// decodeStrict decodes one YAML document into v; one without content leaves v as it is.
 func decodeStrict(doc []byte, v any) error {
-	if len(bytes.TrimSpace(doc)) == 0 {
-		return nil
+	var content any
+	if err := yaml.Unmarshal(doc, &content); err == nil && content == nil {
+		return nil // Nothing, or only comments: goccy/go-yaml would clear v.
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(doc), yaml.Strict(), yaml.DisallowUnknownField())
 	if err := dec.Decode(v); err != nil && !errors.Is(err, io.EOF) {

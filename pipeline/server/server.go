@@ -45,7 +45,8 @@ type Config struct {
 
 // A Server is a running nats-server. Its methods are safe for concurrent use.
 type Server struct {
-	ns *natsserver.Server
+	ns   *natsserver.Server
+	lock *lock
 }
 
 // Start starts a server and waits until it accepts connections and its streams are recovered.
@@ -54,9 +55,13 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	lock, err := takeLock(opts.StoreDir)
+	if err != nil {
+		return nil, fmt.Errorf("embedded nats-server in %s: %w", c.DataDir, err)
+	}
 	ns, err := natsserver.NewServer(opts)
 	if err != nil {
-		return nil, fmt.Errorf("embedded nats-server: %w", err)
+		return nil, errors.Join(fmt.Errorf("embedded nats-server: %w", err), lock.release())
 	}
 	fatal := make(chan string, 1)
 	ns.SetLoggerV2(&logger{log: c.Log, fatal: fatal}, false, false, false)
@@ -67,7 +72,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	select {
 	case ok := <-ready:
 		if ok && ns.JetStreamEnabled() {
-			return &Server{ns: ns}, nil
+			return &Server{ns, lock}, nil
 		}
 		failure = fmt.Errorf("not ready after %v", readyWait)
 	case text := <-fatal:
@@ -82,7 +87,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 		failure = errors.New(text)
 	default:
 	}
-	return nil, fmt.Errorf("embedded nats-server in %s: %w", c.DataDir, failure)
+	return nil, errors.Join(fmt.Errorf("embedded nats-server in %s: %w", c.DataDir, failure), lock.release())
 }
 
 func (c Config) options() (*natsserver.Options, error) {
@@ -139,6 +144,7 @@ func (s *Server) URL() string {
 func (s *Server) Shutdown() {
 	s.ns.Shutdown()
 	s.ns.WaitForShutdown()
+	_ = s.lock.release() // What stays behind is recognised as stale.
 }
 
 // logger passes the server's lines on to slog: notices become debug lines, because a user of the program did not
