@@ -1,7 +1,5 @@
 package kernel
 
-import "unsafe"
-
 // columns is an operation under way on the columns of [rows, C] matrices.
 //
 // The assembly works on blocks of 16 or 64 columns. So that any C fills them,
@@ -141,7 +139,7 @@ func (o *columns) runBlock(at, col, rows int, sums []float32) {
 		v.streams[1] = v.streams[0]
 	}
 	if o.lists > 0 {
-		v.sums = unsafe.Pointer(&sums[col*o.lists])
+		v.sums = &sums[col*o.lists]
 	}
 	o.class.vector(o.op, &v)
 }
@@ -226,18 +224,13 @@ func portableMoments(sum, squares, x, shift []float32) {
 func portableScaleShift(y, x, scale, shift []float32, slope float32) {
 	for j, v := range x {
 		z := v*scale[j] + shift[j]
-		if z < 0 {
-			z *= slope
-		}
-		y[j] = z
+		y[j] = z * slopeAt(z, slope)
 	}
 }
 
 func portableLeakyGrad(sum, dx, dy, y []float32, slope float32) {
 	for j, v := range dy {
-		if !(y[j] > 0) {
-			v *= slope
-		}
+		v *= slopeAt(y[j], slope)
 		dx[j] = v
 		sum[j] += v
 	}
@@ -246,10 +239,7 @@ func portableLeakyGrad(sum, dx, dy, y []float32, slope float32) {
 func (o *columns) portableNormSums(sg, sx, dy, x []float32) {
 	scale, shift, mean := o.params[0], o.params[1], o.params[2]
 	for j, v := range x {
-		g := dy[j]
-		if !(v*scale[j]+shift[j] > 0) {
-			g *= o.slope
-		}
+		g := dy[j] * slopeAt(v*scale[j]+shift[j], o.slope)
 		sg[j] += g
 		sx[j] += g * (v - mean[j])
 	}
@@ -258,10 +248,7 @@ func (o *columns) portableNormSums(sg, sx, dy, x []float32) {
 func (o *columns) portableNormGrad(dx, dy, x []float32) {
 	scale, shift, k1, k0 := o.params[0], o.params[1], o.params[2], o.params[3]
 	for j, v := range x {
-		g := dy[j]
-		if !(v*scale[j]+shift[j] > 0) {
-			g *= o.slope
-		}
+		g := dy[j] * slopeAt(v*scale[j]+shift[j], o.slope)
 		dx[j] = scale[j]*g + (k1[j]*v + k0[j])
 	}
 }

@@ -16,8 +16,6 @@ func pause(int) { runtime.Gosched() }
 
 // No class but the portable one runs here, so these are never called.
 
-func (k class) sum(vectorOp, *vec) float64 { return 0 }
-
 func (k class) vector(vectorOp, *vec) {}
 
 func (k class) transposeBlocks([]float32, int, []float32, int, int, int) (int, int) { return 0, 0 }

@@ -8,15 +8,8 @@ var (
 	_ [72]struct{}  = [unsafe.Offsetof(vec{}.s)]struct{}{}
 	_ [112]struct{} = [unsafe.Offsetof(vec{}.stride)]struct{}{}
 	_ [120]struct{} = [unsafe.Offsetof(vec{}.sums)]struct{}{}
+	_ [128]struct{} = [unsafe.Offsetof(vec{}.result)]struct{}{}
 )
-
-// sum runs a reduction and returns its result.
-func (k class) sum(op vectorOp, v *vec) float64 {
-	var sum float64
-	v.sums = unsafe.Pointer(&sum)
-	k.vector(op, v)
-	return sum
-}
 
 // vector runs the routine of op of a SIMD class.
 func (k class) vector(op vectorOp, v *vec) {

@@ -19,7 +19,8 @@
 // that is unknown or that the processor cannot run. Within one class a result
 // depends on nothing but the operands: not on the number of threads, not on the
 // machine, not on what runs beside it. Between classes results differ by
-// rounding.
+// rounding, and so does "go" between processor architectures, because the
+// compiler fuses multiplications and additions on some.
 //
 // # Errors
 //

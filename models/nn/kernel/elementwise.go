@@ -1,7 +1,5 @@
 package kernel
 
-import "unsafe"
-
 // vectorOp names an operation on vectors. The SIMD classes have an assembly
 // routine for each, the portable class a loop in portable.go.
 type vectorOp uint8
@@ -47,8 +45,9 @@ type vec struct {
 	streams [8]*float32
 	n       int // elements, or rows of a column operation
 	s       scalars
-	stride  int            // floats between rows
-	sums    unsafe.Pointer // *float64, or *float32 of a column operation
+	stride  int      // floats between rows
+	sums    *float32 // of a column operation
+	result  float64  // of a reduction
 }
 
 // scalars are the numbers that go with an operation.

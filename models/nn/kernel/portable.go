@@ -36,10 +36,7 @@ func portableBinary(op vectorOp, s *scalars, dst, x, y []float32) {
 		}
 	case opLeakyGrad:
 		for i, v := range x {
-			if !(y[i] > 0) {
-				v *= s[0]
-			}
-			dst[i] = v
+			dst[i] = v * slopeAt(y[i], s[0])
 		}
 	case opTanhGrad:
 		for i, v := range y {
@@ -81,32 +78,79 @@ func portableUnary(op vectorOp, s *scalars, dst, x []float32) {
 		}
 	case opLeaky:
 		for i, v := range x {
-			if v < 0 {
-				v *= s[0]
-			}
-			dst[i] = v
+			dst[i] = v * slopeAt(v, s[0])
 		}
-	default:
-		f := portableFunction(op)
+	case opExp:
 		for i, v := range x {
-			dst[i] = f(v)
+			dst[i] = exp32(v)
+		}
+	case opTanh:
+		for i, v := range x {
+			dst[i] = tanh32(v)
+		}
+	case opSigmoid:
+		for i, v := range x {
+			dst[i] = sigmoid(v)
+		}
+	case opSiLU:
+		for i, v := range x {
+			dst[i] = v * sigmoid(v)
 		}
 	}
 }
 
-func portableFunction(op vectorOp) func(float32) float32 {
-	switch op {
-	case opTanh:
-		return func(v float32) float32 { return float32(math.Tanh(float64(v))) }
-	case opSigmoid:
-		return sigmoid
-	case opSiLU:
-		return func(v float32) float32 { return v * sigmoid(v) }
+// slopeAt is 1 where z > 0, else slope. It picks bits, because a branch on data
+// as good as random costs more than the rest of the loop.
+func slopeAt(z, slope float32) float32 {
+	b := math.Float32bits(slope)
+	if z > 0 {
+		b = 0x3f800000
 	}
-	return func(v float32) float32 { return float32(math.Exp(float64(v))) }
+	return math.Float32frombits(b)
 }
 
-func sigmoid(v float32) float32 { return float32(1 / (1 + math.Exp(-float64(v)))) }
+// expParts returns whole n and exp(r)-1 with x = n ln2 + r. The method and its
+// constants are those of the assembly: S. Moshier, Cephes, expf.
+func expParts(x float32) (n int, p float32) {
+	const log2e, ln2Hi, ln2Lo = 1.44269504088896341, 0.693359375, -2.12194440e-4
+	half := math.Float32frombits(0x3f000000 | math.Float32bits(x)&(1<<31))
+	n = int(x*log2e + half)
+	f := float32(n)
+	r := x - f*ln2Hi - f*ln2Lo
+	p = 1.9875691500e-4
+	p = p*r + 1.3981999507e-3
+	p = p*r + 8.3334519073e-3
+	p = p*r + 4.1665795894e-2
+	p = p*r + 1.6666665459e-1
+	p = p*r + 5.0000001201e-1
+	return n, p*r*r + r
+}
+
+func power32(n int) float32 { return math.Float32frombits(uint32(n+127) << 23) }
+
+func exp32(x float32) float32 {
+	x = min(max(x, -104), 89)
+	if x != x {
+		return x
+	}
+	n, p := expParts(x)
+	h := n >> 1
+	return (p + 1) * power32(h) * power32(n-h)
+}
+
+// tanh32 is e/(e+2) with e = exp(2x)-1.
+func tanh32(x float32) float32 {
+	x = min(max(2*x, -20), 20)
+	if x != x {
+		return x
+	}
+	n, p := expParts(x)
+	s := power32(n)
+	e := s*p + (s - 1)
+	return e / (e + 2)
+}
+
+func sigmoid(v float32) float32 { return 1 / (1 + exp32(-v)) }
 
 func portableAdam(s *scalars, of [5][]float32, average bool) {
 	p, g, m, v, ema := of[0], of[1], of[2], of[3], of[4]

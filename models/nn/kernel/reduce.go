@@ -82,5 +82,6 @@ func (r *reduction) block(i int) float64 {
 	if r.y != nil {
 		v.streams[1] = &r.y[lo]
 	}
-	return r.class.sum(r.op, &v)
+	r.class.vector(r.op, &v)
+	return v.result
 }

@@ -1,5 +1,7 @@
 package kernel
 
+import "math"
+
 // tile is the argument of a micro-kernel: it multiplies n rows of A with a panel
 // of B into n rows of C,
 //
@@ -158,9 +160,8 @@ func (t *tile) storeGo(acc *[4]float32, out int) {
 // peakGo is the portable counterpart of the peak loops: chains of
 // multiplications and additions on single floats.
 func peakGo(n int) float64 {
-	var s [8]float32
-	x, y := float32(0.5), float32(0)
-	s0, s1, s2, s3, s4, s5, s6, s7 := s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7]
+	x, y := math.Float32frombits(peakSink.Load()|0x3f000000), float32(0.25)
+	s0, s1, s2, s3, s4, s5, s6, s7 := x, x, x, x, x, x, x, x
 	for range n {
 		s0 = s0*x + y
 		s1 = s1*x + y
@@ -171,6 +172,8 @@ func peakGo(n int) float64 {
 		s6 = s6*x + y
 		s7 = s7*x + y
 	}
-	peakSink.Store(uint32(s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7))
+	if s0+s1+s2+s3+s4+s5+s6+s7 == 1e30 {
+		peakSink.Store(1) // never
+	}
 	return 16
 }

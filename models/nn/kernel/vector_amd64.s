@@ -1994,7 +1994,6 @@ TEXT ·transposeAVX512(SB), NOSPLIT, $0-32
 TEXT ·vecSumAVX512(SB), NOSPLIT, $0-8
 	MOVQ         v+0(FP), AX
 	MOVQ         (AX), CX
-	MOVQ         120(AX), R15
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -2043,6 +2042,7 @@ end:
 	VADDPS        Z1, Z0, Z0
 	VADDPS        Z3, Z2, Z2
 	VADDPS        Z2, Z0, Z0
+	MOVQ          v+0(FP), AX
 	VCVTPS2PD     X0, Y1
 	VEXTRACTF32X4 $0x01, Z0, X2
 	VCVTPS2PD     X2, Y2
@@ -2057,7 +2057,7 @@ end:
 	VADDPD        X0, X1, X0
 	VUNPCKHPD     X0, X0, X1
 	VADDSD        X1, X0, X0
-	VMOVSD        X0, (R15)
+	VMOVSD        X0, 128(AX)
 	VZEROUPPER
 	RET
 
@@ -2069,7 +2069,6 @@ GLOBL const7fffffff<>(SB), RODATA|NOPTR, $4
 TEXT ·vecSumSquaresAVX512(SB), NOSPLIT, $0-8
 	MOVQ         v+0(FP), AX
 	MOVQ         (AX), CX
-	MOVQ         120(AX), R15
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -2118,6 +2117,7 @@ end:
 	VADDPS        Z1, Z0, Z0
 	VADDPS        Z3, Z2, Z2
 	VADDPS        Z2, Z0, Z0
+	MOVQ          v+0(FP), AX
 	VCVTPS2PD     X0, Y1
 	VEXTRACTF32X4 $0x01, Z0, X2
 	VCVTPS2PD     X2, Y2
@@ -2132,7 +2132,7 @@ end:
 	VADDPD        X0, X1, X0
 	VUNPCKHPD     X0, X0, X1
 	VADDSD        X1, X0, X0
-	VMOVSD        X0, (R15)
+	VMOVSD        X0, 128(AX)
 	VZEROUPPER
 	RET
 
@@ -2142,7 +2142,6 @@ TEXT ·vecDotAVX512(SB), NOSPLIT, $0-8
 	MOVQ         v+0(FP), AX
 	MOVQ         (AX), CX
 	MOVQ         8(AX), DX
-	MOVQ         120(AX), R15
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -2199,6 +2198,7 @@ end:
 	VADDPS        Z1, Z0, Z0
 	VADDPS        Z3, Z2, Z2
 	VADDPS        Z2, Z0, Z0
+	MOVQ          v+0(FP), AX
 	VCVTPS2PD     X0, Y1
 	VEXTRACTF32X4 $0x01, Z0, X2
 	VCVTPS2PD     X2, Y2
@@ -2213,7 +2213,7 @@ end:
 	VADDPD        X0, X1, X0
 	VUNPCKHPD     X0, X0, X1
 	VADDSD        X1, X0, X0
-	VMOVSD        X0, (R15)
+	VMOVSD        X0, 128(AX)
 	VZEROUPPER
 	RET
 
@@ -2223,7 +2223,6 @@ TEXT ·vecSumSquaredDiffAVX512(SB), NOSPLIT, $0-8
 	MOVQ         v+0(FP), AX
 	MOVQ         (AX), CX
 	MOVQ         8(AX), DX
-	MOVQ         120(AX), R15
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -2286,6 +2285,7 @@ end:
 	VADDPS        Z1, Z0, Z0
 	VADDPS        Z3, Z2, Z2
 	VADDPS        Z2, Z0, Z0
+	MOVQ          v+0(FP), AX
 	VCVTPS2PD     X0, Y1
 	VEXTRACTF32X4 $0x01, Z0, X2
 	VCVTPS2PD     X2, Y2
@@ -2300,7 +2300,7 @@ end:
 	VADDPD        X0, X1, X0
 	VUNPCKHPD     X0, X0, X1
 	VADDSD        X1, X0, X0
-	VMOVSD        X0, (R15)
+	VMOVSD        X0, 128(AX)
 	VZEROUPPER
 	RET
 
@@ -2310,7 +2310,6 @@ TEXT ·vecSumAbsDiffAVX512(SB), NOSPLIT, $0-8
 	MOVQ         v+0(FP), AX
 	MOVQ         (AX), CX
 	MOVQ         8(AX), DX
-	MOVQ         120(AX), R15
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -2379,6 +2378,7 @@ end:
 	VADDPS        Z1, Z0, Z0
 	VADDPS        Z3, Z2, Z2
 	VADDPS        Z2, Z0, Z0
+	MOVQ          v+0(FP), AX
 	VCVTPS2PD     X0, Y1
 	VEXTRACTF32X4 $0x01, Z0, X2
 	VCVTPS2PD     X2, Y2
@@ -2393,7 +2393,7 @@ end:
 	VADDPD        X0, X1, X0
 	VUNPCKHPD     X0, X0, X1
 	VADDSD        X1, X0, X0
-	VMOVSD        X0, (R15)
+	VMOVSD        X0, 128(AX)
 	VZEROUPPER
 	RET
 
@@ -5132,7 +5132,6 @@ TEXT ·transposeAVX2(SB), NOSPLIT, $0-32
 TEXT ·vecSumAVX2(SB), NOSPLIT, $0-8
 	MOVQ         v+0(FP), AX
 	MOVQ         (AX), CX
-	MOVQ         120(AX), R15
 	VXORPS       Y0, Y0, Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
@@ -5181,6 +5180,7 @@ end:
 	VADDPS       Y1, Y0, Y0
 	VADDPS       Y3, Y2, Y2
 	VADDPS       Y2, Y0, Y0
+	MOVQ         v+0(FP), AX
 	VCVTPS2PD    X0, Y1
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
@@ -5189,7 +5189,7 @@ end:
 	VADDPD       X0, X1, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VMOVSD       X0, (R15)
+	VMOVSD       X0, 128(AX)
 	VZEROUPPER
 	RET
 
@@ -5198,7 +5198,6 @@ end:
 TEXT ·vecSumSquaresAVX2(SB), NOSPLIT, $0-8
 	MOVQ         v+0(FP), AX
 	MOVQ         (AX), CX
-	MOVQ         120(AX), R15
 	VXORPS       Y0, Y0, Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
@@ -5247,6 +5246,7 @@ end:
 	VADDPS       Y1, Y0, Y0
 	VADDPS       Y3, Y2, Y2
 	VADDPS       Y2, Y0, Y0
+	MOVQ         v+0(FP), AX
 	VCVTPS2PD    X0, Y1
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
@@ -5255,7 +5255,7 @@ end:
 	VADDPD       X0, X1, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VMOVSD       X0, (R15)
+	VMOVSD       X0, 128(AX)
 	VZEROUPPER
 	RET
 
@@ -5265,7 +5265,6 @@ TEXT ·vecDotAVX2(SB), NOSPLIT, $0-8
 	MOVQ         v+0(FP), AX
 	MOVQ         (AX), CX
 	MOVQ         8(AX), DX
-	MOVQ         120(AX), R15
 	VXORPS       Y0, Y0, Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
@@ -5322,6 +5321,7 @@ end:
 	VADDPS       Y1, Y0, Y0
 	VADDPS       Y3, Y2, Y2
 	VADDPS       Y2, Y0, Y0
+	MOVQ         v+0(FP), AX
 	VCVTPS2PD    X0, Y1
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
@@ -5330,7 +5330,7 @@ end:
 	VADDPD       X0, X1, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VMOVSD       X0, (R15)
+	VMOVSD       X0, 128(AX)
 	VZEROUPPER
 	RET
 
@@ -5340,7 +5340,6 @@ TEXT ·vecSumSquaredDiffAVX2(SB), NOSPLIT, $0-8
 	MOVQ         v+0(FP), AX
 	MOVQ         (AX), CX
 	MOVQ         8(AX), DX
-	MOVQ         120(AX), R15
 	VXORPS       Y0, Y0, Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
@@ -5403,6 +5402,7 @@ end:
 	VADDPS       Y1, Y0, Y0
 	VADDPS       Y3, Y2, Y2
 	VADDPS       Y2, Y0, Y0
+	MOVQ         v+0(FP), AX
 	VCVTPS2PD    X0, Y1
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
@@ -5411,7 +5411,7 @@ end:
 	VADDPD       X0, X1, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VMOVSD       X0, (R15)
+	VMOVSD       X0, 128(AX)
 	VZEROUPPER
 	RET
 
@@ -5421,7 +5421,6 @@ TEXT ·vecSumAbsDiffAVX2(SB), NOSPLIT, $0-8
 	MOVQ         v+0(FP), AX
 	MOVQ         (AX), CX
 	MOVQ         8(AX), DX
-	MOVQ         120(AX), R15
 	VXORPS       Y0, Y0, Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
@@ -5496,6 +5495,7 @@ end:
 	VADDPS       Y1, Y0, Y0
 	VADDPS       Y3, Y2, Y2
 	VADDPS       Y2, Y0, Y0
+	MOVQ         v+0(FP), AX
 	VCVTPS2PD    X0, Y1
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
@@ -5504,7 +5504,7 @@ end:
 	VADDPD       X0, X1, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VMOVSD       X0, (R15)
+	VMOVSD       X0, 128(AX)
 	VZEROUPPER
 	RET
 

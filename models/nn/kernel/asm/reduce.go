@@ -42,8 +42,6 @@ func reduction(c *file, i isa, name, doc string, streams int, f func(v *vector, 
 	v := newVector(c, i)
 	function(c, name+i.name, "func(v *byte)", name+i.name+" "+doc)
 	v.begin(streams)
-	sums := gp[len(gp)-1]
-	c.MOVQ(mem(v.arg, vecSums), sums)
 	var acc []reg.VecVirtual
 	for range reduceChains {
 		a := v.reg()
@@ -55,13 +53,14 @@ func reduction(c *file, i isa, name, doc string, streams int, f func(v *vector, 
 	v.VADDPS(acc[1], acc[0], acc[0])
 	v.VADDPS(acc[3], acc[2], acc[2])
 	v.VADDPS(acc[2], acc[0], acc[0])
-	v.sumLanes(acc[0], sums)
+	v.Load(v.Param("v"), v.arg) // the loop has used it
+	v.sumLanes(acc[0])
 	c.VZEROUPPER()
 	c.RET()
 }
 
-// sumLanes adds the lanes of a in float64 and stores the sum.
-func (v *vector) sumLanes(a reg.VecVirtual, to reg.Register) {
+// sumLanes adds the lanes of a in float64 and stores the sum in the argument.
+func (v *vector) sumLanes(a reg.VecVirtual) {
 	total, part := v.YMM(), v.YMM()
 	v.VCVTPS2PD(a.AsX(), total)
 	for q := 1; q < v.lanes/4; q++ {
@@ -80,5 +79,5 @@ func (v *vector) sumLanes(a reg.VecVirtual, to reg.Register) {
 	y := v.XMM()
 	v.VUNPCKHPD(x, x, y)
 	v.VADDSD(y, x, x)
-	v.VMOVSD(x, mem(to, 0))
+	v.VMOVSD(x, mem(v.arg, vecResult))
 }

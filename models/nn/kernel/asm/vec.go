@@ -14,7 +14,8 @@ const (
 	vecN       = 64  // elements, or rows
 	vecScalars = 72  // ten float32 values
 	vecStride  = 112 // floats between rows, for the column operations
-	vecSums    = 120 // pointer
+	vecSums    = 120 // pointer, for the column operations
+	vecResult  = 128 // float64, of a reduction
 )
 
 // vector is the generator of an operation on whole slices. Its body is written
