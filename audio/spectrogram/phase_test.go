@@ -11,6 +11,8 @@ import (
 	"slices"
 	"sort"
 	"testing"
+
+	"wavemill/audio/spectrogram/signals"
 )
 
 var update = flag.Bool("update", false, "write new baselines to testdata")
@@ -76,72 +78,14 @@ func recordings(t *testing.T) map[string][]float32 {
 	return clips
 }
 
-// lcg is the noise of testdata/phase.py.
-func lcg(n int, seed uint32) []float64 {
-	out := make([]float64, n)
-	for i := range out {
-		seed = seed*1664525 + 1013904223
-		out[i] = float64(seed)/(1<<31) - 1
-	}
-	return out
-}
+// lcg is noise without a library's generator.
+func lcg(n int, seed uint32) []float64 { return signals.Noise(n, seed) }
 
-// synthetic makes the chirps and drums of testdata/phase.py: one second at 44.1 kHz each.
+// synthetic makes all chirps and drums.
 func synthetic() map[string][]float32 {
-	const rate = 44100
-	const pi2 = 2 * math.Pi
-	burst := lcg(rate, 1)
-	beats := func(t float64, f func(since float64) float64) float64 {
-		var sum float64
-		for _, at := range []float64{0, 0.25, 0.5, 0.75} {
-			if t >= at {
-				sum += f(t - at)
-			}
-		}
-		return sum
-	}
-	kick := func(t float64) float64 {
-		return beats(t, func(b float64) float64 { return math.Exp(-b/0.08) * math.Sin(pi2*(50*b-6*math.Exp(-b/0.03))) })
-	}
-	decay := func(t, seconds float64) float64 {
-		return beats(t, func(b float64) float64 { return math.Exp(-b / seconds) })
-	}
-	high := func(i int) float64 {
-		if i == 0 {
-			return burst[0]
-		}
-		return burst[i] - burst[i-1]
-	}
-	signals := map[string]func(t float64, i int) float64{
-		"chirp-linear-up":   func(t float64, _ int) float64 { return 0.5 * math.Sin(pi2*(100*t+4950*t*t)) },
-		"chirp-linear-down": func(t float64, _ int) float64 { return 0.5 * math.Sin(pi2*(15000*t-7000*t*t)) },
-		"chirp-log": func(t float64, _ int) float64 {
-			return 0.5 * math.Sin(pi2*50*(math.Pow(200, t)-1)/math.Log(200))
-		},
-		"chirp-harmonic": func(t float64, _ int) float64 {
-			var sum float64
-			for k := 1.0; k < 9; k++ {
-				sum += math.Sin(pi2*k*(110*t+55*t*t)) / k
-			}
-			return 0.2 * sum
-		},
-		"chirp-vibrato": func(t float64, _ int) float64 { return 0.5 * math.Sin(pi2*880*t+30*math.Sin(pi2*6*t)) },
-		"drum-kick":     func(t float64, _ int) float64 { return 0.8 * kick(t) },
-		"drum-snare": func(t float64, i int) float64 {
-			return 0.4*decay(t, 0.05)*burst[i] + 0.3*decay(t, 0.04)*math.Sin(pi2*190*t)
-		},
-		"drum-hihat": func(t float64, i int) float64 { return 0.25 * decay(t, 0.02) * high(i) },
-		"drum-loop": func(t float64, i int) float64 {
-			return 0.5*kick(t) + 0.15*decay(t, 0.02)*high(i) + 0.1*decay(t, 0.05)*burst[i]
-		},
-	}
 	out := make(map[string][]float32)
-	for name, f := range signals {
-		x := make([]float32, rate)
-		for i := range x {
-			x[i] = float32(f(float64(i)/rate, i))
-		}
-		out[name] = x
+	for _, name := range signals.Names() {
+		out[name] = signals.Make(name)
 	}
 	return out
 }

@@ -3,13 +3,15 @@ package spectrogram
 import (
 	"math"
 	"testing"
+
+	"wavemill/audio/spectrogram/signals"
 )
 
 // TestConfigBringsAudioBack goes through every scale and value: the features of the reconstruction must be near the
 // features themselves. Limits are mean errors in nepers over bins within 60 dB of the loudest, with some room above
 // what was measured.
 func TestConfigBringsAudioBack(t *testing.T) {
-	x := synthetic()["chirp-harmonic"][:22050]
+	x := signals.Make("chirp-harmonic")[:22050]
 	for _, scale := range []string{ScaleLinear, ScaleMel} {
 		for _, value := range []string{ValueMagnitude, ValuePower, ValueLog, ValueLogPower} {
 			t.Run(scale+"-"+value, func(t *testing.T) {
@@ -75,7 +77,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := synthetic()["drum-snare"]
+	x := signals.Make("drum-snare")
 	clear(x[10000:15000])
 	s, err := tr.Forward(nil, x)
 	if err != nil {
@@ -157,7 +159,7 @@ func TestConsistencyTellsSignalsFromNoise(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, name := range []string{"chirp-harmonic", "drum-kick", "drum-loop"} {
-			s, err := tr.Forward(nil, synthetic()[name])
+			s, err := tr.Forward(nil, signals.Make(name))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -203,7 +205,7 @@ func TestReconstructLengths(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x := synthetic()["chirp-log"][:500]
+		x := signals.Make("chirp-log")[:500]
 		s, err := tr.Forward(nil, x)
 		if err != nil {
 			t.Fatal(err)

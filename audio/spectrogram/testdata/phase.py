@@ -27,7 +27,7 @@ def noise(n, seed):
 
 
 def synthetic():
-    """Chirps and drums of one second; phase_test.go makes the same."""
+    """Chirps and drums of one second; package signals makes the same."""
     t = np.arange(RATE) / RATE
     pi2 = 2 * math.pi
     beats = [np.where(t >= at, t - at, np.inf) for at in (0, 0.25, 0.5, 0.75)]
