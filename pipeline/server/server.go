@@ -51,6 +51,9 @@ type Server struct {
 
 // Start starts a server and waits until it accepts connections and its streams are recovered.
 func Start(ctx context.Context, c Config) (*Server, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("embedded nats-server: %w", err)
+	}
 	opts, err := c.options()
 	if err != nil {
 		return nil, err
@@ -65,29 +68,35 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	}
 	fatal := make(chan string, 1)
 	ns.SetLoggerV2(&logger{log: c.Log, fatal: fatal}, false, false, false)
-	go ns.Start()
-	ready := make(chan bool, 1)
-	go func() { ready <- ns.ReadyForConnections(readyWait) }()
-	var failure error
-	select {
-	case ok := <-ready:
-		if ok && ns.JetStreamEnabled() {
-			return &Server{ns, lock}, nil
-		}
-		failure = fmt.Errorf("not ready after %v", readyWait)
-	case text := <-fatal:
-		failure = errors.New(text)
-	case <-ctx.Done():
-		failure = ctx.Err()
+	started := make(chan struct{})
+	go func() {
+		defer close(started)
+		ns.Start()
+	}()
+	if err = ready(ctx, ns, fatal); err == nil {
+		return &Server{ns, lock}, nil
 	}
 	ns.Shutdown()
 	ns.WaitForShutdown()
-	select {
-	case text := <-fatal:
-		failure = errors.New(text)
-	default:
+	<-started // It may still have been reading the store.
+	return nil, errors.Join(fmt.Errorf("embedded nats-server in %s: %w", c.DataDir, err), lock.release())
+}
+
+// ready waits until ns accepts connections and has JetStream.
+func ready(ctx context.Context, ns *natsserver.Server, fatal <-chan string) error {
+	for deadline := time.Now().Add(readyWait); time.Now().Before(deadline); {
+		if ns.ReadyForConnections(20*time.Millisecond) && ns.JetStreamEnabled() {
+			return nil
+		}
+		select {
+		case text := <-fatal:
+			return errors.New(text)
+		case <-ctx.Done():
+			return ctx.Err()
+		default:
+		}
 	}
-	return nil, errors.Join(fmt.Errorf("embedded nats-server in %s: %w", c.DataDir, failure), lock.release())
+	return fmt.Errorf("not ready after %v", readyWait)
 }
 
 func (c Config) options() (*natsserver.Options, error) {
