@@ -40,6 +40,7 @@ a server of its own it embeds one.`,
 		newTrain(a),
 		newGenerate(a),
 		newInspect(a),
+		newEval(a),
 		newBench(a),
 	)
 	strict(root)
