@@ -160,7 +160,7 @@ func TestConfigurationRollsThePods(t *testing.T) {
 	sum := func(values string) string {
 		return pods(mustRender(t, values))["spectrogram"].Annotations["checksum/pipeline"]
 	}
-	a, b := sum(minimal), sum(minimal+"generate: {config: {max_clips: 5}}")
+	a, b := sum(minimal), sum(minimal+"generate: {config: {max_n: 5}}")
 	if a == "" || a == b {
 		t.Errorf("checksums %q and %q: a changed pipeline file must roll the pods", a, b)
 	}
@@ -252,7 +252,7 @@ func TestNotesNameTheSubjects(t *testing.T) {
 		t.Fatal(err)
 	}
 	notes := rendered["wavemill/templates/NOTES.txt"]
-	for _, want := range []string{"drums.audio.LABEL", "drums.generate", "drums.dlq.spectrogram", "WARNING: train.persistence is off"} {
+	for _, want := range []string{"drums.audio.LABEL", "drums.generate", "drums.dlq.spectrogram", "NOTE: train.persistence is off"} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("the notes lack %q:\n%s", want, notes)
 		}

@@ -20,9 +20,10 @@ import (
 
 // recording is a labelled file that has been decoded.
 type recording struct {
-	item dataset.Item
-	clip audio.Clip
-	err  error // why it cannot be used; clip is then empty
+	item      dataset.Item
+	clip      audio.Clip
+	truncated bool
+	err       error // why it cannot be used; clip is then empty
 }
 
 // decodeAll decodes files side by side and returns them in order. A file that cannot be used is no error here: it
@@ -38,7 +39,7 @@ func (a *app) decodeAll(ctx context.Context, items []dataset.Item) ([]recording,
 			break
 		}
 		group.Go(func() error {
-			clip, _, err := codec.DecodeFile(working, item.Path)
+			clip, info, err := codec.DecodeFile(working, item.Path)
 			if working.Err() != nil {
 				return working.Err()
 			}
@@ -49,7 +50,7 @@ func (a *app) decodeAll(ctx context.Context, items []dataset.Item) ([]recording,
 				clip = audio.Clip{}
 			}
 			clip.Label, clip.Source = item.Label, item.Name
-			out[i] = recording{item, clip, err}
+			out[i] = recording{item, clip, info.Truncated, err}
 			task.Add(1)
 			return nil
 		})

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -185,7 +186,10 @@ func (d *demo) readLetters(ctx context.Context, bus *pipeline.Bus) error {
 		if m.Header[header.DeadOperator] != "spectrogram" {
 			continue
 		}
-		d.letters = append(d.letters, report.Letter{Name: m.Header[header.Source], Reason: m.Header[header.DeadReason]})
+		name := m.Header[header.Source]
+		// The table names the recording already.
+		reason := strings.TrimPrefix(strings.TrimPrefix(m.Header[header.DeadReason], "spectrogram: "), name+": ")
+		d.letters = append(d.letters, report.Letter{Name: name, Reason: reason})
 	}
 	slices.SortStableFunc(d.letters, func(a, b report.Letter) int { return cmp.Compare(a.Name, b.Name) })
 	return ctx.Err()

@@ -47,6 +47,8 @@ type demo struct {
 	checkpoint models.Checkpoint
 	digest     string
 
+	judgeEpochs int // of the classifier; 0: as many as it takes by itself
+
 	classifier atomic.Pointer[eval.Classifier]
 	judged     judged
 	clips      []demoClip
@@ -140,7 +142,7 @@ func (d *demo) plan(all []recording) error {
 	if d.front, err = frontend.New(d.frontEnd); err != nil {
 		return err
 	}
-	rates, mixed := map[int]int{}, 0
+	rates, mixed, truncated := map[int]int{}, 0, 0
 	for _, r := range usable {
 		if _, _, err := d.front.Analyze(r.clip); err != nil {
 			continue // Silent: the operator will say so.
@@ -151,6 +153,9 @@ func (d *demo) plan(all []recording) error {
 		}
 		if r.clip.Channels > 1 {
 			mixed++
+		}
+		if r.truncated {
+			truncated++
 		}
 	}
 	if len(d.recordings) == 0 {
@@ -163,6 +168,9 @@ func (d *demo) plan(all []recording) error {
 	}
 	if mixed > 0 {
 		d.notes = append(d.notes, count(mixed, "recording is", "recordings are")+" mixed down to one channel")
+	}
+	if truncated > 0 {
+		d.notes = append(d.notes, count(truncated, "recording is", "recordings are")+" truncated; the part that is there is used")
 	}
 	for _, n := range d.notes {
 		d.note("%s", n)

@@ -330,11 +330,13 @@ func (d *demo) next() []report.Fact {
 }
 
 func jsonText(s string) string {
-	b, err := json.Marshal(s)
-	if err != nil {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(s); err != nil {
 		return `""`
 	}
-	return string(b)
+	return strings.TrimSpace(b.String())
 }
 
 // summarise prints the last lines.

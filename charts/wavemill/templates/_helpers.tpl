@@ -77,11 +77,7 @@ operators:
     {{- with get $o "replicas" }}
     replicas: {{ . }}
     {{- end }}
-    {{- $config := $o.config }}
-    {{- if eq $name "train" }}
-    {{- $config = merge (dict "dir" "/var/lib/wavemill") $config }}
-    {{- end }}
-    {{- with $config }}
+    {{- with $o.config }}
     config:
       {{- toYaml . | nindent 6 }}
     {{- end }}
@@ -155,6 +151,9 @@ spec:
         - --nats=$(NATS_URL)
         - --http=:{{ $root.Values.http.port }}
         - --log=json
+        {{- if eq .operator "train" }}
+        - --checkpoints=/var/lib/wavemill
+        {{- end }}
       env:
         - name: NATS_URL
           {{- if $root.Values.nats.existingSecret }}
