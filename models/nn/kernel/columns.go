@@ -145,9 +145,30 @@ func (o *columns) runBlock(at, col, rows int, sums []float32) {
 }
 
 func (o *columns) doRest() {
-	if o.rest > 0 {
+	switch {
+	case o.rest == 0:
+	case o.op == opColScaleShift && o.class != classGo:
+		o.padRest()
+	default:
 		o.portable(o.rows*o.width, o.rest, o.restSums)
 	}
+}
+
+// padRest runs the assembly on the rows left over, padded to a whole one, so that
+// a row's result does not depend on the number of rows beside it: an image comes
+// out the same alone and in a batch.
+func (o *columns) padRest() {
+	at, n := o.rows*o.width, o.rest*o.c
+	row := scratch.get(o.width)
+	clear(row[copy(row, o.data[1][at:at+n]):])
+	data := o.data
+	o.data = [3][]float32{row, row}
+	for j := 0; j < o.width; j += o.block() {
+		o.runBlock(j, j, 1, nil)
+	}
+	o.data = data
+	copy(o.data[0][at:at+n], row)
+	scratch.put(row)
 }
 
 // total adds list l of column c over all chunks.

@@ -150,8 +150,8 @@ func (t *tile) storeGo(acc *[4]float32, out int) {
 		if t.bias != nil {
 			v += t.bias[j]
 		}
-		if t.flags&flagLeaky != 0 && v < 0 {
-			v *= t.slope
+		if t.flags&flagLeaky != 0 {
+			v *= slopeAt(v, t.slope)
 		}
 		c[j] = v
 	}

@@ -1,0 +1,225 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// TestMain checks that StopWorkers leaves no goroutine behind.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	StopWorkers()
+	if err := goleak.Find(); code == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func withThreads(t *testing.T, n int) {
+	t.Helper()
+	SetThreads(n)
+	t.Cleanup(func() { SetThreads(0) })
+}
+
+func TestParallelCoversOnce(t *testing.T) {
+	withThreads(t, 5)
+	for _, n := range []int{0, 1, 2, 7, 100, 1001} {
+		for _, grain := range []int{0, 1, 3, 50, 2000} {
+			seen := make([]atomic.Int32, n)
+			Parallel(n, grain, func(lo, hi int) {
+				if g := max(grain, 1); lo%g != 0 || hi-lo > g || hi > n {
+					t.Errorf("n=%d grain=%d: range [%d,%d)", n, grain, lo, hi)
+				}
+				for i := lo; i < hi; i++ {
+					seen[i].Add(1)
+				}
+			})
+			for i := range seen {
+				if c := seen[i].Load(); c != 1 {
+					t.Fatalf("n=%d grain=%d: item %d was done %d times", n, grain, i, c)
+				}
+			}
+		}
+	}
+}
+
+func TestParallelNests(t *testing.T) {
+	withThreads(t, 4)
+	var sum atomic.Int64
+	Parallel(20, 1, func(lo, _ int) {
+		Parallel(20, 3, func(a, b int) {
+			for i := a; i < b; i++ {
+				sum.Add(int64(lo*20 + i))
+			}
+		})
+	})
+	if want := int64(400 * 399 / 2); sum.Load() != want {
+		t.Errorf("sum %d, want %d", sum.Load(), want)
+	}
+}
+
+func TestParallelPanics(t *testing.T) {
+	withThreads(t, 4)
+	boom := errors.New("boom")
+	for item := range 8 {
+		func() {
+			defer func() {
+				if r := recover(); r != boom {
+					t.Errorf("recovered %v, want the panic of item %d", r, item)
+				}
+			}()
+			Parallel(8, 1, func(lo, _ int) {
+				if lo == item {
+					panic(boom)
+				}
+			})
+		}()
+	}
+	TestParallelCoversOnce(t) // the workers have survived
+}
+
+func TestStopWorkers(t *testing.T) {
+	withThreads(t, 3)
+	for range 20 {
+		var n atomic.Int64
+		Parallel(100, 1, func(lo, hi int) { n.Add(int64(hi - lo)) })
+		StopWorkers()
+		if n.Load() != 100 {
+			t.Fatalf("%d of 100 items done", n.Load())
+		}
+	}
+}
+
+// sample runs one of every kind of operation and returns all results.
+func sample(k class, seed uint64) [][]float32 {
+	rng := rand.New(rand.NewPCG(seed, 12))
+	var out [][]float32
+	keep := func(v []float32) []float32 {
+		out = append(out, v)
+		return v
+	}
+	for _, s := range []Conv{
+		{N: 9, H: 16, W: 16, C: 16, Co: 40, KH: 4, KW: 4, Stride: 2, Pad: 1},
+		{N: 33, H: 16, W: 16, C: 1, Co: 32, KH: 4, KW: 4, Stride: 2, Pad: 1},
+		{N: 3, H: 12, W: 9, C: 24, Co: 64, KH: 3, KW: 3, Stride: 1, Pad: 1},
+	} {
+		x, w, y := randoms(rng, s.InSize()), randoms(rng, s.WeightSize()), randoms(rng, s.OutSize())
+		k.backData(s, y, w, keep(make([]float32, len(x))), Epilogue{})
+		k.backWeights(s, x, y, keep(make([]float32, len(w))), false)
+		k.forward(s, x, w, keep(y), Epilogue{Bias: w[:s.Co], Act: ActLeakyReLU, Slope: 0.2})
+	}
+	const m, n, depth = 150, 130, 170
+	a, b := randoms(rng, m*depth), randoms(rng, depth*n)
+	k.gemm(false, true, m, n, depth, a, depth, b, depth, keep(make([]float32, m*n)), n, Epilogue{})
+	const rows, c = 3000, 24
+	x, y := randoms(rng, rows*c), randoms(rng, rows*c)
+	k.each(opTanh, scalars{}, [5][]float32{keep(make([]float32, rows*c)), x})
+	k.sumColumns(keep(make([]float32, c)), x, false)
+	k.moments(keep(make([]float32, c)), keep(make([]float32, c)), x)
+	keep([]float32{float32(k.reduce(opDot, x, y))})
+	k.adam(AdamStep{LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, Step: 1}, keep(x), y, make([]float32, rows*c), make([]float32, rows*c), nil)
+	return out
+}
+
+func equal(a, b [][]float32) bool { return slices.EqualFunc(a, b, slices.Equal[[]float32]) }
+
+// TestThreads holds every operation to the same bits whatever the number of
+// threads, and from run to run.
+func TestThreads(t *testing.T) {
+	eachClass(t, func(t *testing.T, k class) {
+		withThreads(t, 1)
+		want := sample(k, 1)
+		for _, n := range []int{1, 2, 3, 7} {
+			SetThreads(n)
+			for range 2 {
+				if !equal(sample(k, 1), want) {
+					t.Fatalf("%d threads give other results than one", n)
+				}
+			}
+		}
+		if equal(sample(k, 2), want) {
+			t.Error("other operands give the same results")
+		}
+	})
+}
+
+// TestConcurrentCallers runs the operations from several goroutines at once.
+func TestConcurrentCallers(t *testing.T) {
+	withThreads(t, 3)
+	k := current()
+	want := sample(k, 1)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 3 {
+				if !equal(sample(k, 1), want) {
+					t.Error("beside others the results differ")
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestAllocations holds the operations to none once their buffers exist.
+func TestAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	eachClass(t, func(t *testing.T, k class) {
+		s := Conv{N: 16, H: 16, W: 16, C: 16, Co: 40, KH: 4, KW: 4, Stride: 2, Pad: 1}
+		x, w, y := make([]float32, s.InSize()), make([]float32, s.WeightSize()), make([]float32, s.OutSize())
+		v := make([]float32, 64)
+		for name, f := range map[string]func(){
+			"forward":      func() { k.forward(s, x, w, y, Epilogue{Bias: w[:s.Co], Act: ActTanh}) },
+			"back-data":    func() { k.backData(s, y, w, x, Epilogue{}) },
+			"back-weights": func() { k.backWeights(s, x, y, w, true) },
+			"gemm":         func() { k.gemm(false, true, 64, 64, 128, x, 128, w, 128, y, 64, Epilogue{}) },
+			"tanh":         func() { k.each(opTanh, scalars{}, [5][]float32{x, x}) },
+			"sum":          func() { k.reduce(opSum, x, nil) },
+			"sum columns":  func() { k.sumColumns(v[:16], x, false) },
+			"moments":      func() { k.moments(v[:16], v[16:32], x) },
+			"conv":         func() { ConvBackward(s, x, w, y, y, ActLeakyReLU, 0.2, nil, w, v[:40], false) },
+		} {
+			f()
+			if n := testing.AllocsPerRun(20, f); n > 0 {
+				t.Errorf("%s: %v allocations a run", name, n)
+			}
+		}
+	})
+}
+
+func TestChoose(t *testing.T) {
+	all := []class{classAVX512, classAVX2, classGo}
+	for _, c := range []struct {
+		want string
+		have []class
+		k    class
+		fail string
+	}{
+		{"", all, classAVX512, ""},
+		{"", all[2:], classGo, ""},
+		{"avx2", all, classAVX2, ""},
+		{"go", all, classGo, ""},
+		{"avx512", all[1:], classAVX2, "kernel: WAVEMILL_KERNEL=avx512: this processor has no such instructions; it can run [avx2 go]"},
+		{"sse", all, classAVX512, "kernel: WAVEMILL_KERNEL=sse: unknown class; want avx512, avx2 or go"},
+	} {
+		k, err := choose(c.want, c.have)
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if k != c.k || got != c.fail {
+			t.Errorf("%q of %v: %v, %q", c.want, c.have, k, got)
+		}
+	}
+}
