@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"wavemill/models"
 	"wavemill/models/archs"
 )
 
@@ -24,6 +25,9 @@ type demoOptions struct {
 	url      string
 	pipeline string
 	asJSON   bool
+
+	judgeEpochs int                   // of the classifier; 0: as many as it takes by itself
+	onTraining  func(models.Progress) // is told of the training as the progress is; nil: nobody is
 }
 
 // The demo's defaults.

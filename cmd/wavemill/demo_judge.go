@@ -56,7 +56,7 @@ func (d *demo) trainClassifier(ctx context.Context) error {
 		d.judged.why = "too few recordings to hold some out"
 		return nil
 	}
-	o := eval.Options{Seed: d.o.seed, Epochs: d.judgeEpochs}
+	o := eval.Options{Seed: d.o.seed, Epochs: d.o.judgeEpochs}
 	task := d.console.Start("train the classifier", 0, "epochs")
 	defer task.Done()
 	o.OnProgress = func(p eval.Progress) {

@@ -47,8 +47,6 @@ type demo struct {
 	checkpoint models.Checkpoint
 	digest     string
 
-	judgeEpochs int // of the classifier; 0: as many as it takes by itself
-
 	classifier atomic.Pointer[eval.Classifier]
 	judged     judged
 	clips      []demoClip

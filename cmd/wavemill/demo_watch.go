@@ -143,6 +143,9 @@ func (w *demoWatch) progress(p models.Progress) {
 	if w.training != nil {
 		w.training.event(p)
 	}
+	if w.o.onTraining != nil {
+		w.o.onTraining(p)
+	}
 }
 
 func (w *demoWatch) newTraining() *trainingWatch {
