@@ -187,7 +187,7 @@ func (w *walker) folder(path, abs string, ancestors []fs.FileInfo) error {
 				w.skip(p, "directory loop: this link leads back to a folder it lies in")
 				continue
 			}
-			if err := w.folder(p, a, append(ancestors[:len(ancestors):len(ancestors)], info)); err != nil {
+			if err := w.folder(p, a, append(slices.Clip(ancestors), info)); err != nil {
 				return err
 			}
 		case !audioName(e.Name()):
@@ -217,8 +217,7 @@ func (w *walker) file(path, abs string, info fs.FileInfo) {
 
 // cause is an error without the path that a Skip names already.
 func cause(err error) string {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return pe.Err.Error()
 	}
 	return err.Error()

@@ -91,11 +91,45 @@ func Encode(c audio.Clip, o Options) ([]byte, error) {
 	return out, nil
 }
 
-// quantizer turns floats into the bytes of one file.
-type quantizer struct {
-	format format
+// Quantizer turns floats into integers of a width: clipped, and dithered where they lie between two
+// steps. It is not safe for concurrent use.
+type Quantizer struct {
+	full   float64
 	dither bool
 	rng    *rand.PCG
+}
+
+// NewQuantizer makes a Quantizer for 2 to 32 bits. Of the options DitherSeed and NoDither count; more
+// than 24 bits are never dithered, for a float32 has no more. It panics when bits is out of range.
+func NewQuantizer(bits int, o Options) *Quantizer {
+	if bits < 2 || bits > 32 {
+		panic(fmt.Sprintf("wav: quantizing to %d bits", bits))
+	}
+	// The second half of the PCG seed only keeps this stream apart from others of the same seed.
+	const stream = 0x7761762d64697468
+	return &Quantizer{
+		full:   float64(int64(1) << (bits - 1)),
+		dither: !o.NoDither && bits <= 24,
+		rng:    rand.NewPCG(o.DitherSeed, stream),
+	}
+}
+
+// Step is the nearest step to v, dithered when v lies between two, clipped to the range. v must be a
+// number.
+func (q *Quantizer) Step(v float32) int32 {
+	x := float64(v) * q.full
+	if q.dither && math.Floor(x) != x {
+		const unit = 1.0 / (1 << 32)
+		r := q.rng.Uint64()
+		x += (float64(uint32(r)) - float64(r>>32)) * unit // The difference of two uniforms is triangular.
+	}
+	return int32(min(max(math.RoundToEven(x), -q.full), q.full-1))
+}
+
+// quantizer turns floats into the bytes of one file.
+type quantizer struct {
+	*Quantizer
+	format format
 	done   int64 // Samples encoded.
 }
 
@@ -109,13 +143,7 @@ func newQuantizer(channels, rate int, o Options) (*quantizer, error) {
 	case rate < 1 || int64(rate)*int64(f.frame()) > math.MaxUint32:
 		return nil, fmt.Errorf("wav: a sample rate of %d Hz with %d bytes a frame cannot be written", rate, f.frame())
 	}
-	// The second half of the PCG seed only keeps this stream apart from others of the same seed.
-	const stream = 0x7761762d64697468
-	return &quantizer{
-		format: f,
-		dither: !o.NoDither && (o.Encoding == PCM16 || o.Encoding == PCM24),
-		rng:    rand.NewPCG(o.DitherSeed, stream),
-	}, nil
+	return &quantizer{Quantizer: NewQuantizer(8*f.width, o), format: f}, nil
 }
 
 // encode appends samples to out.
@@ -135,28 +163,17 @@ func (q *quantizer) encode(out []byte, samples []float32) ([]byte, error) {
 		}
 	case q.format.width == 2:
 		for _, v := range samples {
-			out = le.AppendUint16(out, uint16(q.step(v, 1<<15)))
+			out = le.AppendUint16(out, uint16(q.Step(v)))
 		}
 	case q.format.width == 3:
 		for _, v := range samples {
-			s := q.step(v, 1<<23)
+			s := q.Step(v)
 			out = append(out, byte(s), byte(s>>8), byte(s>>16))
 		}
 	default:
 		for _, v := range samples {
-			out = le.AppendUint32(out, uint32(q.step(v, 1<<31)))
+			out = le.AppendUint32(out, uint32(q.Step(v)))
 		}
 	}
 	return out, nil
-}
-
-// step is the nearest step to v, dithered when v lies between two, clipped to the format's range.
-func (q *quantizer) step(v float32, full float64) int32 {
-	x := float64(v) * full
-	if y := math.Floor(x); q.dither && y != x {
-		const unit = 1.0 / (1 << 32)
-		r := q.rng.Uint64()
-		x += (float64(uint32(r)) - float64(r>>32)) * unit // The difference of two uniforms is triangular.
-	}
-	return int32(min(max(math.RoundToEven(x), -full), full-1))
 }

@@ -100,16 +100,20 @@ func (f *format) extensible(b []byte, order binary.ByteOrder, bits int) (uint16,
 	if len(b) < need {
 		return 0, fmt.Errorf("wav: the extensible fmt chunk has %d bytes; it needs %d", len(b), need)
 	}
-	// The GUID is {tag}-0000-0010-8000-00AA00389B71; its first field has the file's byte order. The
-	// ambisonic B-format GUIDs differ in the tail and hold plain PCM or float as well.
-	tag := uint16(order.Uint32(b[24:]))
-	if order.Uint32(b[24:])>>16 != 0 {
+	// The GUID is {tag}-0000-0010-8000-00AA00389B71, or one of the ambisonic B-format, which differ in
+	// the tail and hold plain PCM or float as well. Its first field is a 32-bit number in the file's
+	// byte order; SoX writes big-endian files with a 16-bit number and two zero bytes.
+	tag := order.Uint32(b[24:])
+	if tag > 0xFFFF && order == binary.BigEndian && order.Uint16(b[26:]) == 0 {
+		tag >>= 16
+	}
+	if tag > 0xFFFF {
 		return 0, &UnsupportedError{tagExtensible, fmt.Sprintf("an extensible subformat {%x}", b[24:40])}
 	}
 	if valid := int(order.Uint16(b[18:])); valid > 0 && valid <= bits {
 		f.valid = valid
 	}
-	return tag, nil
+	return uint16(tag), nil
 }
 
 // sample fills in how a sample is stored.

@@ -130,6 +130,7 @@ func variants() []variant {
 		{name: "RIFX 16", data: be.file("RIFX", be.fmt(1, 1, 8000, 16), be.sized("data", be.words(16384, -16384))), encoding: "pcm_s16be", samples: half},
 		{name: "RIFX 8", data: be.file("RIFX", be.fmt(1, 1, 8000, 8), be.sized("data", []byte{192, 64})), encoding: "pcm_u8", samples: half},
 		{name: "RIFX 24", data: be.file("RIFX", be.fmt(1, 1, 8000, 24), be.sized("data", []byte{0x40, 0, 0, 0xC0, 0, 0})), encoding: "pcm_s24be", samples: half},
+		{name: "RIFX 24 by SoX", data: be.file("RIFX", be.extensible(1<<16, 1, 8000, 24, 24), be.sized("data", []byte{0x40, 0, 0, 0xC0, 0, 0})), encoding: "pcm_s24be", samples: half},
 		{name: "RIFX 32", data: be.file("RIFX", be.fmt(1, 1, 8000, 32), be.sized("data", be.AppendUint32(be.AppendUint32(nil, 1<<30), 3<<30))), encoding: "pcm_s32be", samples: half},
 		{name: "RIFX float 32", data: be.file("RIFX", be.extensible(3, 1, 8000, 32, 32), be.sized("data", f32(be))), encoding: "pcm_f32be", samples: half},
 		{name: "RIFX float 64", data: be.file("RIFX", be.fmt(3, 1, 8000, 64), be.sized("data", f64(be))), encoding: "pcm_f64be", samples: half},

@@ -18,7 +18,7 @@ func fileHead(f format, tags map[string]string, size int64, reserve bool) ([]byt
 	le := binary.LittleEndian
 	fmtChunk := formatChunk(f)
 	total := 4 + int64(len(fmtChunk)+len(info)) + 8 + size + size&1 // After the size field.
-	const margin = 8192 // Sizes just below 2^32 read like those of a streamed file.
+	const margin = 8192                                             // Sizes just below 2^32 read like those of a streamed file.
 	wide := size >= 0 && total+ds64Size > math.MaxUint32-margin
 	var ds64 []byte
 	if wide || reserve {

@@ -1,0 +1,223 @@
+package codec
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"wavemill/audio/wav"
+)
+
+// ffmpegFormats are the demuxers that ffmpeg may use: containers of sound, and none that can name
+// other files or addresses (playlists, concat scripts).
+const ffmpegFormats = "aac,ac3,eac3,aiff,amr,ape,asf,au,caf,dts,flac,loas,matroska,webm,mov,mp3,mp2,mpeg,mpegts,nistsphere,ogg,rm,shn,tak,tta,voc,w64,wsaud,wv,xwma,mpc,mpc8,oma,gsm,iff,sox,avi,flv"
+
+// ffmpegDecoder decodes through a child process that writes a streamed float WAV to a pipe.
+type ffmpegDecoder struct {
+	c         content
+	temporary string
+	about     Info
+	cmd       *exec.Cmd
+	out       io.ReadCloser
+	log       *capped
+	r         *wav.Reader
+	ctx       context.Context //nolint:containedctx // The child's life is the decoder's.
+	cancel    context.CancelFunc
+	waited    bool
+}
+
+// newFFmpeg starts the child. It takes the container's name and the codec's from ffmpeg's log.
+func newFFmpeg(ctx context.Context, name, kind string, c content) (decoder, error) {
+	if kind == "MP3" {
+		if d, err := flacBehindID3(c); d != nil || err != nil {
+			return d, err
+		}
+	}
+	program, err := exec.LookPath("ffmpeg")
+	if err != nil {
+		if kind == "" {
+			kind = "this kind of audio (" + filepath.Ext(name) + ")"
+		}
+		return nil, fmt.Errorf("decoding %s needs the ffmpeg program, which is not installed; install it (apt install ffmpeg, brew install ffmpeg, winget install ffmpeg) or convert the file to WAV, FLAC or Ogg Vorbis", kind)
+	}
+	d := &ffmpegDecoder{c: c, log: &capped{limit: 64 << 10}}
+	path, err := d.path()
+	if err != nil {
+		return nil, err
+	}
+	d.ctx, d.cancel = context.WithCancel(ctx)
+	d.cmd = exec.CommandContext(d.ctx, program, //nolint:gosec // The program is the installed ffmpeg, the path is behind "file:".
+		"-nostdin", "-hide_banner", "-loglevel", "info", "-nostats",
+		"-protocol_whitelist", "file", "-format_whitelist", ffmpegFormats, "-threads", "1",
+		"-i", "file:"+path, "-map", "0:a:0", "-map_metadata", "-1", "-fflags", "+bitexact",
+		"-c:a", "pcm_f32le", "-f", "wav", "pipe:1")
+	d.cmd.Stderr = d.log
+	d.cmd.WaitDelay = 5 * time.Second
+	if d.out, err = d.cmd.StdoutPipe(); err == nil {
+		err = d.cmd.Start()
+	}
+	if err != nil {
+		d.cancel()
+		d.remove()
+		return nil, fmt.Errorf("starting ffmpeg: %w", err)
+	}
+	if d.r, err = wav.NewReader(d.out); err != nil {
+		_, _ = io.Copy(io.Discard, d.out) //nolint:errcheck // The child's own words say more.
+		failure := d.wait()
+		_ = d.close()
+		if failure == nil {
+			failure = fmt.Errorf("ffmpeg finds no sound in it: %w", err)
+		}
+		return nil, failure
+	}
+	d.about = Info{SampleRate: d.r.Header().SampleRate, Channels: d.r.Header().Channels, Frames: -1}
+	return d, nil
+}
+
+// flacBehindID3 returns a FLAC decoder for files that only begin like an MP3.
+func flacBehindID3(c content) (decoder, error) {
+	r := c.reader()
+	br := bufio.NewReader(r)
+	err := skipID3(br)
+	magic, _ := br.Peek(4) //nolint:errcheck // A short answer is no FLAC.
+	if _, serr := r.Seek(0, io.SeekStart); serr != nil {
+		return nil, serr
+	}
+	if err != nil || string(magic) != "fLaC" {
+		return nil, nil //nolint:nilnil // Not FLAC is an answer, not an error.
+	}
+	return newFLAC(c)
+}
+
+// path is where ffmpeg finds the file. Data in memory goes to a temporary one, because some
+// containers must be read back and forth.
+func (d *ffmpegDecoder) path() (string, error) {
+	if d.c.file != nil {
+		return filepath.Abs(d.c.file.Name())
+	}
+	f, err := os.CreateTemp("", "wavemill-*")
+	if err != nil {
+		return "", err
+	}
+	d.temporary = f.Name()
+	_, err = f.Write(d.c.data)
+	if err = errors.Join(err, f.Close()); err != nil {
+		d.remove()
+		return "", err
+	}
+	return d.temporary, nil
+}
+
+func (d *ffmpegDecoder) remove() {
+	if d.temporary != "" {
+		_ = os.Remove(d.temporary)
+		d.temporary = ""
+	}
+}
+
+func (d *ffmpegDecoder) info() Info {
+	about := d.about
+	about.Format, about.Encoding = d.log.names()
+	return about
+}
+
+func (d *ffmpegDecoder) readFrames(dst []float32) (int, error) {
+	n, err := d.r.ReadFrames(dst)
+	if err != nil && errors.Is(err, io.EOF) {
+		d.about.Frames = d.r.Header().Frames
+		if failure := d.wait(); failure != nil {
+			return n, failure
+		}
+	}
+	return n, err
+}
+
+// wait ends the child and says, in its own words, what failed.
+func (d *ffmpegDecoder) wait() error {
+	if d.waited {
+		return nil
+	}
+	d.waited = true
+	err := d.cmd.Wait()
+	if stopped := d.ctx.Err(); stopped != nil {
+		return stopped
+	}
+	if err != nil {
+		return fmt.Errorf("ffmpeg: %s", d.log.failure(err, d.c.file, d.temporary))
+	}
+	return nil
+}
+
+func (d *ffmpegDecoder) close() error {
+	d.cancel()
+	_ = d.wait() // It was stopped, so it failed.
+	d.remove()
+	d.c.close()
+	return nil
+}
+
+// capped keeps the beginning and goes on accepting.
+type capped struct {
+	mu    sync.Mutex
+	b     bytes.Buffer
+	limit int
+}
+
+// Write implements io.Writer.
+func (c *capped) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if room := c.limit - c.b.Len(); room > 0 {
+		c.b.Write(p[:min(len(p), room)])
+	}
+	return len(p), nil
+}
+
+var (
+	inputLine  = regexp.MustCompile(`(?m)^Input #0, (.+), from '`)
+	streamLine = regexp.MustCompile(`(?m)^ *Stream #0:\d+.*?: Audio: (\w+)`)
+)
+
+// names finds the container and the codec in ffmpeg's log.
+func (c *capped) names() (format, encoding string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	format, encoding = "unknown", "unknown"
+	if m := inputLine.FindSubmatch(c.b.Bytes()); m != nil {
+		format = string(m[1])
+	}
+	if m := streamLine.FindSubmatch(c.b.Bytes()); m != nil {
+		encoding = string(m[1])
+	}
+	return format, encoding
+}
+
+// failure is the last line of the log that says something, without the file's name.
+func (c *capped) failure(err error, f *os.File, temporary string) string {
+	c.mu.Lock()
+	text := c.b.String()
+	c.mu.Unlock()
+	if temporary != "" {
+		text = strings.ReplaceAll(text, "file:"+temporary+": ", "")
+	}
+	if f != nil {
+		if abs, err := filepath.Abs(f.Name()); err == nil {
+			text = strings.ReplaceAll(text, "file:"+abs+": ", "")
+		}
+	}
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	if last := strings.TrimSpace(lines[len(lines)-1]); last != "" {
+		return last
+	}
+	return err.Error()
+}
