@@ -125,7 +125,7 @@ func TestPredictorConcurrent(t *testing.T) {
 			t.Fatal(err)
 		}
 		for j, v := range single {
-			if math.Abs(float64(v-want[i*64+j])) > 1e-5 {
+			if v != want[i*64+j] {
 				t.Fatalf("example %d alone: %g, in a batch %g", i, v, want[i*64+j])
 			}
 		}
