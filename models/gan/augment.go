@@ -1,6 +1,8 @@
 package gan
 
 import (
+	"errors"
+	"fmt"
 	"math/rand/v2"
 
 	"wavemill/models/nn"
@@ -17,6 +19,21 @@ type Augment struct {
 	Cutout float64 `json:"cutout"`
 	// Contrast is the largest relative change of the distance to silence, in the logarithm.
 	Contrast float64 `json:"contrast"`
+}
+
+// Validate reports everything that is wrong with a; the errors begin with prefix.
+func (a Augment) Validate(prefix string) error {
+	var errs []error
+	within := func(name string, v, hi float64) {
+		if !(v >= 0 && v <= hi) {
+			errs = append(errs, fmt.Errorf("%s.%s: %g is not between 0 and %g", prefix, name, v, hi))
+		}
+	}
+	within("frames", float64(a.Frames), 1024)
+	within("bins", float64(a.Bins), 1024)
+	within("cutout", a.Cutout, 0.9)
+	within("contrast", a.Contrast, 0.9)
+	return errors.Join(errs...)
 }
 
 // Inputs of an augmentation are named after the clips they change.
@@ -36,13 +53,13 @@ func (a Augment) Apply(n *nn.Graph, name string, x *nn.Tensor) *nn.Tensor {
 	return n.Add(n.Mul(x, n.Input(name+byFactor, s...)), n.Input(name+bySilent, s...)) // (x + 1) f - 1
 }
 
-// A draw holds the random numbers of one augmentation.
-type draw struct {
+// A Draw holds the random numbers of one augmentation.
+type Draw struct {
 	offset, factor, silent []float32
 }
 
-// Draw draws an augmentation for every one of batch clips of frames x bins and appends its feeds. It reuses d's memory.
-func (a Augment) draw(d *draw, rng *rand.Rand, batch, frames, bins int) {
+// Draw draws an augmentation for each of batch clips of frames x bins into d, whose memory it reuses.
+func (a Augment) Draw(d *Draw, rng *rand.Rand, batch, frames, bins int) {
 	d.offset, d.factor, d.silent = d.offset[:0], d.factor[:0], d.silent[:0]
 	ch, cw := int(a.Cutout*float64(frames)), int(a.Cutout*float64(bins))
 	for range batch {
@@ -63,7 +80,15 @@ func (a Augment) draw(d *draw, rng *rand.Rand, batch, frames, bins int) {
 	}
 }
 
-// feeds are the inputs of the augmentation of that name.
-func (d *draw) feeds(name string) []nn.Feed {
+// Feeds are the inputs of the augmentation of that name.
+func (d *Draw) Feeds(name string) []nn.Feed {
 	return []nn.Feed{nn.Values(name+byOffset, d.offset), nn.Values(name+byFactor, d.factor), nn.Values(name+bySilent, d.silent)}
+}
+
+// Repeat gives the clips from number at on the augmentations of the first n, so that they can be compared.
+func (d *Draw) Repeat(at, n int) {
+	for _, x := range []*[]float32{&d.offset, &d.factor, &d.silent} {
+		per := len(*x) / (at + n)
+		copy((*x)[at*per:], (*x)[:n*per])
+	}
 }

@@ -97,10 +97,7 @@ func (c Config) Validate() error {
 	within("discriminator_rate", c.DiscriminatorRate, 1e-9, 1)
 	within("final_rate", c.FinalRate, 0, 1)
 	within("average", c.Average, 0, 0.99999)
-	within("augment.frames", float64(c.Augment.Frames), 0, 1024)
-	within("augment.bins", float64(c.Augment.Bins), 0, 1024)
-	within("augment.cutout", c.Augment.Cutout, 0, 0.9)
-	within("augment.contrast", c.Augment.Contrast, 0, 0.9)
+	errs = append(errs, c.Augment.Validate("gan: config: augment"))
 	if !slices.Contains(losses, c.Loss) {
 		errs = append(errs, fmt.Errorf("gan: config: loss: %q is not one of %q", c.Loss, losses))
 	}

@@ -12,6 +12,7 @@ import (
 
 	"wavemill/audio/spectrogram"
 	"wavemill/models"
+	"wavemill/models/modeltest"
 )
 
 // small is a front end of 32 frames by 16 bins, enough for four halvings.
@@ -64,6 +65,18 @@ func steps(t *testing.T, l *Learner, n int, rng *rand.Rand) models.Losses {
 		}
 	}
 	return last
+}
+
+// TestAcceptance does not ask for one batch learnt by heart: a GAN's losses say how the game stands, not how well
+// anything is learnt. TestLearnsLabels asks for what it makes.
+func TestAcceptance(t *testing.T) {
+	labels := []string{"low", "middle", "high"}
+	modeltest.Run(t, modeltest.Architecture{
+		New: func(seed uint64) (models.Learner, error) {
+			return NewLearner(json.RawMessage(`{"channels": 4, "penalty": 1, "penalty_every": 2}`), small(), labels, seed)
+		},
+		Open: Open, Batch: modeltest.Clips(12, 32, 16, len(labels), 1), Labels: labels, Loss: lossJudge, To: 1.9, Steps: 200,
+	})
 }
 
 // TestLearnsLabels plays long enough for the label to decide where the energy lies.
@@ -209,9 +222,9 @@ func TestBadConfig(t *testing.T) {
 }
 
 func TestAugmentKeepsSilence(t *testing.T) {
-	var d draw
+	var d Draw
 	a := Defaults().Augment
-	a.draw(&d, rand.New(rand.NewPCG(1, 1)), 50, 32, 16)
+	a.Draw(&d, rand.New(rand.NewPCG(1, 1)), 50, 32, 16)
 	cut := 0
 	for i, f := range d.factor {
 		if y := -1*f + d.silent[i]; math.Abs(float64(y)+1) > 1e-6 {

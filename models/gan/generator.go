@@ -53,6 +53,9 @@ func (g *Generator) Generate(ctx context.Context, r models.Request) (models.Batc
 			return models.Batch{}, fmt.Errorf("gan: clip %d: label %d; the model knows 0 to %d", i, l, g.shape.labels-1)
 		}
 	}
+	if r.First < 0 {
+		return models.Batch{}, fmt.Errorf("gan: first clip %d; a series begins at 0", r.First)
+	}
 	t := r.Temperature
 	if t == 0 {
 		t = g.config.Temperature

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 
 	"wavemill/models"
 	"wavemill/models/nn"
@@ -26,6 +27,7 @@ const (
 	prefixCritic    = "discriminator/" // which judges
 	prefixWeights   = models.OptimizerPrefix + "generator/weights/"
 	prefixGenerator = models.OptimizerPrefix + "generator/adam/"
+	prefixAverage   = prefixGenerator + "ema/" // which are the model's
 	prefixAdversary = models.OptimizerPrefix + "discriminator/adam/"
 )
 
@@ -45,7 +47,7 @@ type Learner struct {
 	latents              []float32
 	fakes, fakeAndReal   []float32
 	twice                []int
-	onReal, onFake, onIt draw
+	onReal, onFake, onIt Draw
 }
 
 var _ models.Learner = (*Learner)(nil)
@@ -250,10 +252,10 @@ func (l *Learner) stepJudge(x models.Batch, rng *rand.Rand, losses models.Losses
 	if err != nil {
 		return err
 	}
-	l.config.Augment.draw(&l.onReal, rng, x.B, x.T, x.F)
-	l.config.Augment.draw(&l.onFake, rng, x.B, x.T, x.F)
+	l.config.Augment.Draw(&l.onReal, rng, x.B, x.T, x.F)
+	l.config.Augment.Draw(&l.onFake, rng, x.B, x.T, x.F)
 	l.twice = append(append(l.twice[:0], x.Labels...), x.Labels...)
-	feeds := append(l.onReal.feeds(inReal), l.onFake.feeds(inFake)...)
+	feeds := append(l.onReal.Feeds(inReal), l.onFake.Feeds(inFake)...)
 	feeds = append(feeds, nn.Values(inReal, x.Data), nn.Values(inFake, l.fakes), nn.Labels(inLabels, l.twice),
 		nn.Scalar(outOne, 1), nn.Scalar(outZero, 0))
 	if err := m.Run(feeds...); err != nil {
@@ -294,8 +296,8 @@ func (l *Learner) stepPlayer(x models.Batch, rng *rand.Rand, losses models.Losse
 	if err != nil {
 		return err
 	}
-	l.config.Augment.draw(&l.onIt, rng, x.B, x.T, x.F)
-	feeds := append(l.onIt.feeds(inFake), nn.Values(inLatent, l.noise(rng, x.B)), nn.Labels(inLabels, x.Labels), nn.Scalar(outOne, 1))
+	l.config.Augment.Draw(&l.onIt, rng, x.B, x.T, x.F)
+	feeds := append(l.onIt.Feeds(inFake), nn.Values(inLatent, l.noise(rng, x.B)), nn.Labels(inLabels, x.Labels), nn.Scalar(outOne, 1))
 	if err := m.Run(feeds...); err != nil {
 		return err
 	}
@@ -365,7 +367,9 @@ func (l *Learner) Checkpoint() (models.Checkpoint, error) {
 		l.generator.Export(prefixWeights), l.adamG.Export(prefixGenerator), l.adamD.Export(prefixAdversary),
 	} {
 		for _, x := range a {
-			c.Tensors = append(c.Tensors, models.Tensor(x))
+			if !strings.HasPrefix(x.Name, prefixAverage) { // those are the model's
+				c.Tensors = append(c.Tensors, models.Tensor(x))
+			}
 		}
 	}
 	return c, nil
@@ -381,6 +385,11 @@ func (l *Learner) Restore(c models.Checkpoint) error {
 		return errors.New("gan: the checkpoint is of a model with another configuration, front end or labels")
 	}
 	a := arrays(c.Tensors)
+	for i, x := range a {
+		if name, ok := strings.CutPrefix(x.Name, prefixModel); ok {
+			a[i].Name = prefixAverage + name
+		}
+	}
 	for _, err := range []error{
 		l.generator.Import(prefixWeights, a), l.critic.Import(prefixCritic, a),
 		l.adamG.Import(prefixGenerator, a), l.adamD.Import(prefixAdversary, a),
@@ -389,7 +398,8 @@ func (l *Learner) Restore(c models.Checkpoint) error {
 			return fmt.Errorf("gan: %w", err)
 		}
 	}
-	l.planned = c.Planned
+	l.seed = c.Seed
+	l.Plan(c.Planned)
 	return nil
 }
 

@@ -1,0 +1,133 @@
+package vaegan
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"wavemill/models"
+)
+
+// latents follows the means and covariances of each label's latents while the decoder is sharpened, so that it also
+// practises on what will be drawn. Everything is float32 and changed in place, so that a resumed run is exact.
+type latents struct {
+	width int
+	count []float32 // [labels], limited to memory
+	mean  []float32 // [labels, Z]
+	cov   []float32 // [labels, Z, Z]
+
+	// Scratch: the factor of each label's covariance where it is up to date, a deviation, a draw of noise.
+	factor []float64 // [labels, Z, Z]
+	fresh  []bool    // [labels]
+	dev    []float32 // [Z]
+	noise  []float64 // [Z]
+}
+
+// memory is how many clips of a label the moments remember, about.
+const memory = 500
+
+func newLatents(labels, width int) *latents {
+	return &latents{
+		width: width, count: make([]float32, labels), mean: make([]float32, labels*width), cov: make([]float32, labels*width*width),
+		factor: make([]float64, labels*width*width), fresh: make([]bool, labels), dev: make([]float32, width), noise: make([]float64, width),
+	}
+}
+
+// observe takes one clip's latents into its label's moments.
+func (p *latents) observe(label int, z []float32) {
+	p.fresh[label] = false
+	n := p.count[label]
+	p.count[label] = min(n+1, memory)
+	rate := 1 / (n + 1)
+	mean := p.mean[label*p.width : (label+1)*p.width]
+	cov := p.cov[label*p.width*p.width : (label+1)*p.width*p.width]
+	d := p.dev
+	for i, v := range z {
+		d[i] = v - mean[i]
+		mean[i] += rate * d[i]
+	}
+	// Welford's update, exponentially forgetting: (1-r) C + r (1-r) d dᵀ.
+	for i := range d {
+		row := cov[i*p.width : (i+1)*p.width]
+		k := rate * (1 - rate) * d[i]
+		for j := range row {
+			row[j] = (1-rate)*row[j] + k*d[j]
+		}
+	}
+}
+
+// draw appends latents of a label to dst: a Gaussian with the moments seen so far, N(0, I) while there are few.
+func (p *latents) draw(dst []float32, label int, temperature float64, rng *rand.Rand) []float32 {
+	n := p.width
+	eps := p.noise
+	for i := range eps {
+		eps[i] = temperature * rng.NormFloat64()
+	}
+	if int(p.count[label]) < 2*n {
+		for _, e := range eps {
+			dst = append(dst, float32(e))
+		}
+		return dst
+	}
+	factor := p.factor[label*n*n : (label+1)*n*n]
+	if !p.fresh[label] {
+		cholesky(factor, p.cov[label*n*n:(label+1)*n*n], n)
+		p.fresh[label] = true
+	}
+	for i := range n {
+		v := float64(p.mean[label*n+i])
+		for j := range i + 1 {
+			v += factor[i*n+j] * eps[j]
+		}
+		dst = append(dst, float32(v))
+	}
+	return dst
+}
+
+// cholesky puts the lower factor of a covariance into l. Rounding may have left tiny negative directions in it.
+func cholesky(l []float64, c []float32, n int) {
+	for i := range n {
+		for j := range i + 1 {
+			s := float64(c[i*n+j])
+			for k := range j {
+				s -= l[i*n+k] * l[j*n+k]
+			}
+			if i == j {
+				l[i*n+i] = math.Sqrt(max(s, 1e-8))
+			} else {
+				l[i*n+j] = s / l[j*n+j]
+			}
+		}
+	}
+}
+
+// Names of the moments' tensors.
+const (
+	tensorCount = models.OptimizerPrefix + "latents/count"
+	tensorMean  = models.OptimizerPrefix + "latents/mean"
+	tensorCov   = models.OptimizerPrefix + "latents/covariance"
+)
+
+func (p *latents) tensors() []models.Tensor {
+	n := len(p.count)
+	return []models.Tensor{
+		{Name: tensorCount, Shape: []int{n}, Data: append([]float32(nil), p.count...)},
+		{Name: tensorMean, Shape: []int{n, p.width}, Data: append([]float32(nil), p.mean...)},
+		{Name: tensorCov, Shape: []int{n, p.width, p.width}, Data: append([]float32(nil), p.cov...)},
+	}
+}
+
+func (p *latents) restore(c models.Checkpoint) error {
+	for name, to := range map[string][]float32{tensorCount: p.count, tensorMean: p.mean, tensorCov: p.cov} {
+		t, err := c.Tensor(name)
+		if err != nil {
+			return err
+		}
+		if len(t.Data) != len(to) {
+			return fmt.Errorf("vaegan: tensor %s has shape %v, want %d values", name, t.Shape, len(to))
+		}
+		copy(to, t.Data)
+	}
+	clear(p.fresh)
+	return nil
+}
