@@ -12,6 +12,7 @@ import (
 	"wavemill/models"
 	"wavemill/models/gan"
 	"wavemill/models/vae"
+	"wavemill/models/vaegan"
 )
 
 // An arch builds the two halves of one architecture.
@@ -22,8 +23,9 @@ type arch struct {
 
 func known() map[string]arch {
 	return map[string]arch{
-		gan.Arch: {gan.NewLearner, gan.Open},
-		vae.Arch: {vae.NewLearner, vae.Open},
+		gan.Arch:    {gan.NewLearner, gan.Open},
+		vae.Arch:    {vae.NewLearner, vae.Open},
+		vaegan.Arch: {vaegan.NewLearner, vaegan.Open},
 	}
 }
 
