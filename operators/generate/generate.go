@@ -95,7 +95,10 @@ type operator struct {
 	log     *slog.Logger
 	slots   chan struct{} // One for every clip in the making.
 	maker   atomic.Pointer[Maker]
-	running sync.WaitGroup
+	running sync.WaitGroup // Requests taken.
+
+	mu       sync.Mutex
+	stopping bool // No request is taken any more.
 }
 
 var _ pipeline.Runner = (*operator)(nil)
@@ -128,6 +131,9 @@ func (o *operator) Run(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	err = errors.Join(err, o.env.Service.Stop())
+	o.mu.Lock()
+	o.stopping = true
+	o.mu.Unlock()
 	o.running.Wait()
 	return err
 }
@@ -167,7 +173,7 @@ func (o *operator) load(ctx context.Context, e artifact.Entry) error {
 }
 
 func (o *operator) use(c models.Checkpoint) error {
-	m, err := newMaker(c, o.hooks.Open)
+	m, err := NewMakerWith(c, o.hooks.Open)
 	if err != nil {
 		return err
 	}
@@ -182,8 +188,13 @@ func (o *operator) use(c models.Checkpoint) error {
 // take answers a request in a goroutine of its own. While all slots are taken it waits, and so do the requests behind
 // it, in the order in which they came.
 func (o *operator) take(ctx context.Context, r micro.Request) {
+	if !o.begin() {
+		o.refuse(r, errStopping)
+		return
+	}
 	o.slots <- struct{}{}
-	o.running.Go(func() {
+	go func() {
+		defer o.running.Done()
 		ctx, cancel := context.WithTimeout(ctx, o.config.Timeout)
 		defer cancel()
 		held := sync.OnceFunc(func() { <-o.slots })
@@ -191,7 +202,17 @@ func (o *operator) take(ctx context.Context, r micro.Request) {
 		if err := o.answer(ctx, r, held); err != nil {
 			o.refuse(r, err)
 		}
-	})
+	}()
+}
+
+// begin counts a request in, unless it comes too late.
+func (o *operator) begin() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.stopping {
+		o.running.Add(1)
+	}
+	return !o.stopping
 }
 
 // answer makes and publishes what is asked for, and responds. It calls release when it gives up the request's slot.
@@ -291,6 +312,9 @@ func (m made) headers() micro.Headers {
 	return h
 }
 
+// errStopping: the request came while the operator let go.
+var errStopping = errors.New("stopping; ask again, another replica or the restarted operator will answer")
+
 // errNoModel: nothing has been trained yet.
 var errNoModel = errors.New("no model yet: it is still being trained, or nothing has been published to learn from; ask again later")
 
@@ -307,7 +331,7 @@ func (o *operator) refuse(r micro.Request, err error) {
 	switch {
 	case errors.Is(err, errUsage):
 		code = "400"
-	case errors.Is(err, errNoModel), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, errNoModel), errors.Is(err, errStopping), errors.Is(err, context.DeadlineExceeded):
 		code = "503"
 	}
 	if code[0] == '5' && !errors.Is(err, errNoModel) {

@@ -27,10 +27,11 @@ type Maker struct {
 
 // NewMaker opens a checkpoint with the architectures of models/archs.
 func NewMaker(c models.Checkpoint) (*Maker, error) {
-	return newMaker(c, archs.Open)
+	return NewMakerWith(c, archs.Open)
 }
 
-func newMaker(c models.Checkpoint, open func(models.Checkpoint) (models.Generator, error)) (*Maker, error) {
+// NewMakerWith opens a checkpoint with a function of the caller's.
+func NewMakerWith(c models.Checkpoint, open func(models.Checkpoint) (models.Generator, error)) (*Maker, error) {
 	digest, err := c.Digest()
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 
 	"wavemill/models"
 	"wavemill/models/archs"
+	"wavemill/models/frontend"
 	"wavemill/pipeline"
 )
 
@@ -83,8 +84,21 @@ func Factory(h Hooks) pipeline.Factory {
 		if known && !slices.Contains(archs.Names(), c.Model) {
 			return nil, fmt.Errorf("model %q is unknown; there are: %s", c.Model, strings.Join(archs.Names(), ", "))
 		}
-		return newOperator(c, env, h)
+		op, err := newOperator(c, env, h)
+		if err == nil && known {
+			err = checkArch(op.config.Model, op.arch)
+		}
+		return op, err
 	})
+}
+
+// checkArch finds faults of an architecture's configuration now, not when the clips have been collected, by building
+// the network for a front end of no account.
+func checkArch(model string, config json.RawMessage) error {
+	if _, err := archs.NewLearner(model, config, frontend.Plan(nil, nil), []string{"a", "b"}, 0); err != nil {
+		return fmt.Errorf("config: %w", err)
+	}
+	return nil
 }
 
 // check fills in what follows from other fields and reports every fault.

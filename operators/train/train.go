@@ -52,7 +52,7 @@ var (
 	_ pipeline.Runner   = (*operator)(nil)
 )
 
-func newOperator(c Config, env pipeline.Env, h Hooks) (pipeline.Operator, error) {
+func newOperator(c Config, env pipeline.Env, h Hooks) (*operator, error) {
 	c, arch, err := c.check()
 	if err != nil {
 		return nil, err

@@ -53,7 +53,7 @@ const (
 	ackPendingPerWorker = 16
 	// pullExpiry is how long a pull waits for messages. Stopping waits for it, because a pull that is abandoned
 	// may take messages with it until their lease runs out.
-	pullExpiry = time.Second
+	pullExpiry = 500 * time.Millisecond
 	// infoEvery is the pace of consumer info requests, which servers dislike to answer often.
 	infoEvery = 10 * time.Second
 )

@@ -93,7 +93,7 @@ func (l *Loop) fetch(ctx, working context.Context, consumer jetstream.Consumer) 
 		if err := batch.Error(); err != nil && !errors.Is(err, nats.ErrTimeout) && !errors.Is(err, jetstream.ErrNoMessages) {
 			return fmt.Errorf("fetch: %w", err)
 		}
-		if n == 0 && time.Since(asked) > 3*pullExpiry/2 {
+		if n == 0 && time.Since(asked) > pullExpiry+900*time.Millisecond {
 			// Not even the end of the pull was answered: the server or the consumer is gone.
 			return errors.New("fetch: the server does not answer")
 		}
