@@ -42,6 +42,10 @@ type product struct {
 var products freelist[product]
 
 func (k class) gemm(transA, transB bool, m, n, depth int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, ep Epilogue) {
+	if depth == 0 {
+		k.emptyProduct(c, m, n, ldc, ep)
+		return
+	}
 	g := products.get()
 	defer products.put(g)
 	*g = product{class: k, a: a, c: c, m: m, depth: depth, rowStep: lda, aStep: 1, ldc: ldc, ep: ep}
@@ -57,6 +61,20 @@ func (k class) gemm(transA, transB bool, m, n, depth int, a []float32, lda int, 
 	blocks := (m + g.rows - 1) / g.rows
 	parallelWork(blocks*g.p.count(), 2*float64(m)*float64(n)*float64(depth), g)
 	k.finish(c, m, n, ldc, ep)
+}
+
+// emptyProduct is the epilogue on sums of nothing.
+func (k class) emptyProduct(c []float32, m, n, ldc int, ep Epilogue) {
+	for r := range m {
+		row := c[r*ldc : r*ldc+n]
+		if !ep.Accumulate {
+			clear(row)
+		}
+		if ep.Bias != nil {
+			addTo(row, ep.Bias)
+		}
+		k.activate(ep.Act, ep.Slope, row, row)
+	}
 }
 
 // setPanels prepares B. Packing it pays from the third tile of rows on.
@@ -93,7 +111,7 @@ func (b *gemmBlock) run(g *product, row, n, panel int) {
 	g.p.set(&t, panel)
 	col := panel * g.p.width()
 	t.a, t.c, t.aStep = g.a[row*g.rowStep:], g.c[row*g.ldc+col:], g.aStep
-	for at := 0; at == 0 || at < g.depth; at += gemmDepth {
+	for at := 0; at < g.depth; at += gemmDepth {
 		end := min(at+gemmDepth, g.depth)
 		ep := Epilogue{Accumulate: at > 0 || g.ep.Accumulate}
 		if end == g.depth {
@@ -103,9 +121,6 @@ func (b *gemmBlock) run(g *product, row, n, panel int) {
 		t.rows, t.outs, t.n = b.rows[:], b.outs[:], n
 		b.segs[0] = segment{a: at * g.aStep, b: at, end: end * g.aStep}
 		t.segs = b.segs[:]
-		if g.depth == 0 {
-			t.segs = nil
-		}
 		g.class.run(&t)
 	}
 }
