@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -31,7 +32,7 @@ func TestClipIsWellFormed(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		if c.Label != class || c.Rate != rate || c.Channels != 1 || !strings.Contains(c.Source, fmt.Sprint(seed)) {
+		if c.Label != class || c.Rate != rate || c.Channels != 1 || !strings.Contains(c.Source, strconv.FormatUint(seed, 10)) {
 			rt.Fatalf("wrong facts: %q, %d Hz, %d channels, %q", c.Label, c.Rate, c.Channels, c.Source)
 		}
 		if s := c.Duration().Seconds(); s < 0.69 || s > 1 {

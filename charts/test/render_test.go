@@ -57,7 +57,7 @@ func render(t *testing.T, valuesYAML string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return engine.Engine{Strict: true}.Render(c, all)
+	return engine.Engine{Strict: true}.RenderWithContext(t.Context(), c, all)
 }
 
 // newObject returns an empty object of the named kind.

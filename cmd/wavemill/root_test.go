@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // runCLI executes one command line in this process and returns what a shell would see.
@@ -52,6 +55,30 @@ func TestHelpExitsWithZero(t *testing.T) {
 			t.Errorf("wavemill %s: exit code %d, %d bytes of help, stderr %q", args, code, len(stdout), stderr)
 		}
 	}
+}
+
+// TestEveryCommandExplainsItself walks the whole tree.
+func TestEveryCommandExplainsItself(t *testing.T) {
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		if cmd.Short == "" || strings.HasSuffix(cmd.Short, ".") {
+			t.Errorf("%s: short help %q", cmd.CommandPath(), cmd.Short)
+		}
+		for line := range strings.SplitSeq(cmd.Long+"\n"+cmd.Example, "\n") {
+			if len([]rune(line)) > 100 {
+				t.Errorf("%s: a line of help has %d characters: %s", cmd.CommandPath(), len([]rune(line)), line)
+			}
+		}
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if f.Usage == "" || f.Name != strings.ToLower(f.Name) {
+				t.Errorf("%s: flag --%s: %q", cmd.CommandPath(), f.Name, f.Usage)
+			}
+		})
+		for _, child := range cmd.Commands() {
+			walk(child)
+		}
+	}
+	walk(newRoot(&app{}))
 }
 
 func TestNearest(t *testing.T) {

@@ -84,8 +84,8 @@ func TestBarLeavesTheScreenForTextAndAtTheEnd(t *testing.T) {
 	before := buf.Len()
 	fmt.Fprintln(c, "a note")
 	after := buf.String()[before:]
-	line := strings.Index(after, "a note\n")
-	if line < 0 || !strings.Contains(after[:line], "\r") {
+	above, _, noted := strings.Cut(after, "a note\n")
+	if !noted || !strings.Contains(above, "\r") {
 		t.Errorf("the bar was not taken off before the note: %q", after)
 	}
 	task.Done()
