@@ -35,3 +35,10 @@ demo:
 
 bench:
 	go test -run '^$$' -bench . -benchmem $(PKG)
+
+# The training figures of docs/benchmarks.md, ours and PyTorch's turn by turn on an idle machine.
+# PYTHONS: every Python with a torch to compare with, the newest first.
+PYTHONS ?= $(PYTHON)
+bench-train:
+	go build -o bin/wavemill ./cmd/wavemill
+	$(firstword $(PYTHONS)) models/nn/reference/compare.py --wavemill bin/wavemill --peer $(PEERS)/train_torch.py $(addprefix --python ,$(PYTHONS))
