@@ -42,3 +42,8 @@ PYTHONS ?= $(PYTHON)
 bench-train:
 	go build -o bin/wavemill ./cmd/wavemill
 	$(firstword $(PYTHONS)) models/nn/reference/compare.py --wavemill bin/wavemill --peer $(PEERS)/train_torch.py $(addprefix --python ,$(PYTHONS))
+
+# The audio figures of docs/benchmarks.md, ours against torchaudio, SciPy and sox turn by turn on an idle machine.
+bench-audio:
+	go build -o bin/wavemill ./cmd/wavemill
+	$(firstword $(PYTHONS)) audio/bench/compare.py --data $(DATA) --peers $(PEERS)
