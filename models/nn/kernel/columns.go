@@ -4,7 +4,7 @@ package kernel
 //
 // The assembly works on blocks of 16 or 64 columns. So that any C fills them,
 // rep rows are taken as one row of rep*C columns, which is a multiple of 64; the
-// rows left over at the end are done by the portable form. The matrix is cut into
+// rows left over at the end are padded to a whole one. The matrix is cut into
 // chunks of a fixed number of rows, each with sums of its own, which are added in
 // their order.
 type columns struct {
@@ -20,8 +20,7 @@ type columns struct {
 	wide      [4][]float32 // of width columns
 	slope     float32
 	lists     int       // of sums
-	sums      []float32 // per chunk: per block of columns: per list
-	restSums  []float32 // of the rows left over: per list, c each
+	sums      []float32 // per part: per block of columns: per list
 	buf       []float32
 }
 
@@ -66,16 +65,15 @@ func (o *columns) chunks() int { return (o.rows + o.chunkRows - 1) / o.chunkRows
 // borrow takes the room for sums and, where rows are joined, for repeated
 // parameters.
 func (o *columns) borrow() {
-	sums, rest := o.chunks()*o.lists*o.width, o.lists*o.c
-	params := 0
+	sums, params := o.parts()*o.lists*o.width, 0
 	for _, p := range o.params {
 		if p != nil && o.rep > 1 {
 			params += o.width
 		}
 	}
-	o.buf = scratch.get(sums + rest + params)
-	o.sums, o.restSums = o.buf[:sums], o.buf[sums:sums+rest]
-	at := sums + rest
+	o.buf = scratch.get(sums + params)
+	o.sums = o.buf[:sums]
+	at := sums
 	for i, p := range o.params {
 		if p == nil || o.rep == 1 {
 			continue
@@ -144,45 +142,53 @@ func (o *columns) runBlock(at, col, rows int, sums []float32) {
 	o.class.vector(o.op, &v)
 }
 
+// doRest runs the assembly on the rows left over, padded with zeros to a whole one:
+// in the same arithmetic as the others, so that a row's result does not depend on
+// the number of rows beside it, and an image comes out the same alone and in a
+// batch.
 func (o *columns) doRest() {
-	switch {
-	case o.rest == 0:
-	case o.op == opColScaleShift && o.class != classGo:
-		o.padRest()
-	default:
-		o.portable(o.rows*o.width, o.rest, o.restSums)
+	if o.rest == 0 || o.op == opColMoments { // a row's moments about itself are zero
+		return
+	}
+	n, at := o.rest*o.c, o.rows*o.width
+	rows := scratch.get(len(o.data) * o.width)
+	defer scratch.put(rows)
+	data := o.data
+	for i, d := range data {
+		if d != nil {
+			row := rows[i*o.width : (i+1)*o.width]
+			clear(row[copy(row, d[at:at+n]):])
+			o.data[i] = row
+		}
+	}
+	sums := o.sums[o.chunks()*o.lists*o.width:]
+	for j := 0; j < o.width; j += o.block() {
+		o.runBlock(j, j, 1, sums)
+	}
+	o.data = data
+	switch o.op {
+	case opColScaleShift, opColLeakyGrad, opColNormGrad:
+		copy(data[0][at:at+n], rows)
 	}
 }
 
-// padRest runs the assembly on the rows left over, padded to a whole one, so that
-// a row's result does not depend on the number of rows beside it: an image comes
-// out the same alone and in a batch.
-func (o *columns) padRest() {
-	at, n := o.rows*o.width, o.rest*o.c
-	row := scratch.get(o.width)
-	clear(row[copy(row, o.data[1][at:at+n]):])
-	data := o.data
-	o.data = [3][]float32{row, row}
-	for j := 0; j < o.width; j += o.block() {
-		o.runBlock(j, j, 1, nil)
+// parts is the number of chunks and, if there are rows left over, one for them.
+func (o *columns) parts() int {
+	if o.rest > 0 {
+		return o.chunks() + 1
 	}
-	o.data = data
-	copy(o.data[0][at:at+n], row)
-	scratch.put(row)
+	return o.chunks()
 }
 
 // total adds list l of column c over all chunks.
 func (o *columns) total(l, c int) float64 {
 	var sum float64
 	b := o.block()
-	for i := range o.chunks() {
+	for i := range o.parts() {
 		s := o.sums[i*o.lists*o.width:]
 		for j := c; j < o.width; j += o.c {
 			sum += float64(s[j/b*b*o.lists+l*b+j%b])
 		}
-	}
-	if o.rest > 0 {
-		sum += float64(o.restSums[l*o.c+c])
 	}
 	return sum
 }
@@ -201,8 +207,8 @@ func (o *columns) moments(c int, f func(n int, shift, sum, squares float32)) {
 			f(n, x[first*o.width+j], s[at], s[at+b])
 		}
 	}
-	if o.rest > 0 {
-		f(o.rest, x[o.rows*o.width+c], o.restSums[c], o.restSums[o.c+c])
+	for j := o.rows*o.width + c; j < len(x); j += o.c {
+		f(1, x[j], 0, 0)
 	}
 }
 
