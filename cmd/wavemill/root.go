@@ -41,6 +41,7 @@ a server of its own it embeds one.`,
 		newGenerate(a),
 		newInspect(a),
 		newEval(a),
+		newCompare(a),
 		newBench(a),
 	)
 	strict(root)

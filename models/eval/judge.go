@@ -21,7 +21,7 @@ type JudgeOptions struct {
 	Useful bool
 	// Shares of the real clips that generated ones are added to; nil means 5, 10, 50 and 100 %.
 	Shares []float64
-	// Steps of each classifier that usefulness trains; 0 means 800.
+	// Steps of each classifier that usefulness trains; 0 means 1000.
 	Steps int
 	// OnProgress, when not nil, is called with what is being done and which part of it is done, 0 to 1.
 	OnProgress func(what string, part float64)
@@ -199,10 +199,10 @@ func (j *Judge) Row(ctx context.Context, name, kind string, clips []audio.Clip) 
 
 // row computes everything but usefulness.
 func (j *Judge) row(name, kind string, h heard) (Row, error) {
-	r := Row{Name: name, Kind: kind, Clips: h.batch.B, Silent: h.silent}
+	r := Row{Name: name, Kind: kind, Clips: h.batch.B, Silent: h.silent, Heard: h.predict.Heard()}
 	k := len(j.classifier.labels)
 	var err error
-	if r.Confusion, err = metric.Confusion(h.batch.Labels, h.predict.Heard(), k); err != nil {
+	if r.Confusion, err = metric.Confusion(h.batch.Labels, r.Heard, k); err != nil {
 		return Row{}, err
 	}
 	r.LabelRecall = make([]float64, k)
@@ -211,7 +211,7 @@ func (j *Judge) row(name, kind string, h heard) (Row, error) {
 			r.LabelRecall[l] = float64(r.Confusion[l][l]) / float64(n)
 		}
 	}
-	if r.LabelAccuracy, err = metric.Accuracy(h.batch.Labels, h.predict.Heard()); err != nil {
+	if r.LabelAccuracy, err = metric.Accuracy(h.batch.Labels, r.Heard); err != nil {
 		return Row{}, err
 	}
 	if err := j.overParts(&r, h); err != nil {
@@ -230,11 +230,19 @@ func (j *Judge) row(name, kind string, h heard) (Row, error) {
 	if kind == "real" {
 		base = r
 	}
-	r.InceptionRatio = r.Inception / base.Inception
-	r.ModifiedInceptionRatio = r.ModifiedInception / base.ModifiedInception
-	r.FrechetRatio = r.Frechet / base.Frechet
-	r.DiversityRatio = r.Diversity / base.Diversity
+	r.InceptionRatio = ratio(r.Inception, base.Inception)
+	r.ModifiedInceptionRatio = ratio(r.ModifiedInception, base.ModifiedInception)
+	r.FrechetRatio = ratio(r.Frechet, base.Frechet)
+	r.DiversityRatio = ratio(r.Diversity, base.Diversity)
 	return r, nil
+}
+
+// ratio is x / y, 0 where y is 0: JSON has no infinity.
+func ratio(x, y float64) float64 {
+	if y == 0 {
+		return 0
+	}
+	return x / y
 }
 
 // memorisation compares the distances of clips to their nearest training clips with those of held-out clips.

@@ -13,6 +13,8 @@ type Row struct {
 	LabelAccuracy float64   `json:"label_accuracy"`
 	LabelRecall   []float64 `json:"label_recall"`
 	Confusion     [][]int   `json:"confusion"`
+	// Heard is the label heard in each clip, as an index into Report.Labels.
+	Heard []int `json:"-"`
 	// Silent is the share of clips without any sound.
 	Silent float64 `json:"silent"`
 

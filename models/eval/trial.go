@@ -15,7 +15,7 @@ type Trial struct {
 	// Seeds of the classifiers; the accuracies are means over them. nil means three, because one training differs from
 	// the next by as much as a small gain.
 	Seeds []uint64
-	// Steps of each classifier; 0 means 800.
+	// Steps of each classifier; 0 means 1000.
 	Steps int
 	// OnProgress, when not nil, is called before each training with how many are done and how many there are.
 	OnProgress func(done, all int)
@@ -23,7 +23,7 @@ type Trial struct {
 
 // trialSteps is the number of steps of a classifier that clips are tried on: where the accuracy of most sets has
 // settled.
-const trialSteps = 800
+const trialSteps = 1000
 
 // Run runs the trial. All clips need labels, and test may have none that train lacks.
 func (t Trial) Run(ctx context.Context, train, generated, test []audio.Clip) (Gain, error) {

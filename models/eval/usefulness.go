@@ -30,7 +30,7 @@ func (j *Judge) usefulness(ctx context.Context, name string, generated heard) (*
 	if u.Real, err = j.onReal(ctx, 1); err != nil {
 		return nil, err
 	}
-	u.Ratio = u.Alone / u.Real
+	u.Ratio = ratio(u.Alone, u.Real)
 	for _, share := range j.options.Shares {
 		tell()
 		g := Gain{Share: share, Added: generated.batch.B}
