@@ -54,6 +54,8 @@ class Quiet:
         self.limit, self.patience, self.failures = limit, patience, 0
 
     def wait(self):
+        if self.limit >= 1:
+            return
         end = time.monotonic() + self.patience
         while (load := busy(1)) > self.limit:
             if time.monotonic() > end:
