@@ -298,7 +298,7 @@ func (b *Bus) Publish(ctx context.Context, m *Message) (Ack, error) {
 func contentID(m *Message) string {
 	h := sha256.New()
 	for _, part := range []string{m.Type, m.Label, m.Header[header.Source]} {
-		fmt.Fprintf(h, "%d:%s\n", len(part), part) //nolint:errcheck // A hash never fails.
+		fmt.Fprintf(h, "%d:%s\n", len(part), part)
 	}
 	h.Write(m.Body)
 	return "content/" + hex.EncodeToString(h.Sum(nil))

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -260,7 +261,7 @@ func TestListingAndJudge(t *testing.T) {
 	for i, c := range first.Clips {
 		msg := stored[c.Sequence]
 		if msg == nil || msg.ID != c.ID || c.Seed != uint64(10+i) || c.Duplicate || c.Confidence == nil || *c.Confidence != 0.25 ||
-			msg.Header[header.Confidence] != "0.2500" || msg.Header[header.Seed] != fmt.Sprint(10+i) || c.Stream != "T_CLIP" {
+			msg.Header[header.Confidence] != "0.2500" || msg.Header[header.Seed] != strconv.Itoa(10+i) || c.Stream != "T_CLIP" {
 			t.Errorf("%d: %+v %v", i, c, msg)
 			continue
 		}

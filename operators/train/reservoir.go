@@ -140,7 +140,7 @@ type largestFirst []*clip
 func (h largestFirst) Len() int           { return len(h) }
 func (h largestFirst) Less(i, j int) bool { return bytes.Compare(h[i].hash[:], h[j].hash[:]) > 0 }
 func (h largestFirst) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *largestFirst) Push(x any)        { *h = append(*h, x.(*clip)) } //nolint:errcheck,forcetypeassert // Only clips are pushed.
+func (h *largestFirst) Push(x any)        { *h = append(*h, x.(*clip)) }
 func (h *largestFirst) Pop() any {
 	old := *h
 	c := old[len(old)-1]

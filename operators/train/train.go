@@ -43,8 +43,6 @@ type operator struct {
 	clips    *reservoir
 	last     time.Time     // When a new clip came.
 	arrivals chan struct{} // Capacity 1: there is something to look at.
-
-	rebuilt chan struct{} // Closed when the stream has been read.
 }
 
 var (

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -101,9 +102,7 @@ func (b Box) Replay(ctx context.Context, l Letter) (*jetstream.PubAck, error) {
 	}
 	msg := nats.NewMsg(l.Subject)
 	msg.Data = l.Body
-	for name, values := range l.Header {
-		msg.Header[name] = values
-	}
+	maps.Copy(msg.Header, l.Header)
 	id := fmt.Sprintf("replay/%d/%s", l.Number, l.MessageID)
 	msg.Header.Set(jetstream.MsgIDHeader, header.EncodeValue(id))
 	ack, err := b.JetStream.PublishMsg(ctx, msg)
