@@ -35,6 +35,9 @@ func TestCompare(t *testing.T) {
 	if err != nil {
 		t.Skip("needs python3")
 	}
+	if _, err := os.ReadFile("compare.py"); err != nil { // so that the test's cached result depends on it
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	script := func(name, text string) string {
 		path := filepath.Join(dir, name)
