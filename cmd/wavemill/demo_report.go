@@ -255,12 +255,10 @@ func (d *demo) reportLabels(confusion report.Confusion) ([]report.Label, error) 
 		if err != nil {
 			return nil, err
 		}
-		sound.Detail = fmt.Sprintf("seed %d", clip.Seed)
 		if clip.Confidence != nil && clip.Heard != "" {
-			sound.Detail += fmt.Sprintf(", heard as %s (%.0f %%)", clip.Heard, 100*(*clip.Confidence))
-			sound.Doubted = clip.Heard != clip.Label
-			if sound.Doubted {
-				sound.Detail = fmt.Sprintf("seed %d, heard as %s", clip.Seed, clip.Heard)
+			sound.Detail = fmt.Sprintf("heard as %s, %.0f\u00a0%%", clip.Heard, 100*(*clip.Confidence))
+			if sound.Doubted = clip.Heard != clip.Label; sound.Doubted {
+				sound.Detail = "heard as " + clip.Heard
 			}
 		}
 		l := &out[index[clip.Label]]
@@ -305,7 +303,7 @@ func (d *demo) sound(c audio.Clip, name string) (report.Sound, error) {
 	high := slices.Max(spec.Data)
 	low := slices.Min(spec.Data)
 	if c := spec.Config; c.Value == spectrogram.ValueLog && c.Max > c.Min {
-		low = high - float32(2*math.Log(1000)/(c.Max-c.Min))
+		low = max(low, high-float32(2*math.Log(1000)/(c.Max-c.Min)))
 	}
 	if s.PNG, err = report.Thumbnail(spec.Data, spec.Frames, spec.Bins, low, high); err != nil {
 		return s, err

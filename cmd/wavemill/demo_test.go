@@ -23,7 +23,6 @@ import (
 	"wavemill/audio/wav"
 	"wavemill/models"
 	"wavemill/operators/generate"
-	"wavemill/pipeline"
 	"wavemill/pipeline/server"
 )
 
@@ -213,21 +212,37 @@ func checkReport(t *testing.T, s demoSummary) {
 	if n := strings.Count(string(page), "data:audio/wav;base64,"); n != s.Clips+3*realShown {
 		t.Errorf("%d players, want %d", n, s.Clips+3*realShown)
 	}
-	for _, want := range []string{s.Digest, "kick. * drum &gt;1", "chirp/text.wav", "chirp/huge.wav", "<polyline", "not a WAV file"} {
+	for _, want := range []string{s.Digest, "kick. * drum &gt;1", "chirp/text.wav", "chirp/huge.wav", "<polyline", "the file is empty"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the report lacks %q", want)
 		}
 	}
 }
 
+// checkPipelineFile runs the pipeline file that the demo leaves: it serves the very model, without training anew.
 func checkPipelineFile(t *testing.T, s demoSummary) {
 	t.Helper()
-	spec, err := pipeline.ReadSpec(filepath.Join(s.Out, demoPipelineFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := pipeline.Check(spec, operators(hooks{})); err != nil {
-		t.Error(err)
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	var used, trained bool
+	logs := writerFunc(func(p []byte) (int, error) {
+		var entry struct{ Msg, Digest string }
+		if json.Unmarshal(p, &entry) == nil {
+			used = used || entry.Msg == "model in use" && entry.Digest != "" && strings.HasPrefix(s.Digest, entry.Digest)
+			trained = trained || entry.Msg == "the model is trained already" && entry.Digest == s.Digest
+			if entry.Msg == "training" {
+				t.Error("the model is trained anew")
+				interrupt()
+			}
+		}
+		if used && trained {
+			interrupt()
+		}
+		return len(p), nil
+	})
+	args := []string{"up", "-f", filepath.Join(s.Out, demoPipelineFile), "--listen", "127.0.0.1:0", "--log", "json"}
+	if code := execute(ctx, args, strings.NewReader(""), io.Discard, logs); code != exitOK || !used || !trained {
+		t.Errorf("exit code %d, model in use %t, taken as trained %t", code, used, trained)
 	}
 }
 

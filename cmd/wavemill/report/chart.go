@@ -119,10 +119,14 @@ func ticks(low, high float64, n int) []float64 {
 
 // number prints an axis label: 0.05, 12, 1.5k.
 func number(v float64) string {
+	v = math.Round(v*1e9) / 1e9
+	if v == 0 {
+		return "0" // not -0
+	}
 	if math.Abs(v) >= 10000 {
 		return strconv.FormatFloat(v/1000, 'g', 4, 64) + "k"
 	}
-	return strconv.FormatFloat(math.Round(v*1e9)/1e9, 'g', 4, 64)
+	return strconv.FormatFloat(v, 'g', 4, 64)
 }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

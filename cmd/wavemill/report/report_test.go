@@ -151,6 +151,40 @@ func TestChart(t *testing.T) {
 	}
 }
 
+func TestNumber(t *testing.T) {
+	for v, want := range map[float64]string{0: "0", math.Copysign(0, -1): "0", -1e-13: "0", 0.30000000000000004: "0.3", -2000: "-2000", 12500: "12.5k"} {
+		if got := number(v); got != want {
+			t.Errorf("number(%v) = %s, want %s", v, got, want)
+		}
+	}
+}
+
+func TestThumbnail(t *testing.T) {
+	data := []float32{-9, 0, 1, 2, 5, float32(math.Inf(1))} // 3 frames of 2 bins
+	b, err := Thumbnail(data, 3, 2, 0, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := png.Decode(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if img.Bounds() != image.Rect(0, 0, 3, 2) {
+		t.Fatalf("bounds %v", img.Bounds())
+	}
+	// Frame 0, bin 0 is the lower left corner, below the range; frame 2, bin 1 the upper right, above it.
+	dark, bright := color.RGBAModel.Convert(img.At(0, 1)), color.RGBAModel.Convert(img.At(2, 0))
+	if dark != (color.RGBA{0, 0, 4, 255}) || bright != (color.RGBA{252, 253, 191, 255}) {
+		t.Errorf("lowest %v, highest %v", dark, bright)
+	}
+	if _, err := Thumbnail(data, 2, 2, 0, 1); err == nil {
+		t.Error("six values were a picture of two by two")
+	}
+	if _, err := Thumbnail(make([]float32, 4), 2, 2, 1, 1); err != nil {
+		t.Errorf("a flat picture: %v", err)
+	}
+}
+
 func TestTicksAreRound(t *testing.T) {
 	for _, tc := range []struct{ low, high float64 }{{0, 1}, {0, 0.037}, {-3, 12000}, {5, 5}} {
 		got := ticks(tc.low, tc.high, 5)
