@@ -42,6 +42,7 @@ a server of its own it embeds one.`,
 		newInspect(a),
 		newEval(a),
 		newCompare(a),
+		newTopup(a),
 		newBench(a),
 	)
 	strict(root)
