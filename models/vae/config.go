@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"wavemill/models"
 )
@@ -12,7 +13,9 @@ import (
 // Priors from which latents can be drawn.
 const (
 	PriorNormal        = "normal"         // N(0, I), as the KL term promises; the same for all labels
-	PriorClassGaussian = "class-gaussian" // a full-covariance Gaussian per label, fitted on the encoder's means
+	PriorClassGaussian = "class-gaussian" // a Gaussian per label, fitted on the latents of its training clips
+	PriorGMM           = "gmm"            // a mixture of Gaussians per label
+	PriorKDE           = "kde"            // a kernel density per label: a Gaussian around each training clip's latents
 )
 
 // Config is the JSON of a model and of its training. Fields left out keep their defaults.
@@ -23,12 +26,21 @@ type Config struct {
 	Latent int `json:"latent"`
 	// Embedding is the width of a label's vector.
 	Embedding int `json:"embedding"`
-	// Prior is what clips are drawn from: PriorClassGaussian or PriorNormal. Latents of real clips do not fill N(0, I)
-	// evenly, so that N(0, I) gives far fewer clips with the label that was asked for.
+	// Prior is what clips are drawn from: one of the Prior constants. The latents of recordings fill N(0, I) unevenly,
+	// and a label's latents a single Gaussian: what is drawn from their holes sounds like nothing.
 	Prior string `json:"prior"`
-	// Temperature scales the noise of the prior where a request does not say. 0.9 gives up a little variety for clarity.
+	// Bandwidth of the kernel density, as a share of the label's own deviation: towards 0 it repeats the training clips,
+	// 1 is the class Gaussian.
+	Bandwidth float64 `json:"bandwidth"`
+	// Components of each label's mixture of Gaussians, at most.
+	Components int `json:"components"`
+	// Temperature scales the noise of the prior where a request does not say.
 	Temperature float64 `json:"temperature"`
-	// KLWeight is the final weight of the KL term, the beta of a beta-VAE; 1 is the evidence bound.
+	// Texture scales the roughness that is added to what the decoder makes; 0 adds none. Decoders make means, which are
+	// smoother than recordings.
+	Texture float64 `json:"texture"`
+	// KLWeight is the final weight of the KL term, the beta of a beta-VAE. 1 is the evidence bound, which takes the
+	// values of a spectrogram for independent; neighbours are not, and then the posteriors hardly overlap and leave holes.
 	KLWeight float64 `json:"kl_weight"`
 	// WarmUp is the share of the planned steps over which the KL weight rises from 0, so that the decoder learns to
 	// listen to the latents first.
@@ -51,8 +63,8 @@ type Config struct {
 // Defaults are a model and a training that suit clips of a second on a laptop.
 func Defaults() Config {
 	return Config{
-		Channels: 16, Latent: 32, Embedding: 16, Prior: PriorClassGaussian, Temperature: 0.9,
-		KLWeight: 1, WarmUp: 0.2, Rate: 2e-3, FinalRate: 2e-5, WeightDecay: 1e-4, ClipNorm: 100, Average: 0.995, Shift: 5,
+		Channels: 16, Latent: 32, Embedding: 16, Prior: PriorKDE, Bandwidth: 0.5, Components: 6, Temperature: 1, Texture: 0.5,
+		KLWeight: 4, WarmUp: 0.2, Rate: 2e-3, FinalRate: 2e-5, WeightDecay: 1e-4, ClipNorm: 100, Average: 0.995, Shift: 5,
 	}
 }
 
@@ -81,6 +93,9 @@ func (c Config) Validate() error {
 	within("latent", float64(c.Latent), 1, 1024)
 	within("embedding", float64(c.Embedding), 1, 1024)
 	within("temperature", c.Temperature, 0, 10)
+	within("bandwidth", c.Bandwidth, 0.01, 1)
+	within("components", float64(c.Components), 1, 1000)
+	within("texture", c.Texture, 0, 10)
 	within("kl_weight", c.KLWeight, 0, 1000)
 	within("warm_up", c.WarmUp, 0, 1)
 	within("free_bits", c.FreeBits, 0, 100)
@@ -90,8 +105,9 @@ func (c Config) Validate() error {
 	within("clip_norm", c.ClipNorm, 0, 1e9)
 	within("average", c.Average, 0, 0.99999)
 	within("shift", float64(c.Shift), 0, 1024)
-	if c.Prior != PriorNormal && c.Prior != PriorClassGaussian {
-		errs = append(errs, fmt.Errorf("vae: config: prior: %q is not one of %q", c.Prior, []string{PriorNormal, PriorClassGaussian}))
+	priors := []string{PriorNormal, PriorClassGaussian, PriorGMM, PriorKDE}
+	if !slices.Contains(priors, c.Prior) {
+		errs = append(errs, fmt.Errorf("vae: config: prior: %q is not one of %q", c.Prior, priors))
 	}
 	return errors.Join(errs...)
 }

@@ -3,6 +3,7 @@ package vae
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 
 	"wavemill/models"
@@ -14,6 +15,7 @@ type Generator struct {
 	config           Config
 	shape            shape
 	prior            *prior
+	texture          *texture
 	encoder, decoder *nn.Predictor
 }
 
@@ -41,6 +43,9 @@ func Open(c models.Checkpoint) (models.Generator, error) {
 		return nil, fmt.Errorf("vae: %w", err)
 	}
 	g := &Generator{config: config, shape: s, prior: p}
+	if g.texture, err = openTexture(c, s); err != nil {
+		return nil, err
+	}
 	g.encoder, err = nn.NewPredictor(params.Seal(), func(n *nn.Graph, batch int) {
 		mean, logVar := encoder(n, n.Input(inClips, batch, s.frames, s.bins, 1), config)
 		n.Output(outMean, mean)
@@ -72,7 +77,17 @@ func (g *Generator) Generate(ctx context.Context, r models.Request) (models.Batc
 	for i, l := range r.Labels {
 		z = g.prior.draw(z, l, r.Seed, r.First+i, t)
 	}
-	return g.Decode(ctx, z, r.Labels)
+	out, err := g.Decode(ctx, z, r.Labels)
+	if err != nil || g.config.Texture == 0 {
+		return out, err
+	}
+	fft := newTransform2D(out.T, out.F)
+	for i := range out.B {
+		rng := rand.New(rand.NewPCG(r.Seed, 0x74657874+uint64(r.First+i)))
+		g.texture.add(out.Clip(i), rng, g.config.Texture*t, fft)
+		limit(out.Clip(i))
+	}
+	return out, nil
 }
 
 // Latent implements models.Autoencoder.
@@ -93,15 +108,21 @@ func (g *Generator) Decode(ctx context.Context, latents []float32, labels []int)
 		if err := m.Run(nn.Values(inLatent, latents[lo*width:hi*width]), nn.Labels(inLabels, labels[lo:hi])); err != nil {
 			return err
 		}
-		for _, v := range m.Output(outClips) { // a Gaussian's mean has no limits, a spectrogram has
-			out.Data = append(out.Data, min(max(v, -1), 1))
-		}
+		out.Data = append(out.Data, m.Output(outClips)...)
 		return nil
 	})
 	if err != nil {
 		return models.Batch{}, fmt.Errorf("vae: %w", err)
 	}
+	limit(out.Data)
 	return out, nil
+}
+
+// limit keeps x within [-1, 1]: a Gaussian has no limits, a spectrogram has.
+func limit(x []float32) {
+	for i, v := range x {
+		x[i] = min(max(v, -1), 1)
+	}
 }
 
 // Encode implements models.Autoencoder.

@@ -44,8 +44,10 @@ type Learner struct {
 	train   map[int]*nn.Machine // by batch size
 	eval    map[int]*nn.Machine
 	encode  map[int]*nn.Machine
+	decode  map[int]*nn.Machine
 	planned int64
 	prior   *prior
+	texture *texture
 	clips   []float32 // of the batch, shifted
 }
 
@@ -64,7 +66,8 @@ func NewLearner(config json.RawMessage, fe models.FrontEnd, labels []string, see
 	l := &Learner{
 		config: c, shape: s, fe: fe, labels: labels, seed: seed,
 		params: nn.NewParams(seed), arena: new(nn.Arena), prior: normalPrior(s.labels, c.Latent),
-		train: map[int]*nn.Machine{}, eval: map[int]*nn.Machine{}, encode: map[int]*nn.Machine{},
+		texture: newResiduals(s.frames, s.bins).texture(),
+		train:   map[int]*nn.Machine{}, eval: map[int]*nn.Machine{}, encode: map[int]*nn.Machine{}, decode: map[int]*nn.Machine{},
 	}
 	// The optimiser must know every parameter, so one small graph is built before it.
 	n := nn.NewGraph(nn.Train, l.params)
@@ -206,19 +209,69 @@ func (l *Learner) Calibrate(ctx context.Context, train models.Batch) error {
 	if err := l.check(ctx, train); err != nil {
 		return err
 	}
-	if l.config.Prior == PriorNormal {
-		return nil
-	}
 	z, err := l.Encode(ctx, train)
 	if err != nil {
 		return err
 	}
-	p, err := fitPrior(z, train.Labels[:len(z)/l.config.Latent], l.shape.labels, l.config.Latent)
+	p, err := fitPrior(l.config, z, train.Labels, l.shape.labels, l.seed)
 	if err != nil {
 		return err
 	}
-	l.prior = p
+	t, err := l.fitTexture(ctx, train, z)
+	if err != nil {
+		return err
+	}
+	l.prior, l.texture = p, t
 	return nil
+}
+
+// textureLimit is how many training clips the texture is measured on at most.
+const textureLimit = 1024
+
+// fitTexture measures what the decoder leaves out of the training clips x with latents z.
+func (l *Learner) fitTexture(ctx context.Context, x models.Batch, z []float32) (*texture, error) {
+	const size = 64
+	m, err := l.machine(l.decode, size, func() (*nn.Machine, error) {
+		n := nn.NewGraph(nn.Eval, l.model())
+		latents, labels := n.Input(inLatent, size, l.config.Latent), n.Input(inLabels, size)
+		n.Output(outClips, decoder(n, latents, labels, l.shape, l.config))
+		return n.Compile(nn.In(l.arena))
+	})
+	if err != nil {
+		return nil, err
+	}
+	count := len(z) / l.config.Latent
+	stride := (count + textureLimit - 1) / textureLimit
+	r := newResiduals(x.T, x.F)
+	var t *texture
+	means := make([]float32, 0, min(count, textureLimit)*x.T*x.F)
+	latents, labels := make([]float32, size*l.config.Latent), make([]int, size)
+	clip := func(k int) []float32 { return x.Clip(k * stride) }
+	n := count / stride
+	for lo := 0; lo < n; lo += size {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		for i := range size {
+			k := min(lo+i, n-1) * stride
+			copy(latents[i*l.config.Latent:], z[k*l.config.Latent:(k+1)*l.config.Latent])
+			labels[i] = x.Labels[k]
+		}
+		if err := m.Run(nn.Values(inLatent, latents), nn.Labels(inLabels, labels)); err != nil {
+			return nil, fmt.Errorf("vae: %w", err)
+		}
+		means = append(means, m.Output(outClips)[:(min(lo+size, n)-lo)*x.T*x.F]...)
+	}
+	mean := func(k int) []float32 { return means[k*x.T*x.F : (k+1)*x.T*x.F] }
+	for k := range n {
+		r.measure(clip(k), mean(k))
+	}
+	t = r.texture()
+	for k := range n {
+		r.spectrum(t, clip(k), mean(k))
+	}
+	r.finish(t)
+	return t, nil
 }
 
 // Encode returns the posterior means of the clips of x, [B, Z], by the averaged weights.
@@ -262,6 +315,7 @@ func (l *Learner) Checkpoint() (models.Checkpoint, error) {
 	}
 	c.Tensors = tensors(l.model().Export(prefixModel))
 	c.Tensors = append(c.Tensors, l.prior.tensors()...)
+	c.Tensors = append(c.Tensors, l.texture.tensors()...)
 	c.Tensors = append(c.Tensors, tensors(l.params.Export(prefixWeights))...)
 	for _, t := range tensors(l.adam.Export(prefixAdam)) {
 		if !strings.HasPrefix(t.Name, prefixAverage) { // those are the model's
@@ -284,6 +338,10 @@ func (l *Learner) Restore(c models.Checkpoint) error {
 	if err != nil {
 		return err
 	}
+	t, err := openTexture(c, l.shape)
+	if err != nil {
+		return err
+	}
 	a := arrays(c.Tensors)
 	for i, x := range a {
 		if name, ok := strings.CutPrefix(x.Name, prefixModel); ok {
@@ -296,7 +354,7 @@ func (l *Learner) Restore(c models.Checkpoint) error {
 	if err := l.adam.Import(prefixAdam, a); err != nil {
 		return fmt.Errorf("vae: %w", err)
 	}
-	l.prior, l.seed = p, c.Seed
+	l.prior, l.texture, l.seed = p, t, c.Seed
 	l.Plan(c.Planned)
 	return nil
 }

@@ -38,19 +38,18 @@ func decoder(n *nn.Graph, z, labels *nn.Tensor, s shape, c Config) *nn.Tensor {
 	h = block(n, 1, h, e, 4*w)                               // [B, T/8, F/8, 64]
 	h = block(n, 2, h, e, 2*w)                               // [B, T/4, F/4, 32]
 	h = block(n, 3, h, e, w)                                 // [B, T/2, F/2, 16]
-	h = block(n, 4, h, e, w)                                 // [B, T, F, 16]
-	return n.Conv("out", h, 1)                               // [B, T, F, 1]
+	return block(n, 4, h, e, 1, nn.Kernel(5))                // [B, T, F, 1]
 }
 
 // block normalises, modulates by e, activates, and doubles the resolution: [B, H, W, C] to [B, 2 H, 2 W, out].
-func block(n *nn.Graph, i int, h, e *nn.Tensor, out int) *nn.Tensor {
+func block(n *nn.Graph, i int, h, e *nn.Tensor, out int, options ...nn.Option) *nn.Tensor {
 	film := n.Dense(fmt.Sprintf("film%d", i), e, 2*h.Dim(-1), nn.Weight(nn.Normal(0.02))) // [B, 2 C]
 	parts := n.Split(film, 2)
 	if n.Err() != nil {
 		return h
 	}
 	h = n.BatchNorm(fmt.Sprintf("norm%d", i), h, nn.FiLM(parts[0], parts[1]), nn.LeakyReLU(slope)) // [B, H, W, C]
-	h = n.Conv(fmt.Sprintf("conv%d", i), h, 4*out)                                                 // [B, H, W, 4 out]
+	h = n.Conv(fmt.Sprintf("conv%d", i), h, 4*out, options...)                                     // [B, H, W, 4 out]
 	return n.PixelShuffle(h, 2)                                                                    // [B, 2 H, 2 W, out]
 }
 

@@ -3,18 +3,26 @@ package vae
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
 	"wavemill/models"
 )
 
-// A prior is a Gaussian over the latents for every label: mean + factor eps, factor lower triangular.
+// A prior is a mixture of Gaussians over the latents for every label. The components of a label share their covariance.
 type prior struct {
 	latent int
-	mean   [][]float32 // [labels][Z]
-	factor [][]float32 // [labels][Z Z], row-major
+	labels []mixture
+}
+
+// A mixture draws one of its means and adds factor eps, factor lower triangular.
+type mixture struct {
+	mean   []float32 // [K, Z]
+	weight []float32 // [K], adding to 1
+	factor []float32 // [Z, Z], row-major
 }
 
 // normalPrior returns N(0, I) for every label.
@@ -25,7 +33,7 @@ func normalPrior(labels, latent int) *prior {
 		for i := range latent {
 			f[i*latent+i] = 1
 		}
-		p.mean, p.factor = append(p.mean, make([]float32, latent)), append(p.factor, f)
+		p.labels = append(p.labels, mixture{make([]float32, latent), []float32{1}, f})
 	}
 	return p
 }
@@ -33,29 +41,40 @@ func normalPrior(labels, latent int) *prior {
 // draw adds to dst the latents of clip number i of a series. They depend on nothing else.
 func (p *prior) draw(dst []float32, label int, seed uint64, i int, temperature float64) []float32 {
 	rng := rand.New(rand.NewPCG(seed, 0x636c6970+uint64(i)))
+	m := p.labels[label]
+	k, at := len(m.weight)-1, rng.Float64()
+	for c, w := range m.weight {
+		if at -= float64(w); at < 0 {
+			k = c
+			break
+		}
+	}
 	eps := make([]float64, p.latent)
 	for j := range eps {
 		eps[j] = temperature * rng.NormFloat64()
 	}
 	for j := range p.latent {
-		v := float64(p.mean[label][j])
+		v := float64(m.mean[k*p.latent+j])
 		for k := range j + 1 {
-			v += float64(p.factor[label][j*p.latent+k]) * eps[k]
+			v += float64(m.factor[j*p.latent+k]) * eps[k]
 		}
 		dst = append(dst, float32(v))
 	}
 	return dst
 }
 
-// fitPrior fits a Gaussian with full covariance to the latents [B, Z] of each label. Few clips say little about a
-// covariance, so each is drawn towards that within all labels, by Z / (Z + 5 n) for n clips.
-func fitPrior(z []float32, labels []int, count, latent int) (*prior, error) {
+// fitPrior fits the latents z [B, Z] of each label as the Config says.
+func fitPrior(c Config, z []float32, labels []int, count int, seed uint64) (*prior, error) {
+	latent := c.Latent
+	if c.Prior == PriorNormal {
+		return normalPrior(count, latent), nil
+	}
 	groups := make([][]int, count)
 	for i, l := range labels {
 		groups[l] = append(groups[l], i)
 	}
-	means := make([][]float64, count)
 	scatter := make([]*mat.SymDense, count)
+	means := make([][]float64, count)
 	pooled := mat.NewSymDense(latent, nil)
 	for l, of := range groups {
 		if len(of) == 0 {
@@ -67,23 +86,61 @@ func fitPrior(z []float32, labels []int, count, latent int) (*prior, error) {
 	pooled.ScaleSym(1/float64(max(1, len(labels)-count)), pooled)
 	p := &prior{latent: latent}
 	for l, of := range groups {
-		own := 1 - float64(latent)/float64(latent+5*len(of))
-		if len(of) < 2 {
-			own = 0
+		var m mixture
+		var covariance *mat.SymDense
+		switch c.Prior {
+		case PriorKDE:
+			m, covariance = kernels(z, of, means[l], shrink(scatter[l], len(of), pooled), c.Bandwidth)
+		case PriorGMM:
+			m, covariance = expectationMaximisation(z, of, latent, c.Components, pooled, rand.New(rand.NewPCG(seed, uint64(l))))
+		default:
+			m, covariance = mixture{mean: narrow(means[l]), weight: []float32{1}}, shrink(scatter[l], len(of), pooled)
 		}
-		c := mat.NewSymDense(latent, nil)
-		for i := range latent {
-			for j := i; j < latent; j++ {
-				c.SetSym(i, j, own*scatter[l].At(i, j)/float64(max(1, len(of)-1))+(1-own)*pooled.At(i, j))
-			}
-		}
-		f, err := factor(c)
-		if err != nil {
+		var err error
+		if m.factor, err = factor(covariance); err != nil {
 			return nil, fmt.Errorf("vae: prior of label %d: %w", l, err)
 		}
-		p.mean, p.factor = append(p.mean, narrow(means[l])), append(p.factor, f)
+		p.labels = append(p.labels, m)
 	}
 	return p, nil
+}
+
+// kernelLimit is how many clips of a label a kernel density is spread around at most.
+const kernelLimit = 4096
+
+// kernels returns a Gaussian of covariance h² C around each of the latents, which are first drawn towards their mean by
+// sqrt(1-h²), so that the density has mean and covariance C of the latents (West 1993).
+func kernels(z []float32, rows []int, mean []float64, covariance *mat.SymDense, h float64) (mixture, *mat.SymDense) {
+	latent := len(mean)
+	stride := (len(rows) + kernelLimit - 1) / kernelLimit
+	var m mixture
+	for i := 0; i < len(rows); i += stride {
+		for j, v := range z[rows[i]*latent : (rows[i]+1)*latent] {
+			m.mean = append(m.mean, float32(mean[j]+math.Sqrt(1-h*h)*(float64(v)-mean[j])))
+		}
+	}
+	n := len(m.mean) / latent
+	m.weight = slices.Repeat([]float32{1 / float32(n)}, n)
+	var c mat.SymDense
+	c.ScaleSym(h*h, covariance)
+	return m, &c
+}
+
+// shrink returns the covariance of n clips with the given scatter. Few clips say little about a covariance, so it is
+// drawn towards that within all labels, by Z / (Z + 5 n).
+func shrink(scatter *mat.SymDense, n int, pooled *mat.SymDense) *mat.SymDense {
+	latent := pooled.SymmetricDim()
+	own := 1 - float64(latent)/float64(latent+5*n)
+	if n < 2 {
+		own = 0
+	}
+	c := mat.NewSymDense(latent, nil)
+	for i := range latent {
+		for j := i; j < latent; j++ {
+			c.SetSym(i, j, own*scatter.At(i, j)/float64(max(1, n-1))+(1-own)*pooled.At(i, j))
+		}
+	}
+	return c
 }
 
 // moments returns the mean of the rows of z and the sum of the outer products of their deviations.
@@ -139,40 +196,56 @@ func narrow(x []float64) []float32 {
 	return y
 }
 
-// Names of the prior's tensors.
+// Names of the prior's tensors. C is the number of components of all labels together.
 const (
-	tensorMean   = "prior/mean"   // [labels, Z]
+	tensorMean   = "prior/mean"   // [C, Z]
+	tensorWeight = "prior/weight" // [C]
+	tensorCount  = "prior/count"  // [labels]: components of each
 	tensorFactor = "prior/factor" // [labels, Z, Z]
 )
 
 func (p *prior) tensors() []models.Tensor {
-	n := len(p.mean)
-	mean := models.Tensor{Name: tensorMean, Shape: []int{n, p.latent}}
-	factor := models.Tensor{Name: tensorFactor, Shape: []int{n, p.latent, p.latent}}
-	for l := range n {
-		mean.Data = append(mean.Data, p.mean[l]...)
-		factor.Data = append(factor.Data, p.factor[l]...)
+	mean := models.Tensor{Name: tensorMean}
+	weight := models.Tensor{Name: tensorWeight}
+	count := models.Tensor{Name: tensorCount, Shape: []int{len(p.labels)}}
+	factor := models.Tensor{Name: tensorFactor, Shape: []int{len(p.labels), p.latent, p.latent}}
+	for _, m := range p.labels {
+		mean.Data = append(mean.Data, m.mean...)
+		weight.Data = append(weight.Data, m.weight...)
+		count.Data = append(count.Data, float32(len(m.weight)))
+		factor.Data = append(factor.Data, m.factor...)
 	}
-	return []models.Tensor{mean, factor}
+	weight.Shape = []int{len(weight.Data)}
+	mean.Shape = []int{len(weight.Data), p.latent}
+	return []models.Tensor{mean, weight, count, factor}
 }
 
 // openPrior reads what tensors returned.
 func openPrior(c models.Checkpoint, labels, latent int) (*prior, error) {
-	mean, err := c.Tensor(tensorMean)
-	if err != nil {
-		return nil, err
+	data := map[string][]float32{}
+	for _, name := range []string{tensorMean, tensorWeight, tensorCount, tensorFactor} {
+		t, err := c.Tensor(name)
+		if err != nil {
+			return nil, err
+		}
+		data[name] = t.Data
 	}
-	factor, err := c.Tensor(tensorFactor)
-	if err != nil {
-		return nil, err
-	}
-	if len(mean.Data) != labels*latent || len(factor.Data) != labels*latent*latent {
-		return nil, fmt.Errorf("vae: prior of shapes %v and %v for %d labels and %d latents", mean.Shape, factor.Shape, labels, latent)
+	total := len(data[tensorWeight])
+	if len(data[tensorCount]) != labels || len(data[tensorMean]) != total*latent || len(data[tensorFactor]) != labels*latent*latent {
+		return nil, fmt.Errorf("vae: a prior of %d components for %d labels and %d latents does not fit its tensors", total, labels, latent)
 	}
 	p := &prior{latent: latent}
-	for l := range labels {
-		p.mean = append(p.mean, mean.Data[l*latent:(l+1)*latent])
-		p.factor = append(p.factor, factor.Data[l*latent*latent:(l+1)*latent*latent])
+	at := 0
+	for l, n := range data[tensorCount] {
+		if n < 1 || n != float32(int(n)) || int(n) > total-at {
+			return nil, fmt.Errorf("vae: prior: label %d has %g components of %d", l, n, total)
+		}
+		end := at + int(n)
+		p.labels = append(p.labels, mixture{
+			mean: data[tensorMean][at*latent : end*latent], weight: data[tensorWeight][at:end],
+			factor: data[tensorFactor][l*latent*latent : (l+1)*latent*latent],
+		})
+		at = end
 	}
 	return p, nil
 }
