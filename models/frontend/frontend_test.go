@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -139,7 +140,7 @@ func TestAnalyzeRefuses(t *testing.T) {
 // There and back, a sound keeps its length, level and spectrum.
 func TestRoundTrip(t *testing.T) {
 	for _, rate := range []int{8000, 16000, 22050} {
-		t.Run(fmt.Sprint(rate), func(t *testing.T) {
+		t.Run(strconv.Itoa(rate), func(t *testing.T) {
 			clip := tone(rate, 440, 0, 600*time.Millisecond, 0)
 			f := open(t, frontend.PlanFor([]audio.Clip{clip}))
 			s, _, err := f.Analyze(clip)

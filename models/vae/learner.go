@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"wavemill/models"
@@ -201,23 +202,30 @@ func (l *Learner) shift(x models.Batch, rng *rand.Rand) []float32 {
 	return l.clips
 }
 
-// calibrationLimit is how many training clips the prior is fitted on at most.
+// calibrationLimit is how many training clips the prior and the texture are fitted on at most, about.
 const calibrationLimit = 16384
 
-// Calibrate implements models.Learner: it fits the prior on the latents of the training clips.
+// Calibrate implements models.Learner: it fits the prior on the latents of the training clips, and the texture.
 func (l *Learner) Calibrate(ctx context.Context, train models.Batch) error {
 	if err := l.check(ctx, train); err != nil {
 		return err
 	}
-	z, err := l.Encode(ctx, train)
+	chosen := choose(train.Labels, l.shape.labels, calibrationLimit)
+	z, labels := make([]float32, 0, len(chosen)*l.config.Latent), make([]int, 0, len(chosen))
+	var part models.Batch
+	for of := range slices.Chunk(chosen, machineSize) {
+		part = train.Select(part, of)
+		mean, err := l.encodeBatch(ctx, part)
+		if err != nil {
+			return err
+		}
+		z, labels = append(z, mean...), append(labels, part.Labels...)
+	}
+	p, err := fitPrior(l.config, z, labels, l.shape.labels, l.seed)
 	if err != nil {
 		return err
 	}
-	p, err := fitPrior(l.config, z, train.Labels, l.shape.labels, l.seed)
-	if err != nil {
-		return err
-	}
-	t, err := l.fitTexture(ctx, train, z)
+	t, err := l.fitTexture(ctx, train, chosen, z)
 	if err != nil {
 		return err
 	}
@@ -225,82 +233,87 @@ func (l *Learner) Calibrate(ctx context.Context, train models.Batch) error {
 	return nil
 }
 
-// textureLimit is how many training clips the texture is measured on at most.
-const textureLimit = 1024
-
-// fitTexture measures what the decoder leaves out of the training clips x with latents z.
-func (l *Learner) fitTexture(ctx context.Context, x models.Batch, z []float32) (*texture, error) {
-	const size = 64
-	m, err := l.machine(l.decode, size, func() (*nn.Machine, error) {
-		n := nn.NewGraph(nn.Eval, l.model())
-		latents, labels := n.Input(inLatent, size, l.config.Latent), n.Input(inLabels, size)
-		n.Output(outClips, decoder(n, latents, labels, l.shape, l.config))
-		return n.Compile(nn.In(l.arena))
-	})
-	if err != nil {
-		return nil, err
-	}
-	count := len(z) / l.config.Latent
-	stride := (count + textureLimit - 1) / textureLimit
-	r := newResiduals(x.T, x.F)
-	var t *texture
-	means := make([]float32, 0, min(count, textureLimit)*x.T*x.F)
-	latents, labels := make([]float32, size*l.config.Latent), make([]int, size)
-	clip := func(k int) []float32 { return x.Clip(k * stride) }
-	n := count / stride
-	for lo := 0; lo < n; lo += size {
-		if err := ctx.Err(); err != nil {
-			return nil, err
+// choose returns the indices of about limit clips, or of all, with as many of each label as there are, if possible.
+func choose(labels []int, count, limit int) []int {
+	seen := make([]int, count)
+	var chosen []int
+	for i, l := range labels {
+		if len(labels) <= limit || seen[l] < limit/count {
+			chosen = append(chosen, i)
 		}
-		for i := range size {
-			k := min(lo+i, n-1) * stride
-			copy(latents[i*l.config.Latent:], z[k*l.config.Latent:(k+1)*l.config.Latent])
-			labels[i] = x.Labels[k]
-		}
-		if err := m.Run(nn.Values(inLatent, latents), nn.Labels(inLabels, labels)); err != nil {
-			return nil, fmt.Errorf("vae: %w", err)
-		}
-		means = append(means, m.Output(outClips)[:(min(lo+size, n)-lo)*x.T*x.F]...)
+		seen[l]++
 	}
-	mean := func(k int) []float32 { return means[k*x.T*x.F : (k+1)*x.T*x.F] }
-	for k := range n {
-		r.measure(clip(k), mean(k))
-	}
-	t = r.texture()
-	for k := range n {
-		r.spectrum(t, clip(k), mean(k))
-	}
-	r.finish(t)
-	return t, nil
+	return chosen
 }
 
-// Encode returns the posterior means of the clips of x, [B, Z], by the averaged weights.
-func (l *Learner) Encode(ctx context.Context, x models.Batch) ([]float32, error) {
-	const size = 64
-	m, err := l.machine(l.encode, size, func() (*nn.Machine, error) {
+// machineSize is the batch size of machines that calibrate.
+const machineSize = 64
+
+// encodeBatch returns the posterior means of at most machineSize clips, [B, Z], by the averaged weights.
+func (l *Learner) encodeBatch(ctx context.Context, x models.Batch) ([]float32, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m, err := l.machine(l.encode, machineSize, func() (*nn.Machine, error) {
 		n := nn.NewGraph(nn.Eval, l.model())
-		mean, _ := encoder(n, n.Input(inClips, size, l.shape.frames, l.shape.bins, 1), l.config)
+		mean, _ := encoder(n, n.Input(inClips, machineSize, l.shape.frames, l.shape.bins, 1), l.config)
 		n.Output(outMean, mean)
 		return n.Compile(nn.In(l.arena))
 	})
 	if err != nil {
 		return nil, err
 	}
-	clip := x.T * x.F
-	z := make([]float32, 0, x.B*l.config.Latent)
-	for lo := 0; lo < x.B; lo += size {
+	in := m.Input(inClips)
+	clear(in[copy(in, x.Data):])
+	if err := m.Run(); err != nil {
+		return nil, fmt.Errorf("vae: %w", err)
+	}
+	return m.Output(outMean)[:x.B*l.config.Latent], nil
+}
+
+// textureLimit is how many training clips the texture is measured on at most.
+const textureLimit = 1024
+
+// fitTexture measures what the decoder leaves out of the chosen training clips, which have the latents z.
+func (l *Learner) fitTexture(ctx context.Context, train models.Batch, chosen []int, z []float32) (*texture, error) {
+	m, err := l.machine(l.decode, machineSize, func() (*nn.Machine, error) {
+		n := nn.NewGraph(nn.Eval, l.model())
+		latents, labels := n.Input(inLatent, machineSize, l.config.Latent), n.Input(inLabels, machineSize)
+		n.Output(outClips, decoder(n, latents, labels, l.shape, l.config))
+		return n.Compile(nn.In(l.arena))
+	})
+	if err != nil {
+		return nil, err
+	}
+	width, size := l.config.Latent, train.T*train.F
+	stride := (len(chosen) + textureLimit - 1) / textureLimit
+	n := len(chosen) / stride
+	means := make([]float32, 0, n*size)
+	latents, labels := make([]float32, machineSize*width), make([]int, machineSize)
+	for lo := 0; lo < n; lo += machineSize {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		hi := min(lo+size, x.B)
-		in := m.Input(inClips)
-		clear(in[copy(in, x.Data[lo*clip:hi*clip]):])
-		if err := m.Run(); err != nil {
+		for i := range machineSize {
+			k := min(lo+i, n-1) * stride
+			copy(latents[i*width:], z[k*width:(k+1)*width])
+			labels[i] = train.Labels[chosen[k]]
+		}
+		if err := m.Run(nn.Values(inLatent, latents), nn.Labels(inLabels, labels)); err != nil {
 			return nil, fmt.Errorf("vae: %w", err)
 		}
-		z = append(z, m.Output(outMean)[:(hi-lo)*l.config.Latent]...)
+		means = append(means, m.Output(outClips)[:min(machineSize, n-lo)*size]...)
 	}
-	return z, nil
+	r := newResiduals(train.T, train.F)
+	for k := range n {
+		r.measure(train.Clip(chosen[k*stride]), means[k*size:(k+1)*size])
+	}
+	t := r.texture()
+	for k := range n {
+		r.spectrum(t, train.Clip(chosen[k*stride]), means[k*size:(k+1)*size])
+	}
+	r.finish(t)
+	return t, nil
 }
 
 // Checkpoint implements models.Learner.

@@ -3,7 +3,7 @@ package vae
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -165,7 +165,7 @@ func TestConcurrentGeneration(t *testing.T) {
 			for range 25 {
 				b, err := g.Generate(context.WithoutCancel(t.Context()), r)
 				if err == nil && !slices.Equal(b.Data, want.Data) {
-					err = fmt.Errorf("other clips than alone")
+					err = errors.New("other clips than alone")
 				}
 				if err != nil {
 					errs <- err
