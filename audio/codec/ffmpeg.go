@@ -72,7 +72,7 @@ func newFFmpeg(ctx context.Context, name, kind string, c content) (decoder, erro
 		return nil, fmt.Errorf("starting ffmpeg: %w", err)
 	}
 	if d.r, err = wav.NewReader(d.out); err != nil {
-		_, _ = io.Copy(io.Discard, d.out) //nolint:errcheck // The child's own words say more.
+		_, _ = io.Copy(io.Discard, d.out) // The child's own words say more.
 		failure := d.wait()
 		_ = d.close()
 		if failure == nil {
@@ -89,7 +89,7 @@ func flacBehindID3(c content) (decoder, error) {
 	r := c.reader()
 	br := bufio.NewReader(r)
 	err := skipID3(br)
-	magic, _ := br.Peek(4) //nolint:errcheck // A short answer is no FLAC.
+	magic, _ := br.Peek(4) // A short answer is no FLAC.
 	if _, serr := r.Seek(0, io.SeekStart); serr != nil {
 		return nil, serr
 	}

@@ -98,7 +98,7 @@ func walkFLAC(br *bufio.Reader) (io.Reader, map[string]string, error) {
 			if err != nil || int64(len(body)) < size {
 				return nil, nil, errors.New("the file ends within its metadata")
 			}
-			tags, _ = parseComments(body) //nolint:errcheck // Broken comments are no reason to refuse the sound.
+			tags, _ = parseComments(body) // Broken comments are no reason to refuse the sound.
 		default:
 			if n, err := io.CopyN(io.Discard, br, size); err != nil || n < size {
 				return nil, nil, errors.New("the file ends within its metadata")

@@ -27,11 +27,14 @@ func FileSlug(label string) string {
 	for len(safe) > maxSlug {
 		safe = safe[:strings.LastIndexFunc(safe, func(rune) bool { return true })]
 	}
-	if safe == label && !reserved(safe) {
+	if safe == label && safe[0] != '-' && !reserved(safe) {
 		return safe
 	}
 	sum := sha256.Sum256([]byte(label))
-	return strings.Trim(safe, "-") + "-" + hex.EncodeToString(sum[:4])
+	if safe = strings.Trim(safe, "-."); safe == "" {
+		safe = "label"
+	}
+	return safe + "-" + hex.EncodeToString(sum[:4])
 }
 
 // reserved reports device names of Windows, which no file may bear there.

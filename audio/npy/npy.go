@@ -90,6 +90,36 @@ func Decode(b []byte) (shape []int, data []float32, err error) {
 	return h.shape, data, nil
 }
 
+// Layout is what the head of a file says of the rest.
+type Layout struct {
+	Descr  string // NumPy's name of the element type: "<f4".
+	Width  int    // Bytes an element takes.
+	Shape  []int  // Dimensions, in C order.
+	Offset int    // Where in the file the first element lies.
+}
+
+// Size is the length in bytes of the file that the layout describes, an error when no file can be so
+// long.
+func (l Layout) Size() (int64, error) {
+	n, err := count(l.Shape)
+	if err != nil {
+		return 0, err
+	}
+	return int64(l.Offset) + int64(n)*int64(l.Width), nil
+}
+
+// Inspect reads the head of a file, of which head must hold the first MaxHead bytes or all.
+func Inspect(head []byte) (Layout, error) {
+	h, err := parseHeader(head)
+	if err != nil {
+		return Layout{}, err
+	}
+	return Layout{Descr: h.descr, Width: h.width, Shape: h.shape, Offset: h.size}, nil
+}
+
+// MaxHead is the length of the longest head that is read.
+const MaxHead = 12 + maxHeader
+
 // count is the number of elements of a shape, an error if a dimension is negative or the product
 // does not fit.
 func count(shape []int) (int, error) {

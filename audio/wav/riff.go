@@ -64,7 +64,7 @@ func (s *stream) passed(n int64) {
 }
 
 func (s *stream) peek(n int) []byte {
-	b, _ := s.r.Peek(n) //nolint:errcheck // A short answer is the answer; take and skip report errors.
+	b, _ := s.r.Peek(n) // A short answer is the answer; take and skip report errors.
 	return b
 }
 
