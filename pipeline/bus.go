@@ -198,7 +198,7 @@ func (b *Bus) ensureStreams(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return b.objects.Open(ctx)
 }
 
 func (b *Bus) ensureStream(ctx context.Context, messageType string) error {

@@ -4,6 +4,7 @@ package contract_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/go-audio/wav"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // patience is how long anything may take on a busy machine.
@@ -77,6 +79,25 @@ func (c *client) publish(token string, headers nats.Header, body []byte) {
 	if !bytes.Contains(ack.Data, []byte(`"seq":`)) {
 		c.t.Fatalf("publishing was not confirmed: %s", ack.Data)
 	}
+}
+
+// putObject stores a body under its hash and returns its reference.
+func (c *client) putObject(body []byte) string {
+	c.t.Helper()
+	js, err := jetstream.New(c.nc)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	bucket := strings.ToUpper(c.pipe) + "_OBJECT"
+	store, err := js.ObjectStore(c.t.Context(), bucket)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	name := fmt.Sprintf("sha256-%x", sha256.Sum256(body))
+	if _, err := store.PutBytes(c.t.Context(), name, body); err != nil {
+		c.t.Fatal(err)
+	}
+	return bucket + "/" + name
 }
 
 func (c *client) next(kind string) *nats.Msg {

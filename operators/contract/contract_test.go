@@ -114,7 +114,11 @@ operators:
 // run starts a pipeline for the length of the test.
 func run(t *testing.T, s pipeline.Spec) *pipeline.Bus {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	return runLogged(t, s, slog.New(slog.NewTextHandler(t.Output(), nil)))
+}
+
+func runLogged(t *testing.T, s pipeline.Spec, log *slog.Logger) *pipeline.Bus {
+	t.Helper()
 	bus, err := pipeline.Open(t.Context(), s, pipeline.BusOptions{Log: log})
 	if err != nil {
 		t.Fatal(err)
@@ -204,6 +208,7 @@ func contract(t *testing.T, url, pipe string) {
 	several(t, c)
 	refusals(t, c)
 	discovery(t, c)
+	stored(t, c)
 	deadLetters(t, c)
 }
 
@@ -291,6 +296,14 @@ func discovery(t *testing.T, c *client) {
 	info, err := c.nc.Request("$SRV.INFO."+c.pipe+"-generate", nil, patience)
 	if err != nil || !bytes.Contains(info.Data, []byte(`"`+c.pipe+`.generate"`)) {
 		t.Errorf("$SRV.INFO: %s %v", info.Data, err)
+	}
+}
+
+// stored publishes a file by reference, as one must that is too large for a message.
+func stored(t *testing.T, c *client) {
+	c.publish("low", nats.Header{"Wavemill-Source": {"stored.wav"}, "Wavemill-Object": {c.putObject(tone(300, 0.25))}}, nil)
+	if msg := c.next("spectrogram"); msg.Header.Get("Wavemill-Source") != "stored.wav" || msg.Header.Get("Wavemill-Object") != "" {
+		t.Errorf("headers: %v", msg.Header)
 	}
 }
 

@@ -39,6 +39,12 @@ type Store struct {
 	open jetstream.ObjectStore
 }
 
+// Open finds or creates the store, so that clients in other languages find it too.
+func (s *Store) Open(ctx context.Context) error {
+	_, err := s.store(ctx)
+	return err
+}
+
 // Put stores body, unless it is there, and returns its reference: <bucket>/sha256-<hex>.
 func (s *Store) Put(ctx context.Context, body []byte) (string, error) {
 	store, err := s.store(ctx)
@@ -88,7 +94,7 @@ func (s *Store) Get(ctx context.Context, ref string) ([]byte, error) {
 	return body, nil
 }
 
-// store opens the bucket on first use, so that a pipeline without large bodies has none.
+// store opens the bucket on first use.
 func (s *Store) store(ctx context.Context) (jetstream.ObjectStore, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
