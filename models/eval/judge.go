@@ -112,11 +112,13 @@ func (j *Judge) hear(ctx context.Context, clips []audio.Clip) (heard, error) {
 		return heard{}, err
 	}
 	h := heard{batch: b, predict: j.classifier.model.prediction(answers), pictures: pictures(b)}
+	silent := 0
 	for i := range b.B {
 		if slices.Max(b.Clip(i)) <= silence {
-			h.silent += 1 / float64(b.B)
+			silent++
 		}
 	}
+	h.silent = float64(silent) / float64(b.B)
 	return h, nil
 }
 
