@@ -39,7 +39,6 @@ type demo struct {
 	notes      []string // what was done to recordings
 	train      []recording
 	held       []recording
-	resumes    bool
 
 	spec       pipeline.Spec
 	published  published
@@ -92,11 +91,16 @@ func (d *demo) prepare(ctx context.Context) error {
 	if err := d.plan(all); err != nil {
 		return err
 	}
-	d.resumes, err = claim(d.o.out, d.fingerprint(), d.o.command())
-	if err == nil && d.resumes {
+	what, err := claim(d.o.out, d.fingerprint(), d.o.command())
+	switch {
+	case err != nil:
+		return err
+	case what == claimResumed:
 		d.note("going on where this demo was interrupted")
+	case what == claimReplaced:
+		d.note("replacing what an earlier demo has left in %s", d.o.out)
 	}
-	return err
+	return nil
 }
 
 // synthesise writes the demo's own recordings, a folder for each class.

@@ -29,30 +29,41 @@ type demoState struct {
 	Finished    bool   `json:"finished"`
 }
 
+// claimed says in which state claim found the folder.
+type claimed uint8
+
+const (
+	claimNew      claimed = iota // nothing of a demo was there
+	claimResumed                 // the bus of this very demo, interrupted
+	claimReplaced                // another demo or a finished one, which has been removed
+)
+
 // claim prepares the folder for a run: it keeps the bus of an interrupted run of the same fingerprint, and removes
 // that of any other. It touches nothing that an earlier demo has not made.
-func claim(dir, fingerprint, command string) (resumes bool, err error) {
+func claim(dir, fingerprint, command string) (claimed, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return false, fmt.Errorf("--out: %w", err)
+		return claimNew, fmt.Errorf("--out: %w", err)
 	}
 	bus := filepath.Join(dir, demoBusDir)
 	var state demoState
 	text, err := os.ReadFile(filepath.Join(dir, demoStateFile))
 	known := err == nil && json.Unmarshal(text, &state) == nil
 	if _, err := os.Stat(bus); err == nil && !known {
-		return false, fmt.Errorf("--out: %s is there, but no %s that says a demo has made it; choose another folder", bus, demoStateFile)
+		return claimNew, fmt.Errorf("--out: %s is there, but no %s that says a demo has made it; choose another folder", bus, demoStateFile)
 	}
 	if known && !state.Finished && state.Fingerprint == fingerprint {
 		if _, err := os.Stat(bus); err == nil {
-			return true, nil
+			return claimResumed, nil
 		}
 	}
+	what := claimNew
 	if known {
+		what = claimReplaced
 		if err := forget(dir); err != nil {
-			return false, err
+			return claimNew, err
 		}
 	}
-	return false, writeState(dir, demoState{Fingerprint: fingerprint, Command: command})
+	return what, writeState(dir, demoState{Fingerprint: fingerprint, Command: command})
 }
 
 // forget removes what an earlier demo has left in its folder.

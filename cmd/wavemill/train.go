@@ -259,10 +259,15 @@ func (w *trainingWatch) event(p models.Progress) {
 
 func (w *trainingWatch) done() { w.task.Done() }
 
-// lossText lists the losses, of the last evaluation beside those of training.
+// lossText is the loss that is learned on, or the first two where there is none of that name, with the value of the last
+// evaluation: what has room beside a bar.
 func lossText(p models.Progress) string {
-	parts := make([]string, 0, len(p.Train))
-	for _, name := range slices.Sorted(maps.Keys(p.Train)) {
+	names := slices.Sorted(maps.Keys(p.Train))
+	if slices.Contains(names, "loss") {
+		names = []string{"loss"}
+	}
+	var parts []string
+	for _, name := range names[:min(2, len(names))] {
 		text := fmt.Sprintf("%s %.4g", name, p.Train[name])
 		if v, ok := p.Val[name]; ok {
 			text += fmt.Sprintf(" (held out %.4g)", v)
