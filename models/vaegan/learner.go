@@ -63,7 +63,11 @@ func NewLearner(config json.RawMessage, fe models.FrontEnd, labels []string, see
 	if err != nil {
 		return nil, fmt.Errorf("vaegan: %w", err)
 	}
-	return &Learner{config: c, fe: fe, labels: labels, seed: seed, vae: v.(*vae.Learner)}, nil //nolint:errcheck,forcetypeassert // It is what that constructor returns.
+	coder, ok := v.(*vae.Learner)
+	if !ok {
+		return nil, fmt.Errorf("vaegan: the autoencoder's learner is a %T", v)
+	}
+	return &Learner{config: c, fe: fe, labels: labels, seed: seed, vae: coder}, nil
 }
 
 // first returns how many of the planned steps train the autoencoder alone.
