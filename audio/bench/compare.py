@@ -227,14 +227,15 @@ WORK = {
 
 
 def report(results, versions, a, quiet):
-    rows = [["work", "ours, 1 thread", f"ours, {a.threads} threads", "peer", "its time (threads)", "times as fast"]]
+    counts = sorted({1, a.threads})
+    rows = [["work", *(f"ours, {n} thread{'s' * (n > 1)}" for n in counts), "peer", "its time (threads)", "times as fast"]]
     for name in NAMES:
-        one, many, theirs = best(results, "ours", name, 1), best(results, "ours", name, a.threads), best(results, "peer", name)
+        one, theirs = best(results, "ours", name, 1), best(results, "peer", name)
         if one is None:
             continue
-        work = WORK.get(name, "real Fourier transform of {n} samples, each of 256").format(n=name.split("-")[-1], **{"files": 0, "clips": 0, **one})
+        work = WORK.get(name, "real Fourier transform of {n} samples, one in a batch of 256").format(n=name.split("-")[-1], **{"files": 0, "clips": 0, **one})
         peer = "sox rate -h" if name == SOX else "SciPy" if name.startswith("rfft") else "torchaudio"
-        rows.append([f"{work} (`{name}`)", ms(one), ms(many), peer, "-" if theirs is None else f"{ms(theirs)} ({theirs['threads']})",
+        rows.append([f"{work} (`{name}`)", *(ms(best(results, "ours", name, n)) for n in counts), peer, "-" if theirs is None else f"{ms(theirs)} ({theirs['threads']})",
                      ratio_text(ratio(results, name, a.threads), AIM[name])])
     quality = [["signals", "ours: PGHI and 8 iterations of fast Griffin-Lim", "torchaudio: 32 iterations", "better by"]]
     for name in PHASE:
@@ -243,11 +244,12 @@ def report(results, versions, a, quiet):
             quality.append([name, f"{ours['db']:.2f} dB", f"{theirs['db']:.2f} dB", f"{theirs['db'] - ours['db']:.2f} dB (aim {PHASE_AIM} dB)"])
     cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.machine())
     kernel = next((l["kernel"] for ls in results.values() for l in ls if "kernel" in l), "-")
+    idle = "turn by turn on an idle machine" if quiet.limit < 1 else "turn by turn, the machine idle or not"
     doubt = f" {quiet.failures} of the measurements found the machine busy, in spite of the waiting." if quiet.failures else ""
     against = ", ".join(f"{k} {v}" for k, v in versions.items()) or "no peer installed"
     return f"""{BEGIN}
 Taken {time.strftime('%Y-%m-%d')} on {os.cpu_count()} cores of an {cpu}, kernels {kernel}, against {against}.
-Times are the least of {a.rounds} medians, ours and the peers' taken turn by turn on an idle machine.{doubt} The peer's is its best over thread counts (in brackets), imports not counted; sox's does not count its start and reading the file. "Times as fast" is the median over the rounds, ours on {a.threads} threads (the Fourier transform on one).
+Times are the least over {a.rounds} round(s) of medians, ours and the peers' taken {idle}.{doubt} The peer's is its best over thread counts (in brackets), imports not counted; sox's does not count its start and reading the file. "Times as fast" is the median over the rounds, ours on {a.threads} thread(s) (the Fourier transform on one).
 
 {text(rows)}
 
