@@ -10,6 +10,6 @@ func newBench(a *app) *cobra.Command {
 		Args:  cobra.ArbitraryArgs,
 		RunE:  groupOnly,
 	}
-	cmd.AddCommand(newBenchTrain(a), newBenchAudio(a))
+	cmd.AddCommand(newBenchTrain(a), newBenchAudio(a), newBenchQuality(a))
 	return cmd
 }

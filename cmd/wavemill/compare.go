@@ -29,6 +29,7 @@ type compareOptions struct {
 	models []string
 	out    string
 	budget time.Duration
+	steps  int64
 	clips  int
 	seed   uint64
 	useful bool
@@ -56,6 +57,7 @@ out: no model and no judge learns from it.`,
 	f.StringArrayVar(&o.models, "model", nil, "architecture to train or checkpoint to take; repeat it (required)")
 	f.StringVar(&o.out, "out", "", "folder for the reports and the trained checkpoints; it is made if it is not there (required)")
 	f.DurationVar(&o.budget, "budget", 10*time.Minute, "how long to train each architecture")
+	f.Int64Var(&o.steps, "steps", 0, "steps to train each architecture, instead of --budget")
 	f.IntVar(&o.clips, "clips", 0, "clips to generate with each model (default: as many as there are training recordings)")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of everything random: split, training, judge, clips")
 	f.BoolVar(&o.useful, "useful", true, "also train classifiers on the generated clips and test them on real ones")
@@ -74,8 +76,8 @@ func (o *compareOptions) check() error {
 		return usagef("--out is missing: the folder for the reports")
 	case o.budget <= 0:
 		return usagef("--budget %v: training takes time", o.budget)
-	case o.clips < 0:
-		return usagef("--clips %d: ask for one clip or more", o.clips)
+	case o.clips < 0 || o.steps < 0:
+		return usagef("--clips and --steps must not be negative")
 	}
 	for _, m := range o.models {
 		if slices.Contains(archs.Names(), m) {
@@ -203,7 +205,7 @@ func (e *evaluation) rows(ctx context.Context, rows []eval.Row, contestants []*c
 // gather reads the checkpoints and trains the architectures.
 func (a *app) gather(ctx context.Context, o compareOptions, recordings []recording) ([]*contestant, error) {
 	out := make([]*contestant, len(o.models))
-	s := &school{app: a, seed: o.seed, budget: o.budget}
+	s := &school{app: a, seed: o.seed, budget: o.budget, steps: o.steps}
 	for i, name := range o.contestants() {
 		c := &contestant{name: name, file: o.models[i]}
 		var err error
@@ -233,7 +235,12 @@ func (o *compareOptions) command() string {
 	if o.labels != "" {
 		parts = append(parts, "--labels "+quote(o.labels))
 	}
-	parts = append(parts, "--out "+quote(o.out), fmt.Sprintf("--budget %v --seed %d", o.budget, o.seed))
+	parts = append(parts, "--out "+quote(o.out), fmt.Sprintf("--seed %d", o.seed))
+	if o.steps > 0 {
+		parts = append(parts, fmt.Sprintf("--steps %d", o.steps))
+	} else {
+		parts = append(parts, fmt.Sprintf("--budget %v", o.budget))
+	}
 	if o.clips > 0 {
 		parts = append(parts, fmt.Sprintf("--clips %d", o.clips))
 	}

@@ -20,7 +20,7 @@ type school struct {
 	app    *app
 	seed   uint64
 	budget time.Duration
-	steps  int64 // instead of the budget, for tests
+	steps  int64 // instead of the budget
 }
 
 // A schooling is how a training went.

@@ -213,7 +213,7 @@ func (t *topping) makeSieve(ctx context.Context) error {
 		return err
 	}
 	t.result.Judge = c.HeldOut()
-	t.sieve, err = eval.NewSieve(ctx, c, t.train, t.test, t.o.confidence)
+	t.sieve, err = eval.NewSieve(ctx, c, t.train, t.o.confidence)
 	return err
 }
 

@@ -203,8 +203,8 @@ func TestTrial(t *testing.T) {
 
 func TestSieve(t *testing.T) {
 	c := classifier(t)
-	train, heldOut := synthetic(t, 20, 0, 8000), synthetic(t, 8, 500, 8000)
-	s, err := eval.NewSieve(t.Context(), c, train, heldOut, 0)
+	train := synthetic(t, 20, 0, 8000)
+	s, err := eval.NewSieve(t.Context(), c, train, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +240,7 @@ func TestSieve(t *testing.T) {
 	if sifted[2].Nearest != 2 || sifted[2].Newness > 1e-6 {
 		t.Errorf("a copy of training clip 2: %+v", sifted[2])
 	}
-	strict, err := eval.NewSieve(t.Context(), c, train, heldOut, 0.999999)
+	strict, err := eval.NewSieve(t.Context(), c, train, 0.999999)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,10 +252,10 @@ func TestSieve(t *testing.T) {
 	if _, err := s.Sift(t.Context(), []audio.Clip{stranger}); err == nil {
 		t.Error("an unknown label: no error")
 	}
-	if _, err := eval.NewSieve(t.Context(), c, train, nil, 0); err == nil {
-		t.Error("nothing held out: no error")
+	if _, err := eval.NewSieve(t.Context(), c, train[:1], 0); err == nil {
+		t.Error("one training clip: no error")
 	}
-	if _, err := eval.NewSieve(t.Context(), c, train, heldOut, 1); err == nil {
+	if _, err := eval.NewSieve(t.Context(), c, train, 1); err == nil {
 		t.Error("a confidence of 1: no error")
 	}
 }

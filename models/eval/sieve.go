@@ -15,7 +15,7 @@ import (
 type Sieve struct {
 	classifier *Classifier
 	train      [][]float64 // pictures of the training clips
-	scale      float64     // usual distance between a fresh recording and the nearest training clip
+	scale      float64     // usual distance between a training clip and the nearest other one
 	least      float64     // confidence
 	nearest    float64     // ratio of distances
 }
@@ -25,19 +25,15 @@ type Sifted struct {
 	OK         bool    `json:"ok"`
 	Reason     string  `json:"reason,omitempty"` // why not: "silent", "heard as NAME", "unsure", "copy"
 	Confidence float64 `json:"confidence"`       // probability of the label that was asked for
-	// Newness is the distance to the nearest training clip, whose index is Nearest, in units of the usual distance of
-	// held-out real clips to theirs: about 1 for fresh recordings, 0 for copies.
+	// Newness is the distance to the nearest training clip, whose index is Nearest, in units of the usual distance
+	// between a training clip and the nearest other one: about 1 for fresh recordings, 0 for copies.
 	Newness float64 `json:"newness"`
 	Nearest int     `json:"-"`
 }
 
-// NewSieve returns a sieve by a classifier and the real clips that the generator was trained on; heldOut are real clips
-// that it was not trained on. confidence is the least probability of the label asked for; 0 means 0.5, more likely than
-// all other labels together.
-func NewSieve(ctx context.Context, c *Classifier, train, heldOut []audio.Clip, confidence float64) (*Sieve, error) {
-	if len(train) == 0 || len(heldOut) == 0 {
-		return nil, errors.New("eval: a sieve needs training clips and held-out clips")
-	}
+// NewSieve returns a sieve by a classifier and the real clips that the generator was trained on, at least two.
+// confidence is the least probability of the label asked for; 0 means 0.5, more likely than all other labels together.
+func NewSieve(ctx context.Context, c *Classifier, train []audio.Clip, confidence float64) (*Sieve, error) {
 	if !(confidence >= 0 && confidence < 1) {
 		return nil, fmt.Errorf("eval: a confidence of %g is not between 0 and 1", confidence)
 	}
@@ -48,19 +44,15 @@ func NewSieve(ctx context.Context, c *Classifier, train, heldOut []audio.Clip, c
 	if err != nil {
 		return nil, err
 	}
-	fresh, err := analyze(ctx, c.model.front, heldOut)
-	if err != nil {
-		return nil, err
-	}
 	s := &Sieve{classifier: c, train: pictures(known), least: confidence}
-	_, distances, err := metric.Nearest(pictures(fresh), s.train)
+	distances, err := metric.Spacing(s.train)
 	if err != nil {
 		return nil, err
 	}
 	slices.Sort(distances)
 	s.scale = distances[len(distances)/2]
 	if s.scale == 0 {
-		return nil, errors.New("eval: most held-out clips equal a training clip: the data holds duplicates")
+		return nil, errors.New("eval: most training clips equal another: the data holds duplicates")
 	}
 	s.nearest = min(metric.MemorisationAlarm, metric.MemorisationMargin*distances[len(distances)/20]/s.scale)
 	return s, nil

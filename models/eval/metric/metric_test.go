@@ -364,6 +364,16 @@ func TestNearestIsBruteForce(t *testing.T) {
 	})
 }
 
+func TestSpacing(t *testing.T) {
+	d, err := metric.Spacing([][]float64{{0}, {3}, {4}, {10}, {10}})
+	if err != nil || !slices.Equal(d, []float64{3, 1, 1, 0, 0}) {
+		t.Errorf("%v, error %v", d, err)
+	}
+	if _, err := metric.Spacing([][]float64{{1}}); err == nil {
+		t.Error("a single row: no error")
+	}
+}
+
 func TestBadTablesAreErrors(t *testing.T) {
 	good := gaussians(1, 10, 3, 0, 1)
 	nan := gaussians(1, 10, 3, 0, 1)

@@ -19,6 +19,15 @@ func Nearest(x, y [][]float64) (index []int, distance []float64, err error) {
 	return index, distance, nil
 }
 
+// Spacing returns the distance from each row of x to the nearest other row.
+func Spacing(x [][]float64) ([]float64, error) {
+	if _, err := table("x", x, 2); err != nil {
+		return nil, err
+	}
+	_, distance := nearest(x, x, true)
+	return distance, nil
+}
+
 // nearest is Nearest; with others, x is y and a row is not its own neighbour.
 func nearest(x, y [][]float64, others bool) (index []int, distance []float64) {
 	const block = 256 // rows of x at a time: a few MB of products
