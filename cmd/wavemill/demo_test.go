@@ -29,6 +29,9 @@ import (
 // oddLabel has all that a NATS subject and a file name do not like.
 const oddLabel = "kick. * drum >1"
 
+// quickSteps is how long the tests' demos train: enough to be interrupted on the way, not enough to learn much.
+const quickSteps = 16
+
 // recordingsFolder writes a small labelled set at 8 kHz: n clips of each of three labels, one of them odd.
 func recordingsFolder(t *testing.T, n uint64) string {
 	t.Helper()
@@ -97,7 +100,7 @@ func quickDemo(t *testing.T, o demoOptions, change func(*demoOptions)) (demoSumm
 	if o.out == "" {
 		o.out = filepath.Join(t.TempDir(), "demo")
 	}
-	o.steps, o.seed, o.arch, o.perLabel, o.asJSON, o.judgeEpochs = 6, 3, "vae", 2, true, 2
+	o.steps, o.seed, o.arch, o.perLabel, o.asJSON, o.judgeEpochs = quickSteps, 3, "vae", 2, true, 2
 	ctx := t.Context()
 	if change != nil {
 		change(&o)
@@ -140,7 +143,7 @@ func TestDemoWithBadInput(t *testing.T) {
 	if want := []string{"chirp", "hihat", oddLabel}; !slices.Equal(s.Labels, want) {
 		t.Errorf("labels %q, want %q", s.Labels, want)
 	}
-	if s.Recordings != 38 || s.DeadLetters != 5 || s.Skipped != 1 || s.Clips != 6 || s.Steps != 6 || s.Heard == nil || s.HeldOut == nil {
+	if s.Recordings != 38 || s.DeadLetters != 5 || s.Skipped != 1 || s.Clips != 6 || s.Steps != quickSteps || s.Heard == nil || s.HeldOut == nil {
 		t.Errorf("summary %+v; want 36 recordings and the two odd ones, 5 dead letters, 1 skipped, 6 clips", s)
 	}
 	for _, want := range []string{"README.md", "1 recording is resampled from 44100 to 8000 Hz", "1 recording is mixed down", "1 recording is truncated"} {
@@ -269,7 +272,7 @@ func TestSameStepsSameBytes(t *testing.T) {
 
 	stopped := filepath.Join(t.TempDir(), "demo")
 	interruptDemo(t, demoOptions{data: []string{data}, out: stopped}, 2)
-	if c, err := models.Read(filepath.Join(stopped, demoModel)); err != nil || c.Step < 2 || c.Step >= 6 {
+	if c, err := models.Read(filepath.Join(stopped, demoModel)); err != nil || c.Step < 2 || c.Step >= quickSteps {
 		t.Errorf("the interrupted demo leaves a checkpoint of step %d (%v)", c.Step, err)
 	}
 	if _, stderr, err = quickDemo(t, demoOptions{data: []string{data}, out: stopped}, nil); err != nil {
@@ -293,10 +296,12 @@ func interruptDemo(t *testing.T, o demoOptions, step int64) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	o.steps, o.seed, o.arch, o.perLabel, o.judgeEpochs = 6, 3, "vae", 2, 2
+	o.steps, o.seed, o.arch, o.perLabel, o.judgeEpochs = quickSteps, 3, "vae", 2, 2
 	o.onTraining = func(p models.Progress) {
 		if p.Step >= step {
 			cancel()
+			// The steps after the Ctrl-C are slow, so that the operators have stopped before the last of them.
+			<-time.After(100 * time.Millisecond)
 		}
 	}
 	err := a.demo(ctx, o)

@@ -65,7 +65,7 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 			t.Errorf("%s: short help %q", cmd.CommandPath(), cmd.Short)
 		}
 		for line := range strings.SplitSeq(cmd.Long+"\n"+cmd.Example, "\n") {
-			if len([]rune(line)) > 100 {
+			if len([]rune(line)) > 120 {
 				t.Errorf("%s: a line of help has %d characters: %s", cmd.CommandPath(), len([]rune(line)), line)
 			}
 		}
