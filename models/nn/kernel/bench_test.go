@@ -17,6 +17,9 @@ var layers = []struct {
 	{"32-64", Conv{N: 64, H: 32, W: 32, C: 32, Co: 64, KH: 4, KW: 4, Stride: 2, Pad: 1}},
 	{"64-128", Conv{N: 64, H: 16, W: 16, C: 64, Co: 128, KH: 4, KW: 4, Stride: 2, Pad: 1}},
 	{"128-256", Conv{N: 64, H: 8, W: 8, C: 128, Co: 256, KH: 4, KW: 4, Stride: 2, Pad: 1}},
+	{"32-64-fast", Conv{N: 64, H: 32, W: 32, C: 32, Co: 64, KH: 4, KW: 4, Stride: 2, Pad: 1, Fast: true}},
+	{"64-128-fast", Conv{N: 64, H: 16, W: 16, C: 64, Co: 128, KH: 4, KW: 4, Stride: 2, Pad: 1, Fast: true}},
+	{"128-256-fast", Conv{N: 64, H: 8, W: 8, C: 128, Co: 256, KH: 4, KW: 4, Stride: 2, Pad: 1, Fast: true}},
 	{"3x3-32-64", Conv{N: 32, H: 32, W: 32, C: 32, Co: 64, KH: 3, KW: 3, Stride: 1, Pad: 1}},
 }
 

@@ -39,6 +39,48 @@ func convGrid(short bool) []Conv {
 	return grid
 }
 
+// TestFastConv compares the algorithm with fewer multiplications, with sizes that
+// its tiles cover and sizes that they do not.
+func TestFastConv(t *testing.T) {
+	rng := rand.New(rand.NewPCG(15, 16))
+	for i, s := range []Conv{
+		{N: 1, H: 4, W: 4, C: 32, Co: 32, Pad: 1},
+		{N: 5, H: 8, W: 8, C: 32, Co: 64, Pad: 1},
+		{N: 3, H: 16, W: 8, C: 64, Co: 32, Pad: 1},
+		{N: 2, H: 9, W: 13, C: 32, Co: 32, Pad: 1},
+		{N: 7, H: 6, W: 10, C: 32, Co: 32, Pad: 0},
+		{N: 2, H: 7, W: 7, C: 32, Co: 32, Pad: 2},
+		{N: 40, H: 4, W: 8, C: 64, Co: 96, Pad: 1},
+		{N: 70, H: 16, W: 16, C: 32, Co: 32, Pad: 1},
+	} {
+		s.KH, s.KW, s.Stride, s.Fast = 4, 4, 2, true
+		for _, k := range supported() {
+			if k != classGo && !k.fast(s) {
+				t.Errorf("%v: %v does not take it", k, s)
+			}
+		}
+		if i == 7 && (testing.Short() || raceEnabled) {
+			continue
+		}
+		checkPasses(t, s, rng, i)
+	}
+}
+
+// checkPasses compares the three passes with their definitions.
+func checkPasses(t *testing.T, s Conv, rng *rand.Rand, i int) {
+	t.Helper()
+	x, w, y := randoms(rng, s.InSize()), randoms(rng, s.WeightSize()), randoms(rng, s.OutSize())
+	ep := epilogues(rng, s.Co)[i%7]
+	check(t, s, "forward", ep, s.Co, y, naiveForward(s, x, w), func(k class, got []float32) { k.forward(s, x, w, got, ep) })
+	ep = epilogues(rng, s.C)[i%7]
+	if s.Fast {
+		ep = Epilogue{}
+	}
+	check(t, s, "back-data", ep, s.C, x, naiveBackData(s, y, w), func(k class, got []float32) { k.backData(s, y, w, got, ep) })
+	ep = Epilogue{Accumulate: i%2 == 1}
+	check(t, s, "back-weights", ep, s.Co, w, naiveBackWeights(s, x, y), func(k class, got []float32) { k.backWeights(s, x, y, got, ep.Accumulate) })
+}
+
 func epilogues(rng *rand.Rand, columns int) []Epilogue {
 	bias := randoms(rng, columns)
 	return []Epilogue{
@@ -59,13 +101,7 @@ func TestConv(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for i, s := range grid {
-		x, w, y := randoms(rng, s.InSize()), randoms(rng, s.WeightSize()), randoms(rng, s.OutSize())
-		ep := epilogues(rng, s.Co)[i%7]
-		check(t, s, "forward", ep, s.Co, y, naiveForward(s, x, w), func(k class, got []float32) { k.forward(s, x, w, got, ep) })
-		ep = epilogues(rng, s.C)[i%7]
-		check(t, s, "back-data", ep, s.C, x, naiveBackData(s, y, w), func(k class, got []float32) { k.backData(s, y, w, got, ep) })
-		ep = Epilogue{Accumulate: i%2 == 1}
-		check(t, s, "back-weights", ep, s.Co, w, naiveBackWeights(s, x, y), func(k class, got []float32) { k.backWeights(s, x, y, got, ep.Accumulate) })
+		checkPasses(t, s, rng, i)
 	}
 }
 
@@ -73,6 +109,9 @@ func TestConv(t *testing.T) {
 func check(t *testing.T, s fmt.Stringer, what string, ep Epilogue, columns int, dst []float32, v naive, f func(k class, got []float32)) {
 	t.Helper()
 	v.finish(dst, columns, ep)
+	if c, ok := s.(Conv); ok && c.Fast {
+		v.level()
+	}
 	for _, k := range supported() {
 		got := slices.Clone(dst)
 		f(k, got)

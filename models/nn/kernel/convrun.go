@@ -13,6 +13,10 @@ type convolution struct {
 var convolutions freelist[convolution]
 
 func (k class) forward(s Conv, x, w, y []float32, ep Epilogue) {
+	if k.fast(s) {
+		k.fastForward(s, x, w, y, ep)
+		return
+	}
 	o := convolutions.get()
 	defer convolutions.put(o)
 	*o = convolution{class: k, plan: plans.get(k, planForward, s), n: s.N, a: x, c: y, ep: ep}
@@ -28,6 +32,10 @@ func (k class) forward(s Conv, x, w, y []float32, ep Epilogue) {
 }
 
 func (k class) backData(s Conv, dy, w, dx []float32, ep Epilogue) {
+	if k.fast(s) && !ep.Accumulate && ep.Bias == nil && ep.Act == ActNone {
+		k.fastBackData(s, dy, w, dx)
+		return
+	}
 	o := convolutions.get()
 	defer convolutions.put(o)
 	*o = convolution{class: k, plan: plans.get(k, planBackData, s), n: s.N, a: dy, c: dx, ep: ep}

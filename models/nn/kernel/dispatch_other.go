@@ -19,3 +19,5 @@ func pause(int) { runtime.Gosched() }
 func (k class) vector(vectorOp, *vec) {}
 
 func (k class) transposeBlocks([]float32, int, []float32, int, int, int) (int, int) { return 0, 0 }
+
+func (k class) grid(gridOp, *grids) {}

@@ -9,6 +9,12 @@ var (
 	_ [112]struct{} = [unsafe.Offsetof(vec{}.stride)]struct{}{}
 	_ [120]struct{} = [unsafe.Offsetof(vec{}.sums)]struct{}{}
 	_ [128]struct{} = [unsafe.Offsetof(vec{}.result)]struct{}{}
+
+	_ [24]struct{} = [unsafe.Offsetof(grids{}.n)]struct{}{}
+	_ [40]struct{} = [unsafe.Offsetof(grids{}.srcItem)]struct{}{}
+	_ [80]struct{} = [unsafe.Offsetof(grids{}.dstCol)]struct{}{}
+	_ [88]struct{} = [unsafe.Offsetof(grids{}.slope)]struct{}{}
+	_ [92]struct{} = [unsafe.Offsetof(grids{}.flags)]struct{}{}
 )
 
 // vector runs the routine of op of a SIMD class.
@@ -174,5 +180,29 @@ func vectorAVX2(op vectorOp, v *byte) {
 		colNormSumsAVX2(v)
 	case opColNormGrad:
 		colNormGradAVX2(v)
+	}
+}
+
+// grid runs a map of grids of a SIMD class.
+func (k class) grid(op gridOp, g *grids) {
+	v := (*byte)(unsafe.Pointer(g))
+	wide := k == classAVX512
+	switch {
+	case op == gridSpread3 && wide:
+		gridSpread3AVX512(v)
+	case op == gridSpread3:
+		gridSpread3AVX2(v)
+	case op == gridSpread2 && wide:
+		gridSpread2AVX512(v)
+	case op == gridSpread2:
+		gridSpread2AVX2(v)
+	case op == gridFold2 && wide:
+		gridFold2AVX512(v)
+	case op == gridFold2:
+		gridFold2AVX2(v)
+	case wide:
+		gridFold3AVX512(v)
+	default:
+		gridFold3AVX2(v)
 	}
 }

@@ -37,6 +37,7 @@ type segment struct{ a, b, end int }
 const (
 	flagAccumulate = 1 << iota
 	flagLeaky
+	flagBias // of grids; a tile has a bias if its pointer is not nil
 )
 
 // tablePad is how far past the last row a micro-kernel may read its tables.

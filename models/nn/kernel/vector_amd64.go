@@ -323,3 +323,43 @@ func colNormSumsAVX2(v *byte)
 //
 //go:noescape
 func colNormGradAVX2(v *byte)
+
+// gridSpread3AVX512 maps 3×3 to 3×3 by (a-b, b, c-b): the input of F(2,2).
+//
+//go:noescape
+func gridSpread3AVX512(v *byte)
+
+// gridSpread2AVX512 maps 2×2 to 3×3 by (a, a+b, b): weights, and gradients of the output.
+//
+//go:noescape
+func gridSpread2AVX512(v *byte)
+
+// gridFold2AVX512 maps 3×3 to 2×2 by (a+b, b+c) with an epilogue: the output, and gradients of weights.
+//
+//go:noescape
+func gridFold2AVX512(v *byte)
+
+// gridFold3AVX512 maps 3×3 to 3×3 by (a, b-a-c, c), added to the first row and column: gradients of the input.
+//
+//go:noescape
+func gridFold3AVX512(v *byte)
+
+// gridSpread3AVX2 maps 3×3 to 3×3 by (a-b, b, c-b): the input of F(2,2).
+//
+//go:noescape
+func gridSpread3AVX2(v *byte)
+
+// gridSpread2AVX2 maps 2×2 to 3×3 by (a, a+b, b): weights, and gradients of the output.
+//
+//go:noescape
+func gridSpread2AVX2(v *byte)
+
+// gridFold2AVX2 maps 3×3 to 2×2 by (a+b, b+c) with an epilogue: the output, and gradients of weights.
+//
+//go:noescape
+func gridFold2AVX2(v *byte)
+
+// gridFold3AVX2 maps 3×3 to 3×3 by (a, b-a-c, c), added to the first row and column: gradients of the input.
+//
+//go:noescape
+func gridFold3AVX2(v *byte)

@@ -99,6 +99,10 @@ type (
 var weightGradients freelist[weightGradient]
 
 func (k class) backWeights(s Conv, x, dy, dw []float32, accumulate bool) {
+	if k.fast(s) {
+		k.fastBackWeights(s, x, dy, dw, accumulate)
+		return
+	}
 	g := weightGradients.get()
 	defer weightGradients.put(g)
 	p := plans.get(k, planBackWeights, s)

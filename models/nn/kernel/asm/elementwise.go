@@ -25,6 +25,7 @@ func elementwiseOps(c *file) {
 		reductions(c, i)
 		columnOps(c, i)
 	}
+	winograd(c)
 }
 
 func binaryOps(c *file, i isa) {

@@ -32,6 +32,7 @@ const (
 
 	flagAccumulate = 1
 	flagLeaky      = 2
+	flagBias       = 4 // of the grids; a tile has a bias if its pointer is not nil
 )
 
 // tile is the generator of one micro-kernel. It multiplies rows×k values of A,
