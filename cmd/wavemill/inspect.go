@@ -107,6 +107,7 @@ type audioFacts struct {
 	Duration   float64           `json:"duration"` // in seconds
 	Peak       float64           `json:"peak"`
 	RMS        float64           `json:"rms"`
+	Bandwidth  float64           `json:"bandwidth"` // Hz below which 99.9 % of the power lies
 	Truncated  bool              `json:"truncated,omitempty"`
 	Tags       map[string]string `json:"tags,omitempty"`
 	Notes      []string          `json:"notes,omitempty"`
@@ -124,7 +125,7 @@ func (a *app) inspectAudio(ctx context.Context, path string, asJSON bool) error 
 	}
 	facts := audioFacts{
 		File: path, Format: info.Format, Encoding: info.Encoding, SampleRate: info.SampleRate, Channels: info.Channels,
-		Frames: int64(clip.Frames()), Duration: float64(clip.Frames()) / float64(max(1, clip.Rate)), Peak: clip.Peak(), RMS: clip.RMS(),
+		Frames: int64(clip.Frames()), Duration: float64(clip.Frames()) / float64(max(1, clip.Rate)), Peak: clip.Peak(), RMS: clip.RMS(), Bandwidth: audio.Bandwidth(clip),
 		Truncated: info.Truncated, Tags: info.Tags, Notes: info.Notes,
 	}
 	if asJSON {
@@ -133,7 +134,7 @@ func (a *app) inspectAudio(ctx context.Context, path string, asJSON bool) error 
 	lines := []string{
 		fmt.Sprintf("%s: %s (%s)", path, facts.Format, facts.Encoding),
 		fmt.Sprintf("  %d Hz, %d channels, %d frames, %.3f s", facts.SampleRate, facts.Channels, facts.Frames, facts.Duration),
-		fmt.Sprintf("  peak %.4f (%s), rms %.4f (%s)", facts.Peak, level(facts.Peak), facts.RMS, level(facts.RMS)),
+		fmt.Sprintf("  peak %.4f (%s), rms %.4f (%s), bandwidth %.0f Hz", facts.Peak, level(facts.Peak), facts.RMS, level(facts.RMS), facts.Bandwidth),
 	}
 	for _, tag := range slices.Sorted(maps.Keys(facts.Tags)) {
 		lines = append(lines, fmt.Sprintf("  %s: %s", tag, facts.Tags[tag]))
