@@ -6,14 +6,16 @@ import (
 )
 
 const (
-	bandwidthBlock = 2048    // samples: 5 to 256 Hz between bins at 11 kHz to 512 kHz
+	bandwidthBlock = 2048    // samples: 4 Hz between bins at 8 kHz, 23 Hz at 48 kHz
+	bandwidthLeast = 64      // samples of a block, of a clip too short for a whole one
 	bandwidthLimit = 1 << 20 // samples looked at, from the middle of a longer clip
 	bandwidthShare = 0.999   // of the power
 )
 
 // Bandwidth returns the frequency in Hz below which 99.9 % of the power of c lies, by Welch's method (1967) on the mean
-// of its channels: Hann windows of 2,048 samples, half overlapping. It shows what a sample rate hides: a recording that
-// was resampled from 8 kHz has no more than 4 kHz at any rate. Silence, and less than a block, have none: 0.
+// of its channels: Hann windows of 2,048 samples (or the largest power of two that fits), half overlapping. It shows what a sample rate hides: a recording that
+// was resampled from 8 kHz has no more than 4 kHz at any rate. Silence has none: 0, and
+// neither have fewer than 64 samples.
 func Bandwidth(c Clip) float64 {
 	c = c.Mono()
 	x := c.Samples
@@ -21,7 +23,11 @@ func Bandwidth(c Clip) float64 {
 		from := (len(x) - bandwidthLimit) / 2
 		x = x[from : from+bandwidthLimit]
 	}
-	if len(x) < bandwidthBlock {
+	block := bandwidthBlock
+	for block > len(x) {
+		block /= 2
+	}
+	if block < bandwidthLeast {
 		return 0
 	}
 	wide := make([]float64, len(x))
@@ -29,7 +35,7 @@ func Bandwidth(c Clip) float64 {
 		wide[i] = float64(v)
 	}
 	power, hz := spectral.Pwelch(wide, float64(c.Rate), &spectral.PwelchOptions{
-		NFFT: bandwidthBlock, Noverlap: bandwidthBlock / 2,
+		NFFT: block, Noverlap: block / 2,
 		Window: func(n int) []float64 { return dspwindow.Hann(n + 1)[:n] }, // periodic
 	})
 	total := 0.0

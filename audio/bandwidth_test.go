@@ -27,6 +27,7 @@ func TestBandwidth(t *testing.T) {
 		"noise":                {noise, 3950, 4000},
 		"noise, resampled":     {wide, 3700, 4000},
 		"tone of 1 kHz":        {tone, 1000, 1016},
+		"short tone":           {Clip{Samples: tone.Samples[:500], Channels: 1, Rate: 16000}, 1000, 1250},
 		"silence":              {Clip{Samples: make([]float32, 9000), Channels: 2, Rate: 8000}, 0, 0},
 		"shorter than a block": {Clip{Samples: []float32{1, -1}, Channels: 1, Rate: 8000}, 0, 0},
 	} {
