@@ -144,12 +144,8 @@ def report(results, peers, a, quiet):
     line = best(results, "ours", NAMES[0]) or next(iter(results.values()))[0]
     cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.machine())
     doubt = f" {quiet.failures} of the measurements found the machine busy, in spite of the waiting." if quiet.failures else ""
-    return f"""{BEGIN}
-Taken {time.strftime('%Y-%m-%d')} on {os.cpu_count()} cores of an {cpu}; one core does {line['peak_gflops']:.0f} GFLOPS at most (measured, a loop of multiply-adds).
-Kernels: {line['kernel']}. Times in milliseconds, the least of {a.rounds} medians, ours and PyTorch's taken turn by turn on an idle machine.{doubt}
-PyTorch's figure is its best over memory layouts and thread counts (in brackets); a ratio is the median over the rounds. GFLOPS count the convolutions and products alone, over the whole time, on {a.threads} threads.
-
-{text(peer_table(results, peers, a.threads))}
+    idle = " on an idle machine" if a.busy < 1 else ", without waiting for an idle machine"
+    rest = "" if a.skip_scaling else f"""
 
 The same work by the class of kernels (`WAVEMILL_KERNEL`), {a.threads} threads:
 
@@ -157,7 +153,13 @@ The same work by the class of kernels (`WAVEMILL_KERNEL`), {a.threads} threads:
 
 How the cost grows, {a.threads} threads: the discriminator's step against the batch size (64x64 pixels) and the image size (batch 64), the same step in Gorgonia's own operations (batch 64), and a generator from nothing to its first image:
 
-{text(scaling_table(results, a.threads))}
+{text(scaling_table(results, a.threads))}"""
+    return f"""{BEGIN}
+Taken {time.strftime('%Y-%m-%d')} on {os.cpu_count()} cores of an {cpu}; one core does {line['peak_gflops']:.0f} GFLOPS at most (measured, a loop of multiply-adds).
+Kernels: {line['kernel']}. Times in milliseconds, the least of {a.rounds} medians, ours and PyTorch's taken turn by turn{idle}.{doubt}
+PyTorch's figure is its best over memory layouts and thread counts (in brackets); a ratio is the median over the rounds. GFLOPS count the convolutions and products alone, over the whole time, on {a.threads} threads.
+
+{text(peer_table(results, peers, a.threads))}{rest}
 {END}"""
 
 

@@ -1,0 +1,23 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestBenchTrainUsage: what cannot be timed is a usage error that says what can.
+func TestBenchTrainUsage(t *testing.T) {
+	for _, c := range []struct {
+		b    benchTrain
+		want string
+	}{
+		{benchTrain{threads: []int{1}, seconds: 1, only: []string{"generator-b7"}}, "generator-b64"},
+		{benchTrain{threads: []int{0}, seconds: 1}, "--threads"},
+		{benchTrain{threads: []int{1}}, "--seconds"},
+	} {
+		err := new(app).benchTrain(c.b)
+		if !isUsage(err) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: got %v, want a usage error with %q", c.b, err, c.want)
+		}
+	}
+}
