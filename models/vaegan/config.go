@@ -39,8 +39,10 @@ type Config struct {
 // Defaults are a model and a training that suit clips of a second on a laptop. The weights of the losses are those of
 // a comparison on spoken digits; see docs/quality.md.
 func Defaults() Config {
+	autoencoder := vae.Defaults()
+	autoencoder.Texture = 0 // a sharpened decoder makes its own
 	return Config{
-		VAE: vae.Defaults(), Share: 0.6, Channels: 24, Stddev: 8,
+		VAE: autoencoder, Share: 0.6, Channels: 24, Stddev: 8,
 		DecoderRate: 2e-4, DiscriminatorRate: 4e-4, FinalRate: 0.05, Adversarial: 1, Matching: 5, L1: 2, Average: 0.999,
 		Augment: gan.Augment{Frames: 6, Bins: 2, Cutout: 0.25, Contrast: 0.05},
 	}
