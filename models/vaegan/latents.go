@@ -58,6 +58,12 @@ func (p *latents) observe(label int, z []float32) {
 
 // draw appends latents of a label to dst: a Gaussian with the moments seen so far, N(0, I) while there are few.
 func (p *latents) draw(dst []float32, label int, temperature float64, rng *rand.Rand) []float32 {
+	return p.around(dst, label, nil, 1, temperature, rng)
+}
+
+// around is draw from a kernel density, as package vae's: the latents z of a clip of the label, drawn towards their mean
+// by sqrt(1-h²), and noise of h times the label's deviation.
+func (p *latents) around(dst []float32, label int, z []float32, h, temperature float64, rng *rand.Rand) []float32 {
 	n := p.width
 	eps := p.noise
 	for i := range eps {
@@ -74,10 +80,14 @@ func (p *latents) draw(dst []float32, label int, temperature float64, rng *rand.
 		cholesky(factor, p.cov[label*n*n:(label+1)*n*n], n)
 		p.fresh[label] = true
 	}
+	keep := math.Sqrt(1 - h*h)
 	for i := range n {
 		v := float64(p.mean[label*n+i])
+		if z != nil {
+			v += keep * (float64(z[i]) - v)
+		}
 		for j := range i + 1 {
-			v += factor[i*n+j] * eps[j]
+			v += h * factor[i*n+j] * eps[j]
 		}
 		dst = append(dst, float32(v))
 	}

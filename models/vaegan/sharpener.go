@@ -169,8 +169,13 @@ func (s *sharpener) encode(x models.Batch, rng *rand.Rand) error {
 	for i := range half(x.B) * width {
 		s.z = append(s.z, mean[i]+float32(math.Exp(float64(logVar[i])/2)*rng.NormFloat64()))
 	}
-	for _, label := range x.Labels[half(x.B):] {
-		s.z = s.latents.draw(s.z, label, s.config.VAE.Temperature, rng)
+	c := s.config.VAE
+	for i := half(x.B); i < x.B; i++ {
+		if c.Prior == vae.PriorKDE {
+			s.z = s.latents.around(s.z, x.Labels[i], mean[i*width:(i+1)*width], c.Bandwidth, c.Temperature, rng)
+		} else {
+			s.z = s.latents.draw(s.z, x.Labels[i], c.Temperature, rng)
+		}
 	}
 	return nil
 }

@@ -170,11 +170,25 @@ func TestLatentsFollowMoments(t *testing.T) {
 		a, b := rng.NormFloat64(), rng.NormFloat64()
 		p.observe(0, []float32{float32(3 + 2*a), float32(-1 + a + 0.5*b)})
 	}
+	t.Run("gaussian", func(t *testing.T) {
+		checkMoments(t, func() []float32 { return p.draw(nil, 0, 1, rng) })
+	})
+	t.Run("kernel density", func(t *testing.T) {
+		checkMoments(t, func() []float32 {
+			a, b := rng.NormFloat64(), rng.NormFloat64()
+			return p.around(nil, 0, []float32{float32(3 + 2*a), float32(-1 + a + 0.5*b)}, 0.5, 1, rng)
+		})
+	})
+}
+
+// checkMoments expects a mean of (3, -1), a variance of 4 and a covariance of 2.
+func checkMoments(t *testing.T, draw func() []float32) {
+	t.Helper()
 	var sum, square [2]float64
 	var cross float64
 	const n = 20000
 	for range n {
-		z := p.draw(nil, 0, 1, rng)
+		z := draw()
 		for i, v := range z {
 			sum[i] += float64(v) / n
 			square[i] += float64(v) * float64(v) / n
