@@ -16,6 +16,10 @@ type PictureOptions struct {
 	Height   int    // pixels of the plot itself; 0 follows the data: 240 to 513 (waveforms: 160)
 	Colormap string // "magma" (also "") or "viridis"
 	Title    string // one line above the plot; what does not fit is cut
+
+	// Seconds is the time that a spectrogram's frames span where each stands for several, as in the picture of a long
+	// recording; 0 follows from the number of frames and the hop.
+	Seconds float64
 }
 
 // pictureRange is the decibels below the loudest value that a picture shows.
@@ -40,6 +44,9 @@ func WritePNG(w io.Writer, s *Spectrogram, o PictureOptions) error {
 	}
 	top = float32(math.Ceil(float64(top)))
 	seconds := float64(s.Frames) * float64(s.Config.Hop) / float64(s.Config.SampleRate)
+	if o.Seconds > 0 {
+		seconds = o.Seconds
+	}
 	p := picture.Plot{
 		Width: side(o.Width, s.Frames, 400, 1600), Height: side(o.Height, s.Bins, 240, 513),
 		Title: o.Title, Colormap: o.Colormap,

@@ -9,15 +9,17 @@ import (
 // Reader decodes a stream of any length block by block in constant memory. It is not safe for
 // concurrent use.
 type Reader struct {
-	w      walker
-	src    *stream
-	data   chunk
-	left   int64 // Bytes of data to come; counts up from 0 below zero when open.
-	done   int64 // Samples decoded.
-	bytes  int64 // Bytes of data seen.
-	header Header
-	buf    []byte
-	err    error
+	w     walker
+	src   *stream
+	data  chunk
+	left  int64 // Bytes of data to come; counts up from 0 below zero when open.
+	done  int64 // Samples decoded.
+	bytes int64 // Bytes of data seen.
+	// promised reports that all the data is there.
+	promised bool
+	header   Header
+	buf      []byte
+	err      error
 }
 
 // NewReader reads the head of a file up to its samples. It reads ahead, and it seeks to the end and
@@ -32,7 +34,9 @@ func NewReader(r io.Reader) (*Reader, error) {
 	f, h := rd.w.format, &rd.header
 	h.Encoding, h.BitsPerSample, h.SampleRate, h.Channels = f.encoding(), f.valid, f.rate, f.channels
 	rd.left = rd.data.size
-	if rest := rd.src.rest(); rd.data.open || rest >= 0 && rest < rd.left {
+	rest := rd.src.rest()
+	rd.promised = rest >= rd.left
+	if rd.data.open || rest >= 0 && rest < rd.left {
 		rd.left = rest
 	}
 	h.Frames = -1
@@ -46,6 +50,12 @@ func NewReader(r io.Reader) (*Reader, error) {
 // returned io.EOF: until then Frames is what the file promises, and tags that come after the data
 // are missing.
 func (r *Reader) Header() Header { return r.header }
+
+// Complete reports whether the source is known to hold all the data that the file promises: not for
+// truncated files, and not for streamed ones or pipes, of which nobody can know.
+func (r *Reader) Complete() bool {
+	return !r.data.open && !r.header.Truncated && r.promised
+}
 
 // ReadFrames decodes up to len(dst)/Channels frames, interleaved, and returns how many. It returns
 // fewer than asked for only at the end of the data, and then with a nil error: the next call returns

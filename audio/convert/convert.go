@@ -1,0 +1,211 @@
+// Package convert turns folders of recordings into spectrograms in shards, into pictures or into WAV
+// files, and shards back into sound or pictures, with all cores: the engine of `wavemill convert`.
+//
+// A conversion can be killed at any moment. Run again with the same Options it goes on after what
+// was complete, and no file ever has its name before it is whole. What cannot be read is skipped, and
+// skipped.jsonl says why. However long a recording is, it goes through in constant memory.
+package convert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"wavemill/audio/dataset"
+	"wavemill/audio/spectrogram"
+	"wavemill/audio/wav"
+)
+
+// Target is what a conversion makes.
+type Target string
+
+// The targets.
+const (
+	NPY Target = "npy" // Spectrograms in shards, see dataset.ShardWriter.
+	PNG Target = "png" // A picture of the spectrogram of each recording.
+	WAV Target = "wav" // A WAV file of each recording; from shards by phase reconstruction.
+)
+
+// Targets lists the targets.
+func Targets() []Target { return []Target{NPY, PNG, WAV} }
+
+// Options says what to convert, and how. Sources and Out are needed; the zero value of everything
+// else is a good default.
+type Options struct {
+	// Sources are folders and files of recordings, or folders of shards (or their manifests), not both.
+	Sources []string
+	// Out is the folder for the results. It is made if it is not there, and holds one conversion.
+	Out string
+	// To is what to make; "" means NPY.
+	To Target
+	// Labels says where labels come from, see dataset.Options.
+	Labels string
+	// Workers is the number of files worked on at a time; 0 means one for each processor.
+	Workers int
+	// Rate is the sample rate that recordings are brought to, in Hz. 0 means, for spectrograms, the
+	// rate that most recordings have, and for WAV each recording's own.
+	Rate int
+	// Config makes the spectrograms' Config for the rate; nil means spectrogram.Default.
+	Config func(rate int) spectrogram.Config
+	// ShardBytes is the size at which a shard ends; 0 means dataset.DefaultShardBytes.
+	ShardBytes int64
+	// Phase says how sound is made from shards.
+	Phase spectrogram.Phase
+	// Encoding is that of the WAV files.
+	Encoding wav.Encoding
+}
+
+// Progress says how far a conversion is.
+type Progress struct {
+	Done    int // Files finished in this run, the skipped ones among them.
+	Total   int // Files to do in this run.
+	Skipped int
+	Seconds float64       // Of sound, converted in this run.
+	Elapsed time.Duration // Of this run.
+	Rate    float64       // Files a second.
+	Left    time.Duration // Estimated from the bytes that are left; negative when nothing is known yet.
+}
+
+// Summary says what a conversion did.
+type Summary struct {
+	To          Target              `json:"to"`
+	Out         string              `json:"out"`
+	Files       int                 `json:"files"`        // Found, the skipped ones not among them until they are tried.
+	Converted   int                 `json:"converted"`    // In this run.
+	AlreadyDone int                 `json:"already_done"` // In an earlier run.
+	Skipped     int                 `json:"skipped"`      // See skipped.jsonl.
+	Truncated   int                 `json:"truncated"`    // Converted, though the file ends before the sound it promises.
+	Rows        int64               `json:"rows"`         // Spectrogram frames made in this run.
+	Seconds     float64             `json:"seconds"`      // Of sound, converted in this run.
+	SampleRate  int                 `json:"sample_rate,omitempty"`
+	Config      *spectrogram.Config `json:"config,omitempty"`
+	LabelSource string              `json:"label_source,omitempty"`
+	Labels      map[string]int      `json:"labels"` // Files of each label, of this run and earlier ones.
+	Elapsed     float64             `json:"elapsed"`
+	Realtime    float64             `json:"realtime"` // Seconds of sound a second.
+}
+
+// SkippedName is the file in Options.Out that lists what was skipped, one dataset.Skip a line.
+const SkippedName = "skipped.jsonl"
+
+// LabelsName is the file in Options.Out that lists the labels of WAV files and pictures; it serves
+// as dataset.Options.Labels.
+const LabelsName = "labels.csv"
+
+// ErrNothing reports that not one file was or had been converted.
+var ErrNothing = errors.New("convert: nothing could be converted")
+
+// Check reports what is wrong with the options themselves, before any file is looked at.
+func (o Options) Check() error {
+	switch {
+	case len(o.Sources) == 0:
+		return errors.New("convert: no source is given")
+	case o.Out == "":
+		return errors.New("convert: no folder for the results is given")
+	case !slices.Contains(Targets(), o.target()):
+		return fmt.Errorf("convert: %q cannot be made; npy, png and wav can", o.To)
+	case o.Workers < 0:
+		return fmt.Errorf("convert: %d workers", o.Workers)
+	case o.Rate < 0:
+		return fmt.Errorf("convert: a sample rate of %d Hz", o.Rate)
+	case o.ShardBytes < 0:
+		return fmt.Errorf("convert: shards of %d bytes", o.ShardBytes)
+	}
+	return nil
+}
+
+func (o Options) target() Target {
+	if o.To == "" {
+		return NPY
+	}
+	return o.To
+}
+
+func (o Options) workers() int {
+	if o.Workers == 0 {
+		return runtime.GOMAXPROCS(0)
+	}
+	return o.Workers
+}
+
+// Run converts. progress, which may be nil, is called now and then and once at the end, never by two
+// goroutines at once. The Summary tells what was done also when an error ended it.
+//
+// Files that cannot be read or decoded are skipped; that is no error unless nothing is left
+// (ErrNothing). Errors are sources that are not there, two files with one name for their results,
+// results in Out that are of another conversion, and failures to write. When the context is
+// cancelled, what is complete stays, and Run returns the context's error.
+func Run(ctx context.Context, o Options, progress func(Progress)) (Summary, error) {
+	if err := o.Check(); err != nil {
+		return Summary{}, err
+	}
+	begin := time.Now()
+	p, err := newPlan(ctx, o)
+	if err != nil {
+		return Summary{}, err
+	}
+	if err := p.prepare(); err != nil {
+		return Summary{}, err
+	}
+	m := newMeter(p.jobs, progress)
+	err = p.work(ctx, m)
+	m.finish()
+	s := p.summary(m, time.Since(begin))
+	if cause := ctx.Err(); cause != nil {
+		err = fmt.Errorf("convert: stopped after %d of %d files; the same command goes on from there: %w", s.Converted+s.AlreadyDone, s.Files, cause)
+	}
+	if finishing := p.close(m, s); err == nil {
+		err = finishing
+	}
+	if err == nil && s.Converted+s.AlreadyDone == 0 {
+		err = p.nothing(m)
+	}
+	return s, err
+}
+
+// nothing explains why nothing was converted.
+func (p *plan) nothing(m *meter) error {
+	skipped := append(slices.Clone(p.skipped), m.skipped...)
+	if len(skipped) == 0 {
+		return fmt.Errorf("%w: there is no file in %s", ErrNothing, strings.Join(p.o.Sources, ", "))
+	}
+	first := skipped[0]
+	for _, s := range m.skipped[:min(1, len(m.skipped))] {
+		first = s // A recording that failed says more than a file that is none.
+	}
+	return fmt.Errorf("%w: %d files were skipped (see %s), the first of them %s: %s", ErrNothing, len(skipped), filepath.Join(p.o.Out, SkippedName), first.Path, first.Reason)
+}
+
+// summary counts what was done.
+func (p *plan) summary(m *meter, elapsed time.Duration) Summary {
+	s := Summary{
+		To: p.o.target(), Out: p.o.Out, Files: len(p.jobs) + len(p.done), Converted: m.converted, AlreadyDone: len(p.done),
+		Skipped: len(p.skipped) + len(m.skipped), Truncated: m.truncated, Rows: m.rows, Seconds: m.seconds,
+		SampleRate: p.rate, LabelSource: p.labelSource, Labels: map[string]int{}, Elapsed: elapsed.Seconds(),
+	}
+	if p.o.target() != WAV {
+		s.Config = p.config
+	}
+	if elapsed > 0 {
+		s.Realtime = s.Seconds / elapsed.Seconds()
+	}
+	for _, it := range p.done {
+		s.Labels[it.Label]++
+	}
+	for _, it := range m.finished {
+		s.Labels[it.Label]++
+	}
+	return s
+}
+
+// finished lists the items that are complete, of this run and earlier ones, sorted by name.
+func (p *plan) finished(m *meter) []dataset.Item {
+	all := append(slices.Clone(p.done), m.finished...)
+	slices.SortFunc(all, func(a, b dataset.Item) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}

@@ -1,0 +1,168 @@
+package convert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"wavemill/audio"
+	"wavemill/audio/codec"
+	"wavemill/audio/spectrogram"
+	"wavemill/audio/wav"
+)
+
+// errEmpty is why recordings without a single frame are skipped.
+var errEmpty = errors.New("there is no sound in it")
+
+// smallFile is the size up to which a WAV file is decoded at once: streaming costs more than it saves.
+const smallFile = 1 << 20
+
+// blockSamples is how much of a long recording is in memory at a time, over all channels.
+const blockSamples = 1 << 16
+
+// extractor turns recordings into the rows of spectrograms. It owns its buffers and is not safe for
+// concurrent use.
+type extractor struct {
+	rate  int
+	t     *spectrogram.Transform
+	spec  *spectrogram.Spectrogram
+	block []float32
+	mono  []float32
+	out   []float32
+	file  []byte
+}
+
+func newExtractor(c spectrogram.Config) (*extractor, error) {
+	t, err := spectrogram.New(c)
+	if err != nil {
+		return nil, err
+	}
+	return &extractor{rate: c.SampleRate, t: t}, nil
+}
+
+// extract hands the rows of a recording to emit, in one piece or many, and returns the number of
+// samples they stand for. emit must not keep the slice.
+func (x *extractor) extract(ctx context.Context, path string, size int64, emit func(rows []float32) error) (samples int64, truncated bool, err error) {
+	if size <= smallFile {
+		c, h, ok, err := x.small(path)
+		if err != nil {
+			return 0, false, err
+		}
+		if ok {
+			n, err := x.whole(c, emit)
+			return n, h.Truncated, err
+		}
+	}
+	return x.stream(ctx, path, emit)
+}
+
+// small decodes a small WAV file; it reports false for files of any other kind.
+func (x *extractor) small(path string) (audio.Clip, wav.Header, bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return audio.Clip{}, wav.Header{}, false, err
+	}
+	defer f.Close()
+	if cap(x.file) == 0 {
+		x.file = make([]byte, smallFile+1)
+	}
+	n, err := io.ReadFull(f, x.file)
+	if err == nil || n < 12 || string(x.file[8:12]) != "WAVE" {
+		return audio.Clip{}, wav.Header{}, false, nil // Grown beyond small, or of another kind.
+	}
+	if !errors.Is(err, io.ErrUnexpectedEOF) {
+		return audio.Clip{}, wav.Header{}, false, err
+	}
+	c, h, err := wav.Decode(x.file[:n])
+	return c, h, err == nil, err
+}
+
+// whole extracts from a decoded clip.
+func (x *extractor) whole(c audio.Clip, emit func(rows []float32) error) (int64, error) {
+	if c.Frames() == 0 {
+		return 0, errEmpty
+	}
+	c = c.Mono()
+	c, err := audio.Resample(c, x.rate)
+	if err != nil {
+		return 0, err
+	}
+	if x.spec, err = x.t.Forward(x.spec, c.Samples); err != nil {
+		return 0, err
+	}
+	return int64(c.Frames()), emit(x.spec.Data)
+}
+
+// stream extracts from a recording of any length.
+func (x *extractor) stream(ctx context.Context, path string, emit func(rows []float32) error) (samples int64, truncated bool, err error) {
+	s := x.t.NewStream(emit)
+	info, err := monoBlocks(ctx, path, x.rate, x, func(block []float32) error {
+		samples += int64(len(block))
+		return s.Write(block)
+	})
+	if err == nil && samples == 0 {
+		err = errEmpty
+	}
+	if err == nil {
+		err = s.Close()
+	}
+	return samples, info.Truncated, err
+}
+
+// monoBlocks decodes a recording, mixes it down and resamples it block by block.
+func monoBlocks(ctx context.Context, path string, rate int, x *extractor, emit func([]float32) error) (codec.Info, error) {
+	r, err := codec.Open(ctx, path)
+	if err != nil {
+		return codec.Info{}, err
+	}
+	defer r.Close()
+	info := r.Info()
+	var resample *audio.ResampleStream
+	if info.SampleRate != rate {
+		rs, err := audio.NewResampler(info.SampleRate, rate)
+		if err != nil {
+			return info, err
+		}
+		resample = rs.Stream()
+	}
+	n := max(1, blockSamples/info.Channels)
+	x.block, x.mono = grown(x.block, n*info.Channels), grown(x.mono, n)
+	for {
+		if err := ctx.Err(); err != nil {
+			return info, err
+		}
+		got, err := r.ReadFrames(x.block)
+		mono := x.mono[:got]
+		audio.MixDown(mono, x.block[:got*info.Channels], info.Channels)
+		last := errors.Is(err, io.EOF)
+		if err != nil && !last {
+			return r.Info(), err
+		}
+		if resample != nil {
+			x.out = resample.Write(x.out[:0], mono)
+			if last {
+				x.out = resample.Flush(x.out)
+			}
+			mono = x.out
+		}
+		if err := emit(mono); err != nil {
+			return r.Info(), err
+		}
+		if last {
+			return r.Info(), nil
+		}
+	}
+}
+
+// grown is a slice of n values, the old one where it is large enough.
+func grown(x []float32, n int) []float32 {
+	if cap(x) < n {
+		return make([]float32, n)
+	}
+	return x[:n]
+}
+
+// where names a failing file in an error that ends the conversion.
+func where(j job, err error) error { return fmt.Errorf("convert: %s: %w", j.item.Path, err) }

@@ -1,0 +1,276 @@
+package convert
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"wavemill/audio/codec"
+	"wavemill/audio/dataset"
+	"wavemill/audio/spectrogram"
+)
+
+// job is one file to make.
+type job struct {
+	item   dataset.Item
+	out    string          // The result's path; empty for shards.
+	shards *dataset.Shards // Where the rows come from, nil for recordings.
+	entry  dataset.Entry
+}
+
+// plan is a conversion that has been thought through.
+type plan struct {
+	o           Options
+	jobs        []job // What is left to do, in order.
+	done        []dataset.Item
+	skipped     []dataset.Skip
+	labelSource string
+	rate        int // 0 keeps each recording's own.
+	config      *spectrogram.Config
+	old         *state // Of an earlier run in Out, nil when there was none.
+	writer      *dataset.ShardWriter
+}
+
+// newPlan finds the files and settles the rate and the config. It writes nothing.
+func newPlan(ctx context.Context, o Options) (*plan, error) {
+	p := &plan{o: o, rate: o.Rate}
+	var err error
+	if p.old, err = readState(o.Out); err != nil {
+		return nil, err
+	}
+	shards, recordings := 0, 0
+	for _, source := range o.Sources {
+		if isShards(source) {
+			shards++
+		} else {
+			recordings++
+		}
+	}
+	switch {
+	case shards > 0 && recordings > 0:
+		return nil, errors.New("convert: the sources are recordings and shards; convert each kind by itself")
+	case shards > 0 && o.target() == NPY:
+		return nil, errors.New("convert: the sources are shards already; convert them to wav or png")
+	case shards > 0:
+		err = p.findShards()
+	default:
+		err = p.findRecordings(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p, p.name()
+}
+
+// isShards reports whether a source is a folder of shards or the manifest of one.
+func isShards(source string) bool {
+	if filepath.Base(source) == dataset.ManifestName {
+		return true
+	}
+	_, err := os.Stat(filepath.Join(source, dataset.ManifestName))
+	return err == nil
+}
+
+func (p *plan) findShards() error {
+	p.labelSource = "manifest"
+	for _, source := range p.o.Sources {
+		s, err := dataset.OpenShards(source)
+		if err != nil {
+			return err
+		}
+		for _, e := range s.Entries() {
+			if len(e.Config) == 0 {
+				return fmt.Errorf("convert: %s: the entry of %s has no config, so there is no way back", source, e.Source)
+			}
+			name := safeName(e.Source)
+			p.jobs = append(p.jobs, job{
+				item:   dataset.Item{Path: filepath.Join(source, e.Shard) + ": " + e.Source, Name: name, Label: e.Label, Group: e.Group, Size: int64(4 * e.Frames * e.Bins)},
+				shards: s, entry: e,
+			})
+		}
+	}
+	return nil
+}
+
+// safeName is a source's name as a relative path that leads nowhere else: a manifest may say anything.
+func safeName(source string) string {
+	name := path.Clean("/" + strings.ReplaceAll(strings.ReplaceAll(source, `\`, "/"), "\x00", "-"))
+	return cmp.Or(strings.TrimPrefix(strings.ReplaceAll(name, ":", "-"), "/"), "unnamed")
+}
+
+// findRecordings lists recordings. Where Out lies below a source, what is in it is left out: results
+// are no sources.
+func (p *plan) findRecordings(ctx context.Context) error {
+	d, err := dataset.Scan(ctx, p.o.Sources, dataset.Options{Labels: p.o.Labels})
+	if err != nil {
+		return err
+	}
+	inside, err := p.insideOut()
+	if err != nil {
+		return err
+	}
+	p.labelSource = d.LabelSource
+	p.skipped = slices.DeleteFunc(d.Skipped, func(s dataset.Skip) bool { return inside(s.Path) })
+	for _, it := range d.Items {
+		if !inside(it.Path) {
+			p.jobs = append(p.jobs, job{item: it})
+		}
+	}
+	if p.o.target() == WAV {
+		return nil
+	}
+	if p.rate == 0 {
+		p.rate = p.commonRate(ctx)
+	}
+	configure := p.o.Config
+	if configure == nil {
+		configure = spectrogram.Default
+	}
+	config := configure(p.rate)
+	if config.SampleRate != p.rate {
+		return fmt.Errorf("convert: a spectrogram config for %d Hz, but the recordings are brought to %d Hz", config.SampleRate, p.rate)
+	}
+	if _, err := spectrogram.New(config); err != nil {
+		return fmt.Errorf("convert: %w", err)
+	}
+	p.config = &config
+	return nil
+}
+
+// insideOut makes a test whether a found file is a result of this or an earlier run.
+func (p *plan) insideOut() (func(file string) bool, error) {
+	out, err := filepath.Abs(p.o.Out)
+	if err != nil {
+		return nil, fmt.Errorf("convert: %w", err)
+	}
+	below := func(file, folder string) bool {
+		abs, err := filepath.Abs(file)
+		return err == nil && strings.HasPrefix(abs, strings.TrimSuffix(folder, string(filepath.Separator))+string(filepath.Separator))
+	}
+	nested := slices.ContainsFunc(p.o.Sources, func(source string) bool {
+		abs, err := filepath.Abs(source)
+		return err == nil && below(out, abs)
+	})
+	return func(file string) bool { return nested && below(file, out) }, nil
+}
+
+// commonRate is the sample rate that most recordings have, judged by at most 64 of them spread over
+// the list; of two that are equally common, the lower. A run that goes on keeps the earlier one's.
+func (p *plan) commonRate(ctx context.Context) int {
+	if p.old != nil && p.old.Rate > 0 {
+		return p.old.Rate
+	}
+	const samples = 64
+	count := map[int]int{}
+	for i := range min(samples, len(p.jobs)) {
+		r, err := codec.Open(ctx, p.jobs[i*len(p.jobs)/min(samples, len(p.jobs))].item.Path)
+		if err != nil {
+			continue // It will be skipped when its turn comes.
+		}
+		count[r.Info().SampleRate]++
+		_ = r.Close() // Only its head was wanted.
+	}
+	const fallback = 16000 // Where there is nothing to judge by, there is nothing to convert.
+	best := fallback
+	for rate, n := range count {
+		if m := count[best]; n > m || n == m && rate < best {
+			best = rate
+		}
+	}
+	return best
+}
+
+// name gives each result its path, and refuses two with the same.
+func (p *plan) name() error {
+	if p.o.target() == NPY {
+		return nil
+	}
+	taken := map[string]string{}
+	for i := range p.jobs {
+		j := &p.jobs[i]
+		name := strings.TrimSuffix(j.item.Name, path.Ext(j.item.Name)) + "." + string(p.o.target())
+		if other, ok := taken[name]; ok {
+			return fmt.Errorf("convert: %s and %s would both become %s; rename one, or convert them to different folders", other, j.item.Name, name)
+		}
+		taken[name] = j.item.Name
+		j.out = filepath.Join(p.o.Out, filepath.FromSlash(name))
+	}
+	return nil
+}
+
+// prepare makes the folder, holds it against what an earlier run left, and drops what is done.
+func (p *plan) prepare() error {
+	if err := os.MkdirAll(p.o.Out, 0o755); err != nil { //nolint:gosec // Results are for others to read.
+		return fmt.Errorf("convert: %w", err)
+	}
+	now := p.state()
+	if p.old != nil {
+		if err := p.old.compare(now, p.o.Out); err != nil {
+			return err
+		}
+	}
+	if p.o.target() != NPY {
+		if err := p.dropDoneFiles(); err != nil {
+			return err
+		}
+		return now.write(p.o.Out)
+	}
+	var err error
+	if p.writer, err = dataset.OpenShardWriter(p.o.Out, p.config.Bins(), p.o.ShardBytes); err != nil {
+		return err
+	}
+	if err := p.dropDoneEntries(); err != nil {
+		return errors.Join(err, p.writer.Suspend())
+	}
+	return now.write(p.o.Out)
+}
+
+// dropDoneEntries moves the jobs whose rows are in the shards to done.
+func (p *plan) dropDoneEntries() error {
+	entries := map[string]dataset.Entry{}
+	for _, e := range p.writer.Entries() {
+		var c spectrogram.Config
+		if err := json.Unmarshal(e.Config, &c); err != nil || c != *p.config {
+			return fmt.Errorf("convert: %s holds spectrograms of another config (%s); choose another folder", p.o.Out, e.Config)
+		}
+		entries[e.Source] = e
+	}
+	p.jobs = slices.DeleteFunc(p.jobs, func(j job) bool {
+		_, ok := entries[j.item.Name]
+		if ok {
+			p.done = append(p.done, j.item)
+		}
+		return ok
+	})
+	return nil
+}
+
+// dropDoneFiles moves the jobs whose result is there and whole to done. A file in a result's place
+// that no earlier run can have made is not touched.
+func (p *plan) dropDoneFiles() error {
+	var left []job
+	for _, j := range p.jobs {
+		_, err := os.Lstat(j.out)
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+			left = append(left, j)
+		case err != nil:
+			return fmt.Errorf("convert: %w", err)
+		case p.old == nil:
+			return fmt.Errorf("convert: %s is there already, and not by an earlier run; choose another folder or remove it", j.out)
+		case whole(j.out, p.o.target()):
+			p.done = append(p.done, j.item)
+		default:
+			left = append(left, j) // Cut off by a power failure.
+		}
+	}
+	p.jobs = left
+	return nil
+}

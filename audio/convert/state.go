@@ -1,0 +1,167 @@
+package convert
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"wavemill/audio/dataset"
+	"wavemill/audio/spectrogram"
+	"wavemill/audio/wav"
+)
+
+// stateName is the file in Out that says what conversion it holds.
+const stateName = "convert.json"
+
+// partialName is the folder in Out for files that are not whole yet.
+const partialName = ".partial"
+
+// state is what must be the same for two runs to be one conversion.
+type state struct {
+	To       Target              `json:"to"`
+	Rate     int                 `json:"rate,omitempty"`
+	Config   *spectrogram.Config `json:"config,omitempty"`
+	Shard    int64               `json:"shard_bytes,omitempty"`
+	Phase    *spectrogram.Phase  `json:"phase,omitempty"`
+	Encoding string              `json:"encoding,omitempty"`
+}
+
+// state describes this conversion.
+func (p *plan) state() state {
+	s := state{To: p.o.target(), Rate: p.rate, Config: p.config}
+	switch s.To {
+	case NPY:
+		s.Shard = p.o.ShardBytes
+	case WAV:
+		s.Encoding = p.o.Encoding.String()
+		if len(p.jobs) > 0 && p.jobs[0].shards != nil {
+			s.Phase = &p.o.Phase
+		}
+	}
+	return s
+}
+
+// readState reads what an earlier run left, nil when there was none.
+func readState(out string) (*state, error) {
+	path := filepath.Join(out, stateName)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil //nolint:nilnil // No earlier run is an answer, not an error.
+	}
+	if err != nil {
+		return nil, fmt.Errorf("convert: %w", err)
+	}
+	var s state
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&s); err != nil {
+		return nil, fmt.Errorf("convert: %s is not what an earlier run writes (%w); choose another folder", path, err)
+	}
+	return &s, nil
+}
+
+// compare refuses to mix two conversions in one folder.
+func (s state) compare(now state, out string) error {
+	was, is := s.lines(), now.lines()
+	for i := range was {
+		if was[i] != is[i] {
+			return fmt.Errorf("convert: %s holds another conversion: it has %s, this one %s; choose another folder or remove it", out, was[i], is[i])
+		}
+	}
+	return nil
+}
+
+// lines describes each part of a state in words.
+func (s state) lines() []string {
+	config, phase := "no config", "no phase reconstruction"
+	if s.Config != nil {
+		config = fmt.Sprintf("config %+v", *s.Config)
+	}
+	if s.Phase != nil {
+		phase = fmt.Sprintf("phase reconstruction %+v", *s.Phase)
+	}
+	return []string{
+		"target " + string(s.To), fmt.Sprintf("rate %d Hz", s.Rate), config, fmt.Sprintf("shards of %d bytes", s.Shard), phase, "encoding " + s.Encoding,
+	}
+}
+
+func (s state) write(out string) error {
+	b, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return fmt.Errorf("convert: %w", err)
+	}
+	return dataset.WriteFile(filepath.Join(out, stateName), append(b, '\n'))
+}
+
+// close ends the conversion: it completes the shards, or leaves them to be gone on with, and writes
+// down what was skipped and the labels.
+func (p *plan) close(m *meter, s Summary) error {
+	var err error
+	if p.writer != nil {
+		if s.Converted+s.Skipped-len(p.skipped) < len(p.jobs) {
+			err = p.writer.Suspend()
+		} else {
+			err = p.writer.Close()
+		}
+	}
+	err = errors.Join(err, p.writeSkipped(m))
+	if p.o.target() != NPY {
+		err = errors.Join(err, p.writeLabels(m), os.RemoveAll(filepath.Join(p.o.Out, partialName)))
+	}
+	return err
+}
+
+// writeSkipped writes skipped.jsonl, sorted by path, also when it is empty.
+func (p *plan) writeSkipped(m *meter) error {
+	var b []byte
+	for _, s := range sortedSkips(p.skipped, m.skipped) {
+		line, err := json.Marshal(s)
+		if err != nil {
+			return fmt.Errorf("convert: %w", err)
+		}
+		b = append(append(b, line...), '\n')
+	}
+	return dataset.WriteFile(filepath.Join(p.o.Out, SkippedName), b)
+}
+
+// writeLabels writes labels.csv: the files that are there with their labels.
+func (p *plan) writeLabels(m *meter) error {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	rows := [][]string{{"file", "label", "group"}}
+	for _, it := range p.finished(m) {
+		rows = append(rows, []string{strings.TrimSuffix(it.Name, filepath.Ext(it.Name)) + "." + string(p.o.target()), it.Label, it.Group})
+	}
+	if err := w.WriteAll(rows); err != nil {
+		return fmt.Errorf("convert: %w", err)
+	}
+	return dataset.WriteFile(filepath.Join(p.o.Out, LabelsName), b.Bytes())
+}
+
+// whole reports whether a result is complete. Results get their names only when they are, but they
+// are not synced one by one: after a power failure one may be there and yet cut short.
+func whole(path string, to Target) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	if to == WAV {
+		r, err := wav.NewReader(f)
+		return err == nil && r.Complete()
+	}
+	const end = "\x00\x00\x00\x00IEND\xaeB`\x82" // The last chunk of every PNG.
+	info, err := f.Stat()
+	if err != nil || info.Size() < int64(len(end)) {
+		return false
+	}
+	tail := make([]byte, len(end))
+	_, err = f.ReadAt(tail, info.Size()-int64(len(end)))
+	return (err == nil || errors.Is(err, io.EOF)) && string(tail) == end
+}
