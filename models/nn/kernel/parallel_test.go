@@ -73,7 +73,8 @@ func TestParallelPanics(t *testing.T) {
 	for item := range 8 {
 		func() {
 			defer func() {
-				if r := recover(); r != boom {
+				r := recover()
+				if err, _ := r.(error); !errors.Is(err, boom) {
 					t.Errorf("recovered %v, want the panic of item %d", r, item)
 				}
 			}()
@@ -110,6 +111,7 @@ func sample(k class, seed uint64) [][]float32 {
 	for _, s := range []Conv{
 		{N: 9, H: 16, W: 16, C: 16, Co: 40, KH: 4, KW: 4, Stride: 2, Pad: 1},
 		{N: 33, H: 16, W: 16, C: 1, Co: 32, KH: 4, KW: 4, Stride: 2, Pad: 1},
+		{N: 11, H: 16, W: 16, C: 32, Co: 64, KH: 4, KW: 4, Stride: 2, Pad: 1, Fast: true},
 		{N: 3, H: 12, W: 9, C: 24, Co: 64, KH: 3, KW: 3, Stride: 1, Pad: 1},
 	} {
 		x, w, y := randoms(rng, s.InSize()), randoms(rng, s.WeightSize()), randoms(rng, s.OutSize())
@@ -170,6 +172,36 @@ func TestConcurrentCallers(t *testing.T) {
 	wg.Wait()
 }
 
+// TestBatch holds an image to the same bytes alone and in a batch.
+func TestBatch(t *testing.T) {
+	eachClass(t, func(t *testing.T, k class) {
+		for _, s := range []Conv{
+			{H: 16, W: 16, C: 1, Co: 32, KH: 4, KW: 4, Stride: 2, Pad: 1},
+			{H: 8, W: 8, C: 64, Co: 40, KH: 4, KW: 4, Stride: 2, Pad: 1},
+			{H: 8, W: 8, C: 64, Co: 64, KH: 4, KW: 4, Stride: 2, Pad: 1, Fast: true},
+			{H: 5, W: 7, C: 17, Co: 3, KH: 3, KW: 3, Stride: 1, Pad: 1},
+		} {
+			rng := rand.New(rand.NewPCG(17, 18))
+			s.N = 21
+			x, w, y := randoms(rng, s.InSize()), randoms(rng, s.WeightSize()), randoms(rng, s.OutSize())
+			dx, out := make([]float32, len(x)), make([]float32, len(y))
+			k.forward(s, x, w, out, Epilogue{})
+			k.backData(s, y, w, dx, Epilogue{})
+			one := s
+			one.N = 1
+			nx, ny := one.InSize(), one.OutSize()
+			for i := range s.N {
+				a, b := make([]float32, ny), make([]float32, nx)
+				k.forward(one, x[i*nx:(i+1)*nx], w, a, Epilogue{})
+				k.backData(one, y[i*ny:(i+1)*ny], w, b, Epilogue{})
+				if !slices.Equal(a, out[i*ny:(i+1)*ny]) || !slices.Equal(b, dx[i*nx:(i+1)*nx]) {
+					t.Fatalf("%v: image %d differs alone", s, i)
+				}
+			}
+		}
+	})
+}
+
 // TestAllocations holds the operations to none once their buffers exist.
 func TestAllocations(t *testing.T) {
 	if raceEnabled {
@@ -179,9 +211,16 @@ func TestAllocations(t *testing.T) {
 		s := Conv{N: 16, H: 16, W: 16, C: 16, Co: 40, KH: 4, KW: 4, Stride: 2, Pad: 1}
 		x, w, y := make([]float32, s.InSize()), make([]float32, s.WeightSize()), make([]float32, s.OutSize())
 		v := make([]float32, 64)
+		fast := Conv{N: 9, H: 8, W: 8, C: 32, Co: 32, KH: 4, KW: 4, Stride: 2, Pad: 1, Fast: true}
+		fx, fw, fy := make([]float32, fast.InSize()), make([]float32, fast.WeightSize()), make([]float32, fast.OutSize())
 		for name, f := range map[string]func(){
-			"forward":      func() { k.forward(s, x, w, y, Epilogue{Bias: w[:s.Co], Act: ActTanh}) },
-			"back-data":    func() { k.backData(s, y, w, x, Epilogue{}) },
+			"forward":   func() { k.forward(s, x, w, y, Epilogue{Bias: w[:s.Co], Act: ActTanh}) },
+			"back-data": func() { k.backData(s, y, w, x, Epilogue{}) },
+			"fast": func() {
+				k.forward(fast, fx, fw, fy, Epilogue{})
+				k.backData(fast, fy, fw, fx, Epilogue{})
+				k.backWeights(fast, fx, fy, fw, false)
+			},
 			"back-weights": func() { k.backWeights(s, x, y, w, true) },
 			"gemm":         func() { k.gemm(false, true, 64, 64, 128, x, 128, w, 128, y, 64, Epilogue{}) },
 			"tanh":         func() { k.each(opTanh, scalars{}, [5][]float32{x, x}) },

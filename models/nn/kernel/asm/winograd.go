@@ -94,8 +94,14 @@ func (g *grid) begin() {
 		at int
 		r  reg.GPPhysical
 	}{
-		{gridSrc, g.src}, {gridDst, g.dst}, {gridSrcRow, g.srcRow}, {gridSrcCol, g.srcCol},
-		{gridDstRow, g.dstRow}, {gridDstCol, g.dstCol}, {gridN, g.items}, {gridBias, g.bias},
+		{gridSrc, g.src},
+		{gridDst, g.dst},
+		{gridSrcRow, g.srcRow},
+		{gridSrcCol, g.srcCol},
+		{gridDstRow, g.dstRow},
+		{gridDstCol, g.dstCol},
+		{gridN, g.items},
+		{gridBias, g.bias},
 	} {
 		g.MOVQ(mem(arg, f.at), f.r)
 	}
