@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -275,7 +276,7 @@ func (a *app) writeComparison(o compareOptions, result comparedReport, e *evalua
 		Facts: []report.Fact{
 			{Name: "recordings", Value: fmt.Sprintf("%d to learn from, %d held out, %d labels (%s)", result.TrainClips, result.HeldOut, len(result.Report.Labels), result.LabelSource)},
 			{Name: "data", Value: result.DataHash},
-			{Name: "seed", Value: fmt.Sprint(o.seed)},
+			{Name: "seed", Value: strconv.FormatUint(o.seed, 10)},
 		},
 	}
 	for _, c := range contestants {

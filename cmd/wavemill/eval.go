@@ -143,69 +143,69 @@ type evaluation struct {
 }
 
 // open trains the judge.
-func (b *evaluation) open(ctx context.Context, train, heldOut []audio.Clip, useful bool) error {
-	b.train, b.heldOut = train, heldOut
+func (e *evaluation) open(ctx context.Context, train, heldOut []audio.Clip, useful bool) error {
+	e.train, e.heldOut = train, heldOut
 	var err error
-	b.judge, err = eval.NewJudge(ctx, train, heldOut, eval.JudgeOptions{Seed: b.seed, Useful: useful, OnProgress: b.progress})
+	e.judge, err = eval.NewJudge(ctx, train, heldOut, eval.JudgeOptions{Seed: e.seed, Useful: useful, OnProgress: e.progress})
 	if err != nil {
-		b.done()
+		e.done()
 		return err
 	}
-	if v := b.judge.Report().Judge; !v.Trusted {
-		b.app.note("the judge names only %.1f %% of the held-out recordings rightly, less than %.0f %%: read its figures as a comparison", 100*v.Accuracy, 100*eval.Gate)
+	if v := e.judge.Report().Judge; !v.Trusted {
+		e.app.note("the judge names only %.1f %% of the held-out recordings rightly, less than %.0f %%: read its figures as a comparison", 100*v.Accuracy, 100*eval.Gate)
 	}
 	return nil
 }
 
 // progress shows one stage after the other.
-func (b *evaluation) progress(what string, part float64) {
-	if what != b.what {
-		b.done()
-		b.what, b.task = what, b.app.console.Start(what, 100, "%")
+func (e *evaluation) progress(what string, part float64) {
+	if what != e.what {
+		e.done()
+		e.what, e.task = what, e.app.console.Start(what, 100, "%")
 	}
-	b.task.Set(int64(100 * part))
+	e.task.Set(int64(100 * part))
 }
 
 // done ends the stage that is shown.
-func (b *evaluation) done() {
-	b.task.Set(100)
-	b.task.Done()
-	b.task, b.what = nil, ""
+func (e *evaluation) done() {
+	e.task.Set(100)
+	e.task.Done()
+	e.task, e.what = nil, ""
 }
 
 // ceiling is the row of held-out recordings sent through a front end and back.
-func (b *evaluation) ceiling(ctx context.Context, fe models.FrontEnd) (eval.Row, error) {
-	clips, err := eval.RoundTrip(ctx, fe, b.heldOut, b.seed)
+func (e *evaluation) ceiling(ctx context.Context, fe models.FrontEnd) (eval.Row, error) {
+	clips, err := eval.RoundTrip(ctx, fe, e.heldOut, e.seed)
 	if err != nil {
 		return eval.Row{}, err
 	}
-	return b.judge.Row(ctx, "ceiling", "ceiling", clips)
+	return e.judge.Row(ctx, "ceiling", "ceiling", clips)
 }
 
 // noise is the row of a model that learnt nothing.
-func (b *evaluation) noise(ctx context.Context) (eval.Row, error) {
-	return b.judge.Row(ctx, "noise", "noise", eval.Noise(b.heldOut, b.seed))
+func (e *evaluation) noise(ctx context.Context) (eval.Row, error) {
+	return e.judge.Row(ctx, "noise", "noise", eval.Noise(e.heldOut, e.seed))
 }
 
 // model is the row of a model, and its clips.
-func (b *evaluation) model(ctx context.Context, name string, cp models.Checkpoint) (eval.Row, []audio.Clip, error) {
+func (e *evaluation) model(ctx context.Context, name string, cp models.Checkpoint) (eval.Row, []audio.Clip, error) {
 	digest, err := cp.Digest()
 	if err != nil {
 		return eval.Row{}, nil, err
 	}
-	labels, err := b.asked(cp)
+	labels, err := e.asked(cp)
 	if err != nil {
 		return eval.Row{}, nil, fmt.Errorf("%s: %w", name, err)
 	}
 	began := time.Now()
-	clips, err := eval.Generate(ctx, cp, labels, b.seed, func(made int) {
-		b.progress("generating with "+name, float64(made)/float64(len(labels)))
+	clips, err := eval.Generate(ctx, cp, labels, e.seed, func(made int) {
+		e.progress("generating with "+name, float64(made)/float64(len(labels)))
 	})
 	if err != nil {
 		return eval.Row{}, nil, fmt.Errorf("%s: %w", name, err)
 	}
 	took := time.Since(began)
-	row, err := b.judge.Row(ctx, name, "model", clips)
+	row, err := e.judge.Row(ctx, name, "model", clips)
 	row.Training = &eval.Training{
 		Arch: cp.Arch, Digest: digest, Seed: cp.Seed, Steps: cp.Step,
 		PerClip: 1000 * took.Seconds() / float64(len(clips)),
@@ -215,19 +215,19 @@ func (b *evaluation) model(ctx context.Context, name string, cp models.Checkpoin
 
 // asked returns the labels to generate, as indices into the checkpoint's: as often as they occur in the training
 // recordings, or in that proportion.
-func (b *evaluation) asked(cp models.Checkpoint) ([]int, error) {
+func (e *evaluation) asked(cp models.Checkpoint) ([]int, error) {
 	index := map[string]int{}
 	for i, l := range cp.Labels {
 		index[l] = i
 	}
-	n := b.clips
+	n := e.clips
 	if n == 0 {
-		n = len(b.train)
+		n = len(e.train)
 	}
 	labels := make([]int, n)
 	for i := range labels {
 		// Spread over the training recordings, which are sorted by name.
-		want := b.train[i*len(b.train)/n%len(b.train)].Label
+		want := e.train[i*len(e.train)/n%len(e.train)].Label
 		l, ok := index[want]
 		if !ok {
 			return nil, fmt.Errorf("the model does not know the label %q of the recordings; it knows %s", want, abridge(cp.Labels, 12))

@@ -15,7 +15,7 @@ import (
 type Options struct {
 	// Seed decides the initial weights, which clips are held out, the order of the others and every augmentation.
 	Seed uint64
-	// Epochs is the number of passes over the training clips; 0 means 20, or as many as make 600 steps. Two
+	// Epochs is the number of passes over the training clips; 0 means 20, or as many as make 400 steps. Two
 	// classifiers with the same clips, seed and epochs are equal.
 	Epochs int
 	// Budget is the longest time that training may take; where the epochs take longer, there are fewer steps. 0 means

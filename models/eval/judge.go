@@ -46,6 +46,7 @@ type Judge struct {
 	baseline       map[string]float64 // accuracy of classifiers trained on real clips, by share
 	report         Report
 	real           Row
+	diversity      float64 // of real clips: those held out or, where they are one a label, those trained on
 }
 
 // NewJudge trains a judge on real training clips, those that the models to be judged learnt from, and measures it on
@@ -168,6 +169,12 @@ func (j *Judge) measureReal() error {
 	if j.trainBins, err = j.bins.Count(j.train.predict.Features); err != nil {
 		return err
 	}
+	if j.diversity, err = diversity(j.heldOut); err == nil && j.diversity == 0 {
+		j.diversity, err = diversity(j.train)
+	}
+	if err != nil {
+		return err
+	}
 	if j.real, err = j.row("real", "real", j.heldOut); err != nil {
 		return err
 	}
@@ -222,7 +229,7 @@ func (j *Judge) row(name, kind string, h heard) (Row, error) {
 	if r.Kernel, err = metric.Kernel(h.predict.Features, j.train.predict.Features); err != nil {
 		return Row{}, err
 	}
-	if r.Diversity, err = metric.Diversity(h.predict.Features, h.batch.Labels); err != nil {
+	if r.Diversity, err = diversity(h); err != nil {
 		return Row{}, err
 	}
 	if r.Memorisation, err = j.memorisation(h); err != nil {
@@ -235,8 +242,17 @@ func (j *Judge) row(name, kind string, h heard) (Row, error) {
 	r.InceptionRatio = ratio(r.Inception, base.Inception)
 	r.ModifiedInceptionRatio = ratio(r.ModifiedInception, base.ModifiedInception)
 	r.FrechetRatio = ratio(r.Frechet, base.Frechet)
-	r.DiversityRatio = ratio(r.Diversity, base.Diversity)
+	r.DiversityRatio = ratio(r.Diversity, j.diversity)
 	return r, nil
+}
+
+// diversity is that of a set of clips, 0 where no label has two.
+func diversity(h heard) (float64, error) {
+	d, err := metric.Diversity(h.predict.Features, h.batch.Labels)
+	if errors.Is(err, metric.ErrNoPairs) {
+		return 0, nil
+	}
+	return d, err
 }
 
 // ratio is x / y, 0 where y is 0: JSON has no infinity.

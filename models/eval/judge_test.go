@@ -159,6 +159,20 @@ func TestJudgeIsDeterministic(t *testing.T) {
 	}
 }
 
+// One held-out clip a label is little, but not too little.
+func TestJudgeWithOneHeldOutClipALabel(t *testing.T) {
+	j, err := eval.NewJudge(t.Context(), synthetic(t, 6, 0, 8000), synthetic(t, 1, 500, 8000), eval.JudgeOptions{Epochs: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := row(t, j, "one each", synthetic(t, 1, 9000, 8000)); r.Diversity != 0 || r.Clips != 6 {
+		t.Errorf("%+v", r)
+	}
+	if r := row(t, j, "three each", synthetic(t, 3, 9000, 8000)); r.DiversityRatio <= 0 || math.IsInf(r.DiversityRatio, 0) {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestJudgeRefuses(t *testing.T) {
 	train, heldOut := synthetic(t, 4, 0, 8000), synthetic(t, 2, 500, 8000)
 	stranger := slices.Clone(heldOut)

@@ -32,8 +32,10 @@ type Row struct {
 	TwoSample    TwoSample    `json:"two_sample"`
 	Memorisation Memorisation `json:"memorisation"`
 
-	Diversity      float64 `json:"diversity"`       // mean distance within a label
-	DiversityRatio float64 `json:"diversity_ratio"` // to that of held-out real clips; below 0.3 a model has collapsed
+	// Diversity is the mean distance within a label, 0 where no label has two clips; DiversityRatio is its ratio to that
+	// of held-out real clips (of training clips, where those are one a label). Below 0.3 a model has collapsed.
+	Diversity      float64 `json:"diversity"`
+	DiversityRatio float64 `json:"diversity_ratio"`
 
 	// Usefulness is nil where it was not asked for.
 	Usefulness *Usefulness `json:"usefulness,omitempty"`

@@ -13,7 +13,7 @@ import (
 
 const (
 	defaultEpochs = 20
-	leastSteps    = 600 // so few clips are still seen often enough
+	leastSteps    = 400 // so few clips are still seen often enough
 )
 
 // steps is the number of steps that make the wanted epochs.

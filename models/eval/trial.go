@@ -3,7 +3,6 @@ package eval
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"wavemill/audio"
 	"wavemill/models"
@@ -98,7 +97,7 @@ func accuracy(ctx context.Context, s *set, seed uint64, steps int) (float64, err
 		}
 	}
 	if s.heldOut.B == 0 {
-		return 0, fmt.Errorf("eval: no clips to test on")
+		return 0, errors.New("eval: no clips to test on")
 	}
 	return float64(right) / float64(s.heldOut.B), nil
 }

@@ -94,7 +94,7 @@ func columns(r eval.Report) []column {
 			case "Newness":
 				table[i].Cells[j].Bad = row.Memorisation.Alarm
 			case "Diversity / real":
-				table[i].Cells[j].Bad = row.Kind == "model" && row.DiversityRatio < collapsed
+				table[i].Cells[j].Bad = row.Kind == "model" && row.DiversityRatio < collapsed && hasPairs(row)
 			}
 		}
 	}

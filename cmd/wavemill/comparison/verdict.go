@@ -29,7 +29,7 @@ const (
 // classifier trained on them alone or, where that was not measured, the share of clips heard as asked. Models that
 // differ by less than chance are equal; then the Fréchet distance decides.
 func Decide(r eval.Report) Verdict {
-	v := Verdict{Cautions: cautions(r)}
+	v := Verdict{Reasons: []string{}, Cautions: cautions(r)}
 	models := ofKind(r, "model")
 	var fit []eval.Row
 	for _, m := range models {
@@ -89,7 +89,7 @@ func unfit(m eval.Row) string {
 	switch {
 	case m.Memorisation.Alarm:
 		return fmt.Sprintf("it gives training clips back (one clip in twenty is within %.0f %% of the usual distance to one)", 100*m.Memorisation.Spectrogram)
-	case m.DiversityRatio < collapsed:
+	case m.DiversityRatio < collapsed && hasPairs(m):
 		return fmt.Sprintf("it has collapsed: its clips of one label differ only %.0f %% as much as recordings do", 100*m.DiversityRatio)
 	case m.Silent > mostSilent:
 		return fmt.Sprintf("%.0f %% of its clips are silent", 100*m.Silent)
@@ -97,6 +97,20 @@ func unfit(m eval.Row) string {
 		return fmt.Sprintf("only %.0f %% of its clips are heard as what was asked for", 100*m.LabelAccuracy)
 	}
 	return ""
+}
+
+// hasPairs tells whether there are two clips of a label, so that diversity could be measured.
+func hasPairs(m eval.Row) bool {
+	for _, row := range m.Confusion {
+		n := 0
+		for _, heard := range row {
+			n += heard
+		}
+		if n > 1 {
+			return true
+		}
+	}
+	return false
 }
 
 // strength says what speaks for a model.
@@ -140,7 +154,7 @@ func gain(m eval.Row) []string {
 
 // cautions are what limits the whole comparison.
 func cautions(r eval.Report) []string {
-	var out []string
+	out := []string{}
 	if !r.Judge.Trusted {
 		out = append(out, fmt.Sprintf("The judge names only %.1f %% of held-out recordings rightly; below %.0f %% its figures are no more than a comparison.",
 			100*r.Judge.Accuracy, 100*eval.Gate))

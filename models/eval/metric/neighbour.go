@@ -151,6 +151,9 @@ func quantile(x []float64, q float64) float64 {
 	return s[lo] + (at-float64(lo))*(s[hi]-s[lo])
 }
 
+// ErrNoPairs is returned by Diversity where no label has two clips.
+var ErrNoPairs = errors.New("metric: no label has two clips")
+
 // Diversity is the mean Euclidean distance between two different clips of one label, averaged over the labels that
 // have at least two clips. Divided by that of real clips it shows collapse: below 0.3, a model makes a few clips per
 // label again and again.
@@ -180,7 +183,7 @@ func Diversity(features [][]float64, labels []int) (float64, error) {
 		means = append(means, sum/(n*(n-1)/2))
 	}
 	if len(means) == 0 {
-		return 0, errors.New("metric: no label has two clips")
+		return 0, ErrNoPairs
 	}
 	slices.Sort(means) // the order of a map must not reach the sum's rounding
 	var mean float64

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"wavemill/models"
+	"wavemill/models/eval"
+)
+
+// quickModel trains a model for a few steps, which is not to be listened to.
+func quickModel(t *testing.T, data, arch string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), arch+".safetensors")
+	mustRun(t, "train", "--data", data, "--out", file, "--model", arch, "--steps", "2", "--seed", "5")
+	return file
+}
+
+func TestEvalPrintsARowForEachKind(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains a model and a judge")
+	}
+	data := recordingsFolder(t, 12)
+	model := quickModel(t, data, "vae")
+	args := []string{"eval", "--model", model, "--data", data, "--useful=false", "--clips", "30"}
+	stdout, _ := mustRun(t, append(args, "--json")...)
+	reports := decodeLines[eval.Report](t, stdout)
+	if len(reports) != 1 {
+		t.Fatalf("%d reports", len(reports))
+	}
+	r := reports[0]
+	var kinds []string
+	for _, row := range r.Rows {
+		kinds = append(kinds, row.Kind)
+	}
+	if !slices.Equal(kinds, []string{"real", "ceiling", "noise", "model"}) || r.Format != 1 || r.TrainClips+r.HeldOut != 36 || len(r.Labels) != 3 {
+		t.Errorf("%s", stdout)
+	}
+	if m := r.Rows[3]; m.Clips != 30 || m.Training == nil || m.Training.Checkpoint != model || m.Training.Steps != 2 || m.Usefulness != nil {
+		t.Errorf("the model's row: %+v", m)
+	}
+}
+
+func TestCompareWritesBothReports(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains two models and a judge")
+	}
+	data, out := recordingsFolder(t, 12), filepath.Join(t.TempDir(), "deep", "comparison")
+	model := quickModel(t, data, "vae")
+	stdout, stderr := mustRun(t, "compare", "--data", data, "--model", "vae", "--model", model, "--steps", "2", "--clips", "30", "--useful=false", "--out", out, "--json")
+	printed := decodeLines[comparedReport](t, stdout)
+	text, err := os.ReadFile(filepath.Join(out, compareJSON))
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := decodeLines[comparedReport](t, string(text))
+	if len(printed) != 1 || len(written) != 1 || mustJSON(t, printed[0]) != mustJSON(t, written[0]) {
+		t.Errorf("--json printed another report than %s holds", compareJSON)
+	}
+	r := written[0]
+	if n := len(r.Rows); n != 5 || r.Rows[3].Name != "vae" || r.Rows[4].Name != "vae 2" || r.Rows[3].Training.Seconds <= 0 || r.Rows[4].Training.Seconds != 0 {
+		t.Errorf("rows: %s", text)
+	}
+	if !strings.Contains(stderr, "training the judge") {
+		t.Errorf("nothing is said of what takes long:\n%s", stderr)
+	}
+	var table strings.Builder
+	if err := printReport(&table, r.Report); err != nil || !strings.Contains(table.String(), "ceiling") || !strings.Contains(table.String(), "Fréchet/real") {
+		t.Errorf("table, error %v:\n%s", err, table.String())
+	}
+	if r.Verdict.Headline == "" || r.DataHash == "" || !strings.Contains(r.Command, "--steps 2") {
+		t.Errorf("verdict %+v, command %q", r.Verdict, r.Command)
+	}
+	page, err := os.ReadFile(filepath.Join(out, compareHTML))
+	if err != nil || !strings.Contains(string(page), r.Verdict.Headline) || !strings.Contains(string(page), "data:audio/wav") {
+		t.Errorf("page of %d bytes, error %v", len(page), err)
+	}
+	if cp, err := models.Read(filepath.Join(out, "vae.safetensors")); err != nil || cp.Step != 2 {
+		t.Errorf("the trained checkpoint: step %d, error %v", cp.Step, err)
+	}
+}
+
+func TestTopupWritesClipsManifestAndProof(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains a model and classifiers")
+	}
+	data, out := recordingsFolder(t, 8), filepath.Join(t.TempDir(), "more")
+	model := quickModel(t, data, "vae")
+	args := []string{"topup", "--data", data, "--model", model, "--to", "9", "--out", out, "--proof=false", "--confidence", "0", "--json"}
+	stdout, _ := mustRun(t, args...)
+	r := decodeLines[toppedUp](t, stdout)[0]
+	if len(r.Labels) != 3 || r.To != 9 || r.Proof != nil {
+		t.Fatalf("%s", stdout)
+	}
+	kept := 0
+	for _, l := range r.Labels {
+		kept += l.Generated
+		refused := 0
+		for _, n := range l.Refused {
+			refused += n
+		}
+		if l.Recordings != 8 || l.Generated+l.Missing != 1 || l.Generated+refused != l.Tried || l.Acceptance != float64(l.Generated)/float64(l.Tried) {
+			t.Errorf("%+v", l)
+		}
+	}
+	f, err := os.Open(r.Manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil || len(rows) != 1+24+kept || kept != r.Generated {
+		t.Fatalf("%d rows, %d clips kept, error %v", len(rows), kept, err)
+	}
+	for _, row := range rows[1:] {
+		path := row[0]
+		if row[2] == "generated" {
+			path = filepath.Join(out, path)
+		}
+		if _, err := os.Stat(path); err != nil || row[1] == "" {
+			t.Errorf("%q: %v", row, err)
+		}
+	}
+	if code, _, stderr := runCLI(t, args...); code != exitFailed || !strings.Contains(stderr, "--overwrite") {
+		t.Errorf("a second time: exit code %d, %s", code, stderr)
+	}
+}
+
+func TestJudgingCommandsRefuse(t *testing.T) {
+	dir := t.TempDir()
+	doc := filepath.Join(dir, "doc.md")
+	if err := os.WriteFile(doc, []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ args, want string }{
+		{"eval --data x", "--model is missing"},
+		{"eval --model x", "--data is missing"},
+		{"eval --model x --data y --clips -1", "--clips"},
+		{"compare --model vae --out x", "--data is missing"},
+		{"compare --data x --out x", "--model is missing"},
+		{"compare --data x --model vae", "--out is missing"},
+		{"compare --data x --model nonsense --out y", "neither an architecture"},
+		{"compare --data x --model vae --out y --budget 0s", "--budget"},
+		{"topup --model x --to 5 --out y", "--data is missing"},
+		{"topup --data x --model x --out y", "--to is missing"},
+		{"topup --data x --model x --to 5 --out y --confidence 1", "--confidence"},
+		{"bench quality --keep x", "--data is missing"},
+		{"bench quality --data x", "--keep is missing"},
+		{"bench quality --data x --keep y --write z", "--name"},
+		{"bench quality --data x --keep y --model nonsense", "unknown"},
+		{"bench quality --data x --keep y --few 1", "--few"},
+	} {
+		if code, _, stderr := runCLI(t, strings.Fields(c.args)...); code != exitUsage || !strings.Contains(stderr, c.want) {
+			t.Errorf("wavemill %s: exit code %d, %s", c.args, code, stderr)
+		}
+	}
+	if code, _, stderr := runCLI(t, "eval", "--model", doc, "--data", dir); code != exitFailed || !strings.Contains(stderr, "checkpoint") {
+		t.Errorf("no checkpoint: exit code %d, %s", code, stderr)
+	}
+}
+
+func TestReplaceSection(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "doc.md")
+	before := "head\n<!-- quality a -->\nold\n<!-- end a -->\n<!-- quality b -->\nkept\n<!-- end b -->\n"
+	if err := os.WriteFile(file, []byte(before), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // again gives the same
+		if err := replaceSection(file, "a", "new\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(file)
+	if want := strings.Replace(before, "old", "new", 1); err != nil || string(text) != want {
+		t.Errorf("%q, want %q, error %v", text, want, err)
+	}
+	if err := replaceSection(file, "c", "new"); err == nil {
+		t.Error("a section that is not there: no error")
+	}
+}
+
+func TestMeansOverSeeds(t *testing.T) {
+	run := func(accuracy float64, alarm bool) qualityRun {
+		row := eval.Row{Kind: "model", LabelAccuracy: accuracy, Training: &eval.Training{Steps: int64(1000 * accuracy)}}
+		row.Memorisation.Alarm = alarm
+		row.Usefulness = &eval.Usefulness{Ratio: accuracy, Added: []eval.Gain{{Share: 0.05, Points: 10 * accuracy}}}
+		return qualityRun{Model: "vae", Row: row, Few: &eval.Gain{Points: 2, Before: 0.8}}
+	}
+	r := qualityResult{Models: []qualityRun{run(0.9, false), run(0.8, true), run(0.7, false)}, FewShare: 0.05}
+	r.Means = meansOf(r, []string{"vae"})
+	m := r.Means[3]
+	if m.Runs != 3 || math.Abs(m.LabelAccuracy.Mean-0.8) > 1e-12 || math.Abs(m.LabelAccuracy.SD-0.1) > 1e-9 || m.Alarms != 1 || math.Abs(m.Steps-800) > 1e-9 {
+		t.Errorf("%+v", m)
+	}
+	text := r.markdown()
+	for _, want := range []string{"0.800 ± 0.100 |", "**1 of 3**", "beside 5 % of the recordings", "8.0 ± 1.0", "80.0 ± 0.0"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
+
+func TestSchoolingKeepsShortCurves(t *testing.T) {
+	s := schooling{losses: map[string][]float64{}, held: map[string][]float64{}}
+	for step := range int64(10000) {
+		losses := models.Losses{"a": float64(step)}
+		if step > 5000 {
+			losses["b"] = 1
+		}
+		s.take(models.Progress{Event: models.EventStep, Step: step + 1, Train: losses})
+	}
+	s.take(models.Progress{Event: models.EventEval, Step: 10000, Val: models.Losses{"a": 7}})
+	if n := len(s.steps); n > curvePoints+1 || n < curvePoints/4 || len(s.losses["a"]) != n || len(s.losses["b"]) != n {
+		t.Fatalf("%d steps, %d and %d losses", n, len(s.losses["a"]), len(s.losses["b"]))
+	}
+	for i, step := range s.steps {
+		if s.losses["a"][i] != step-1 || math.IsNaN(s.losses["b"][i]) != (step <= 5001) {
+			t.Fatalf("step %g: losses %g and %g", step, s.losses["a"][i], s.losses["b"][i])
+		}
+	}
+	if c := s.curves("vae"); len(c) != 2 || c[0].Name != "vae: a" || len(c[0].Lines) != 2 || len(c[1].Lines) != 1 {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestFewOf(t *testing.T) {
+	var all []recording
+	for i := range 40 {
+		r := recording{}
+		r.item.Label, r.item.Name = []string{"a", "b"}[i/30], string(rune('a'+i))
+		all = append(all, r)
+	}
+	some := fewOf(all, 0.1)
+	count := map[string]int{}
+	for _, r := range some {
+		count[r.item.Label]++
+	}
+	if count["a"] != 3 || count["b"] != 2 {
+		t.Errorf("%v", count)
+	}
+}
+
+func mustJSON(t *testing.T, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
