@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math"
 	"os"
@@ -119,14 +120,9 @@ func (a *app) inspectAudio(ctx context.Context, path string, asJSON bool) error 
 	} else if info.IsDir() {
 		return fmt.Errorf("%s is a folder; inspect wants files", path)
 	}
-	clip, info, err := codec.DecodeFile(ctx, path)
+	facts, err := listen(ctx, path)
 	if err != nil {
 		return err
-	}
-	facts := audioFacts{
-		File: path, Format: info.Format, Encoding: info.Encoding, SampleRate: info.SampleRate, Channels: info.Channels,
-		Frames: int64(clip.Frames()), Duration: float64(clip.Frames()) / float64(max(1, clip.Rate)), Peak: clip.Peak(), RMS: clip.RMS(), Bandwidth: audio.Bandwidth(clip),
-		Truncated: info.Truncated, Tags: info.Tags, Notes: info.Notes,
 	}
 	if asJSON {
 		return a.printJSON(facts)
@@ -146,6 +142,43 @@ func (a *app) inspectAudio(ctx context.Context, path string, asJSON bool) error 
 		lines = append(lines, "  "+n)
 	}
 	return a.say("%s", strings.Join(lines, "\n"))
+}
+
+// listen decodes a file of any length block by block and measures it.
+func listen(ctx context.Context, path string) (audioFacts, error) {
+	r, err := codec.Open(ctx, path)
+	if err != nil {
+		return audioFacts{}, err
+	}
+	defer r.Close()
+	const frames = 1 << 14
+	channels := r.Info().Channels
+	block := make([]float32, frames*channels)
+	var peak, energy float64
+	var samples int64
+	for ctx.Err() == nil {
+		n, err := r.ReadFrames(block)
+		part := audio.Clip{Samples: block[:n*channels], Channels: channels, Rate: r.Info().SampleRate}
+		rms := part.RMS()
+		peak, energy = max(peak, part.Peak()), energy+rms*rms*float64(len(part.Samples))
+		samples += int64(len(part.Samples))
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return audioFacts{}, err
+		}
+	}
+	info := r.Info() // Final now.
+	facts := audioFacts{
+		File: path, Format: info.Format, Encoding: info.Encoding, SampleRate: info.SampleRate, Channels: info.Channels,
+		Frames: info.Frames, Duration: float64(info.Frames) / float64(info.SampleRate), Peak: peak,
+		Truncated: info.Truncated, Tags: info.Tags, Notes: info.Notes,
+	}
+	if samples > 0 {
+		facts.RMS = math.Sqrt(energy / float64(samples))
+	}
+	return facts, ctx.Err()
 }
 
 // level prints an amplitude in decibels below full scale.
