@@ -130,7 +130,7 @@ func (f *FrontEnd) prepare(c audio.Clip) ([]float32, Notes, error) {
 		}
 	}
 	if c.Frames() == 0 {
-		return nil, notes, errors.New("front end: the recording has no samples; its file ends where they should begin")
+		return nil, notes, fmt.Errorf("front end: %w: the recording has no samples; its file ends where they should begin", ErrSilent)
 	}
 	if c.Peak() < silentPeak {
 		return nil, notes, fmt.Errorf("front end: %w: its peak is %.1f dB", ErrSilent, audio.Decibels(c.Peak()))

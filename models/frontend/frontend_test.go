@@ -124,7 +124,7 @@ func TestAnalyzeRefuses(t *testing.T) {
 		silent bool
 		want   string
 	}{
-		"empty":    {audio.Clip{Channels: 1, Rate: 8000}, true, "silent"},
+		"empty":    {audio.Clip{Channels: 1, Rate: 8000}, true, "no samples"},
 		"zeros":    {audio.Clip{Samples: make([]float32, 8000), Channels: 1, Rate: 8000}, true, "silent"},
 		"nan":      {nan, false, "sample 77 is NaN"},
 		"zero":     {audio.Clip{}, false, "channels"},
