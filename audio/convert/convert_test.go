@@ -704,6 +704,24 @@ func TestOutInside(t *testing.T) {
 	}
 }
 
+// TestTemporaries removes what a killed run was writing, and nothing else, whatever the folder's name.
+func TestTemporaries(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "a[b]*c")
+	if err := os.MkdirAll(out, 0o755); err != nil { //nolint:gosec // Tests read it again.
+		t.Fatal(err)
+	}
+	for _, name := range []string{".convert.json.123-0.tmp", ".shard-00000.npy.journal.1-0.tmp", ".mine.tmp"} {
+		if err := os.WriteFile(filepath.Join(out, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(t, Options{Sources: []string{corpus(t, 2)}, Out: out, Config: small})
+	want := []string{".mine.tmp", "convert.json", "manifest.jsonl", "shard-00000.npy", "skipped.jsonl"}
+	if diff := cmp.Diff(want, slices.Sorted(keys(files(t, out)))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // TestHostileManifest shows names that lead elsewhere: the results stay in their folder.
 func TestHostileManifest(t *testing.T) {
 	for source, want := range map[string]string{

@@ -210,6 +210,9 @@ func (p *plan) prepare() error {
 	if err := os.MkdirAll(p.o.Out, 0o755); err != nil { //nolint:gosec // Results are for others to read.
 		return fmt.Errorf("convert: %w", err)
 	}
+	if err := removeTemporaries(p.o.Out); err != nil {
+		return err
+	}
 	now := p.state()
 	if p.old != nil {
 		if err := p.old.compare(now, p.o.Out); err != nil {

@@ -99,6 +99,31 @@ func (s state) write(out string) error {
 	return dataset.WriteFile(filepath.Join(out, stateName), append(b, '\n'))
 }
 
+// removeTemporaries removes what dataset.WriteFile was writing when an earlier run was killed. Only
+// names that this package and the shards write are touched.
+func removeTemporaries(out string) error {
+	for _, name := range []string{stateName, SkippedName, LabelsName, dataset.ManifestName, "shard-*.npy.journal"} {
+		left, err := filepath.Glob(filepath.Join(globEscape(out), "."+name+".*.tmp"))
+		if err != nil {
+			return fmt.Errorf("convert: %w", err)
+		}
+		for _, file := range left {
+			if err := os.Remove(file); err != nil {
+				return fmt.Errorf("convert: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// globEscape makes a folder's name stand for itself in a pattern.
+func globEscape(name string) string {
+	if filepath.Separator == '\\' {
+		return name // There a backslash is no escape.
+	}
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(name)
+}
+
 // close ends the conversion: it completes the shards, or leaves them to be gone on with, and writes
 // down what was skipped and the labels.
 func (p *plan) close(m *meter, s Summary) error {

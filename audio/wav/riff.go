@@ -75,12 +75,20 @@ func (s *stream) take(n int) ([]byte, error) {
 }
 
 func (s *stream) skip(n int64) (int64, error) {
-	done, err := io.CopyN(io.Discard, s.r, n)
-	s.passed(done)
-	if errors.Is(err, io.EOF) {
-		err = nil
+	var done int64
+	for done < n {
+		const most = 1 << 30 // Fits an int everywhere.
+		k, err := s.r.Discard(int(min(n-done, most)))
+		done += int64(k)
+		s.passed(int64(k))
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return done, err
+		}
 	}
-	return done, err
+	return done, nil
 }
 
 func (s *stream) rest() int64 { return s.left }

@@ -153,7 +153,8 @@ func listen(ctx context.Context, path string) (audioFacts, error) {
 	defer r.Close()
 	const frames = 1 << 14
 	channels := r.Info().Channels
-	block := make([]float32, frames*channels)
+	block, mono := make([]float32, frames*channels), make([]float32, frames)
+	middle := newMiddle(r.Info().Frames)
 	var peak, energy float64
 	var samples int64
 	for ctx.Err() == nil {
@@ -162,6 +163,7 @@ func listen(ctx context.Context, path string) (audioFacts, error) {
 		rms := part.RMS()
 		peak, energy = max(peak, part.Peak()), energy+rms*rms*float64(len(part.Samples))
 		samples += int64(len(part.Samples))
+		middle.add(mono[:audio.MixDown(mono, part.Samples, channels)])
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -173,12 +175,34 @@ func listen(ctx context.Context, path string) (audioFacts, error) {
 	facts := audioFacts{
 		File: path, Format: info.Format, Encoding: info.Encoding, SampleRate: info.SampleRate, Channels: info.Channels,
 		Frames: info.Frames, Duration: float64(info.Frames) / float64(info.SampleRate), Peak: peak,
+		Bandwidth: audio.Bandwidth(audio.Clip{Samples: middle.samples, Channels: 1, Rate: info.SampleRate}),
 		Truncated: info.Truncated, Tags: info.Tags, Notes: info.Notes,
 	}
 	if samples > 0 {
 		facts.RMS = math.Sqrt(energy / float64(samples))
 	}
 	return facts, ctx.Err()
+}
+
+// middle keeps the middle of a signal, as much of it as audio.Bandwidth looks at.
+type middle struct {
+	skip    int64 // Samples still to pass.
+	samples []float32
+}
+
+// newMiddle prepares for a signal of so many frames. Where nobody knows how many, it keeps the beginning.
+func newMiddle(frames int64) *middle {
+	return &middle{skip: max(0, (frames-middleSamples)/2)}
+}
+
+// middleSamples is what audio.Bandwidth looks at of a long clip.
+const middleSamples = 1 << 20
+
+func (m *middle) add(x []float32) {
+	pass := min(m.skip, int64(len(x)))
+	m.skip -= pass
+	x = x[pass:]
+	m.samples = append(m.samples, x[:min(len(x), middleSamples-len(m.samples))]...)
 }
 
 // level prints an amplitude in decibels below full scale.
