@@ -17,6 +17,7 @@ func (n *Graph) Conv(layer string, x *Tensor, channels int, options ...Option) *
 	g := kernel.Conv{
 		N: x.shape[0], H: x.shape[1], W: x.shape[2], C: x.shape[3], Co: channels,
 		KH: s.kh, KW: s.kw, Stride: s.stride, Pad: s.pad,
+		Fast: n.mode == Train, // when predicting, a clip's bytes must not depend on its batch
 	}
 	if err := g.Validate(); err != nil {
 		return n.Fail(layer, "conv %dx%d stride %d pad %d of %v to %d channels: %v", s.kh, s.kw, s.stride, s.pad, x.shape, channels, err)
@@ -50,6 +51,7 @@ func (n *Graph) ConvTranspose(layer string, x *Tensor, channels int, options ...
 	g := kernel.Conv{
 		N: x.shape[0], H: x.shape[1] * s.stride, W: x.shape[2] * s.stride, C: channels, Co: x.shape[3],
 		KH: s.kh, KW: s.kw, Stride: s.stride, Pad: s.pad,
+		Fast: n.mode == Train, // when predicting, a clip's bytes must not depend on its batch
 	}
 	if err := g.Validate(); err != nil {
 		return n.Fail(layer, "transposed conv %dx%d stride %d pad %d of %v to %d channels: %v", s.kh, s.kw, s.stride, s.pad, x.shape, channels, err)
