@@ -3,9 +3,9 @@ package pipeline_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/exec"
+	"net"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,7 +43,9 @@ func TestEveryInputOnce(t *testing.T) {
 
 func TestServerRestart(t *testing.T) {
 	e := newExternal(t)
-	bus := open(t, specOf(t, e.url(), nil))
+	bus := open(t, specOf(t, e.url(), func(s *pipeline.Spec) {
+		s.Operators[0].AckWait = time.Second // What was on the wire when the server went comes again after that.
+	}))
 	_, _ = start(t, bus, on(shout))
 	done := make(chan struct{})
 	var published atomic.Int64
@@ -71,6 +73,51 @@ func TestServerRestart(t *testing.T) {
 	exactlyOnce(t, bus, 1)
 }
 
+func TestServerKilled(t *testing.T) {
+	addr, dir := freeAddress(t), t.TempDir()
+	kill := spawn(t, "server "+addr+" "+dir)
+	t.Cleanup(func() { kill() })
+	eventually(t, "the server is there", func() bool {
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err == nil
+	})
+	bus := open(t, specOf(t, "nats://"+addr, func(s *pipeline.Spec) {
+		s.Operators[0].AckWait = time.Second // What was on the wire when the server died comes again after that.
+	}))
+	_, _ = start(t, bus, on(shout))
+	stored := map[string]uint64{} // What the server has confirmed.
+	kills := 5
+	if testing.Short() {
+		kills = 2
+	}
+	rng := rand.New(rand.NewPCG(3, 4))
+	for i := range kills {
+		at := rng.IntN(40)
+		for j := range 40 {
+			body := fmt.Sprintf("k%d-%d", i, j)
+			stored[body] = publish(t, bus, "l", body).Sequence
+			if j == at {
+				kill()
+				kill = spawn(t, "server "+addr+" "+dir)
+			}
+		}
+	}
+	settled(t, bus)
+	for _, m := range kept(t, bus, pipeline.TypeAudio) {
+		if stored[string(m.Body)] != m.Sequence {
+			t.Errorf("%s was confirmed at %d and is at %d", m.Body, stored[string(m.Body)], m.Sequence)
+		}
+		delete(stored, string(m.Body))
+	}
+	if len(stored) > 0 {
+		t.Errorf("%d confirmed messages are gone: %v", len(stored), stored)
+	}
+	exactlyOnce(t, bus, 1)
+}
+
 func TestOperatorKilled(t *testing.T) {
 	e := newExternal(t)
 	spec := crashSpec(e.url())
@@ -83,16 +130,8 @@ func TestOperatorKilled(t *testing.T) {
 	}
 	fed := 0
 	for range kills {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), childRole+"=operator "+e.url())
-		cmd.Stderr = os.Stderr
-		stdin, err := cmd.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
+		kill := spawn(t, "operator "+e.url())
+		t.Cleanup(kill)
 		before := rawStream(t, bus, pipeline.TypeClip).CachedInfo().State.Msgs
 		feed(t, bus, "k"+strconv.Itoa(fed), 40)
 		fed++
@@ -101,11 +140,7 @@ func TestOperatorKilled(t *testing.T) {
 		eventually(t, "the child works", func() bool {
 			return rawStream(t, bus, pipeline.TypeClip).CachedInfo().State.Msgs >= after
 		})
-		if err := cmd.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		_ = cmd.Wait()
-		_ = stdin.Close()
+		kill()
 	}
 	bus2 := open(t, crashSpec(e.url()))
 	p, _ := start(t, bus2, on(shout))

@@ -8,9 +8,11 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -220,14 +222,7 @@ type external struct {
 
 func newExternal(t *testing.T) *external {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := &external{t: t, dir: t.TempDir(), addr: l.Addr().String()}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	e := &external{t: t, dir: t.TempDir(), addr: freeAddress(t)}
 	e.start()
 	t.Cleanup(e.stop)
 	return e
@@ -264,21 +259,64 @@ func rawStream(t *testing.T, bus *pipeline.Bus, messageType string) jetstream.St
 // childRole names the variable that makes this test binary an operator process.
 const childRole = "WAVEMILL_TEST_ROLE"
 
-// child runs the stage "work" against the server in its role, "operator <url>", until it is killed or its input ends.
+// child is the test binary in one of its roles: "operator <url>" runs the stage "work" against a server, "server <addr>
+// <dir>" is a server; both until they are killed or their input ends.
 func child(role string) int {
-	url, ok := strings.CutPrefix(role, "operator ")
-	if !ok {
-		fmt.Fprintln(os.Stderr, "unknown role", role)
-		return 2
-	}
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { _, _ = io.Copy(io.Discard, os.Stdin); cancel() }()
-	err := pipeline.Run(ctx, crashSpec(url), on(shout), pipeline.Options{})
+	var err error
+	switch fields := strings.Fields(role); {
+	case len(fields) == 2 && fields[0] == "operator":
+		err = pipeline.Run(ctx, crashSpec(fields[1]), on(shout), pipeline.Options{})
+	case len(fields) == 3 && fields[0] == "server":
+		var s *server.Server
+		if s, err = server.Start(ctx, server.Config{Listen: fields[1], DataDir: fields[2]}); err == nil {
+			<-ctx.Done()
+			s.Shutdown()
+		}
+	default:
+		err = fmt.Errorf("unknown role %q", role)
+	}
 	if err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return 0
+}
+
+// spawn starts a child; kill ends it as kill -9 does, and must be called.
+func spawn(t *testing.T, role string) (kill func()) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childRole+"="+role)
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return sync.OnceFunc(func() {
+		if err := cmd.Process.Kill(); err != nil {
+			t.Errorf("kill: %v", err)
+		}
+		_ = cmd.Wait()
+		_ = stdin.Close()
+	})
+}
+
+// freeAddress is a port that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr().String()
 }
 
 // crashSpec has a short lease, so that what a killed process held comes again soon.

@@ -11,19 +11,19 @@
 package generate
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"runtime"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 	"golang.org/x/sync/errgroup"
 
@@ -185,11 +185,25 @@ func (o *operator) use(c models.Checkpoint) error {
 	return nil
 }
 
-// take answers a request in a goroutine of its own. While all slots are taken it waits, and so do the requests behind
-// it, in the order in which they came.
+// A task is a request that has been checked, and the model that fulfils it.
+type task struct {
+	Request
+	encoding wav.Encoding
+	maker    *Maker
+	reply    string // Subject of the answer.
+}
+
+// take refuses a request at once, or fulfils it in a goroutine of its own. While all slots are taken it waits, and so
+// do the requests behind it, in the order in which they came.
 func (o *operator) take(ctx context.Context, r micro.Request) {
 	if !o.begin() {
 		o.refuse(r, errStopping)
+		return
+	}
+	t, err := o.check(r)
+	if err != nil {
+		o.refuse(r, err)
+		o.running.Done()
 		return
 	}
 	o.slots <- struct{}{}
@@ -197,10 +211,17 @@ func (o *operator) take(ctx context.Context, r micro.Request) {
 		defer o.running.Done()
 		ctx, cancel := context.WithTimeout(ctx, o.config.Timeout)
 		defer cancel()
-		held := sync.OnceFunc(func() { <-o.slots })
-		defer held()
-		if err := o.answer(ctx, r, held); err != nil {
-			o.refuse(r, err)
+		release := sync.OnceFunc(func() { <-o.slots })
+		defer release()
+		answer, err := o.fulfil(ctx, t, release)
+		if err != nil {
+			o.log.Warn("a request could not be fulfilled", "label", t.Label, "n", t.N, "seed", *t.Seed, "error", err)
+			answer = errorMessage(err)
+		}
+		// Not by r: it is not safe for use after its handler has returned.
+		answer.Subject = t.reply
+		if err := o.env.Bus.Conn().PublishMsg(answer); err != nil {
+			o.log.Warn("answer a request", "error", err)
 		}
 	}()
 }
@@ -215,142 +236,54 @@ func (o *operator) begin() bool {
 	return !o.stopping
 }
 
-// answer makes and publishes what is asked for, and responds. It calls release when it gives up the request's slot.
-func (o *operator) answer(ctx context.Context, r micro.Request, release func()) error {
+// check reads a request and says whether it can be fulfilled.
+func (o *operator) check(r micro.Request) (task, error) {
 	m := o.maker.Load()
 	if m == nil {
-		return errNoModel
+		return task{}, errNoModel
 	}
 	request, encoding, err := parseRequest(r.Data(), o.config.MaxN)
 	if err != nil {
-		return err
+		return task{}, err
 	}
 	if !slices.Contains(m.Labels, request.Label) {
-		return &LabelError{Label: request.Label, Labels: m.Labels}
+		return task{}, &LabelError{Label: request.Label, Labels: m.Labels}
 	}
-	if request.N == 1 {
-		made, err := o.make(ctx, m, request, encoding, *request.Seed)
+	return task{request, encoding, m, r.Reply()}, nil
+}
+
+// fulfil makes and publishes what is asked for, and returns the answer. It calls release when it gives up the request's
+// slot.
+func (o *operator) fulfil(ctx context.Context, t task, release func()) (*nats.Msg, error) {
+	if t.N == 1 {
+		made, err := o.make(ctx, t, *t.Seed)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		return r.Respond(made.body, micro.WithHeaders(made.headers()))
+		return &nats.Msg{Header: made.headers(), Data: made.body}, nil
 	}
 	release() // The clips take slots one by one.
-	listing := Listing{Label: request.Label, Model: m.Digest, Seed: *request.Seed, Clips: make([]Listed, request.N)}
+	listing := Listing{Label: t.Label, Model: t.maker.Digest, Seed: *t.Seed, Clips: make([]Listed, t.N)}
 	group, ctx := errgroup.WithContext(ctx)
-	for i := range request.N {
+	for i := range t.N {
 		select {
 		case o.slots <- struct{}{}:
 		case <-ctx.Done():
-			return errors.Join(group.Wait(), ctx.Err())
+			return nil, cmp.Or(group.Wait(), ctx.Err())
 		}
 		group.Go(func() error {
 			defer func() { <-o.slots }()
-			made, err := o.make(ctx, m, request, encoding, *request.Seed+uint64(i)) //nolint:gosec // An index.
+			made, err := o.make(ctx, t, *t.Seed+uint64(i)) //nolint:gosec // An index.
 			listing.Clips[i] = made.listed
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return err
+		return nil, err
 	}
-	return r.RespondJSON(listing)
-}
-
-// made is a published clip.
-type made struct {
-	listed Listed
-	body   []byte
-	header map[string]string
-}
-
-// make makes one clip and publishes it.
-func (o *operator) make(ctx context.Context, m *Maker, r Request, encoding wav.Encoding, seed uint64) (made, error) {
-	clip, err := m.Make(ctx, r.Label, seed, r.Temperature)
+	data, err := json.Marshal(listing)
 	if err != nil {
-		return made{}, err
+		return nil, fmt.Errorf("listing: %w", err)
 	}
-	body, err := clip.WAV(encoding)
-	if err != nil {
-		return made{}, err
-	}
-	out := made{body: body, header: map[string]string{
-		header.ContentType: ContentType, header.Model: m.Digest, header.Seed: strconv.FormatUint(seed, 10), header.Source: clip.Audio.Source,
-	}}
-	out.listed = Listed{Label: r.Label, Seed: seed}
-	if o.hooks.Judge != nil {
-		if p, ok := o.hooks.Judge(ctx, clip.Audio, r.Label); ok {
-			out.listed.Confidence = &p
-			out.header[header.Confidence] = strconv.FormatFloat(p, 'f', 4, 64)
-		}
-	}
-	out.listed.ID = fmt.Sprintf("%s/%s@%s/%s/%d", o.env.Pipeline, o.env.Operator, m.Digest[:16], pipeline.Slug(r.Label), seed)
-	if r.Temperature != 0 {
-		out.listed.ID += "/t" + strconv.FormatFloat(r.Temperature, 'g', -1, 64)
-	}
-	if r.Format != "wav" {
-		out.listed.ID += "/" + r.Format
-	}
-	spec := o.env.Bus.Spec()
-	out.listed.Subject = spec.Subject(pipeline.TypeClip, r.Label)
-	ack, err := o.env.Bus.Publish(ctx, &pipeline.Message{
-		ID: out.listed.ID, Type: pipeline.TypeClip, Label: r.Label, Header: maps.Clone(out.header), Body: body,
-	})
-	if err != nil {
-		return made{}, err
-	}
-	out.listed.Stream, out.listed.Sequence, out.listed.Duplicate = ack.Stream, ack.Sequence, ack.Duplicate
-	return out, nil
-}
-
-// headers are the answer's: the clip's own.
-func (m made) headers() micro.Headers {
-	h := micro.Headers{header.Label: {header.EncodeValue(m.listed.Label)}, "Nats-Msg-Id": {m.listed.ID}}
-	for name, value := range m.header {
-		h[name] = []string{header.EncodeValue(value)}
-	}
-	return h
-}
-
-// errStopping: the request came while the operator let go.
-var errStopping = errors.New("stopping; ask again, another replica or the restarted operator will answer")
-
-// errNoModel: nothing has been trained yet.
-var errNoModel = errors.New("no model yet: it is still being trained, or nothing has been published to learn from; ask again later")
-
-// refuse answers with an error that says what to do.
-func (o *operator) refuse(r micro.Request, err error) {
-	code := "500"
-	body := struct {
-		Error  string   `json:"error"`
-		Labels []string `json:"labels,omitempty"`
-	}{Error: err.Error()}
-	if l, ok := errors.AsType[*LabelError](err); ok {
-		code, body.Labels = "404", l.Labels
-	}
-	switch {
-	case errors.Is(err, errUsage):
-		code = "400"
-	case errors.Is(err, errNoModel), errors.Is(err, errStopping), errors.Is(err, context.DeadlineExceeded):
-		code = "503"
-	}
-	if code[0] == '5' && !errors.Is(err, errNoModel) {
-		o.log.Warn("a request could not be answered", "error", err)
-	}
-	data, jsonErr := json.Marshal(body)
-	if err := errors.Join(jsonErr, r.Error(code, headerText(err.Error()), data)); err != nil {
-		o.log.Warn("answer a request", "error", err)
-	}
-}
-
-// headerText makes an error fit a header: one line, not too long, encoded where it is not ASCII.
-func headerText(s string) string {
-	const most = 1000
-	line := []rune(s)
-	for i, r := range line {
-		if r == '\n' || r == '\r' {
-			line[i] = ' '
-		}
-	}
-	return header.EncodeValue(string(line[:min(len(line), most)]))
+	return &nats.Msg{Header: nats.Header{header.ContentType: {"application/json"}}, Data: data}, nil
 }

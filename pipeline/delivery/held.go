@@ -15,6 +15,7 @@ type entry struct {
 	seq    uint64
 	ctx    context.Context
 	cancel context.CancelCauseFunc
+	reply  string    // reply is where the latest delivery is acknowledged; guarded by held.mu.
 	lease  time.Time // lease is when the server last heard of it; guarded by held.mu.
 }
 
@@ -38,11 +39,13 @@ func (h *held) len() int {
 	return len(h.bySeq)
 }
 
-// add takes a message in. It returns false for a copy of one that is held already.
+// add takes a message in. It returns false for a copy of one that is held already, which is then acknowledged in the
+// copy's place.
 func (h *held) add(e *entry) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if _, copied := h.bySeq[e.seq]; copied {
+	if first, copied := h.bySeq[e.seq]; copied {
+		first.reply, first.lease = e.reply, e.lease
 		return false
 	}
 	h.bySeq[e.seq] = e
@@ -75,6 +78,13 @@ func (h *held) room(ctx context.Context, want int) int {
 		return 0
 	}
 	return h.slots - len(h.bySeq)
+}
+
+// replyOf returns where e is acknowledged now.
+func (h *held) replyOf(e *entry) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return e.reply
 }
 
 // all returns the messages held now.

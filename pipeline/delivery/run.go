@@ -113,10 +113,10 @@ func (l *Loop) accept(working context.Context, msg jetstream.Msg) {
 		return
 	}
 	l.pending.waiting.Store(meta.NumPending)
-	e := &entry{msg: msg, seq: meta.Sequence.Stream, lease: time.Now()}
+	e := &entry{msg: msg, seq: meta.Sequence.Stream, reply: msg.Reply(), lease: time.Now()}
 	e.ctx, e.cancel = context.WithCancelCause(working)
 	if !l.held.add(e) {
-		// The server thinks we have lost it. We have not: what is in work will be acknowledged.
+		// The server thinks we have lost it. We have not.
 		e.cancel(nil)
 		l.log.Debug("a copy of a message in work is dropped", "consumer", l.config.Durable, "sequence", e.seq)
 		return
@@ -149,34 +149,49 @@ func (l *Loop) settle(e *entry, o Outcome) {
 	case Drop:
 		err = l.confirm(e, "+TERM "+o.Reason)
 	case Retry:
-		if o.Delay > 0 {
-			err = e.msg.NakWithDelay(o.Delay)
-		} else {
-			err = e.msg.Nak()
-		}
+		err = l.conn.Publish(l.held.replyOf(e), fmt.Appendf(nil, `-NAK {"delay": %d}`, o.Delay.Nanoseconds()))
 	case Abandon:
 	}
 	if err != nil {
-		l.log.Warn("the server does not know yet what became of a message; it will come again", "consumer", l.config.Durable, "sequence", e.seq, "error", err)
+		l.log.Warn("the server does not know what became of a message; it will come again", "consumer", l.config.Durable, "sequence", e.seq, "error", err)
 	}
 }
 
-// confirm sends an acknowledgement and waits until the server has taken it, trying again while the lease holds.
+// confirm sends an acknowledgement and waits until the server has taken it, trying again for as long as the lease
+// could last.
 func (l *Loop) confirm(e *entry, verb string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), l.config.AckWait)
 	defer cancel()
 	for {
 		attempt, done := context.WithTimeout(ctx, min(max(l.config.AckWait/4, time.Second/4), 2*time.Second))
-		_, err := l.conn.RequestWithContext(attempt, e.msg.Reply(), []byte(verb))
+		_, err := l.conn.RequestWithContext(attempt, l.held.replyOf(e), []byte(verb))
 		done()
 		if err == nil || ctx.Err() != nil {
 			return err
+		}
+		if l.forgotten(ctx, e) {
+			return errForgotten
 		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+// errForgotten: a server that was killed may have lost its latest notes on what it has delivered. It does not answer
+// acknowledgements of such messages, and delivers them anew.
+var errForgotten = errors.New("the server does not remember having delivered it")
+
+// forgotten reports whether the consumer has, by its own account, not come to e yet.
+func (l *Loop) forgotten(ctx context.Context, e *entry) bool {
+	if !l.conn.IsConnected() {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	consumer, err := l.js.Consumer(ctx, l.config.Stream, l.config.Durable)
+	return errors.Is(err, jetstream.ErrConsumerNotFound) || err == nil && consumer.CachedInfo().Delivered.Stream < e.seq
 }
 
 // heartbeat renews the lease of everything held, every third of AckWait, until ctx is done.
@@ -194,7 +209,7 @@ func (l *Loop) heartbeat(ctx context.Context) {
 		at := time.Now()
 		renewed := len(entries) > 0 && l.conn.IsConnected()
 		for _, e := range entries {
-			if err := e.msg.InProgress(); err != nil && !errors.Is(err, jetstream.ErrMsgAlreadyAckd) {
+			if err := l.conn.Publish(l.held.replyOf(e), []byte("+WPI")); err != nil {
 				renewed = false
 			}
 		}
