@@ -8,7 +8,7 @@ PYTHON ?= python3
 PEERS ?= ../shared/peers
 DATA ?= ../shared/data/fsdd
 
-.PHONY: check test race bench bench-audio bench-train fuzz demo lint fmt
+.PHONY: check test race bench bench-audio bench-train quality fuzz demo lint fmt
 
 check:
 	.ci/run
@@ -47,3 +47,10 @@ bench-train:
 bench-audio:
 	go build -o bin/wavemill ./cmd/wavemill
 	$(firstword $(PYTHONS)) audio/bench/compare.py --data $(DATA) --peers $(PEERS)
+
+# The tables of docs/quality.md: every architecture, three seeds, BUDGET of training each. Interrupted, it goes on where it was.
+BUDGET ?= 10m
+SEEDS ?= 3
+quality:
+	go build -o bin/wavemill ./cmd/wavemill
+	bin/wavemill bench quality --data $(DATA) --budget $(BUDGET) --seeds $(SEEDS) --few 0.05 --keep bin/quality-$(BUDGET) --write docs/quality.md --name digits-$(BUDGET)

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"wavemill/cmd/wavemill/progress"
+	"wavemill/models/nn/kernel"
 )
 
 // app is what every command shares: the streams, the console on standard error and the log. One app serves one run.
@@ -35,6 +36,9 @@ type app struct {
 
 // setup opens the console and the log once the flags are known. It runs before every command.
 func (a *app) setup() error {
+	if err := kernel.Check(); err != nil {
+		return usageError{err}
+	}
 	modes := map[string]progress.Mode{"auto": progress.Auto, "bar": progress.Bars, "lines": progress.Lines, "off": progress.Off}
 	mode, ok := modes[a.progressMode]
 	if !ok {

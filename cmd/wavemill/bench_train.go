@@ -51,9 +51,6 @@ type benchLine struct {
 }
 
 func (a *app) benchTrain(b benchTrain) error {
-	if err := kernel.Check(); err != nil {
-		return usageError{err}
-	}
 	work, err := b.work()
 	if err != nil {
 		return err
