@@ -157,7 +157,7 @@ How the cost grows, {a.threads} threads: the discriminator's step against the ba
     return f"""{BEGIN}
 Taken {time.strftime('%Y-%m-%d')} on {os.cpu_count()} cores of an {cpu}; one core does {line['peak_gflops']:.0f} GFLOPS at most (measured, a loop of multiply-adds).
 Kernels: {line['kernel']}. Times in milliseconds, the least of {a.rounds} medians, ours and PyTorch's taken turn by turn{idle}.{doubt}
-PyTorch's figure is its best over memory layouts and thread counts (in brackets); a ratio is the median over the rounds. GFLOPS count the convolutions and products alone, over the whole time, on {a.threads} threads.
+PyTorch's figure is its best over memory layouts and thread counts (in brackets); a ratio is the median over the rounds. GFLOPS count the convolutions and products alone, at their nominal multiplications (4x4 stride-2 convolutions in training make 9/16 of them), over the whole time, on {a.threads} threads.
 
 {text(peer_table(results, peers, a.threads))}{rest}
 {END}"""
