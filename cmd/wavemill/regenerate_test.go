@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestRegenerate(t *testing.T) {
+	data := recordingsFolder(t, 6)
+	dir := t.TempDir()
+	model, other := filepath.Join(dir, "model.safetensors"), filepath.Join(t.TempDir(), "other.safetensors")
+	mustRun(t, "train", "--data", data, "--out", model, "--steps", "3", "--seed", "5")
+	mustRun(t, "train", "--data", data, "--out", other, "--steps", "3", "--seed", "6")
+	// Temperature is part of what a file says.
+	stdout, _ := mustRun(t, "generate", "--model", model, "--label", "all", "--n", "2", "--seed", "40", "--temperature", "0.7", "--out", dir, "--json")
+	var files []string
+	for _, clip := range decodeLines[savedClip](t, stdout) {
+		files = append(files, clip.File)
+	}
+
+	// The checkpoint is found beside the files.
+	again := filepath.Join(t.TempDir(), "again")
+	stdout, _ = mustRun(t, append([]string{"regenerate", "--json", "--out", again}, files...)...)
+	for i, r := range decodeLines[regenerated](t, stdout) {
+		if !r.Same || r.File != files[i] {
+			t.Errorf("%+v, want the same bytes as %s", r, files[i])
+		}
+		a, err := os.ReadFile(files[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(r.Out)
+		if err != nil || !bytes.Equal(a, b) {
+			t.Errorf("%s differs from %s (%v)", r.Out, files[i], err)
+		}
+	}
+
+	edited := filepath.Join(dir, "edited.wav")
+	sound, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(sound, []byte("data")) + 8
+	sound[at]++
+	if err := os.WriteFile(edited, sound, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	recording, err := filepath.Glob(filepath.Join(data, "*", "*.wav"))
+	if err != nil || len(recording) == 0 {
+		t.Fatalf("no recordings (%v)", err)
+	}
+	far := filepath.Join(again, filepath.Base(files[0])) // no checkpoint beside it
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		want string
+	}{
+		"edited":        {[]string{edited}, exitFailed, "1 of 1 files differ"},
+		"recording":     {[]string{recording[0]}, exitFailed, "names no model"},
+		"another model": {[]string{"--model", other, files[0]}, exitFailed, "it was made by model"},
+		"no model":      {[]string{far}, exitFailed, "--model"},
+		"absent":        {[]string{filepath.Join(dir, "absent.wav")}, exitFailed, "no such file"},
+		"no file":       {nil, exitUsage, "name a generated WAV"},
+	} {
+		code, _, stderr := runCLI(t, append([]string{"regenerate"}, c.args...)...)
+		if code != c.code || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s: exit code %d, %s", name, code, stderr)
+		}
+	}
+}
