@@ -17,6 +17,7 @@ type Generator struct {
 	prior            *prior
 	texture          *texture
 	encoder, decoder *nn.Predictor
+	blender          *nn.Predictor
 }
 
 var _ models.Autoencoder = (*Generator)(nil)
@@ -61,33 +62,45 @@ func Open(c models.Checkpoint) (models.Generator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vae: %w", err)
 	}
+	if g.blender, err = newBlender(params, s, config); err != nil {
+		return nil, err
+	}
 	return g, nil
 }
 
 // Generate implements models.Generator.
 func (g *Generator) Generate(ctx context.Context, r models.Request) (models.Batch, error) {
-	if err := r.Validate(g.shape.labels); err != nil {
-		return models.Batch{}, fmt.Errorf("vae: %w", err)
-	}
-	t := r.Temperature
-	if t == 0 {
-		t = g.config.Temperature
-	}
-	z := make([]float32, 0, len(r.Labels)*g.config.Latent)
-	for i, l := range r.Labels {
-		z = g.prior.draw(z, l, r.Seed, r.First+i, t)
+	z, err := g.Draw(r)
+	if err != nil {
+		return models.Batch{}, err
 	}
 	out, err := g.Decode(ctx, z, r.Labels)
-	if err != nil || g.config.Texture == 0 {
-		return out, err
+	if err != nil {
+		return models.Batch{}, err
+	}
+	g.roughen(out, r)
+	return out, nil
+}
+
+// temperature returns that of a request: its own, or the model's default.
+func (g *Generator) temperature(r models.Request) float64 {
+	if r.Temperature == 0 {
+		return g.config.Temperature
+	}
+	return r.Temperature
+}
+
+// roughen adds the texture of the clips that r numbers, and keeps them within their limits.
+func (g *Generator) roughen(out models.Batch, r models.Request) {
+	if g.config.Texture == 0 {
+		return
 	}
 	fft := newTransform2D(out.T, out.F)
 	for i := range out.B {
 		rng := rand.New(rand.NewPCG(r.Seed, 0x74657874+uint64(r.First+i)))
-		g.texture.add(out.Clip(i), rng, g.config.Texture*t, fft)
+		g.texture.add(out.Clip(i), rng, g.config.Texture*g.temperature(r), fft)
 		limit(out.Clip(i))
 	}
-	return out, nil
 }
 
 // Latent implements models.Autoencoder.

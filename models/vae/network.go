@@ -30,15 +30,19 @@ func encoder(n *nn.Graph, x *nn.Tensor, c Config) (mean, logVar *nn.Tensor) {
 // every block's channels (FiLM, Perez et al. 2018).
 func decoder(n *nn.Graph, z, labels *nn.Tensor, s shape, c Config) *nn.Tensor {
 	n = n.Scope("decoder")
+	return decodeAs(n, z, n.Embedding("label", labels, s.labels, c.Embedding), s, c)
+}
+
+// decodeAs is the decoder for labels that are embedded already, e [B, E].
+func decodeAs(n *nn.Graph, z, e *nn.Tensor, s shape, c Config) *nn.Tensor {
 	w := c.Channels
-	e := n.Embedding("label", labels, s.labels, c.Embedding) // [B, E]
-	e = n.Concat(z, e)                                       // [B, Z + E]
-	h := n.Dense("expand", e, s.frames/16*s.bins/16*8*w)     // [B, T/16 F/16 128]
-	h = n.Reshape(h, z.Dim(0), s.frames/16, s.bins/16, 8*w)  // [B, T/16, F/16, 128]
-	h = block(n, 1, h, e, 4*w)                               // [B, T/8, F/8, 64]
-	h = block(n, 2, h, e, 2*w)                               // [B, T/4, F/4, 32]
-	h = block(n, 3, h, e, w)                                 // [B, T/2, F/2, 16]
-	return block(n, 4, h, e, 1, nn.Kernel(5))                // [B, T, F, 1]
+	e = n.Concat(z, e)                                      // [B, Z + E]
+	h := n.Dense("expand", e, s.frames/16*s.bins/16*8*w)    // [B, T/16 F/16 128]
+	h = n.Reshape(h, z.Dim(0), s.frames/16, s.bins/16, 8*w) // [B, T/16, F/16, 128]
+	h = block(n, 1, h, e, 4*w)                              // [B, T/8, F/8, 64]
+	h = block(n, 2, h, e, 2*w)                              // [B, T/4, F/4, 32]
+	h = block(n, 3, h, e, w)                                // [B, T/2, F/2, 16]
+	return block(n, 4, h, e, 1, nn.Kernel(5))               // [B, T, F, 1]
 }
 
 // block normalises, modulates by e, activates, and doubles the resolution: [B, H, W, C] to [B, 2 H, 2 W, out].

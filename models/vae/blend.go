@@ -1,0 +1,93 @@
+package vae
+
+import (
+	"context"
+	"fmt"
+
+	"wavemill/models"
+	"wavemill/models/nn"
+)
+
+// Names of the inputs of the blending graph, beside inLatent.
+const (
+	inFrom   = "from"   // [B], labels
+	inTo     = "to"     // [B], labels
+	inKeep   = "keep"   // [B], share of the first label
+	inChange = "change" // [B], share of the second
+)
+
+// newBlender returns the decoder for clips between two labels.
+func newBlender(p *nn.Params, s shape, c Config) (*nn.Predictor, error) {
+	q, err := nn.NewPredictor(p, func(n *nn.Graph, batch int) {
+		z := n.Input(inLatent, batch, c.Latent)
+		d := n.Scope("decoder")
+		from := d.Embedding("label", n.Input(inFrom, batch), s.labels, c.Embedding)                  // [B, E]
+		to := d.Reuse().Embedding("label", n.Input(inTo, batch), s.labels, c.Embedding)              // [B, E]
+		e := n.Add(n.MulRows(from, n.Input(inKeep, batch)), n.MulRows(to, n.Input(inChange, batch))) // [B, E]
+		n.Output(outClips, decodeAs(d, z, e, s, c))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("vae: %w", err)
+	}
+	return q, nil
+}
+
+// Draw returns the latents that Generate makes the clips of r from, [len(r.Labels), Latent], row-major: those of clip i
+// depend on the checkpoint, r.Labels[i], r.Seed, r.First+i and r.Temperature alone. The same number under two labels is
+// drawn with the same noise, so that a way between the two is between relatives. The slice belongs to the caller.
+func (g *Generator) Draw(r models.Request) ([]float32, error) {
+	if err := r.Validate(g.shape.labels); err != nil {
+		return nil, fmt.Errorf("vae: %w", err)
+	}
+	z := make([]float32, 0, len(r.Labels)*g.config.Latent)
+	for i, l := range r.Labels {
+		z = g.prior.draw(z, l, r.Seed, r.First+i, g.temperature(r))
+	}
+	return z, nil
+}
+
+// Blend makes clips between two labels from latents [B, Latent], as Draw returns them: clip i under the embedding
+// (1 - weight[i]) a[i] + weight[i] b[i], weights from 0 to 1. Of r, which is about texture alone, Seed, First and
+// Temperature count: it is seeded and scaled as in Generate, so that a weight of 0 gives clip r.First+i of Generate to
+// the byte. A clip's label in the answer is the one of greater weight. The batch belongs to the caller.
+func (g *Generator) Blend(ctx context.Context, latents []float32, a, b []int, weight []float64, r models.Request) (models.Batch, error) {
+	count, width := len(weight), g.config.Latent
+	if len(a) != count || len(b) != count || len(latents) != count*width {
+		return models.Batch{}, fmt.Errorf("vae: blend: %d latents, %d and %d labels for %d weights; a clip has %d latents", len(latents), len(a), len(b), count, width)
+	}
+	for _, labels := range [][]int{b, a} {
+		r.Labels = labels
+		if err := r.Validate(g.shape.labels); err != nil {
+			return models.Batch{}, fmt.Errorf("vae: blend: %w", err)
+		}
+	}
+	keep, change, labels := make([]float32, count), make([]float32, count), make([]int, count)
+	for i, w := range weight {
+		if !(w >= 0 && w <= 1) {
+			return models.Batch{}, fmt.Errorf("vae: blend: clip %d: weight %g is not between 0 and 1", i, w)
+		}
+		keep[i], change[i], labels[i] = float32(1-w), float32(w), a[i]
+		if w > 0.5 {
+			labels[i] = b[i]
+		}
+	}
+	out := models.Batch{B: count, T: g.shape.frames, F: g.shape.bins, Labels: labels}
+	out.Data = make([]float32, 0, count*out.T*out.F)
+	err := g.blender.Each(count, func(m *nn.Machine, lo, hi int) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := m.Run(nn.Values(inLatent, latents[lo*width:hi*width]), nn.Labels(inFrom, a[lo:hi]), nn.Labels(inTo, b[lo:hi]),
+			nn.Values(inKeep, keep[lo:hi]), nn.Values(inChange, change[lo:hi])); err != nil {
+			return err
+		}
+		out.Data = append(out.Data, m.Output(outClips)...)
+		return nil
+	})
+	if err != nil {
+		return models.Batch{}, fmt.Errorf("vae: %w", err)
+	}
+	limit(out.Data)
+	g.roughen(out, r)
+	return out, nil
+}
