@@ -17,7 +17,6 @@ import (
 
 	"wavemill/audio/dataset"
 	"wavemill/audio/synth"
-	"wavemill/audio/wav"
 	"wavemill/cmd/wavemill/report"
 	"wavemill/models"
 	"wavemill/models/eval"
@@ -75,7 +74,7 @@ func (d *demo) prepare(ctx context.Context) error {
 	roots := d.o.data
 	if len(roots) == 0 {
 		folder := filepath.Join(d.o.out, demoRecordings)
-		if err := d.synthesise(ctx, folder); err != nil {
+		if err := d.synthesise(ctx, synthOptions{out: folder, n: synthClips, seed: d.o.seed, rate: synth.DefaultRate}); err != nil {
 			return err
 		}
 		roots = []string{folder}
@@ -99,36 +98,6 @@ func (d *demo) prepare(ctx context.Context) error {
 		d.note("going on where this demo was interrupted")
 	case what == claimReplaced:
 		d.note("replacing what an earlier demo has left in %s", d.o.out)
-	}
-	return nil
-}
-
-// synthesise writes the demo's own recordings, a folder for each class.
-func (d *demo) synthesise(ctx context.Context, folder string) error {
-	classes := synth.Classes()
-	task := d.console.Start("synthesise", int64(len(classes)*synthClips), "recordings")
-	defer task.Done()
-	for _, class := range classes {
-		if err := os.MkdirAll(filepath.Join(folder, class), 0o755); err != nil {
-			return err
-		}
-		for i := range uint64(synthClips) {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			clip, err := synth.Clip(class, d.o.seed*1_000_003+i, synth.DefaultRate)
-			if err != nil {
-				return err
-			}
-			data, err := wav.Encode(clip, wav.Options{DitherSeed: i, Tags: map[string]string{"INAM": class, "ISFT": "wavemill"}})
-			if err != nil {
-				return err
-			}
-			if err := writeFile(filepath.Join(folder, class, fmt.Sprintf("%s_%02d.wav", class, i)), data); err != nil {
-				return err
-			}
-			task.Add(1)
-		}
 	}
 	return nil
 }

@@ -45,6 +45,7 @@ a server of its own it embeds one.`,
 		newEval(a),
 		newCompare(a),
 		newTopup(a),
+		newSynth(a),
 		newBench(a),
 	)
 	strict(root)
