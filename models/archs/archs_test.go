@@ -3,6 +3,7 @@ package archs_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -47,6 +48,22 @@ func TestEveryArchitecture(t *testing.T) {
 			if err != nil || b.Validate(len(labels)) != nil || b.B != 3 {
 				t.Errorf("%d clips, errors %v and %v", b.B, err, b.Validate(len(labels)))
 			}
+			if _, ok := g.(models.Blender); !ok {
+				t.Errorf("its generator cannot blend")
+			}
+			d, err := archs.OpenDiscriminator(c)
+			if name == "vae" {
+				if !errors.Is(err, models.ErrNoDiscriminator) {
+					t.Errorf("a discriminator: %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if scores, err := d.Score(t.Context(), b); err != nil || len(scores) != 3 {
+				t.Errorf("scores %v, error %v", scores, err)
+			}
 		})
 	}
 }
@@ -55,6 +72,9 @@ func TestUnknown(t *testing.T) {
 	want := "there are: " + strings.Join(archs.Names(), ", ")
 	_, err := archs.NewLearner("wavenet", nil, frontEnd(), []string{"a"}, 1)
 	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v", err)
+	}
+	if _, err := archs.OpenDiscriminator(models.Checkpoint{Arch: "wavenet"}); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("error %v", err)
 	}
 	if _, err := archs.Open(models.Checkpoint{Arch: "wavenet"}); err == nil {

@@ -15,9 +15,10 @@ type Generator struct {
 	config    Config
 	shape     shape
 	predictor *nn.Predictor
+	blender   *nn.Predictor
 }
 
-var _ models.Generator = (*Generator)(nil)
+var _ models.Blender = (*Generator)(nil)
 
 // Open returns the generator of a checkpoint.
 func Open(c models.Checkpoint) (models.Generator, error) {
@@ -42,7 +43,11 @@ func Open(c models.Checkpoint) (models.Generator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gan: %w", err)
 	}
-	return &Generator{config: config, shape: s, predictor: q}, nil
+	blender, err := newBlender(p, s, config)
+	if err != nil {
+		return nil, err
+	}
+	return &Generator{config: config, shape: s, predictor: q, blender: blender}, nil
 }
 
 // Generate implements models.Generator.

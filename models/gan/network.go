@@ -12,13 +12,18 @@ const slope = 0.2 // of every leaky ReLU
 // every block's channels (FiLM, Perez et al. 2018), which is conditional batch normalisation.
 func generator(n *nn.Graph, z, labels *nn.Tensor, s shape, c Config) *nn.Tensor {
 	n = n.Scope("generator")
-	w := c.Channels
 	e := z
 	if !c.Unconditional {
 		e = n.Concat(z, n.Embedding("label", labels, s.labels, c.Embedding)) // [B, Z + E]
 	}
+	return generateAs(n, e, s, c)
+}
+
+// generateAs is the generator for latents that are joined with an embedded label already, e [B, Z + E].
+func generateAs(n *nn.Graph, e *nn.Tensor, s shape, c Config) *nn.Tensor {
+	w := c.Channels
 	h := n.Dense("expand", e, s.frames/16*s.bins/16*8*w)    // [B, T/16 F/16 8w]
-	h = n.Reshape(h, z.Dim(0), s.frames/16, s.bins/16, 8*w) // [B, T/16, F/16, 8w]
+	h = n.Reshape(h, e.Dim(0), s.frames/16, s.bins/16, 8*w) // [B, T/16, F/16, 8w]
 	h = block(n, 1, h, e, 4*w)                              // [B, T/8, F/8, 4w]
 	h = block(n, 2, h, e, 2*w)                              // [B, T/4, F/4, 2w]
 	h = block(n, 3, h, e, w)                                // [B, T/2, F/2, w]

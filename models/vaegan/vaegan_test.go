@@ -2,6 +2,7 @@ package vaegan
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -232,5 +233,34 @@ func TestRefuses(t *testing.T) {
 	}
 	if err := learner(t, `{}`).Restore(c); err == nil {
 		t.Error("restored a checkpoint of another configuration")
+	}
+}
+
+// TestDiscriminator opens it from a checkpoint of either part.
+func TestDiscriminator(t *testing.T) {
+	l := learner(t, small)
+	l.Plan(4)
+	rng := rand.New(rand.NewPCG(1, 1))
+	for i := range 4 {
+		if _, err := l.Step(t.Context(), clips(), rng); err != nil {
+			t.Fatal(err)
+		}
+		c, err := l.Checkpoint()
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := OpenDiscriminator(c)
+		if i < 2 {
+			if !errors.Is(err, models.ErrNoDiscriminator) {
+				t.Errorf("step %d: a discriminator, error %v", i, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if scores, err := d.Score(t.Context(), clips()); err != nil || len(scores) != 24 {
+			t.Errorf("step %d: scores %v, error %v", i, scores, err)
+		}
 	}
 }

@@ -1,0 +1,54 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// A Blender is a Generator whose latents can be seen, changed and decoded between two labels, for morphs and series.
+// Every architecture here is one; those with an encoder are an [Autoencoder] too. Latents are [B, Latent], row-major.
+type Blender interface {
+	Generator
+	// Latent is the number of latent variables of a clip.
+	Latent() int
+	// Draw returns the latents that Generate makes the clips of r from. The same number under two labels is drawn with
+	// the same noise. The slice belongs to the caller.
+	Draw(r Request) ([]float32, error)
+	// Blend makes clip i from latents i under the embedding (1 - weight[i]) a[i] + weight[i] b[i], weights from 0 to 1.
+	// Of r, Seed, First and Temperature count, for noise that is no latent: with the latents of Draw a weight of 0 gives
+	// what Generate does, to the byte. A clip's label in the answer is the one of greater weight. The batch belongs to
+	// the caller.
+	Blend(ctx context.Context, latents []float32, a, b []int, weight []float64, r Request) (Batch, error)
+}
+
+// CheckBlend reports the first thing that makes the arguments of Blend unfit for a model of so many labels and latent
+// variables.
+func CheckBlend(labels, latent int, latents []float32, a, b []int, weight []float64, r Request) error {
+	if len(a) != len(weight) || len(b) != len(weight) || len(latents) != len(weight)*latent {
+		return fmt.Errorf("blend: %d latents, %d and %d labels for %d weights; a clip has %d latents", len(latents), len(a), len(b), len(weight), latent)
+	}
+	for _, of := range [][]int{b, a} {
+		r.Labels = of
+		if err := r.Validate(labels); err != nil {
+			return fmt.Errorf("blend: %w", err)
+		}
+	}
+	for i, w := range weight {
+		if !(w >= 0 && w <= 1) {
+			return fmt.Errorf("blend: clip %d: weight %g is not between 0 and 1", i, w)
+		}
+	}
+	return nil
+}
+
+// ErrNoDiscriminator is returned, wrapped, for a checkpoint without a discriminator.
+var ErrNoDiscriminator = errors.New("the checkpoint holds no discriminator")
+
+// A Discriminator tells made clips from recordings. It is safe for concurrent use.
+type Discriminator interface {
+	// Score returns one score for each clip of x under its label; recordings have greater ones than what the generator
+	// made while the two were trained. Only the scores of one checkpoint can be compared. A clip's score does not
+	// depend on the clips beside it.
+	Score(ctx context.Context, x Batch) ([]float64, error)
+}

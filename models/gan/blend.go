@@ -1,0 +1,93 @@
+package gan
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+
+	"wavemill/models"
+	"wavemill/models/nn"
+)
+
+// Names of the inputs of the blending graph, beside inLatent.
+const (
+	inFrom   = "from"   // [B], labels
+	inTo     = "to"     // [B], labels
+	inKeep   = "keep"   // [B], share of the first label
+	inChange = "change" // [B], share of the second
+)
+
+// newBlender returns the generator for clips between two labels.
+func newBlender(p *nn.Params, s shape, c Config) (*nn.Predictor, error) {
+	q, err := nn.NewPredictor(p, func(n *nn.Graph, batch int) {
+		g := n.Scope("generator")
+		e := n.Input(inLatent, batch, c.Latent)
+		if !c.Unconditional {
+			from := g.Embedding("label", n.Input(inFrom, batch), s.labels, c.Embedding)     // [B, E]
+			to := g.Reuse().Embedding("label", n.Input(inTo, batch), s.labels, c.Embedding) // [B, E]
+			e = n.Concat(e, n.Add(n.MulRows(from, n.Input(inKeep, batch)), n.MulRows(to, n.Input(inChange, batch))))
+		}
+		n.Output(outClips, generateAs(g, e, s, c))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("gan: %w", err)
+	}
+	return q, nil
+}
+
+// Latent implements models.Blender.
+func (g *Generator) Latent() int { return g.config.Latent }
+
+// Draw implements models.Blender. Noise knows no label: two labels' latents of one number are the same.
+func (g *Generator) Draw(r models.Request) ([]float32, error) {
+	if err := r.Validate(g.shape.labels); err != nil {
+		return nil, fmt.Errorf("gan: %w", err)
+	}
+	t := r.Temperature
+	if t == 0 {
+		t = g.config.Temperature
+	}
+	z := make([]float32, 0, len(r.Labels)*g.config.Latent)
+	for i := range r.Labels {
+		rng := rand.New(rand.NewPCG(r.Seed, 0x636c6970+uint64(r.First+i)))
+		for range g.config.Latent {
+			z = append(z, float32(t*rng.NormFloat64()))
+		}
+	}
+	return z, nil
+}
+
+// Blend implements models.Blender. An unconditional model makes the same clip whatever the labels.
+func (g *Generator) Blend(ctx context.Context, latents []float32, a, b []int, weight []float64, r models.Request) (models.Batch, error) {
+	count, width := len(weight), g.config.Latent
+	if err := models.CheckBlend(g.shape.labels, width, latents, a, b, weight, r); err != nil {
+		return models.Batch{}, fmt.Errorf("gan: %w", err)
+	}
+	keep, change, labels := make([]float32, count), make([]float32, count), make([]int, count)
+	for i, w := range weight {
+		keep[i], change[i], labels[i] = float32(1-w), float32(w), a[i]
+		if w > 0.5 {
+			labels[i] = b[i]
+		}
+	}
+	out := models.Batch{B: count, T: g.shape.frames, F: g.shape.bins, Labels: labels}
+	out.Data = make([]float32, 0, count*out.T*out.F)
+	err := g.blender.Each(count, func(m *nn.Machine, lo, hi int) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		feeds := []nn.Feed{nn.Values(inLatent, latents[lo*width:hi*width])}
+		if !g.config.Unconditional {
+			feeds = append(feeds, nn.Labels(inFrom, a[lo:hi]), nn.Labels(inTo, b[lo:hi]), nn.Values(inKeep, keep[lo:hi]), nn.Values(inChange, change[lo:hi]))
+		}
+		if err := m.Run(feeds...); err != nil {
+			return err
+		}
+		out.Data = append(out.Data, m.Output(outClips)...)
+		return nil
+	})
+	if err != nil {
+		return models.Batch{}, fmt.Errorf("gan: %w", err)
+	}
+	return out, nil
+}
