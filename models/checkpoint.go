@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -38,7 +37,13 @@ type Checkpoint struct {
 	Metrics   map[string]float64 `json:"metrics,omitempty"`   // figures at this step, such as "val/loss"
 	RNG       []byte             `json:"rng,omitempty"`       // the trainer's PCG
 	Averages  Averages           `json:"averages,omitempty"`  // the trainer's smoothed losses
-	Tensors   []Tensor           `json:"-"`
+
+	WeightsStep int64      `json:"weights_step,omitempty"` // of the weights that generate; 0: Step
+	Best        *Best      `json:"best,omitempty"`         // how they were chosen; nil: the last ones were
+	Warnings    []Warning  `json:"warnings,omitempty"`     // what was wrong with what they make
+	Rollbacks   []Rollback `json:"rollbacks,omitempty"`    // divergences, of the whole training
+
+	Tensors []Tensor `json:"-"`
 }
 
 // FrontEnd says everything that happens between clips and batches, in both directions.
@@ -176,27 +181,7 @@ func (c Checkpoint) Write(path string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("checkpoint: %w", err)
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Chmod(f.Name(), 0o644)
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("checkpoint: write %s: %w", path, err), os.Remove(f.Name()))
-	}
-	return nil
+	return replaceFile(path, b, nil)
 }
 
 // Read reads the checkpoint in the named file.

@@ -40,8 +40,18 @@ type Trainer struct {
 	// OnEvent, when not nil, is called from Run's goroutine: at the start, after every step, evaluation and save, and
 	// at the end. It must not block for long.
 	OnEvent func(Progress)
-	// Save, when not nil, keeps a checkpoint. It owns what it is given.
+	// Save, when not nil, keeps a checkpoint. It may keep what it is given, and must not change it.
 	Save func(Checkpoint) error
+	// Judge, when not nil, looks at a calibrated checkpoint at every evaluation: it makes clips with it and says how
+	// good they are and what is wrong with them. Within a Budget alone it is called less often where it would take more
+	// than 3 % of it. Its error is a warning; training goes on. It must not change the checkpoint.
+	Judge func(context.Context, Checkpoint) (Verdict, error)
+	// BestBy names the figure, the lower the better, that decides which weights are left to generate with: one of the
+	// Judge's metrics or a loss on the validation batch, such as "val/loss". See Best. "" leaves those of the last step.
+	BestBy string
+	// Patience ends training after that many evaluations in a row without a new lowest figure of BestBy. 0 never does,
+	// because the learning rate falls until the planned end, and most is gained while it falls.
+	Patience int
 }
 
 // An Event says why a Progress is reported.
@@ -54,6 +64,15 @@ const (
 	EventEval  Event = "eval"
 	EventSave  Event = "save"
 	EventDone  Event = "done"
+
+	EventRollback Event = "rollback" // learning diverged and begins again at an earlier step, which is Progress.Step
+)
+
+// Reasons for which a run ended.
+const (
+	EndedBySteps   = "steps"
+	EndedByBudget  = "budget"
+	EndedByPlateau = "plateau"
 )
 
 // Progress is the state of a run.
@@ -66,18 +85,14 @@ type Progress struct {
 	StepTime  time.Duration // Average
 	Train     Losses        // smoothed over some fifty steps
 	Val       Losses        // of the last evaluation; nil before the first
-}
 
-// A LossError is returned when learning has diverged: a loss is not a number. Nothing was saved after it.
-type LossError struct {
-	Step  int64 // the step that gave it, from 1
-	Loss  string
-	Value float64
-}
-
-// Error implements error.
-func (e *LossError) Error() string {
-	return fmt.Sprintf("training: step %d: loss %q is %v; try a smaller learning rate, or look for odd clips in the data", e.Step, e.Loss, e.Value)
+	Rate      float64            // learning rate of the next step; 0 where the learner does not tell
+	Metrics   map[string]float64 // the Judge's figures; nil before the first
+	JudgedAt  int64              // step of Metrics and Warnings
+	Warnings  []Warning          // the Judge's newest
+	Best      *Best              // the choice so far; nil without BestBy
+	Rollbacks []Rollback         // those of the whole training
+	Reason    string             // of EventDone: one of the EndedBy constants
 }
 
 // clock is time.Now but for tests.
@@ -97,37 +112,44 @@ func (t *Trainer) run(ctx context.Context, l Learner, train, val Batch, now cloc
 	}
 	r.replan()
 	r.report(EventStart)
-	for ctx.Err() == nil && !r.done() {
-		if err := r.stepOnce(ctx); err != nil {
-			return Checkpoint{}, err
-		}
-		if r.evalDue() && !r.done() {
-			if err := r.evaluate(ctx); err != nil {
-				return Checkpoint{}, err
-			}
-			if now().Sub(r.saved) >= r.saveEvery {
-				if _, err := r.save(ctx); err != nil {
-					return Checkpoint{}, err
-				}
-			}
-		}
-	}
-	stopped := ctx.Err()
-	ctx = context.WithoutCancel(ctx)
-	if stopped == nil {
-		if err := r.evaluate(ctx); err != nil {
+	for err = r.pass(ctx); err != nil; err = r.pass(ctx) {
+		if err := r.rollBack(err); err != nil {
 			return Checkpoint{}, err
 		}
 	}
-	c, err := r.save(ctx)
+	c, err := r.save(context.WithoutCancel(ctx))
 	if err != nil {
 		return Checkpoint{}, err
 	}
-	if stopped != nil {
+	if stopped := ctx.Err(); stopped != nil {
 		return c, fmt.Errorf("training stopped at step %d of %d, to be resumed: %w", r.step, r.steps, stopped)
 	}
 	r.report(EventDone)
 	return c, nil
+}
+
+// pass trains until the end, the last evaluation included, or until ctx is cancelled.
+func (r *run) pass(ctx context.Context) error {
+	for ctx.Err() == nil && !r.done() {
+		if err := r.stepOnce(ctx); err != nil {
+			return err
+		}
+		if !r.evalDue() || r.done() {
+			continue
+		}
+		if err := r.evaluate(ctx, false); err != nil {
+			return err
+		}
+		if r.now().Sub(r.saved) >= r.saveEvery {
+			if _, err := r.save(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return r.evaluate(context.WithoutCancel(ctx), true)
 }
 
 // batchSize is BatchSize or its default.
@@ -160,7 +182,19 @@ type run struct {
 	planAt       time.Time
 	trainLosses  Averages
 	valLosses    Losses
-	lastEval     int64
+	lastEval     int64 // step of the last evaluation
+	ended        string
+
+	state     *Checkpoint // of this step, calibrated; nil where it was not needed
+	good      Checkpoint  // the last state whose values were numbers
+	rollbacks []Rollback
+	best      *Best
+	chosen    []Tensor // of best
+	metrics   map[string]float64
+	warnings  []Warning
+	judgedAt  int64
+	judging   time.Duration // spent on looks
+	lookTook  time.Duration // the last one
 }
 
 func (t *Trainer) begin(l Learner, train, val Batch, now clock) (*run, error) {
@@ -177,15 +211,19 @@ func (t *Trainer) begin(l Learner, train, val Batch, now clock) (*run, error) {
 		r.saveEvery = 30 * time.Second
 	}
 	r.dataHash = hashBatch(train)
-	r.order = order{n: train.B, seed: t.Seed}
-	r.pcg = rand.NewPCG(t.Seed, 0x7261696e) // a stream of its own: the learner's and the order's are others
+	r.pcg = rand.NewPCG(t.Seed, trainStream)
 	if err := r.resume(); err != nil {
 		return nil, err
 	}
+	r.afterRollbacks()
 	r.rng = rand.New(r.pcg)
-	r.first = r.step
-	return r, nil
+	r.first, r.lastEval = r.step, -1
+	return r, r.keepGood()
 }
+
+// trainStream is the stream of the trainer's PCG, and those after it follow roll-backs: the learner's and the order's
+// are others.
+const trainStream = 0x7261696e
 
 // resume takes over the state of the checkpoint to go on from, if there is one.
 func (r *run) resume() error {
@@ -203,10 +241,13 @@ func (r *run) resume() error {
 	if err := r.pcg.UnmarshalBinary(c.RNG); err != nil {
 		return fmt.Errorf("training: cannot resume: random state of the checkpoint: %w", err)
 	}
-	if err := r.learner.Restore(*c); err != nil {
+	if err := r.learner.Restore(c.Last()); err != nil {
 		return fmt.Errorf("training: cannot resume: %w", err)
 	}
-	r.step, r.trainLosses = c.Step, c.Averages.clone()
+	r.step, r.trainLosses, r.rollbacks = c.Step, c.Averages.clone(), c.Rollbacks
+	if b := c.Best; b != nil && b.Metric == r.BestBy && !r.NewData { // figures of other data do not compare
+		r.best, r.chosen = b.clone(), c.chosen()
+	}
 	if r.Steps > 0 && c.Step > r.Steps {
 		return fmt.Errorf("training: the checkpoint is at step %d already, beyond the %d asked for", c.Step, r.Steps)
 	}
@@ -214,10 +255,17 @@ func (r *run) resume() error {
 }
 
 func (r *run) done() bool {
-	if r.Steps > 0 && r.step >= r.Steps {
-		return true
+	switch {
+	case r.Steps > 0 && r.step >= r.Steps:
+		r.ended = EndedBySteps
+	case r.Budget > 0 && r.step > r.first && r.now().Sub(r.began)+r.reserve() >= r.Budget:
+		r.ended = EndedByBudget
+	case r.Patience > 0 && r.best != nil && r.best.Stale >= r.Patience && r.best.Judged > r.first:
+		r.ended = EndedByPlateau
+	default:
+		return false
 	}
-	return r.Budget > 0 && r.step > r.first && r.now().Sub(r.began)+r.reserve() >= r.Budget
+	return true
 }
 
 // reserve is the time to keep for the last evaluation and for saving.
@@ -236,6 +284,7 @@ func (r *run) stepOnce(ctx context.Context) error {
 		return &LossError{Step: r.step + 1, Loss: name, Value: losses[name]}
 	}
 	r.step++
+	r.state = nil
 	if r.step > r.first+1 { // the first step builds what the others use
 		r.stepTime.Add(r.now().Sub(t).Seconds())
 	}
@@ -286,165 +335,6 @@ func (r *run) evalDue() bool {
 		return r.now().Sub(r.evaluated) >= r.Budget/10
 	}
 	return r.step%max(1, r.Steps/10) == 0
-}
-
-// evaluate puts the means of the losses on the validation batch into valLosses.
-func (r *run) evaluate(ctx context.Context) error {
-	began := r.now()
-	defer func() {
-		r.evaluated = r.now()
-		r.overhead += r.evaluated.Sub(began)
-	}()
-	if r.val.B == 0 || (r.lastEval == r.step && r.valLosses != nil) {
-		return nil
-	}
-	sum := Losses{}
-	var part Batch
-	for lo := 0; lo < r.val.B; lo += r.batchSize() {
-		hi := min(lo+r.batchSize(), r.val.B)
-		part = r.val.Select(part, sequence(lo, hi))
-		losses, err := r.learner.Eval(context.WithoutCancel(ctx), part)
-		if err != nil {
-			return fmt.Errorf("training: evaluation after step %d: %w", r.step, err)
-		}
-		for name, v := range losses {
-			sum[name] += v * float64(hi-lo) / float64(r.val.B)
-		}
-	}
-	if name, bad := sum.NonFinite(); bad {
-		return &LossError{Step: r.step, Loss: "val/" + name, Value: sum[name]}
-	}
-	r.valLosses, r.lastEval = sum, r.step
-	r.report(EventEval)
-	return nil
-}
-
-func (r *run) save(ctx context.Context) (Checkpoint, error) {
-	began := r.now()
-	defer func() {
-		r.saved = r.now()
-		r.overhead += r.saved.Sub(began)
-	}()
-	if err := r.learner.Calibrate(context.WithoutCancel(ctx), r.train); err != nil {
-		return Checkpoint{}, fmt.Errorf("training: after step %d: %w", r.step, err)
-	}
-	c, err := r.learner.Checkpoint()
-	if err != nil {
-		return Checkpoint{}, fmt.Errorf("training: after step %d: %w", r.step, err)
-	}
-	if c.Step != r.step {
-		return Checkpoint{}, fmt.Errorf("training: the learner counts %d steps, the trainer %d", c.Step, r.step)
-	}
-	c.Format, c.Planned, c.BatchSize, c.Seed, c.DataHash = Format, r.steps, r.batchSize(), r.Seed, r.dataHash
-	if c.RNG, err = r.pcg.MarshalBinary(); err != nil {
-		return Checkpoint{}, fmt.Errorf("training: %w", err)
-	}
-	c.Averages = r.trainLosses.clone()
-	c.Metrics = map[string]float64{}
-	for name, s := range r.trainLosses {
-		c.Metrics["train/"+name] = s.Value()
-	}
-	for name, v := range r.valLosses {
-		c.Metrics["val/"+name] = v
-	}
-	if err := c.Validate(); err != nil {
-		return Checkpoint{}, fmt.Errorf("training: after step %d: nothing saved: %w", r.step, err)
-	}
-	if r.Save != nil {
-		if err := r.Save(c); err != nil {
-			return Checkpoint{}, fmt.Errorf("training: save after step %d: %w", r.step, err)
-		}
-	}
-	r.report(EventSave)
-	return c, nil
-}
-
-func (r *run) report(e Event) {
-	if r.OnEvent == nil {
-		return
-	}
-	p := Progress{Event: e, Step: r.step, Steps: r.steps, Elapsed: r.now().Sub(r.began), Val: r.valLosses, Train: Losses{}}
-	for name, s := range r.trainLosses {
-		p.Train[name] = s.Value()
-	}
-	if r.stepTime.Weight > 0 {
-		p.StepTime = time.Duration(r.stepTime.Value() * float64(time.Second))
-		if r.steps > 0 {
-			p.Remaining = time.Duration(r.steps-r.step) * p.StepTime
-		}
-	}
-	r.OnEvent(p)
-}
-
-// An order is an endless shuffled sequence of the numbers 0 to n-1: pass after pass, each shuffled anew. It is a
-// function of the position, so that there is no state to save.
-type order struct {
-	n    int
-	seed uint64
-
-	epoch       int64
-	permutation []int
-}
-
-// next returns the clips of the given step.
-func (o *order) next(step int64, size int) []int {
-	indices := make([]int, size)
-	for i := range indices {
-		position := step*int64(size) + int64(i)
-		epoch := position / int64(o.n)
-		if o.permutation == nil || o.epoch != epoch {
-			o.epoch = epoch
-			o.permutation = rand.New(rand.NewPCG(o.seed, uint64(epoch)+0x6f72646572)).Perm(o.n)
-		}
-		indices[i] = o.permutation[position%int64(o.n)]
-	}
-	return indices
-}
-
-// An Average is an exponential mean with a memory of about fifty values, without bias at the beginning.
-type Average struct {
-	Sum    float64 `json:"sum"`
-	Weight float64 `json:"weight"`
-}
-
-// Averages are named averages.
-type Averages map[string]*Average
-
-// Add takes v into the mean.
-func (a *Average) Add(v float64) {
-	const keep = 0.98
-	a.Sum, a.Weight = keep*a.Sum+(1-keep)*v, keep*a.Weight+(1-keep)
-}
-
-// Value returns the mean, 0 for no values.
-func (a *Average) Value() float64 {
-	if a.Weight == 0 {
-		return 0
-	}
-	return a.Sum / a.Weight
-}
-
-func (a Averages) add(name string, v float64) {
-	if a[name] == nil {
-		a[name] = &Average{}
-	}
-	a[name].Add(v)
-}
-
-func (a Averages) clone() Averages {
-	c := Averages{}
-	for name, v := range a {
-		c[name] = &Average{v.Sum, v.Weight}
-	}
-	return c
-}
-
-func sequence(lo, hi int) []int {
-	s := make([]int, hi-lo)
-	for i := range s {
-		s[i] = lo + i
-	}
-	return s
 }
 
 // hashBatch returns the SHA-256 of b's shape, labels and values in hexadecimal.

@@ -51,13 +51,13 @@ func NewLearner(name string, config json.RawMessage, fe models.FrontEnd, labels 
 	return a.learner(config, fe, labels, seed)
 }
 
-// Resume returns a learner in the state of c.
+// Resume returns a learner in the state of c's last step.
 func Resume(c models.Checkpoint) (models.Learner, error) {
 	l, err := NewLearner(c.Arch, c.Config, c.FrontEnd, c.Labels, c.Seed)
 	if err != nil {
 		return nil, err
 	}
-	return l, l.Restore(c)
+	return l, l.Restore(c.Last())
 }
 
 // Open returns the generator of a checkpoint.

@@ -94,6 +94,15 @@ func (l *Learner) Plan(steps int64) {
 	l.adamD.Plan(steps * int64(l.config.Critic))
 }
 
+// Slow implements models.Slower.
+func (l *Learner) Slow(factor float64) {
+	l.adamG.Slow(factor)
+	l.adamD.Slow(factor)
+}
+
+// Rate implements models.Rated.
+func (l *Learner) Rate() float64 { return l.adamG.Rate() }
+
 // Names of the inputs, outputs and losses of the graphs.
 const (
 	inLatent   = "latents" // [B, Z]

@@ -32,6 +32,7 @@ type Adam struct {
 	ema    *Params
 	step   int64
 	norm   float64
+	slow   float64 // factor of the schedule's rate
 }
 
 // slot is the state of one parameter.
@@ -57,7 +58,7 @@ func NewAdam(p *Params, c AdamConfig) *Adam {
 	def(&c.Beta1, 0.9)
 	def(&c.Beta2, 0.999)
 	def(&c.Epsilon, 1e-8)
-	a := &Adam{config: c, params: p}
+	a := &Adam{config: c, params: p, slow: 1}
 	if c.EMA > 0 {
 		a.ema = p.Clone()
 	}
@@ -85,11 +86,29 @@ func (a *Adam) Steps() int64 { return a.step }
 // where it is highest.
 func (a *Adam) Plan(steps int64) { a.config.Steps = steps }
 
+// Slow multiplies the schedule's rate by factor, from the next step on. It is not cumulative, and no part of the
+// exported state.
+func (a *Adam) Slow(factor float64) { a.slow = factor }
+
 // Rate returns the learning rate of the next step.
-func (a *Adam) Rate() float64 { return a.config.At(a.step + 1) }
+func (a *Adam) Rate() float64 { return a.slow * a.config.At(a.step+1) }
 
 // GradientNorm returns the norm of all gradients of the last step, before clipping.
 func (a *Adam) GradientNorm() float64 { return a.norm }
+
+// A GradientError says that a gradient is not finite. Nothing was changed.
+type GradientError struct {
+	Step  int64 // from 1
+	Param string
+}
+
+// Error implements error.
+func (e *GradientError) Error() string {
+	return fmt.Sprintf("nn: step %d: the gradient of %s is not finite", e.Step, e.Param)
+}
+
+// Diverged says that learning may be gone on with from an earlier state.
+func (e *GradientError) Diverged() bool { return true }
 
 // Step updates the parameters by the gradients that the machines' last runs left, added up. It
 // returns an error and changes nothing where a gradient is not finite, or where no machine has a
@@ -108,7 +127,7 @@ func (a *Adam) Step(machines ...*Machine) error {
 	a.step++
 	c := a.config
 	k := kernel.AdamStep{
-		LearningRate: float32(c.At(a.step)), Beta1: float32(c.Beta1), Beta2: float32(c.Beta2),
+		LearningRate: float32(a.slow * c.At(a.step)), Beta1: float32(c.Beta1), Beta2: float32(c.Beta2),
 		Epsilon: float32(c.Epsilon), Step: a.step, GradScale: scale, EMADecay: float32(a.decay()),
 	}
 	for _, s := range a.slots {
@@ -190,7 +209,7 @@ func (a *Adam) clip() (float32, error) {
 		}
 		q := kernel.SumSquares(s.grad)
 		if math.IsNaN(q) || math.IsInf(q, 0) {
-			return 0, fmt.Errorf("nn: step %d: the gradient of %s is not finite", a.step+1, s.param.name)
+			return 0, &GradientError{Step: a.step + 1, Param: s.param.name}
 		}
 		total += q
 	}

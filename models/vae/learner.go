@@ -88,6 +88,12 @@ func (l *Learner) Plan(steps int64) {
 	l.adam.Plan(steps)
 }
 
+// Slow implements models.Slower.
+func (l *Learner) Slow(factor float64) { l.adam.Slow(factor) }
+
+// Rate implements models.Rated.
+func (l *Learner) Rate() float64 { return l.adam.Rate() }
+
 // klWeight returns the weight of the KL term at the next step.
 func (l *Learner) klWeight() float64 {
 	warm := l.config.WarmUp * float64(l.planned)

@@ -45,6 +45,7 @@ type Learner struct {
 	vae   *vae.Learner
 	coder int64 // steps that trained the autoencoder alone
 	sharp *sharpener
+	slow  float64 // factor of the learning rates; 0 is 1
 }
 
 var _ models.Learner = (*Learner)(nil)
@@ -114,8 +115,28 @@ func (l *Learner) sharpen() error {
 		return fmt.Errorf("vaegan: %w", err)
 	}
 	l.sharp = s
+	if l.slow > 0 {
+		s.slow(l.slow)
+	}
 	s.plan(l.planned - l.coder)
 	return nil
+}
+
+// Slow implements models.Slower.
+func (l *Learner) Slow(factor float64) {
+	l.slow = factor
+	l.vae.Slow(factor)
+	if l.sharp != nil {
+		l.sharp.slow(factor)
+	}
+}
+
+// Rate implements models.Rated.
+func (l *Learner) Rate() float64 {
+	if l.sharp != nil {
+		return l.sharp.decoder.Rate()
+	}
+	return l.vae.Rate()
 }
 
 // Eval implements models.Learner. The losses are the autoencoder's, in the second part with the sharpened decoder.

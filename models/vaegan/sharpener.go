@@ -66,6 +66,12 @@ func (s *sharpener) plan(steps int64) {
 	s.judge.Plan(max(steps, 1))
 }
 
+// slow multiplies the learning rates.
+func (s *sharpener) slow(factor float64) {
+	s.decoder.Slow(factor)
+	s.judge.Slow(factor)
+}
+
 // Names of the inputs, outputs and losses of the graphs.
 const (
 	inReal    = "real"    // [B, T, F, 1]

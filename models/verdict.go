@@ -1,0 +1,30 @@
+package models
+
+// A Verdict is what a Trainer's Judge found in what a model makes.
+type Verdict struct {
+	Metrics  map[string]float64 // figures by name, such as "preview/distance"; finite
+	Warnings []Warning
+}
+
+// A Warning says that a model goes wrong in a way that is known, and what to do about it.
+type Warning struct {
+	Kind string `json:"kind"` // of the detector, such as "collapse"
+	Saw  string `json:"saw"`  // what was seen, with its figures
+	Try  string `json:"try"`  // what to try
+}
+
+// String returns one line for a person.
+func (w Warning) String() string { return w.Kind + ": " + w.Saw + "; try: " + w.Try }
+
+// Slower is a Learner that can be told to learn more slowly: the Trainer asks for it when learning has diverged.
+type Slower interface {
+	// Slow multiplies the configured learning rates by factor, from the next step on. It is not cumulative, and not part
+	// of the checkpoint: the Trainer says it again when it resumes.
+	Slow(factor float64)
+}
+
+// Rated is a Learner that tells its learning rate.
+type Rated interface {
+	// Rate returns the learning rate of the next step; of a GAN, the generator's.
+	Rate() float64
+}
