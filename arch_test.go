@@ -43,6 +43,8 @@ var arrows = []arrow{
 	{"models/eval", []string{"models", "audio"}, "judgement listens to clips"},
 	{"models", []string{"models/.", "models/nn"}, "one architecture per package, on the nouns and the layers"},
 	{"models/vaegan", []string{"models/.", "models/nn", "models/vae", "models/gan"}, "a VAE sharpened by the GAN's discriminator"},
+	{"models/onnx", []string{"models/nn"}, "the ONNX writer sees networks, whatever architecture they are of"},
+	{"models/onnx/onnxtest", nil, "it runs files in other programs"},
 	{"models/priors", []string{"models/.", "models/nn"}, "priors stand on the layers"},
 	{"pipeline", []string{"pipeline"}, "the runtime knows nothing of what it carries"},
 	{"operators", []string{"audio", "models", "pipeline"}, "operators join the halves and never see each other"},
@@ -52,7 +54,7 @@ var arrows = []arrow{
 }
 
 // forTests are packages that any test may use: acceptance suites, and what test data are made with.
-var forTests = map[string]bool{"models/modeltest": true, "audio/synth": true, "audio/spectrogram": true}
+var forTests = map[string]bool{"models/modeltest": true, "models/onnx/onnxtest": true, "audio/synth": true, "audio/spectrogram": true}
 
 // goFile is one parsed file and the folder it lies in, relative to the module's root.
 type goFile struct {

@@ -11,21 +11,23 @@ import (
 
 	"wavemill/models"
 	"wavemill/models/gan"
+	"wavemill/models/nn"
 	"wavemill/models/vae"
 	"wavemill/models/vaegan"
 )
 
-// An arch builds the two halves of one architecture.
+// An arch builds the two halves of one architecture, and names its networks.
 type arch struct {
-	learner func(config json.RawMessage, fe models.FrontEnd, labels []string, seed uint64) (models.Learner, error)
-	open    func(c models.Checkpoint) (models.Generator, error)
+	learner  func(config json.RawMessage, fe models.FrontEnd, labels []string, seed uint64) (models.Learner, error)
+	open     func(c models.Checkpoint) (models.Generator, error)
+	networks func(c models.Checkpoint) ([]nn.Network, error)
 }
 
 func known() map[string]arch {
 	return map[string]arch{
-		gan.Arch:    {gan.NewLearner, gan.Open},
-		vae.Arch:    {vae.NewLearner, vae.Open},
-		vaegan.Arch: {vaegan.NewLearner, vaegan.Open},
+		gan.Arch:    {gan.NewLearner, gan.Open, gan.Networks},
+		vae.Arch:    {vae.NewLearner, vae.Open, vae.Networks},
+		vaegan.Arch: {vaegan.NewLearner, vaegan.Open, vaegan.Networks},
 	}
 }
 
@@ -67,4 +69,14 @@ func Open(c models.Checkpoint) (models.Generator, error) {
 		return nil, err
 	}
 	return a.open(c)
+}
+
+// Networks returns the networks of a checkpoint, for other programs to run: "generator" first, then "encoder" and
+// "discriminator" where the architecture has them.
+func Networks(c models.Checkpoint) ([]nn.Network, error) {
+	a, err := find(c.Arch)
+	if err != nil {
+		return nil, err
+	}
+	return a.networks(c)
 }

@@ -1,0 +1,255 @@
+package archs_test
+
+import (
+	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"wavemill/models"
+	"wavemill/models/archs"
+	"wavemill/models/gan"
+	"wavemill/models/modeltest"
+	"wavemill/models/nn"
+	"wavemill/models/onnx"
+	"wavemill/models/onnx/onnxtest"
+)
+
+const (
+	tolerance = 1e-5 // of the range of the values
+	group     = 8    // of the minibatch deviation, the default
+	seed      = 11
+)
+
+// trained returns a checkpoint after a few steps; of a vaegan, some of its second part.
+func trained(t *testing.T, arch, config string) models.Checkpoint {
+	t.Helper()
+	labels := []string{"low", "high", "other"}
+	l, err := archs.NewLearner(arch, json.RawMessage(config), frontEnd(), labels, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := modeltest.Clips(24, 32, 16, len(labels), 1)
+	c, err := (&models.Trainer{Steps: 6, BatchSize: 8, Seed: 5}).Run(t.Context(), l, data, models.Batch{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// A comparison is a network, inputs for it, and what this program makes of them.
+type comparison struct {
+	name string
+	job  onnxtest.Job
+	want []map[string][]float32
+}
+
+// values are the inputs of a run.
+type values struct {
+	latents, clips []float32
+	labels         []int
+	ids            []int64
+}
+
+var batches = []int{1, 3, 16, 17}
+
+// draw returns inputs for a batch: noise, labels, and clips between -1 and 1.
+func draw(batch, latents, size int) values {
+	rng := rand.New(rand.NewPCG(seed, uint64(batch)))
+	v := values{labels: make([]int, batch), ids: make([]int64, batch)}
+	for i := range v.labels {
+		v.labels[i] = rng.IntN(3)
+		v.ids[i] = int64(v.labels[i])
+	}
+	for range batch * latents {
+		v.latents = append(v.latents, float32(rng.NormFloat64()))
+	}
+	for range batch * size {
+		v.clips = append(v.clips, 2*rng.Float32()-1)
+	}
+	return v
+}
+
+// here returns what this program makes of v.
+func here(t *testing.T, c models.Checkpoint, w nn.Network, v values) map[string][]float32 {
+	t.Helper()
+	frames, bins := c.FrontEnd.Frames, c.FrontEnd.Spectrogram.Bins()
+	g, err := archs.Open(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	coder, isCoder := g.(models.Autoencoder)
+	switch {
+	case w.Name == "generator" && isCoder:
+		b, err := coder.Decode(t.Context(), v.latents, v.labels)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return map[string][]float32{"spectrograms": b.Data}
+	case w.Name == "encoder":
+		mean, logVar, err := coder.Encode(t.Context(), models.Batch{B: len(v.labels), T: frames, F: bins, Data: v.clips, Labels: v.labels})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return map[string][]float32{"mean": mean, "log_variance": logVar}
+	}
+	in, out, port := nn.Values("latents", v.latents), "made", "spectrograms"
+	if w.Name == "discriminator" {
+		in, out, port = nn.Values("real", v.clips), "score", "scores"
+		w = inGroups(c, w, len(v.labels))
+	}
+	p, err := nn.NewPredictor(w.Params, w.Build)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string][]float32{}
+	err = p.Run(len(v.labels), func(m *nn.Machine) error {
+		got[port] = slices.Clone(m.Output(out))
+		return nil
+	}, in, nn.Labels("labels", v.labels))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// inGroups returns the discriminator for batches that need not be whole groups.
+func inGroups(c models.Checkpoint, w nn.Network, batch int) nn.Network {
+	w.Build = func(n *nn.Graph, size int) {
+		g := group
+		for size%g != 0 {
+			g--
+		}
+		channels := w.Params.Lookup("discriminator/conv1/w").Shape()[3]
+		d := gan.Critic{Channels: channels, Labels: len(c.Labels), SpectralNorm: true, Stddev: g}
+		d.Unconditional = w.Params.Lookup("discriminator/projection/w") == nil
+		score, _ := d.Add(n, n.Input("real", size, c.FrontEnd.Frames, c.FrontEnd.Spectrogram.Bins(), 1), n.Input("labels", size))
+		n.Output("score", score)
+	}
+	return w
+}
+
+// compare writes the networks of a checkpoint and runs them here.
+func compare(t *testing.T, c models.Checkpoint) []comparison {
+	t.Helper()
+	networks, err := archs.Networks(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	frames, bins := c.FrontEnd.Frames, c.FrontEnd.Spectrogram.Bins()
+	var out []comparison
+	for _, w := range networks {
+		data, err := onnx.Encode(w, onnx.Info{Version: "test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), w.Name+".onnx")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		k := comparison{name: c.Arch + " " + w.Name, job: onnxtest.Job{Model: path}}
+		d, err := w.Describe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, batch := range batches {
+			v := draw(batch, d.Inputs[0].Shape[1], frames*bins)
+			in := map[string]onnxtest.Tensor{}
+			for _, p := range w.Inputs {
+				switch p.Name {
+				case "latents":
+					in[p.Name] = onnxtest.Tensor{Shape: []int{batch, len(v.latents) / batch}, Floats: v.latents}
+				case "spectrograms":
+					in[p.Name] = onnxtest.Tensor{Shape: []int{batch, frames, bins}, Floats: v.clips}
+				case "labels":
+					in[p.Name] = onnxtest.Tensor{Shape: []int{batch}, Ints: v.ids}
+				}
+			}
+			k.job.Runs = append(k.job.Runs, in)
+			k.want = append(k.want, here(t, c, w, v))
+		}
+		out = append(out, k)
+	}
+	return out
+}
+
+// judge compares what a runtime made with what this program makes: the largest difference of each output.
+func judge(t *testing.T, k comparison, r onnxtest.Report) float64 {
+	t.Helper()
+	if r.Checker != "passed" && r.Checker != "absent" {
+		t.Errorf("%s: onnx.checker: %s", k.name, r.Checker)
+	}
+	worst := 0.0
+	for i, outputs := range k.want {
+		for port, want := range outputs {
+			got := r.Runs[i][port].Floats
+			if len(got) != len(want) {
+				t.Fatalf("%s: batch of %d: %s: %d values, want %d", k.name, batches[i], port, len(got), len(want))
+			}
+			most, scale := 0.0, 0.0
+			for j, v := range want {
+				d := math.Abs(float64(got[j]) - float64(v))
+				if math.IsNaN(d) {
+					d = math.Inf(1)
+				}
+				most, scale = max(most, d), max(scale, math.Abs(float64(v)))
+			}
+			worst = max(worst, most/scale)
+		}
+	}
+	return worst
+}
+
+// Every network of every architecture, written as ONNX, does in ONNX Runtime what it does here.
+func TestONNXRuntimeAgrees(t *testing.T) {
+	var all []comparison
+	for _, arch := range archs.Names() {
+		all = append(all, compare(t, trained(t, arch, ""))...)
+	}
+	if want := 2 + 2 + 3; len(all) != want {
+		t.Errorf("%d networks, want %d", len(all), want)
+	}
+	all = append(all, compare(t, trained(t, "gan", `{"unconditional":true}`))...)
+	jobs := make([]onnxtest.Job, len(all))
+	for i, k := range all {
+		jobs[i] = k.job
+	}
+	for _, runtime := range onnxtest.Runtimes() {
+		t.Run(runtime, func(t *testing.T) {
+			for i, r := range onnxtest.Run(t, runtime, jobs) {
+				d := judge(t, all[i], r)
+				t.Logf("%s, %s: largest difference %.2g of the range", r.Runtime, all[i].name, d)
+				if d > tolerance {
+					t.Errorf("%s: a difference of %g", all[i].name, d)
+				}
+			}
+		})
+	}
+}
+
+// The comparison sees one wrong weight in a thousand of each network.
+func TestONNXRuntimeDisagreesOnOtherWeights(t *testing.T) {
+	c := trained(t, "vaegan", "")
+	var jobs []onnxtest.Job
+	for _, k := range compare(t, c) {
+		jobs = append(jobs, k.job)
+	}
+	for i, x := range c.Tensors {
+		switch x.Name {
+		case "model/encoder/conv4/w", "model/decoder/conv3/w", "discriminator/discriminator/conv2/w":
+			c.Tensors[i].Data = slices.Clone(x.Data)
+			for j := 0; j < len(x.Data); j += 1000 {
+				c.Tensors[i].Data[j] += 0.05
+			}
+		}
+	}
+	for i, r := range onnxtest.Run(t, onnxtest.Python, jobs) {
+		k := compare(t, c)[i]
+		if d := judge(t, k, r); d <= tolerance {
+			t.Errorf("%s: a difference of %g between networks that differ", k.name, d)
+		}
+	}
+}

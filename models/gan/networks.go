@@ -1,0 +1,75 @@
+package gan
+
+import (
+	"fmt"
+
+	"wavemill/models"
+	"wavemill/models/nn"
+)
+
+// Names of the networks outside this program.
+const (
+	NetworkGenerator     = "generator"
+	NetworkDiscriminator = "discriminator"
+)
+
+// Networks returns what other programs can run of a checkpoint: the generator, which makes clips from noise and labels,
+// and the discriminator.
+func Networks(c models.Checkpoint) ([]nn.Network, error) {
+	if c.Arch != Arch {
+		return nil, fmt.Errorf("gan: the checkpoint is of architecture %q", c.Arch)
+	}
+	config, err := ParseConfig(c.Config)
+	if err != nil {
+		return nil, err
+	}
+	s, err := shapeOf(c.FrontEnd, c.Labels)
+	if err != nil {
+		return nil, err
+	}
+	p := nn.NewParams(c.Seed)
+	if err := p.Import(prefixModel, arrays(c.Tensors)); err != nil {
+		return nil, fmt.Errorf("gan: %w", err)
+	}
+	critic := Critic{Channels: config.Channels, Labels: s.labels, Unconditional: config.Unconditional, SpectralNorm: config.SpectralNorm, Stddev: config.Stddev}
+	judge, err := critic.Network(c, prefixCritic)
+	if err != nil {
+		return nil, fmt.Errorf("gan: %w", err)
+	}
+	return []nn.Network{
+		{
+			Name: NetworkGenerator, Doc: "Spectrograms from noise and labels.", Params: p.Seal(),
+			Build: func(n *nn.Graph, batch int) {
+				n.Output(outClips, generator(n, n.Input(inLatent, batch, config.Latent), n.Input(inLabels, batch), s, config))
+			},
+			Inputs: []nn.Port{
+				{Graph: inLatent, Name: "latents", Doc: "Drawn from N(0, I), times the temperature."},
+				{Graph: inLabels, Name: "labels", Doc: "Indices into the labels of the metadata.", Labels: true},
+			},
+			Outputs: []nn.Port{{Graph: outClips, Name: "spectrograms", Doc: "Frames by bins, as the front end of the metadata makes them.", Squeeze: true}},
+		},
+		judge,
+	}, nil
+}
+
+// Network returns the discriminator whose weights begin with prefix in the checkpoint c. Built, it takes batches of
+// whole groups of d.Stddev clips.
+func (d Critic) Network(c models.Checkpoint, prefix string) (nn.Network, error) {
+	p := nn.NewParams(c.Seed)
+	if err := p.Import(prefix, arrays(c.Tensors)); err != nil {
+		return nn.Network{}, err
+	}
+	return nn.Network{
+		Name: NetworkDiscriminator, Doc: "How much spectrograms are like recordings of their labels.", Params: p.Seal(), Unit: d.Stddev,
+		Build: func(n *nn.Graph, batch int) {
+			x := n.Input(inReal, batch, c.FrontEnd.Frames, c.FrontEnd.Spectrogram.Bins(), 1)
+			score, _ := d.Add(n, x, n.Input(inLabels, batch))
+			n.Output(outScore, score)
+		},
+		Inputs: []nn.Port{
+			{Graph: inReal, Name: "spectrograms", Doc: "Frames by bins, as the front end of the metadata makes them.", Squeeze: true},
+			{Graph: inLabels, Name: "labels", Doc: "Indices into the labels of the metadata.", Labels: true},
+		},
+		Outputs: []nn.Port{{Graph: outScore, Name: "scores", Doc: "The higher, the more like a recording; they have no unit.", Squeeze: true}},
+	}, nil
+}
