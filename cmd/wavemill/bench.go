@@ -10,6 +10,6 @@ func newBench(a *app) *cobra.Command {
 		Args:  cobra.ArbitraryArgs,
 		RunE:  groupOnly,
 	}
-	cmd.AddCommand(newBenchTrain(a), newBenchAudio(a), newBenchQuality(a))
+	cmd.AddCommand(newBenchTrain(a), newBenchAudio(a), newBenchGenerate(a), newBenchQuality(a))
 	return cmd
 }

@@ -121,6 +121,9 @@ func (a *app) generate(ctx context.Context, o generateOptions) error {
 	return nil
 }
 
+// allLabels stands for every label of the model, where none is called so.
+const allLabels = "all"
+
 // chosenLabels returns the labels asked for, each once, in the order in which they were asked for.
 func chosenLabels(asked, known []string) ([]string, error) {
 	var out []string
@@ -128,7 +131,7 @@ func chosenLabels(asked, known []string) ([]string, error) {
 		switch {
 		case slices.Contains(known, label):
 			out = append(out, label)
-		case label == "all":
+		case label == allLabels:
 			out = append(out, known...)
 		default:
 			err := &generate.LabelError{Label: label, Labels: known}

@@ -229,7 +229,7 @@ func TestClipsAreAFunctionOfLabelAndSeed(t *testing.T) {
 		t.Fatal(err)
 	}
 	var p generate.Provenance
-	if err := json.Unmarshal([]byte(h.Tags["ICMT"]), &p); err != nil || p != (generate.Provenance{"very low", a.Digest, 2, 0.5}) || h.Tags["INAM"] != "very low" {
+	if err := json.Unmarshal([]byte(h.Tags["ICMT"]), &p); err != nil || p != (generate.Provenance{Label: "very low", Model: a.Digest, Seed: 2, Temperature: 0.5}) || h.Tags["INAM"] != "very low" {
 		t.Errorf("tags %v: %v", h.Tags, err)
 	}
 	if _, err := a.Make(t.Context(), "middle", 1, 0); err == nil || !strings.Contains(err.Error(), "high, very low") {

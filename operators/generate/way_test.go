@@ -1,0 +1,346 @@
+package generate_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"wavemill/audio"
+	"wavemill/audio/synth"
+	"wavemill/audio/wav"
+	"wavemill/models"
+	"wavemill/models/archs"
+	"wavemill/models/frontend"
+	"wavemill/operators/generate"
+)
+
+// sounds are the labels of the small models, made by audio/synth.
+var sounds = []string{"chirp", "hihat", "kick"}
+
+// smallConfigs are the architectures at a size that learns in a second.
+var smallConfigs = map[string]string{
+	"vae":    `{"channels": 8, "latent": 8, "embedding": 4}`,
+	"vaegan": `{"vae": {"channels": 8, "latent": 8, "embedding": 4}, "discriminator_channels": 4}`,
+	"gan":    `{"channels": 4, "latent": 8, "embedding": 4}`,
+}
+
+// recordings are n clips of each of the sounds.
+func recordings(t testing.TB, n uint64, rate int) []audio.Clip {
+	t.Helper()
+	var clips []audio.Clip
+	for _, label := range sounds {
+		for seed := range n {
+			c, err := synth.Clip(label, seed, rate)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Label = label
+			clips = append(clips, c)
+		}
+	}
+	return clips
+}
+
+// learned returns a maker of a small model that has made so many steps.
+func learned(t testing.TB, arch string, steps int64) *generate.Maker {
+	t.Helper()
+	fe := frontend.Plan([]int{8000}, []time.Duration{400 * time.Millisecond})
+	front, err := frontend.New(fe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := models.Batch{T: fe.Frames, F: fe.Spectrogram.Bins()}
+	for _, c := range recordings(t, 16, 8000) {
+		s, _, err := front.Analyze(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data.B++
+		data.Data = append(data.Data, s.Data...)
+		data.Labels = append(data.Labels, slices.Index(sounds, c.Label))
+	}
+	l, err := archs.NewLearner(arch, json.RawMessage(smallConfigs[arch]), fe, sounds, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := (&models.Trainer{Steps: steps, BatchSize: 16, Seed: 1}).Run(t.Context(), l, data, models.Batch{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Once through a file: what was learned and what is opened are the same.
+	file, err := c.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err = models.Decode(file); err != nil {
+		t.Fatal(err)
+	}
+	m, err := generate.NewMaker(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// compose makes the WAV of p.
+func compose(t *testing.T, m *generate.Maker, p generate.Provenance) (generate.Clip, []byte) {
+	t.Helper()
+	c, err := m.Compose(t.Context(), p)
+	if err != nil {
+		t.Fatalf("%+v: %v", p, err)
+	}
+	data, err := c.WAV(wav.PCM16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, data
+}
+
+// spectrogram is what the network makes of p.
+func spectrogram(t *testing.T, m *generate.Maker, p generate.Provenance) []float32 {
+	t.Helper()
+	b, err := m.Imagine(t.Context(), p)
+	if err != nil {
+		t.Fatalf("%+v: %v", p, err)
+	}
+	return b.Data
+}
+
+// apart is the root mean square difference of two spectrograms.
+func apart(a, b []float32) float64 {
+	sum := 0.0
+	for i, v := range a {
+		sum += float64(v-b[i]) * float64(v-b[i])
+	}
+	return math.Sqrt(sum / float64(len(a)))
+}
+
+// said is the provenance that a WAV tells.
+func said(t *testing.T, file []byte) (generate.Provenance, string) {
+	t.Helper()
+	_, h, err := wav.Decode(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p generate.Provenance
+	d := json.NewDecoder(strings.NewReader(h.Tags["ICMT"]))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&p); err != nil {
+		t.Fatalf("%v in %s", err, h.Tags["ICMT"])
+	}
+	return p, h.Tags["INAM"]
+}
+
+// TestEveryClipCanBeMadeAgain makes a clip of every kind, and again by what its file says, with another maker.
+func TestEveryClipCanBeMadeAgain(t *testing.T) {
+	for _, arch := range archs.Names() {
+		t.Run(arch, func(t *testing.T) {
+			m, other := learned(t, arch, 30), learned(t, arch, 30)
+			kinds := map[string]generate.Provenance{
+				"plain": {Label: "chirp", Seed: 7},
+				"warm":  {Label: "chirp", Seed: 7, Temperature: 1.3},
+				"mix":   {Label: "chirp", Seed: 7, Mix: &generate.Mix{Label: "kick", Weight: 0.3}},
+				"cool":  {Label: "chirp", Seed: 7, Temperature: 0.7, Mix: &generate.Mix{Label: "kick", Weight: 1. / 3}},
+			}
+			if arch != "gan" {
+				a, b := encoded(t, m, 3, "kick"), encoded(t, m, 4, "chirp")
+				kinds["reconstruction"] = generate.Provenance{Label: "kick", Seed: 7, Like: a}
+				kinds["variation"] = generate.Provenance{Label: "kick", Seed: 7, Like: a, Strength: 0.4, Temperature: 0.8}
+				kinds["between clips"] = generate.Provenance{Label: "kick", Seed: 7, Like: a, Mix: &generate.Mix{Label: "chirp", Weight: 0.25, Like: b}}
+				kinds["from a clip"] = generate.Provenance{Label: "kick", Seed: 7, Like: a, Mix: &generate.Mix{Label: "hihat", Weight: 0.5}}
+			}
+			made := map[string]string{}
+			for kind, p := range kinds {
+				c, file := compose(t, m, p)
+				if same, twice := made[string(file)]; twice {
+					t.Errorf("%s and %s are the same clip", kind, same)
+				}
+				made[string(file)] = kind
+				from, name := said(t, file)
+				if from.Model != m.Digest || name != p.Name() || c.Audio.Label != name || from.Seed != p.Seed {
+					t.Errorf("%s: the file is called %q and says %+v", kind, name, from)
+				}
+				if _, again := compose(t, other, from); !bytes.Equal(file, again) {
+					t.Errorf("%s: other bytes the second time", kind)
+				}
+			}
+		})
+	}
+}
+
+// encoded is a synthetic clip as the model's encoder sees it.
+func encoded(t *testing.T, m *generate.Maker, seed uint64, label string) *generate.Source {
+	t.Helper()
+	c, err := synth.Clip(label, seed, 44100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stereo := audio.Clip{Channels: 2, Rate: c.Rate, Samples: make([]float32, 0, 2*len(c.Samples))}
+	for _, v := range c.Samples {
+		stereo.Samples = append(stereo.Samples, v, v)
+	}
+	s, notes, err := m.Encode(t.Context(), stereo, label)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if notes.Channels != 2 || notes.Rate != 44100 {
+		t.Errorf("notes: %v", notes)
+	}
+	s.File, s.SHA256 = label+".wav", strings.Repeat("0", 64)
+	return s
+}
+
+// TestWayBeginsAndEndsAtItsEnds compares the ends of every way with what lies there, to the byte.
+func TestWayBeginsAndEndsAtItsEnds(t *testing.T) {
+	for _, arch := range archs.Names() {
+		m := learned(t, arch, 30)
+		_, chirp := compose(t, m, generate.Provenance{Label: "chirp", Seed: 5})
+		_, kick := compose(t, m, generate.Provenance{Label: "kick", Seed: 5})
+		morph := func(w float64) generate.Provenance {
+			return generate.Provenance{Label: "chirp", Seed: 5, Mix: &generate.Mix{Label: "kick", Weight: w}}
+		}
+		if _, got := compose(t, m, morph(0)); !bytes.Equal(got, chirp) {
+			t.Errorf("%s: a mix of weight 0 is not the clip of the first label", arch)
+		}
+		if _, got := compose(t, m, morph(1)); !bytes.Equal(got, kick) {
+			t.Errorf("%s: a mix of weight 1 is not the clip of the second label", arch)
+		}
+		// The way is continuous: a thousandth of it leads nearly nowhere, at either end.
+		a, b := spectrogram(t, m, morph(0)), spectrogram(t, m, morph(1))
+		length := apart(a, b)
+		for _, d := range []float64{apart(a, spectrogram(t, m, morph(1e-3))), apart(b, spectrogram(t, m, morph(1-1e-3)))} {
+			if d == 0 || d > length/20 {
+				t.Errorf("%s: a thousandth of the way leads %g far, all of it %g", arch, d, length)
+			}
+		}
+		if half := spectrogram(t, m, morph(0.5)); apart(a, half) < length/10 || apart(b, half) < length/10 {
+			t.Errorf("%s: half way, %g from one end and %g from the other, which are %g apart", arch, apart(a, half), apart(b, half), length)
+		}
+	}
+}
+
+// TestVariationsLeaveTheClip goes from the reconstruction to a new clip of the label.
+func TestVariationsLeaveTheClip(t *testing.T) {
+	m := learned(t, "vae", 400)
+	like := encoded(t, m, 3, "chirp")
+	variation := func(seed uint64, strength float64) generate.Provenance {
+		return generate.Provenance{Label: "chirp", Seed: seed, Like: like, Strength: strength}
+	}
+	_, fresh := compose(t, m, generate.Provenance{Label: "chirp", Seed: 1})
+	if _, got := compose(t, m, variation(1, 1)); !bytes.Equal(got, fresh) {
+		t.Error("a variation of strength 1 is not the new clip of the label")
+	}
+	reconstruction := spectrogram(t, m, variation(1, 0))
+	last := 0.0
+	for _, strength := range []float64{0.02, 0.2, 0.5, 0.8} {
+		mean := 0.0
+		for seed := range uint64(20) {
+			mean += apart(reconstruction, spectrogram(t, m, variation(seed, strength))) / 20
+		}
+		if mean <= last {
+			t.Errorf("strength %g leads %.4f away from the clip, less strength %.4f", strength, mean, last)
+		}
+		last = mean
+	}
+	// Reconstructions are nearer to their clips than new clips of the label are.
+	front := learnedFrontEnd(t)
+	var rebuilt, made float64
+	for seed := range uint64(12) {
+		source, err := synth.Clip("chirp", seed, 8000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, _, err := front.Analyze(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rebuilt += apart(s.Data, spectrogram(t, m, generate.Provenance{Label: "chirp", Seed: 1, Like: encoded(t, m, seed, "chirp")}))
+		made += apart(s.Data, spectrogram(t, m, generate.Provenance{Label: "chirp", Seed: seed}))
+	}
+	if rebuilt > 0.9*made {
+		t.Errorf("reconstructions are %.4f from their clips, new clips %.4f", rebuilt/12, made/12)
+	}
+}
+
+func learnedFrontEnd(t *testing.T) *frontend.FrontEnd {
+	t.Helper()
+	f, err := frontend.New(frontend.Plan([]int{8000}, []time.Duration{400 * time.Millisecond}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestComposeRefuses(t *testing.T) {
+	m, gan := learned(t, "vae", 2), learned(t, "gan", 2)
+	like := encoded(t, m, 3, "kick")
+	short := &generate.Source{File: "short.wav", Latent: like.Latent[:3]}
+	mix := &generate.Mix{Label: "kick", Weight: 0.5}
+	for want, c := range map[string]struct {
+		m *generate.Maker
+		p generate.Provenance
+	}{
+		"the model knows: chirp":   {m, generate.Provenance{Label: "horn"}},
+		"\"horn\" is unknown":      {m, generate.Provenance{Label: "kick", Mix: &generate.Mix{Label: "horn", Weight: 0.5}}},
+		"label is missing":         {m, generate.Provenance{Label: "kick", Mix: &generate.Mix{Weight: 0.5}}},
+		"temperature is 11":        {m, generate.Provenance{Label: "kick", Temperature: 11}},
+		"temperature is NaN":       {m, generate.Provenance{Label: "kick", Temperature: math.NaN()}},
+		"weight of the mix is 2":   {m, generate.Provenance{Label: "kick", Mix: &generate.Mix{Label: "chirp", Weight: 2}}},
+		"weight of the mix is NaN": {m, generate.Provenance{Label: "kick", Mix: &generate.Mix{Label: "chirp", Weight: math.NaN()}}},
+		"strength is 1.5":          {m, generate.Provenance{Label: "kick", Like: like, Strength: 1.5}},
+		"there is none":            {m, generate.Provenance{Label: "kick", Strength: 0.5}},
+		"says its weight":          {m, generate.Provenance{Label: "kick", Like: like, Strength: 0.5, Mix: mix}},
+		"short.wav: it has 3":      {m, generate.Provenance{Label: "kick", Like: short}},
+		"vae and vaegan can":       {gan, generate.Provenance{Label: "kick", Like: like}},
+		"is of model 0123":         {m, generate.Provenance{Label: "kick", Model: "0123"}},
+	} {
+		if _, err := c.m.Compose(t.Context(), c.p); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: error %v, want one with %q", c.p, err, want)
+		}
+	}
+	kick, err := synth.Clip("kick", 1, 8000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := gan.Encode(t.Context(), kick, "kick"); !errors.Is(err, generate.ErrNoEncoder) || !strings.Contains(err.Error(), "gan") {
+		t.Errorf("a clip for a GAN: %v", err)
+	}
+	if _, _, err := m.Encode(t.Context(), audio.Clip{Samples: make([]float32, 800), Channels: 1, Rate: 8000}, "kick"); !errors.Is(err, frontend.ErrSilent) {
+		t.Errorf("silence: %v", err)
+	}
+	if _, _, err := m.Encode(t.Context(), kick, "horn"); err == nil || !strings.Contains(err.Error(), "chirp, hihat, kick") {
+		t.Errorf("an unknown label: %v", err)
+	}
+	plain, err := generate.NewMakerWith(checkpoint(1), func(c models.Checkpoint) (models.Generator, error) {
+		return ridges{c.FrontEnd, new(atomic.Int64), nil}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := plain.Compose(t.Context(), generate.Provenance{Label: "high", Mix: &generate.Mix{Label: "very low", Weight: 0.5}}); err == nil || !strings.Contains(err.Error(), "ridges has no latents") {
+		t.Errorf("a generator that cannot blend: %v", err)
+	}
+}
+
+func TestLatentText(t *testing.T) {
+	want := generate.Latent{0, -1.5, math.MaxFloat32, math.SmallestNonzeroFloat32, 1. / 3}
+	text, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got generate.Latent
+	if err := json.Unmarshal(text, &got); err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v became %s and %v: %v", want, text, got, err)
+	}
+	for text, want := range map[string]string{`"AAA"`: "base64", `"AAAA"`: "3 bytes", `"AADAfw=="`: "NaN", `"AACAfw=="`: "+Inf", `7`: "cannot unmarshal"} {
+		if err := json.Unmarshal([]byte(text), &got); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want one with %q", text, err, want)
+		}
+	}
+}
