@@ -1,0 +1,100 @@
+package archs
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+)
+
+// A Question is what Choose decides on. It has no machine in it: same question and timings, same answer.
+type Question struct {
+	Budget  time.Duration // that the measured steps have
+	Clips   int           // to learn from
+	Default int           // width
+	Widths  []int         // to choose from, ascending; Default is one of them
+}
+
+// batch is the batch size to begin with: the default, or for fewer clips than that as many whole eights as there are.
+func (q Question) batch() int { return min(defaultBatch, max(leastBatch, q.Clips/8*8)) }
+
+// step returns the measured or estimated time of a step of c: from the nearest width measured, taking cost to grow with
+// the width's power of 1.5 and in proportion to the batch, which is what two cores show.
+func (q Question) step(c Choice, timings []Timing) time.Duration {
+	best := slices.MinFunc(timings, func(a, b Timing) int {
+		return cmp.Or(cmp.Compare(abs(a.Channels-c.Channels), abs(b.Channels-c.Channels)), cmp.Compare(abs(a.Batch-c.Batch), abs(b.Batch-c.Batch)))
+	})
+	if best.Choice == c {
+		return best.Step
+	}
+	return max(time.Duration(float64(best.Step)*cost(c)/cost(best.Choice)), 1)
+}
+
+// cost is proportional to the estimated time of a step.
+func cost(c Choice) float64 {
+	w := float64(c.Channels)
+	return w * math.Sqrt(w) * float64(c.Batch)
+}
+
+func abs(x int) int { return max(x, -x) }
+
+// steps is how many steps of c the budget has room for.
+func (q Question) steps(c Choice, timings []Timing) int64 {
+	return int64(q.Budget / q.step(c, timings))
+}
+
+// full is the same counted in batches of 64: a wider network is for more clips, not for smaller batches.
+func (q Question) full(c Choice, timings []Timing) int64 {
+	return q.steps(c, timings) * int64(c.Batch) / defaultBatch
+}
+
+// Next returns what is to be measured next, given what was measured so far, and false where nothing more can change the
+// choice. The default comes first. Where it makes too few steps, narrower widths follow; where the budget has room for a
+// wider one, even if its steps took longer in proportion to the width alone, that one.
+func (q Question) Next(timings []Timing) (Choice, bool) {
+	first := Choice{q.Default, q.batch()}
+	if len(timings) == 0 {
+		return first, true
+	}
+	last := timings[len(timings)-1]
+	at := slices.Index(q.Widths, last.Channels)
+	switch enough := q.steps(first, timings) >= leastSteps; {
+	case !enough && at > 0 && q.steps(last.Choice, timings) < leastSteps:
+		return Choice{q.Widths[at-1], q.batch()}, true
+	case enough && at >= 0 && at+1 < len(q.Widths):
+		wider := q.Widths[at+1]
+		if q.full(last.Choice, timings)*int64(last.Channels)/int64(wider) >= plentySteps {
+			return Choice{wider, q.batch()}, true
+		}
+	}
+	return Choice{}, false
+}
+
+// Choose returns the width and batch size for the timings of Next's choices, or of the first few of them:
+//
+//   - without timings the default width and batches of 64, fewer where there are fewer clips;
+//   - the default width, where it makes 1,000 steps or more in the budget, and a wider one only where that makes 30,000
+//     itself (of 64 clips): steps pay better than width until the loss is flat;
+//   - else the widest of the narrower ones that makes 1,000, or the narrowest;
+//   - and where even that makes fewer, batches of half the size, and half again, down to 8.
+func (q Question) Choose(timings []Timing) Choice {
+	best := Choice{q.Default, q.batch()}
+	if len(timings) == 0 {
+		return best
+	}
+	if q.steps(best, timings) >= leastSteps {
+		for _, t := range timings {
+			if t.Channels > best.Channels && q.full(t.Choice, timings) >= plentySteps {
+				best = t.Choice
+			}
+		}
+		return best
+	}
+	for i := slices.Index(q.Widths, q.Default); i > 0 && q.steps(best, timings) < leastSteps; i-- {
+		best.Channels = q.Widths[i-1]
+	}
+	for best.Batch/2 >= leastBatch && q.steps(best, timings) < leastSteps {
+		best.Batch /= 2
+	}
+	return best
+}
