@@ -21,9 +21,12 @@ func newBlender(p *nn.Params, s shape, c Config) (*nn.Predictor, error) {
 	q, err := nn.NewPredictor(p, func(n *nn.Graph, batch int) {
 		z := n.Input(inLatent, batch, c.Latent)
 		d := n.Scope("decoder")
-		from := d.Embedding("label", n.Input(inFrom, batch), s.labels, c.Embedding)                  // [B, E]
-		to := d.Reuse().Embedding("label", n.Input(inTo, batch), s.labels, c.Embedding)              // [B, E]
-		e := n.Add(n.MulRows(from, n.Input(inKeep, batch)), n.MulRows(to, n.Input(inChange, batch))) // [B, E]
+		from, to := n.Input(inFrom, batch), n.Input(inTo, batch)
+		keep, change := n.Input(inKeep, batch), n.Input(inChange, batch)
+		e := embedding(d, from, s, c) // [B, E]
+		if e != nil {
+			e = n.Add(n.MulRows(e, keep), n.MulRows(embedding(d.Reuse(), to, s, c), change))
+		}
 		n.Output(outClips, decodeAs(d, z, e, s, c))
 	})
 	if err != nil {
@@ -38,6 +41,9 @@ func newBlender(p *nn.Params, s shape, c Config) (*nn.Predictor, error) {
 func (g *Generator) Draw(r models.Request) ([]float32, error) {
 	if err := r.Validate(g.shape.labels); err != nil {
 		return nil, fmt.Errorf("vae: %w", err)
+	}
+	if g.flow != nil {
+		return g.flow.draw(r.Labels, r.Seed, r.First, g.temperature(r))
 	}
 	z := make([]float32, 0, len(r.Labels)*g.config.Latent)
 	for i, l := range r.Labels {

@@ -2,6 +2,7 @@ package vae
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ const (
 	PriorClassGaussian = "class-gaussian" // a Gaussian per label, fitted on the latents of its training clips
 	PriorGMM           = "gmm"            // a mixture of Gaussians per label
 	PriorKDE           = "kde"            // a kernel density per label: a Gaussian around each training clip's latents
+	PriorFlow          = "flow"           // a rectified flow from N(0, I) to the latents, given the label; see Flow
 )
 
 // Config is the JSON of a model and of its training. Fields left out keep their defaults.
@@ -58,6 +60,48 @@ type Config struct {
 	Average float64 `json:"average"`
 	// Shift is the largest number of frames by which a training clip is delayed at random.
 	Shift int `json:"shift"`
+	// Dropout is the probability with which a value of the encoder's last feature map is dropped before the dense layer
+	// of the posterior, in training; 0, the default, drops none. That layer holds most of the encoder's weights, and few
+	// clips are learned by heart there: dropout then keeps the posteriors of unseen clips near those of seen ones (Shu et
+	// al. 2018, amortised inference regularisation). Latents are not dropped, which have noise of their own, nor anything
+	// before a batch norm, whose statistics dropout would shift between training and use (Li et al. 2019).
+	Dropout float64 `json:"dropout,omitempty"`
+	// LatentScale multiplies the latents on their way into the decoder, which is the same as a prior N(0, s² I) there; 0,
+	// the default, is 1. What can be learned is the same; a larger one makes the decoder listen more to the latents than
+	// to the label's embedding, of deviation 1, from the first step on, a smaller one less. Latents that are encoded,
+	// drawn or written are not scaled.
+	LatentScale float64 `json:"latent_scale,omitempty"`
+	// Unconditional leaves the labels out of the decoder and the prior. Clips of any label are then asked for and made
+	// alike.
+	Unconditional bool `json:"unconditional,omitempty"`
+	// Encoders is K, the number of experts whose mixture is the posterior; 0, the default, and 1 are the plain VAE. They
+	// share the convolutions. A step takes about K times as long in the decoder. See mixtureBound.
+	Encoders int `json:"encoders,omitempty"`
+	// Decoders is the number of last blocks of the decoder, mixed by a gate that sees latents and label; 0, the default,
+	// and 1 have one and no gate.
+	Decoders int `json:"decoders,omitempty"`
+	// Flow is about PriorFlow only.
+	Flow Flow `json:"flow,omitzero"`
+}
+
+// Flow is how the prior of that name is built and learned. Fields that are 0 have their defaults, which suit latents of a
+// few dozen variables: learning it takes a few hundredths of the time of a step.
+type Flow struct {
+	// Width of the three hidden layers; the default is 256.
+	Width int `json:"width,omitempty"`
+	// Steps is the number of Heun steps from noise to latents, two evaluations each; the default is 16, beyond which
+	// samples hardly change.
+	Steps int `json:"steps,omitempty"`
+	// Rate is Adam's learning rate at the beginning of the cosine, which ends at a hundredth of it; the default is 5e-3.
+	Rate float64 `json:"learning_rate,omitempty"`
+	// Average is the decay per step of the mean of the weights, which is what generates; the default is 0.998.
+	Average float64 `json:"average,omitempty"`
+}
+
+// withDefaults returns f with the defaults for the fields that are 0.
+func (f Flow) withDefaults() Flow {
+	d := Flow{Width: 256, Steps: 16, Rate: 5e-3, Average: 0.998}
+	return Flow{cmp.Or(f.Width, d.Width), cmp.Or(f.Steps, d.Steps), cmp.Or(f.Rate, d.Rate), cmp.Or(f.Average, d.Average)}
 }
 
 // Defaults are a model and a training that suit clips of a second on a laptop.
@@ -105,7 +149,18 @@ func (c Config) Validate() error {
 	within("clip_norm", c.ClipNorm, 0, 1e9)
 	within("average", c.Average, 0, 0.99999)
 	within("shift", float64(c.Shift), 0, 1024)
-	priors := []string{PriorNormal, PriorClassGaussian, PriorGMM, PriorKDE}
+	within("dropout", c.Dropout, 0, 0.95)
+	within("latent_scale", c.LatentScale, 0, 100)
+	within("encoders", float64(c.Encoders), 0, 16)
+	within("decoders", float64(c.Decoders), 0, 16)
+	within("flow: width", float64(c.Flow.Width), 0, 4096)
+	within("flow: steps", float64(c.Flow.Steps), 0, 1000)
+	within("flow: learning_rate", c.Flow.Rate, 0, 1)
+	within("flow: average", c.Flow.Average, 0, 0.99999)
+	if c.Encoders > 1 && c.FreeBits > 0 {
+		errs = append(errs, errors.New("vae: config: free_bits: not with several encoders, whose divergence is weighed clip by clip; set one of the two to 0"))
+	}
+	priors := []string{PriorNormal, PriorClassGaussian, PriorGMM, PriorKDE, PriorFlow}
 	if !slices.Contains(priors, c.Prior) {
 		errs = append(errs, fmt.Errorf("vae: config: prior: %q is not one of %q", c.Prior, priors))
 	}

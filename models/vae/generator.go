@@ -15,6 +15,7 @@ type Generator struct {
 	config           Config
 	shape            shape
 	prior            *prior
+	flow             *flow // draws instead of prior, unless nil
 	texture          *texture
 	encoder, decoder *nn.Predictor
 	blender          *nn.Predictor
@@ -35,7 +36,7 @@ func Open(c models.Checkpoint) (models.Generator, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := openPrior(c, s.labels, config.Latent)
+	p, err := openPrior(c, config.priors(s), config.Latent)
 	if err != nil {
 		return nil, err
 	}
@@ -46,6 +47,11 @@ func Open(c models.Checkpoint) (models.Generator, error) {
 	g := &Generator{config: config, shape: s, prior: p}
 	if g.texture, err = openTexture(c, s); err != nil {
 		return nil, err
+	}
+	if config.Prior == PriorFlow {
+		if g.flow, err = openFlow(c, config, s.labels); err != nil {
+			return nil, err
+		}
 	}
 	g.encoder, err = nn.NewPredictor(params.Seal(), func(n *nn.Graph, batch int) {
 		mean, logVar := encoder(n, n.Input(inClips, batch, s.frames, s.bins, 1), config)
@@ -110,6 +116,9 @@ func (g *Generator) Latent() int { return g.config.Latent }
 func (g *Generator) Decode(ctx context.Context, latents []float32, labels []int) (models.Batch, error) {
 	out := models.Batch{B: len(labels), T: g.shape.frames, F: g.shape.bins, Labels: slices.Clone(labels)}
 	width := g.config.Latent
+	if err := (models.Request{Labels: labels}).Validate(g.shape.labels); err != nil {
+		return models.Batch{}, fmt.Errorf("vae: %w", err)
+	}
 	if len(latents) != out.B*width {
 		return models.Batch{}, fmt.Errorf("vae: %d latents for %d clips; a clip has %d", len(latents), out.B, width)
 	}

@@ -29,6 +29,8 @@ const (
 	prefixWeights = models.OptimizerPrefix + "weights/" // the weights as training left them
 	prefixAdam    = models.OptimizerPrefix + "adam/"    // the optimiser's state
 	prefixAverage = prefixAdam + "ema/"                 // of which these are the model's
+
+	tensorVariance = models.OptimizerPrefix + "variance" // [1]: the likelihood's, with several encoders
 )
 
 // A Learner trains a model. It implements models.Learner.
@@ -50,6 +52,11 @@ type Learner struct {
 	prior   *prior
 	texture *texture
 	clips   []float32 // of the batch, shifted
+	delays  []float32 // by which share of the largest delay
+
+	flow     *flowLearner // nil unless the prior is one
+	variance float32      // of the likelihood, with several encoders: of the batch before
+	drawn    []float32
 }
 
 var _ models.Learner = (*Learner)(nil)
@@ -66,7 +73,7 @@ func NewLearner(config json.RawMessage, fe models.FrontEnd, labels []string, see
 	}
 	l := &Learner{
 		config: c, shape: s, fe: fe, labels: labels, seed: seed,
-		params: nn.NewParams(seed), arena: new(nn.Arena), prior: normalPrior(s.labels, c.Latent),
+		params: nn.NewParams(seed), arena: new(nn.Arena), prior: normalPrior(c.priors(s), c.Latent), variance: 1,
 		texture: newResiduals(s.frames, s.bins).texture(),
 		train:   map[int]*nn.Machine{}, eval: map[int]*nn.Machine{}, encode: map[int]*nn.Machine{}, decode: map[int]*nn.Machine{},
 	}
@@ -79,6 +86,11 @@ func NewLearner(config json.RawMessage, fe models.FrontEnd, labels []string, see
 	l.adam = nn.NewAdam(l.params, nn.AdamConfig{
 		Schedule: nn.Schedule{Rate: c.Rate, Final: c.FinalRate, Warmup: 20}, WeightDecay: c.WeightDecay, ClipNorm: c.ClipNorm, EMA: c.Average, EMAWarmup: true,
 	})
+	if c.Prior == PriorFlow {
+		if l.flow, err = newFlowLearner(c, s.labels, seed); err != nil {
+			return nil, err
+		}
+	}
 	return l, nil
 }
 
@@ -86,6 +98,9 @@ func NewLearner(config json.RawMessage, fe models.FrontEnd, labels []string, see
 func (l *Learner) Plan(steps int64) {
 	l.planned = steps
 	l.adam.Plan(steps)
+	if l.flow != nil {
+		l.flow.adam.Plan(steps)
+	}
 }
 
 // Slow implements models.Slower.
@@ -120,7 +135,8 @@ func (l *Learner) Step(ctx context.Context, x models.Batch, rng *rand.Rand) (mod
 		return nil, err
 	}
 	clips := l.shift(x, rng)
-	if err := m.Run(nn.Values(inClips, clips), nn.Labels(inLabels, x.Labels), nn.Scalar(inKL, l.klWeight()), nn.Seed(rng.Uint64())); err != nil {
+	feeds := append(l.mixtureFeeds(), nn.Values(inClips, clips), nn.Labels(inLabels, x.Labels), nn.Scalar(inKL, l.klWeight()), nn.Seed(rng.Uint64()))
+	if err := m.Run(feeds...); err != nil {
 		return nil, fmt.Errorf("vae: %w", err)
 	}
 	losses := l.losses(m)
@@ -130,11 +146,23 @@ func (l *Learner) Step(ctx context.Context, x models.Batch, rng *rand.Rand) (mod
 	if err := l.adam.Step(m); err != nil {
 		return nil, fmt.Errorf("vae: %w", err)
 	}
+	if l.config.Encoders > 1 {
+		l.variance = float32(losses[lossMSE])
+	}
+	if l.flow != nil {
+		if losses[lossFlow], err = l.flow.step(l.sample(m, x.B, rng), l.delays, x.Labels, rng); err != nil {
+			return nil, err
+		}
+	}
 	return losses, nil
 }
 
 func (l *Learner) losses(m *nn.Machine) models.Losses {
-	return models.Losses{lossAll: m.Loss(lossAll), lossNLL: m.Loss(lossNLL), lossKL: m.Loss(lossKL), lossMSE: m.Loss(lossMSE)}
+	losses := models.Losses{lossAll: m.Loss(lossAll), lossNLL: m.Loss(lossNLL), lossKL: m.Loss(lossKL), lossMSE: m.Loss(lossMSE)}
+	if l.config.Encoders > 1 {
+		losses[lossBalance] = m.Loss(lossBalance)
+	}
+	return losses
 }
 
 // Eval implements models.Learner. It judges the averaged weights, and decodes the posterior's mean.
@@ -150,7 +178,7 @@ func (l *Learner) Eval(ctx context.Context, x models.Batch) (models.Losses, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := m.Run(nn.Values(inClips, x.Data), nn.Labels(inLabels, x.Labels), nn.Scalar(inKL, l.config.KLWeight)); err != nil {
+	if err := m.Run(append(l.mixtureFeeds(), nn.Values(inClips, x.Data), nn.Labels(inLabels, x.Labels), nn.Scalar(inKL, l.config.KLWeight))...); err != nil {
 		return nil, fmt.Errorf("vae: %w", err)
 	}
 	return l.losses(m), nil
@@ -193,12 +221,14 @@ func (l *Learner) check(ctx context.Context, x models.Batch) error {
 // shift returns the clips of x, each delayed by a random number of frames. Silence, -1, comes before.
 func (l *Learner) shift(x models.Batch, rng *rand.Rand) []float32 {
 	limit := min(l.config.Shift, x.T-1)
+	l.delays = append(l.delays[:0], make([]float32, x.B)...)
 	if limit == 0 {
 		return x.Data
 	}
 	l.clips = append(l.clips[:0], x.Data...)
 	for i := range x.B {
 		delay := rng.IntN(limit+1) * x.F
+		l.delays[i] = float32(delay) / float32(limit*x.F)
 		clip := l.clips[i*x.T*x.F : (i+1)*x.T*x.F]
 		copy(clip[delay:], x.Clip(i))
 		for j := range clip[:delay] {
@@ -341,23 +371,33 @@ func (l *Learner) Checkpoint() (models.Checkpoint, error) {
 			c.Tensors = append(c.Tensors, t)
 		}
 	}
+	if l.flow != nil {
+		c.Tensors = append(c.Tensors, l.flow.tensors()...)
+	}
+	if l.config.Encoders > 1 {
+		c.Tensors = append(c.Tensors, models.Tensor{Name: tensorVariance, Shape: []int{1}, Data: []float32{l.variance}})
+	}
 	return c, nil
 }
 
 // Restore implements models.Learner.
 func (l *Learner) Restore(c models.Checkpoint) error {
-	config, err := json.Marshal(l.config)
+	config, err := ParseConfig(c.Config)
 	if err != nil {
-		return fmt.Errorf("vae: %w", err)
+		return err
 	}
-	if c.Arch != Arch || string(config) != string(c.Config) || c.FrontEnd != l.fe || len(c.Labels) != len(l.labels) {
+	if c.Arch != Arch || config != l.config || c.FrontEnd != l.fe || len(c.Labels) != len(l.labels) {
 		return errors.New("vae: the checkpoint is of a model with another configuration, front end or labels")
 	}
-	p, err := openPrior(c, l.shape.labels, l.config.Latent)
+	p, err := openPrior(c, l.config.priors(l.shape), l.config.Latent)
 	if err != nil {
 		return err
 	}
 	t, err := openTexture(c, l.shape)
+	if err != nil {
+		return err
+	}
+	flow, variance, err := l.restoreOptions(c)
 	if err != nil {
 		return err
 	}
@@ -374,8 +414,29 @@ func (l *Learner) Restore(c models.Checkpoint) error {
 		return fmt.Errorf("vae: %w", err)
 	}
 	l.prior, l.texture, l.seed = p, t, c.Seed
+	l.flow, l.variance = flow, variance
 	l.Plan(c.Planned)
 	return nil
+}
+
+// restoreOptions reads what only some configurations have: the flow's learner and the likelihood's variance.
+func (l *Learner) restoreOptions(c models.Checkpoint) (flow *flowLearner, variance float32, err error) {
+	if l.config.Prior == PriorFlow {
+		if flow, err = restoreFlow(c, l.config, l.shape.labels); err != nil {
+			return nil, 0, err
+		}
+	}
+	if l.config.Encoders <= 1 {
+		return flow, 1, nil
+	}
+	t, err := c.Tensor(tensorVariance)
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(t.Data) != 1 {
+		return nil, 0, fmt.Errorf("vae: tensor %s has shape %v, want one value", tensorVariance, t.Shape)
+	}
+	return flow, t.Data[0], nil
 }
 
 func tensors(a []nn.Array) []models.Tensor {

@@ -8,17 +8,20 @@ import (
 
 const slope = 0.2 // of every leaky ReLU
 
-// encoder maps spectrograms x [B, T, F, 1] to the mean and log variance of their latents, [B, Z] each.
+// encoder maps spectrograms x [B, T, F, 1] to the mean and log variance of their latents, [B, Z] each; with several
+// experts, to those of the likeliest.
 func encoder(n *nn.Graph, x *nn.Tensor, c Config) (mean, logVar *nn.Tensor) {
 	n = n.Scope("encoder")
-	w := c.Channels
-	k := []nn.Option{nn.Kernel(4), nn.Stride(2), nn.LeakyReLU(slope)}
-	kn := append([]nn.Option{nn.BatchNorm()}, k...)
-	h := n.Conv("conv1", x, w, k...)        // [B, T/2, F/2, 16]
-	h = n.Conv("conv2", h, 2*w, kn...)      // [B, T/4, F/4, 32]
-	h = n.Conv("conv3", h, 4*w, kn...)      // [B, T/8, F/8, 64]
-	h = n.Conv("conv4", h, 8*w, kn...)      // [B, T/16, F/16, 128]
-	h = n.Dense("posterior", h, 2*c.Latent) // [B, 2 Z]
+	h := features(n, x, c)
+	if c.Encoders > 1 {
+		return likeliest(n, posteriors(n, h, c))
+	}
+	return posterior(n, "posterior", h, c)
+}
+
+// posterior is the dense layer of that name from the encoder's features to mean and log variance, [B, Z] each.
+func posterior(n *nn.Graph, layer string, h *nn.Tensor, c Config) (mean, logVar *nn.Tensor) {
+	h = n.Dense(layer, h, 2*c.Latent) // [B, 2 Z]
 	parts := n.Split(h, 2)
 	if n.Err() != nil {
 		return h, h
@@ -26,23 +29,54 @@ func encoder(n *nn.Graph, x *nn.Tensor, c Config) (mean, logVar *nn.Tensor) {
 	return parts[0], parts[1]
 }
 
+// features are what the encoder's convolutions make of x, as the posterior's dense layer sees it.
+func features(n *nn.Graph, x *nn.Tensor, c Config) *nn.Tensor {
+	w := c.Channels
+	k := []nn.Option{nn.Kernel(4), nn.Stride(2), nn.LeakyReLU(slope)}
+	kn := append([]nn.Option{nn.BatchNorm()}, k...)
+	h := n.Conv("conv1", x, w, k...)   // [B, T/2, F/2, 16]
+	h = n.Conv("conv2", h, 2*w, kn...) // [B, T/4, F/4, 32]
+	h = n.Conv("conv3", h, 4*w, kn...) // [B, T/8, F/8, 64]
+	h = n.Conv("conv4", h, 8*w, kn...) // [B, T/16, F/16, 128]
+	return n.Dropout("dropout", h, c.Dropout)
+}
+
 // decoder maps latents z [B, Z] and labels [B] to spectrograms [B, T, F, 1]. Latents and label also scale and shift
 // every block's channels (FiLM, Perez et al. 2018).
 func decoder(n *nn.Graph, z, labels *nn.Tensor, s shape, c Config) *nn.Tensor {
 	n = n.Scope("decoder")
-	return decodeAs(n, z, n.Embedding("label", labels, s.labels, c.Embedding), s, c)
+	return decodeAs(n, z, embedding(n, labels, s, c), s, c)
 }
 
-// decodeAs is the decoder for labels that are embedded already, e [B, E].
+// embedding returns the vectors of labels [B], [B, E]; nil where the model knows none.
+func embedding(n *nn.Graph, labels *nn.Tensor, s shape, c Config) *nn.Tensor {
+	if c.Unconditional {
+		return nil
+	}
+	return n.Embedding("label", labels, s.labels, c.Embedding)
+}
+
+// decodeAs is the decoder for labels that are embedded already.
 func decodeAs(n *nn.Graph, z, e *nn.Tensor, s shape, c Config) *nn.Tensor {
 	w := c.Channels
-	e = n.Concat(z, e)                                      // [B, Z + E]
+	e = code(n, z, e, c)                                    // [B, Z + E]
 	h := n.Dense("expand", e, s.frames/16*s.bins/16*8*w)    // [B, T/16 F/16 128]
 	h = n.Reshape(h, z.Dim(0), s.frames/16, s.bins/16, 8*w) // [B, T/16, F/16, 128]
 	h = block(n, 1, h, e, 4*w)                              // [B, T/8, F/8, 64]
 	h = block(n, 2, h, e, 2*w)                              // [B, T/4, F/4, 32]
 	h = block(n, 3, h, e, w)                                // [B, T/2, F/2, 16]
-	return block(n, 4, h, e, 1, nn.Kernel(5))               // [B, T, F, 1]
+	return lastBlock(n, h, e, c)                            // [B, T, F, 1]
+}
+
+// code is what the decoder sees: latents z [B, Z], scaled, and the label's vector e [B, E], nil for none.
+func code(n *nn.Graph, z, e *nn.Tensor, c Config) *nn.Tensor {
+	if c.LatentScale != 0 && c.LatentScale != 1 {
+		z = n.Scale(z, c.LatentScale)
+	}
+	if e == nil {
+		return z
+	}
+	return n.Concat(z, e)
 }
 
 // block normalises, modulates by e, activates, and doubles the resolution: [B, H, W, C] to [B, 2 H, 2 W, out].
@@ -65,6 +99,7 @@ const (
 	inLatent  = "latents"      // [B, Z]
 	outMean   = "mean"         // [B, Z]
 	outLogVar = "log variance" // [B, Z]
+	outLatent = "sample"       // [B, Z], of the posterior
 	outClips  = "made"         // [B, T, F, 1]
 	lossAll   = "loss"
 	lossNLL   = "nll"
@@ -78,10 +113,16 @@ func bound(n *nn.Graph, batch int, s shape, c Config) *nn.Tensor {
 	x := n.Input(inClips, batch, s.frames, s.bins, 1)
 	labels := n.Input(inLabels, batch)
 	weight := n.Input(inKL, 1)
+	if c.Encoders > 1 {
+		return mixtureBound(n, x, labels, weight, s, c)
+	}
 	mean, logVar := encoder(n, x, c)
 	z := mean
 	if n.Mode() == nn.Train {
 		z = n.Reparameterise(mean, logVar, n.NormalNoise("posterior noise", batch, c.Latent))
+	}
+	if c.Prior == PriorFlow {
+		n.Output(outLatent, z)
 	}
 	y := decoder(n, z, labels, s, c)
 	nll := n.Loss(lossNLL, n.GaussianNLL(x, y))

@@ -12,7 +12,8 @@ import (
 	"wavemill/models"
 )
 
-// A prior is a mixture of Gaussians over the latents for every label. The components of a label share their covariance.
+// A prior is a mixture of Gaussians over the latents for every label, or one for all of them. The components of a label
+// share their covariance.
 type prior struct {
 	latent int
 	labels []mixture
@@ -41,7 +42,7 @@ func normalPrior(labels, latent int) *prior {
 // draw adds to dst the latents of clip number i of a series. They depend on nothing else.
 func (p *prior) draw(dst []float32, label int, seed uint64, i int, temperature float64) []float32 {
 	rng := rand.New(rand.NewPCG(seed, 0x636c6970+uint64(i)))
-	m := p.labels[label]
+	m := p.labels[min(label, len(p.labels)-1)]
 	k, at := len(m.weight)-1, rng.Float64()
 	for c, w := range m.weight {
 		if at -= float64(w); at < 0 {
@@ -63,9 +64,21 @@ func (p *prior) draw(dst []float32, label int, seed uint64, i int, temperature f
 	return dst
 }
 
-// fitPrior fits the latents z [B, Z] of each label as the Config says.
+// priors is how many labels have a prior of their own.
+func (c Config) priors(s shape) int {
+	if c.Unconditional {
+		return 1
+	}
+	return s.labels
+}
+
+// fitPrior fits the latents z [B, Z] of each label as the Config says; as a class Gaussian where the Config says flow,
+// for readers who know no flows.
 func fitPrior(c Config, z []float32, labels []int, count int, seed uint64) (*prior, error) {
 	latent := c.Latent
+	if c.Unconditional {
+		labels, count = make([]int, len(labels)), 1
+	}
 	if c.Prior == PriorNormal {
 		return normalPrior(count, latent), nil
 	}

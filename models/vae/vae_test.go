@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -46,24 +47,35 @@ func blobs(n, labels int, seed uint64) models.Batch {
 
 // TestAcceptance runs the suite that every architecture must pass.
 func TestAcceptance(t *testing.T) {
+	accept(t, `{"channels":4,"latent":6,"embedding":4,"shift":0}`, 1000, 4)
+}
+
+// accept runs the suite on a model of a configuration: so many steps in which no memory may pile up, gradients from so
+// many initial weights.
+func accept(t *testing.T, text string, long, seeds int) {
+	t.Helper()
 	labels := []string{"low", "middle", "high"}
 	clips := modeltest.Clips(12, 32, 16, len(labels), 1)
-	config, err := ParseConfig(json.RawMessage(small))
+	config, err := ParseConfig(json.RawMessage(text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := shape{frames: 32, bins: 16, labels: len(labels)}
-	modeltest.Run(t, modeltest.Architecture{
+	feeds := (&Learner{config: config, shape: s, variance: 0.3}).mixtureFeeds()
+	a := modeltest.Architecture{
 		New: func(seed uint64) (models.Learner, error) {
-			return NewLearner(json.RawMessage(`{"channels":4,"latent":6,"embedding":4,"shift":0}`), smallFrontEnd(), labels, seed)
+			return NewLearner(json.RawMessage(text), smallFrontEnd(), labels, seed)
 		},
-		Open: Open, Batch: clips, Labels: labels, Loss: lossMSE, To: 0.05, Steps: 400,
-		Gradients: []modeltest.Gradient{{
-			Name: "bound", Params: nn.NewParams(1),
+		Open: Open, Batch: clips, Labels: labels, Loss: lossMSE, To: 0.05, Steps: 400, LongSteps: long,
+	}
+	for seed := range uint64(seeds) {
+		a.Gradients = append(a.Gradients, modeltest.Gradient{
+			Name: fmt.Sprintf("bound, seed %d", seed), Params: nn.NewParams(seed + 1),
 			Build: func(n *nn.Graph) *nn.Tensor { return bound(n, clips.B, s, config) },
-			Feeds: []nn.Feed{nn.Values(inClips, clips.Data), nn.Labels(inLabels, clips.Labels), nn.Scalar(inKL, 0.5), nn.Seed(1)},
-		}},
-	})
+			Feeds: append(slices.Clone(feeds), nn.Values(inClips, clips.Data), nn.Labels(inLabels, clips.Labels), nn.Scalar(inKL, 0.5), nn.Seed(1)),
+		})
+	}
+	modeltest.Run(t, a)
 }
 
 func newLearner(t testing.TB, config string) *Learner {

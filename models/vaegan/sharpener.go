@@ -99,7 +99,7 @@ func (s *sharpener) criticFor(batch int) gan.Critic {
 	for group > 1 && batch%group != 0 {
 		group--
 	}
-	return gan.Critic{Channels: s.config.Channels, Labels: s.labels, SpectralNorm: true, Stddev: group}
+	return gan.Critic{Channels: s.config.Channels, Labels: s.labels, Unconditional: s.config.VAE.Unconditional, SpectralNorm: true, Stddev: group}
 }
 
 func (s *sharpener) clips(n *nn.Graph, name string, batch int) *nn.Tensor {

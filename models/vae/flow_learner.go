@@ -1,0 +1,179 @@
+package vae
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"wavemill/models"
+	"wavemill/models/nn"
+)
+
+// Of the flow's training.
+const (
+	flowRepeats = 4    // places on the way to each of a batch's latents that a step learns from
+	flowMemory  = 0.01 // weight of a batch in the statistics of the latents, once there were a hundred
+)
+
+// A flowLearner trains a flow beside the networks whose latents it learns: one step for each of theirs, on samples of the
+// posteriors of their batch, which no gradient flows back to.
+type flowLearner struct {
+	config   Config
+	labels   int
+	params   *nn.Params
+	adam     *nn.Adam
+	machines map[int]*nn.Machine // by number of points
+
+	seen           float32   // batches in the statistics
+	mean, variance []float32 // [Z]
+
+	point, direction, times, delays []float32
+	names                           []int
+}
+
+func newFlowLearner(c Config, labels int, seed uint64) (*flowLearner, error) {
+	f := &flowLearner{
+		config: c, labels: labels, params: nn.NewParams(seed), machines: map[int]*nn.Machine{},
+		mean: make([]float32, c.Latent), variance: slices.Repeat([]float32{1}, c.Latent),
+	}
+	n := nn.NewGraph(nn.Train, f.params)
+	velocity(n, 1, labels, c)
+	if err := n.Err(); err != nil {
+		return nil, fmt.Errorf("vae: flow: %w", err)
+	}
+	o := c.Flow.withDefaults()
+	f.adam = nn.NewAdam(f.params, nn.AdamConfig{
+		Schedule: nn.Schedule{Rate: o.Rate, Final: o.Rate / 100, Warmup: 20}, ClipNorm: 10, EMA: o.Average, EMAWarmup: true,
+	})
+	return f, nil
+}
+
+// step learns from latents z [B, Z] of clips with these labels, delayed by these shares of the largest delay, and returns
+// the mean squared error of the velocities before the update.
+func (f *flowLearner) step(z, delays []float32, labels []int, rng *rand.Rand) (float64, error) {
+	f.observe(z)
+	f.prepare(z, delays, labels, rng)
+	count := len(f.names)
+	m := f.machines[count]
+	if m == nil {
+		n := nn.NewGraph(nn.Train, f.params)
+		v := velocity(n, count, f.labels, f.config)
+		loss := n.Loss(lossFlow, n.MSE(v, n.Input(inDirection, count, f.config.Latent)))
+		var err error
+		if m, err = n.Compile(nn.Minimise(loss)); err != nil {
+			return 0, fmt.Errorf("vae: flow: %w", err)
+		}
+		f.machines[count] = m
+	}
+	if err := m.Run(nn.Values(inPoint, f.point), nn.Values(inDirection, f.direction), nn.Values(inTime, f.times),
+		nn.Values(inDelay, f.delays), nn.Labels(inLabels, f.names)); err != nil {
+		return 0, fmt.Errorf("vae: flow: %w", err)
+	}
+	loss := m.Loss(lossFlow)
+	if math.IsNaN(loss) || math.IsInf(loss, 0) {
+		return loss, nil // the trainer says so; the weights are left alone
+	}
+	if err := f.adam.Step(m); err != nil {
+		return 0, fmt.Errorf("vae: flow: %w", err)
+	}
+	return loss, nil
+}
+
+// observe takes a batch's latents into the statistics.
+func (f *flowLearner) observe(z []float32) {
+	width := len(f.mean)
+	n := float64(len(z) / width)
+	rate := max(1/float64(f.seen+1), flowMemory)
+	f.seen = min(f.seen+1, 1/flowMemory)
+	for j := range width {
+		var mean, square float64
+		for i := j; i < len(z); i += width {
+			mean += float64(z[i]) / n
+		}
+		m := float64(f.mean[j]) + rate*(mean-float64(f.mean[j]))
+		for i := j; i < len(z); i += width {
+			square += (float64(z[i]) - m) * (float64(z[i]) - m) / n
+		}
+		f.mean[j] = float32(m)
+		f.variance[j] = float32(float64(f.variance[j]) + rate*(square-float64(f.variance[j])))
+	}
+}
+
+// prepare fills in points on the ways from fresh noise to the latents. Times are spread evenly over a step's points
+// (additive recurrence by the golden ratio).
+func (f *flowLearner) prepare(z, delays []float32, labels []int, rng *rand.Rand) {
+	width := len(f.mean)
+	f.point, f.direction, f.times, f.delays, f.names = f.point[:0], f.direction[:0], f.times[:0], f.delays[:0], f.names[:0]
+	var features [timeWidth]float32
+	start := rng.Float64()
+	for range flowRepeats {
+		for i, l := range labels {
+			_, t := math.Modf(start + float64(len(f.names))*(math.Sqrt(5)-1)/2)
+			timeFeatures(features[:], t)
+			f.times = append(f.times, features[:]...)
+			f.names, f.delays = append(f.names, l), append(f.delays, delays[i])
+			for j := range width {
+				end := (float64(z[i*width+j]) - float64(f.mean[j])) / math.Sqrt(max(float64(f.variance[j]), 1e-12))
+				noise := rng.NormFloat64()
+				f.point = append(f.point, float32((1-t)*noise+t*end))
+				f.direction = append(f.direction, float32(end-noise))
+			}
+		}
+	}
+}
+
+// tensors returns the state as it goes into a checkpoint.
+func (f *flowLearner) tensors() []models.Tensor {
+	width := len(f.mean)
+	t := []models.Tensor{
+		{Name: tensorFlowMean, Shape: []int{width}, Data: slices.Clone(f.mean)},
+		{Name: tensorFlowVariance, Shape: []int{width}, Data: slices.Clone(f.variance)},
+	}
+	t = append(t, tensors(f.adam.Average().Export(prefixFlow))...)
+	t = append(t, models.Tensor{Name: tensorFlowSeen, Shape: []int{1}, Data: []float32{f.seen}})
+	t = append(t, tensors(f.params.Export(prefixFlowWeights))...)
+	for _, x := range tensors(f.adam.Export(prefixFlowAdam)) {
+		if !strings.HasPrefix(x.Name, prefixFlowAverage) { // those are the model's
+			t = append(t, x)
+		}
+	}
+	return t
+}
+
+// restoreFlow returns the learner that tensors describes.
+func restoreFlow(c models.Checkpoint, config Config, labels int) (*flowLearner, error) {
+	f, err := newFlowLearner(config, labels, c.Seed)
+	if err != nil {
+		return nil, err
+	}
+	seen := make([]float32, 1)
+	for name, to := range map[string][]float32{tensorFlowMean: f.mean, tensorFlowVariance: f.variance, tensorFlowSeen: seen} {
+		t, err := c.Tensor(name)
+		if err != nil {
+			return nil, err
+		}
+		if len(t.Data) != len(to) {
+			return nil, fmt.Errorf("vae: tensor %s has shape %v, want %d values", name, t.Shape, len(to))
+		}
+		copy(to, t.Data)
+	}
+	if err := checkVariance(f.variance); err != nil {
+		return nil, err
+	}
+	f.seen = seen[0]
+	a := arrays(c.Tensors)
+	for i, x := range a {
+		if name, ok := strings.CutPrefix(x.Name, prefixFlow); ok {
+			a[i].Name = prefixFlowAverage + name
+		}
+	}
+	if err := f.params.Import(prefixFlowWeights, a); err != nil {
+		return nil, fmt.Errorf("vae: %w", err)
+	}
+	if err := f.adam.Import(prefixFlowAdam, a); err != nil {
+		return nil, fmt.Errorf("vae: %w", err)
+	}
+	return f, nil
+}
