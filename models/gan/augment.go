@@ -19,6 +19,9 @@ type Augment struct {
 	Cutout float64 `json:"cutout"`
 	// Contrast is the largest relative change of the distance to silence, in the logarithm.
 	Contrast float64 `json:"contrast"`
+	// Noise is added to every value, evenly between -Noise and Noise. Silence in recordings is exactly -1, which no
+	// generator quite makes: without noise a discriminator tells them by that alone.
+	Noise float64 `json:"noise,omitempty"`
 }
 
 // Validate reports everything that is wrong with a; the errors begin with prefix.
@@ -33,6 +36,7 @@ func (a Augment) Validate(prefix string) error {
 	within("bins", float64(a.Bins), 1024)
 	within("cutout", a.Cutout, 0.9)
 	within("contrast", a.Contrast, 0.9)
+	within("noise", a.Noise, 1)
 	return errors.Join(errs...)
 }
 
@@ -77,6 +81,22 @@ func (a Augment) Draw(d *Draw, rng *rand.Rand, batch, frames, bins int) {
 				d.silent = append(d.silent, v-1)
 			}
 		}
+	}
+	if a.Noise > 0 {
+		disturb(d.silent, float32(a.Noise), rng)
+	}
+}
+
+// disturb adds noise between -a and a to x. 16 bits a value are plenty.
+func disturb(x []float32, a float32, rng *rand.Rand) {
+	k := a / (1 << 15)
+	var bits uint64
+	for i := range x {
+		if i%4 == 0 {
+			bits = rng.Uint64()
+		}
+		x[i] += k * (float32(bits&0xffff) - (1<<15 - 0.5))
+		bits >>= 16
 	}
 }
 

@@ -16,14 +16,28 @@ const (
 	LossBCE   = "bce"   // the non-saturating loss of Goodfellow et al. 2014
 	LossLSGAN = "lsgan" // least squares, Mao et al. 2017
 	LossWGAN  = "wgan"  // the critic of Arjovsky et al. 2017; give it a penalty
+
+	// Relativistic losses compare: is a real clip more real than a made one?
+	LossRaHinge = "rahinge" // than the mean of the made ones, and the other way round, Jolicoeur-Martineau 2019
+	LossPaired  = "paired"  // than one of the same label, Jolicoeur-Martineau 2020; Huang et al. 2024; give it a penalty
 )
 
-var losses = []string{LossHinge, LossBCE, LossLSGAN, LossWGAN}
+var losses = []string{LossHinge, LossBCE, LossLSGAN, LossWGAN, LossRaHinge, LossPaired}
+
+// relativistic reports whether the generator's loss needs real clips too.
+func relativistic(loss string) bool { return loss == LossRaHinge || loss == LossPaired }
 
 // Config is the JSON of a model and of its training. Fields left out keep their defaults.
 type Config struct {
 	// Channels of the discriminator's first convolution; each of the four doubles them, and the generator mirrors them.
 	Channels int `json:"channels"`
+	// GeneratorChannels are those of the generator where it is to be wider or narrower; 0 mirrors the discriminator.
+	GeneratorChannels int `json:"generator_channels,omitempty"`
+	// Taper halves the channels of the generator's last block, which costs as much as all others together.
+	Taper bool `json:"taper,omitempty"`
+	// Minibatch is how many clips an update learns from: a batch is cut into so large pieces, and each updates both
+	// players. 0 takes the batch whole.
+	Minibatch int `json:"minibatch,omitempty"`
 	// Latent is Z, the number of latent variables, drawn from N(0, I).
 	Latent int `json:"latent"`
 	// Embedding is the width of a label's vector.
@@ -36,6 +50,13 @@ type Config struct {
 	Loss string `json:"loss"`
 	// SpectralNorm divides the discriminator's weights by their largest singular value.
 	SpectralNorm bool `json:"spectral_norm"`
+	// Gain multiplies the discriminator's scores; 0 means 1.
+	Gain float64 `json:"gain,omitempty"`
+	// Auxiliary weighs the loss of a second head of the discriminator, which names the label (AC-GAN, Odena et al.
+	// 2017). The discriminator learns to name real clips, the generator to make clips that are named right. 0: no head.
+	Auxiliary float64 `json:"auxiliary,omitempty"`
+	// NoProjection leaves the label out of the score, for a discriminator with the auxiliary head alone.
+	NoProjection bool `json:"no_projection,omitempty"`
 	// Stddev shows the discriminator how much its batch varies, in groups of so many clips; 0 does not. It punishes a
 	// generator that makes one clip only. The batch size is padded to a multiple.
 	Stddev int `json:"minibatch_stddev"`
@@ -58,16 +79,22 @@ type Config struct {
 // Defaults are a model and a training that suit clips of a second on a laptop.
 func Defaults() Config {
 	return Config{
-		Channels: 24, Latent: 64, Embedding: 32, Temperature: 1, Loss: LossHinge, SpectralNorm: true, Stddev: 8,
-		Penalty: 0, PenaltyEvery: 8, Critic: 1, GeneratorRate: 4e-4, DiscriminatorRate: 4e-4, FinalRate: 0.05, Average: 0.999,
-		Augment: Augment{Frames: 6, Bins: 2, Cutout: 0.25, Contrast: 0.05},
+		Channels: 24, GeneratorChannels: 16, Taper: true, Minibatch: 32, Latent: 64, Embedding: 32, Temperature: 1,
+		Loss: LossHinge, SpectralNorm: true, Gain: 16, Auxiliary: 0.5, Stddev: 8, PenaltyEvery: 8, Critic: 1,
+		GeneratorRate: 2e-4, DiscriminatorRate: 8e-4, FinalRate: 0.05, Average: 0.999,
+		Augment: Augment{Frames: 6, Bins: 2, Cutout: 0.25, Contrast: 0.05, Noise: 0.02},
 	}
 }
 
-// ParseConfig reads JSON over the defaults. Nil or empty means the defaults; an unknown field is an error.
+// ParseConfig reads JSON over the defaults. Nil or empty means the defaults; an unknown field is an error. A
+// configuration that names all of the fields that are always written comes from a checkpoint: what it leaves out is
+// left out of the model, whatever the defaults are now.
 func ParseConfig(text json.RawMessage) (Config, error) {
 	c := Defaults()
 	if len(text) > 0 {
+		if whole(text) {
+			c = Config{}
+		}
 		d := json.NewDecoder(bytes.NewReader(text))
 		d.DisallowUnknownFields()
 		if err := d.Decode(&c); err != nil {
@@ -75,6 +102,21 @@ func ParseConfig(text json.RawMessage) (Config, error) {
 		}
 	}
 	return c, c.Validate()
+}
+
+// whole reports whether text names every field that is always written.
+func whole(text json.RawMessage) bool {
+	var named, always map[string]json.RawMessage
+	zero, err := json.Marshal(Config{})
+	if err != nil || json.Unmarshal(zero, &always) != nil || json.Unmarshal(text, &named) != nil {
+		return false // the decoder says what is wrong
+	}
+	for field := range always {
+		if named[field] == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // Validate reports everything that is wrong with c.
@@ -86,6 +128,10 @@ func (c Config) Validate() error {
 		}
 	}
 	within("channels", float64(c.Channels), 1, 256)
+	within("generator_channels", float64(c.GeneratorChannels), 0, 256)
+	within("minibatch", float64(c.Minibatch), 0, 4096)
+	within("gain", c.Gain, 0, 1000)
+	within("auxiliary", c.Auxiliary, 0, 1000)
 	within("latent", float64(c.Latent), 1, 1024)
 	within("embedding", float64(c.Embedding), 1, 1024)
 	within("temperature", c.Temperature, 1e-3, 10)

@@ -113,7 +113,7 @@ func TestLearnsLabels(t *testing.T) {
 
 func TestEveryLossSteps(t *testing.T) {
 	for _, loss := range losses {
-		for _, more := range []string{``, `, "penalty": 1, "penalty_every": 2`, `, "spectral_norm": false, "minibatch_stddev": 0`, `, "unconditional": true, "critic_steps": 2`} {
+		for _, more := range []string{``, `, "penalty": 1, "penalty_every": 2`, `, "spectral_norm": false, "gain": 1, "minibatch_stddev": 0`, `, "unconditional": true, "critic_steps": 2`, `, "auxiliary": 0.5, "no_projection": true, "minibatch": 8`} {
 			l := learner(t, `{"channels": 4, "loss": "`+loss+`"`+more+`}`)
 			steps(t, l, 3, rand.New(rand.NewPCG(2, 2)))
 			losses, err := l.Eval(context.Background(), bars(6))
@@ -129,7 +129,7 @@ func TestEveryLossSteps(t *testing.T) {
 
 // TestResumeIsExact compares a run with one that was saved and resumed in the middle.
 func TestResumeIsExact(t *testing.T) {
-	const config = `{"channels": 4, "penalty": 0.5, "penalty_every": 2}`
+	const config = `{"channels": 4, "penalty": 0.5, "penalty_every": 2, "minibatch": 5, "critic_steps": 2}`
 	whole, first := learner(t, config), learner(t, config)
 	rng := rand.NewPCG(4, 4)
 	steps(t, whole, 6, rand.New(rng))
@@ -200,6 +200,53 @@ func TestClipDependsOnItsPlaceAlone(t *testing.T) {
 	}
 }
 
+// TestConfigOfAnEarlierCheckpoint reads a configuration as the first version of this package wrote it: what it does
+// not name must not take today's defaults.
+func TestConfigOfAnEarlierCheckpoint(t *testing.T) {
+	const earlier = `{"channels":24,"latent":64,"embedding":32,"temperature":1,"loss":"hinge","spectral_norm":true,"minibatch_stddev":8,"penalty":0,"penalty_every":8,"critic_steps":1,"generator_rate":0.0004,"discriminator_rate":0.0004,"final_rate":0.05,"average":0.999,"augment":{"frames":6,"bins":2,"cutout":0.25,"contrast":0.05}}`
+	c, err := ParseConfig(json.RawMessage(earlier))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(text) != earlier {
+		t.Errorf("%s\nis written again as\n%s", earlier, text)
+	}
+	part, err := ParseConfig(json.RawMessage(`{"channels": 24}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Defaults()
+	want.Channels = 24
+	if part != want {
+		t.Errorf("a part of a configuration is read as %+v, want the defaults but for what it names", part)
+	}
+}
+
+// TestConfigRoundTrip writes and reads configurations that turn off what the defaults have.
+func TestConfigRoundTrip(t *testing.T) {
+	for _, text := range []string{`{}`, `{"auxiliary": 0, "gain": 0, "minibatch": 0, "taper": false, "augment": {"noise": 0}}`, `{"unconditional": true}`} {
+		c, err := ParseConfig(json.RawMessage(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		written, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := ParseConfig(written)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again != c {
+			t.Errorf("%s: %+v is read again as %+v", text, c, again)
+		}
+	}
+}
+
 func TestBadConfig(t *testing.T) {
 	for config, want := range map[string]string{
 		`{"loss": "cross"}`:           "hinge",
@@ -224,6 +271,7 @@ func TestBadConfig(t *testing.T) {
 func TestAugmentKeepsSilence(t *testing.T) {
 	var d Draw
 	a := Defaults().Augment
+	a.Noise = 0
 	a.Draw(&d, rand.New(rand.NewPCG(1, 1)), 50, 32, 16)
 	cut := 0
 	for i, f := range d.factor {
@@ -236,5 +284,23 @@ func TestAugmentKeepsSilence(t *testing.T) {
 	}
 	if share := float64(cut) / float64(len(d.factor)); share < 0.02 || share > a.Cutout*a.Cutout {
 		t.Errorf("%.3f of the values are silenced", share)
+	}
+}
+
+func TestAugmentNoise(t *testing.T) {
+	const noise = 0.02
+	var d Draw
+	Augment{Noise: noise}.Draw(&d, rand.New(rand.NewPCG(1, 1)), 5, 32, 16)
+	mean, low, high := 0.0, 0.0, 0.0
+	for i, f := range d.factor {
+		if f != 1 {
+			t.Fatalf("noise alone multiplies by %v", f)
+		}
+		v := float64(d.silent[i])
+		mean, low, high = mean+v/float64(len(d.silent)), min(low, v), max(high, v)
+	}
+	// The mean of 2560 even values between -noise and noise deviates by noise / sqrt(3 * 2560).
+	if math.Abs(mean) > 5*noise/math.Sqrt(3*2560) || low < -noise || low > -0.98*noise || high > noise || high < 0.98*noise {
+		t.Errorf("noise of mean %g between %g and %g, want 0, -%g and %g", mean, low, high, noise, noise)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"wavemill/models"
@@ -43,9 +44,11 @@ type Learner struct {
 	adamG, adamD         *nn.Adam
 	arena                *nn.Arena
 	machines             map[machineKey]*nn.Machine
-	planned              int64
+	steps, planned       int64
+	pieces               int // minibatches of the last batch
 	latents              []float32
 	fakes, fakeAndReal   []float32
+	ones, names          []float32
 	twice                []int
 	onReal, onFake, onIt Draw
 }
@@ -90,8 +93,9 @@ func (l *Learner) schedule(rate float64) nn.Schedule {
 // Plan implements models.Learner.
 func (l *Learner) Plan(steps int64) {
 	l.planned = steps
-	l.adamG.Plan(steps)
-	l.adamD.Plan(steps * int64(l.config.Critic))
+	parts := int64(max(l.pieces, 1))
+	l.adamG.Plan(steps * parts)
+	l.adamD.Plan(steps * parts * int64(l.config.Critic))
 }
 
 // Slow implements models.Slower.
@@ -112,24 +116,28 @@ const (
 	inNear     = "near"    // [B, T, F, 1]
 	outClips   = "made"    // [B, T, F, 1]
 	outScore   = "score"   // [B, 1]
-	outOne     = "one"     // [1], fed with 1
-	outZero    = "zero"    // [1], fed with 0
+	inOne      = "one"     // [1], fed with 1
+	inZero     = "zero"    // [1], fed with 0
+	inOnes     = "ones"    // [B, 1], fed with 1
+	inNames    = "names"   // [B, labels], one-hot
 	lossAll    = "loss"
 	meanReal   = "real score"
 	meanFake   = "fake score"
 	lossPlayer = "generator"
 	lossJudge  = "discriminator"
 	lossSlope  = "penalty"
+	lossNames  = "naming"
+	lossNamed  = "named" // the generator's
 )
 
-// critic returns the discriminator for that batch size.
+// criticFor returns the discriminator for that batch size.
 func (l *Learner) criticFor(batch int) Critic {
 	c := l.config
 	group := min(c.Stddev, batch)
 	for group > 1 && batch%group != 0 {
 		group--
 	}
-	return Critic{Channels: c.Channels, Labels: l.shape.labels, Unconditional: c.Unconditional, SpectralNorm: c.SpectralNorm, Stddev: group}
+	return c.critic(l.shape.labels, group)
 }
 
 func (l *Learner) clipInput(n *nn.Graph, name string, batch int) *nn.Tensor {
@@ -141,45 +149,73 @@ func (l *Learner) judge(n *nn.Graph, batch int) *nn.Tensor {
 	n = n.With(l.critic)
 	real := l.config.Augment.Apply(n, inReal, l.clipInput(n, inReal, batch))
 	fake := l.config.Augment.Apply(n, inFake, l.clipInput(n, inFake, batch))
-	score, _ := l.criticFor(batch).Add(n, n.Stack(real, fake), n.Input(inLabels, 2*batch))
-	r, f := n.Rows(score, 0, batch), n.Rows(score, batch, 2*batch)
+	j := l.criticFor(batch).Judge(n, n.Stack(real, fake), n.Input(inLabels, 2*batch))
+	r, f := n.Rows(j.Score, 0, batch), n.Rows(j.Score, batch, 2*batch)
 	n.Loss(meanReal, n.Mean(r))
 	n.Loss(meanFake, n.Mean(f))
-	one, zero := n.Input(outOne, 1), n.Input(outZero, 1)
-	var loss *nn.Tensor
-	switch l.config.Loss {
-	case LossBCE:
-		loss = n.Add(n.BCEWithLogits(r, one), n.BCEWithLogits(f, zero))
-	case LossLSGAN:
-		loss = n.Add(n.LeastSquares(r, one), n.LeastSquares(f, zero))
-	case LossWGAN:
-		// The drift keeps scores near zero (Karras et al. 2018).
-		loss = n.Add(n.Mean(f), n.Scale(n.Mean(r), -1), n.Scale(n.LeastSquares(r, zero), 2e-3))
-	default:
-		loss = n.Add(n.HingeReal(r), n.HingeFake(f))
+	loss := l.lossOf(n, r, f, l.constants(n, batch))
+	if l.config.named() {
+		named := n.Loss(lossNames, n.CrossEntropy(n.Rows(j.Classes, 0, batch), n.Input(inNames, batch, l.shape.labels)))
+		loss = n.Add(loss, n.Scale(named, l.config.Auxiliary))
 	}
 	return n.Loss(lossAll, loss)
+}
+
+// constants are what scores are compared with.
+type constants struct{ zero, one, ones *nn.Tensor }
+
+func (l *Learner) constants(n *nn.Graph, batch int) constants {
+	return constants{n.Input(inZero, 1), n.Input(inOne, 1), n.Input(inOnes, batch, 1)}
+}
+
+// lossOf adds the loss of a player who wants the scores of more [B, 1] above those of less [B, 1].
+func (l *Learner) lossOf(n *nn.Graph, more, less *nn.Tensor, k constants) *nn.Tensor {
+	switch l.config.Loss {
+	case LossBCE:
+		return n.Add(n.BCEWithLogits(more, k.one), n.BCEWithLogits(less, k.zero))
+	case LossLSGAN:
+		return n.Add(n.LeastSquares(more, k.one), n.LeastSquares(less, k.zero))
+	case LossWGAN:
+		// The drift keeps scores near zero (Karras et al. 2018).
+		return n.Add(n.Mean(less), n.Scale(n.Mean(more), -1), n.Scale(n.LeastSquares(more, k.zero), 2e-3))
+	case LossRaHinge:
+		above := n.Sub(more, n.Mul(k.ones, n.Mean(less)))
+		below := n.Sub(less, n.Mul(k.ones, n.Mean(more)))
+		return n.Scale(n.Add(n.HingeReal(above), n.HingeFake(below)), 0.5)
+	case LossPaired:
+		return n.BCEWithLogits(n.Sub(more, less), k.one)
+	default:
+		return n.Add(n.HingeReal(more), n.HingeFake(less))
+	}
 }
 
 // deceive adds the generator's step through the frozen discriminator.
 func (l *Learner) deceive(n *nn.Graph, batch int) *nn.Tensor {
 	labels := n.Input(inLabels, batch)
-	x := generator(n.With(l.generator), n.Input(inLatent, batch, l.config.Latent), labels, l.shape, l.config)
-	x = l.config.Augment.Apply(n, inFake, x)
+	made := n.Output(outClips, generator(n.With(l.generator), n.Input(inLatent, batch, l.config.Latent), labels, l.shape, l.config))
+	x := l.config.Augment.Apply(n, inFake, made)
 	d := n.With(l.critic)
 	if l.adamD != nil { // but the first time, when the parameters are made
 		d = d.Frozen()
 	}
-	score, _ := l.criticFor(batch).Add(d, x, labels)
-	one := n.Input(outOne, 1)
+	k := l.constants(n, batch)
+	j := l.criticFor(batch).Judge(d, x, labels)
 	var loss *nn.Tensor
 	switch l.config.Loss {
 	case LossBCE:
-		loss = n.BCEWithLogits(score, one)
+		loss = n.BCEWithLogits(j.Score, k.one)
 	case LossLSGAN:
-		loss = n.LeastSquares(score, one)
+		loss = n.LeastSquares(j.Score, k.one)
+	case LossRaHinge, LossPaired:
+		real := l.config.Augment.Apply(n, inReal, l.clipInput(n, inReal, batch))
+		r := l.criticFor(batch).Judge(d.Reuse(), real, labels)
+		loss = l.lossOf(n, j.Score, n.Detach(r.Score), k)
 	default:
-		loss = n.Scale(n.Mean(score), -1)
+		loss = n.Scale(n.Mean(j.Score), -1)
+	}
+	if l.config.named() {
+		named := n.Loss(lossNamed, n.CrossEntropy(j.Classes, n.Input(inNames, batch, l.shape.labels)))
+		loss = n.Add(loss, n.Scale(named, l.config.Auxiliary))
 	}
 	return n.Loss(lossAll, loss)
 }
@@ -211,26 +247,70 @@ func (l *Learner) machine(what string, batch int, build func(n *nn.Graph) (*nn.M
 	return m, nil
 }
 
-// Step implements models.Learner: the discriminator's steps, then one of the generator.
+// Step implements models.Learner. The batch is cut into the minibatches of the configuration; in each, the generator
+// steps first, and the discriminator then learns from the clips that the generator was judged by, which need not be
+// made twice. Further steps of the discriminator have clips of their own.
 func (l *Learner) Step(ctx context.Context, x models.Batch, rng *rand.Rand) (models.Losses, error) {
 	if err := l.check(ctx, x); err != nil {
 		return nil, err
 	}
 	losses := models.Losses{}
-	for range l.config.Critic {
-		if err := l.stepJudge(x, rng, losses); err != nil {
-			return nil, fmt.Errorf("gan: discriminator: %w", err)
+	parts := l.parts(x.B)
+	if parts != l.pieces { // as in the first step
+		l.pieces = parts
+		l.Plan(l.planned)
+	}
+	for i := range parts {
+		part := cut(x, i*x.B/parts, (i+1)*x.B/parts)
+		if err := l.play(part, rng, losses); err != nil {
+			return nil, err
+		}
+		if _, bad := losses.NonFinite(); bad {
+			return losses, nil // the trainer says which one; the weights are left alone
 		}
 	}
-	if l.config.Penalty > 0 && l.adamG.Steps()%int64(l.config.PenaltyEvery) == 0 {
-		if err := l.stepSlopes(x, rng, losses); err != nil {
-			return nil, fmt.Errorf("gan: penalty: %w", err)
-		}
-	}
-	if err := l.stepPlayer(x, rng, losses); err != nil {
-		return nil, fmt.Errorf("gan: generator: %w", err)
-	}
+	l.steps++
 	return losses, nil
+}
+
+// parts is how many minibatches a batch is cut into.
+func (l *Learner) parts(batch int) int {
+	m := l.config.Minibatch
+	if m == 0 {
+		return 1
+	}
+	return max(1, (batch+m-1)/m)
+}
+
+// cut returns clips lo to hi of x, which share its memory.
+func cut(x models.Batch, lo, hi int) models.Batch {
+	n := x.T * x.F
+	x.B, x.Data, x.Labels = hi-lo, x.Data[lo*n:hi*n], x.Labels[lo:hi]
+	return x
+}
+
+// play is a step of either player on the clips of x.
+func (l *Learner) play(x models.Batch, rng *rand.Rand, losses models.Losses) error {
+	round := l.adamG.Steps()
+	if err := l.stepPlayer(x, rng, losses); err != nil {
+		return fmt.Errorf("gan: generator: %w", err)
+	}
+	for i := range l.config.Critic {
+		if i > 0 {
+			if err := l.sample(x, rng); err != nil {
+				return fmt.Errorf("gan: generator: %w", err)
+			}
+		}
+		if err := l.stepJudge(x, rng, losses); err != nil {
+			return fmt.Errorf("gan: discriminator: %w", err)
+		}
+	}
+	if l.config.Penalty > 0 && round%int64(l.config.PenaltyEvery) == 0 {
+		if err := l.stepSlopes(x, rng, losses); err != nil {
+			return fmt.Errorf("gan: penalty: %w", err)
+		}
+	}
+	return nil
 }
 
 // noise draws latents for a batch.
@@ -242,8 +322,19 @@ func (l *Learner) noise(rng *rand.Rand, batch int) []float32 {
 	return l.latents
 }
 
-func (l *Learner) stepJudge(x models.Batch, rng *rand.Rand, losses models.Losses) error {
-	sample, err := l.machine("sample", x.B, func(n *nn.Graph) (*nn.Machine, error) {
+// oneHot returns the labels as rows of probabilities, in memory that is used again.
+func (l *Learner) oneHot(labels []int) []float32 {
+	l.names = slices.Grow(l.names[:0], len(labels)*l.shape.labels)[:len(labels)*l.shape.labels]
+	clear(l.names)
+	for i, label := range labels {
+		l.names[i*l.shape.labels+label] = 1
+	}
+	return l.names
+}
+
+// sample makes clips of the labels of x.
+func (l *Learner) sample(x models.Batch, rng *rand.Rand) error {
+	m, err := l.machine("sample", x.B, func(n *nn.Graph) (*nn.Machine, error) {
 		g := n.Frozen()
 		n.Output(outClips, generator(g, g.Input(inLatent, x.B, l.config.Latent), g.Input(inLabels, x.B), l.shape, l.config))
 		return n.Compile(nn.In(l.arena))
@@ -251,10 +342,26 @@ func (l *Learner) stepJudge(x models.Batch, rng *rand.Rand, losses models.Losses
 	if err != nil {
 		return err
 	}
-	if err := sample.Run(nn.Values(inLatent, l.noise(rng, x.B)), nn.Labels(inLabels, x.Labels)); err != nil {
+	if err := m.Run(nn.Values(inLatent, l.noise(rng, x.B)), nn.Labels(inLabels, x.Labels)); err != nil {
 		return err
 	}
-	l.fakes = append(l.fakes[:0], sample.Output(outClips)...)
+	l.fakes = append(l.fakes[:0], m.Output(outClips)...)
+	return nil
+}
+
+// feeds returns what the graphs of both players are fed with beside clips and labels.
+func (l *Learner) feeds(x models.Batch) []nn.Feed {
+	for len(l.ones) < x.B {
+		l.ones = append(l.ones, 1)
+	}
+	f := []nn.Feed{nn.Scalar(inOne, 1), nn.Scalar(inZero, 0), nn.Values(inOnes, l.ones[:x.B])}
+	if l.config.named() {
+		f = append(f, nn.Values(inNames, l.oneHot(x.Labels)))
+	}
+	return f
+}
+
+func (l *Learner) stepJudge(x models.Batch, rng *rand.Rand, losses models.Losses) error {
 	m, err := l.machine("judge", x.B, func(n *nn.Graph) (*nn.Machine, error) {
 		return n.Compile(nn.Minimise(l.judge(n, x.B)), nn.In(l.arena))
 	})
@@ -265,12 +372,14 @@ func (l *Learner) stepJudge(x models.Batch, rng *rand.Rand, losses models.Losses
 	l.config.Augment.Draw(&l.onFake, rng, x.B, x.T, x.F)
 	l.twice = append(append(l.twice[:0], x.Labels...), x.Labels...)
 	feeds := append(l.onReal.Feeds(inReal), l.onFake.Feeds(inFake)...)
-	feeds = append(feeds, nn.Values(inReal, x.Data), nn.Values(inFake, l.fakes), nn.Labels(inLabels, l.twice),
-		nn.Scalar(outOne, 1), nn.Scalar(outZero, 0))
-	if err := m.Run(feeds...); err != nil {
+	feeds = append(feeds, nn.Values(inReal, x.Data), nn.Values(inFake, l.fakes), nn.Labels(inLabels, l.twice))
+	if err := m.Run(append(feeds, l.feeds(x)...)...); err != nil {
 		return err
 	}
 	losses[lossJudge], losses[meanReal], losses[meanFake] = m.Loss(lossAll), m.Loss(meanReal), m.Loss(meanFake)
+	if l.config.named() {
+		losses[lossNames] = m.Loss(lossNames)
+	}
 	if _, bad := losses.NonFinite(); bad {
 		return nil // the trainer says which one; the weights are left alone
 	}
@@ -306,11 +415,19 @@ func (l *Learner) stepPlayer(x models.Batch, rng *rand.Rand, losses models.Losse
 		return err
 	}
 	l.config.Augment.Draw(&l.onIt, rng, x.B, x.T, x.F)
-	feeds := append(l.onIt.Feeds(inFake), nn.Values(inLatent, l.noise(rng, x.B)), nn.Labels(inLabels, x.Labels), nn.Scalar(outOne, 1))
-	if err := m.Run(feeds...); err != nil {
+	feeds := append(l.onIt.Feeds(inFake), nn.Values(inLatent, l.noise(rng, x.B)), nn.Labels(inLabels, x.Labels))
+	if relativistic(l.config.Loss) {
+		l.config.Augment.Draw(&l.onReal, rng, x.B, x.T, x.F)
+		feeds = append(append(feeds, l.onReal.Feeds(inReal)...), nn.Values(inReal, x.Data))
+	}
+	if err := m.Run(append(feeds, l.feeds(x)...)...); err != nil {
 		return err
 	}
+	l.fakes = append(l.fakes[:0], m.Output(outClips)...)
 	losses[lossPlayer] = m.Loss(lossAll)
+	if l.config.named() {
+		losses[lossNamed] = m.Loss(lossNamed)
+	}
 	if _, bad := losses.NonFinite(); bad {
 		return nil
 	}
@@ -369,7 +486,7 @@ func (l *Learner) Checkpoint() (models.Checkpoint, error) {
 	}
 	c := models.Checkpoint{
 		Format: models.Format, Arch: Arch, Config: config, FrontEnd: l.fe, Labels: l.labels, Seed: l.seed,
-		Step: l.adamG.Steps(), Planned: l.planned,
+		Step: l.steps, Planned: l.planned,
 	}
 	for _, a := range [][]nn.Array{
 		l.adamG.Average().Export(prefixModel), l.critic.Export(prefixCritic),
@@ -407,7 +524,7 @@ func (l *Learner) Restore(c models.Checkpoint) error {
 			return fmt.Errorf("gan: %w", err)
 		}
 	}
-	l.seed = c.Seed
+	l.seed, l.steps = c.Seed, c.Step
 	l.Plan(c.Planned)
 	return nil
 }

@@ -21,13 +21,19 @@ func generator(n *nn.Graph, z, labels *nn.Tensor, s shape, c Config) *nn.Tensor 
 
 // generateAs is the generator for latents that are joined with an embedded label already, e [B, Z + E].
 func generateAs(n *nn.Graph, e *nn.Tensor, s shape, c Config) *nn.Tensor {
-	w := c.Channels
+	w, last := c.Channels, 0
+	if c.GeneratorChannels > 0 {
+		w = c.GeneratorChannels
+	}
+	if last = w; c.Taper {
+		last = (w + 1) / 2
+	}
 	h := n.Dense("expand", e, s.frames/16*s.bins/16*8*w)    // [B, T/16 F/16 8w]
 	h = n.Reshape(h, e.Dim(0), s.frames/16, s.bins/16, 8*w) // [B, T/16, F/16, 8w]
 	h = block(n, 1, h, e, 4*w)                              // [B, T/8, F/8, 4w]
 	h = block(n, 2, h, e, 2*w)                              // [B, T/4, F/4, 2w]
 	h = block(n, 3, h, e, w)                                // [B, T/2, F/2, w]
-	h = block(n, 4, h, e, w)                                // [B, T, F, w]
+	h = block(n, 4, h, e, last)                             // [B, T, F, w]
 	return n.Conv("out", h, 1, nn.Tanh())                   // [B, T, F, 1]
 }
 
@@ -43,18 +49,46 @@ func block(n *nn.Graph, i int, h, e *nn.Tensor, out int) *nn.Tensor {
 	return n.PixelShuffle(h, 2)                                                                    // [B, 2 H, 2 W, out]
 }
 
-// A Critic is a discriminator with a projection of the label (Miyato and Koyama 2018).
+// A Critic is a discriminator with a projection of the label (Miyato and Koyama 2018). The zero value of every field
+// but Channels and Labels leaves something out.
 type Critic struct {
 	Channels      int
 	Labels        int // classes
 	Unconditional bool
 	SpectralNorm  bool
-	Stddev        int // group of the minibatch deviation, 0 for none; must divide the batch
+	Stddev        int     // group of the minibatch deviation, 0 for none; must divide the batch
+	Gain          float64 // of the score, 0 for 1
+	Auxiliary     bool    // a head that names the label (Odena et al. 2017)
+	NoProjection  bool    // the label counts for the auxiliary head alone
+}
+
+// critic returns the discriminator of a configuration, for batches of whole groups.
+func (c Config) critic(labels, group int) Critic {
+	return Critic{
+		Channels: c.Channels, Labels: labels, Unconditional: c.Unconditional, SpectralNorm: c.SpectralNorm, Stddev: group,
+		Gain: c.Gain, Auxiliary: c.named(), NoProjection: c.NoProjection,
+	}
+}
+
+// named reports whether the discriminator has an auxiliary head.
+func (c Config) named() bool { return c.Auxiliary > 0 && !c.Unconditional }
+
+// A Judgement is what a Critic says of B clips.
+type Judgement struct {
+	Score    *nn.Tensor   // [B, 1]: how real
+	Classes  *nn.Tensor   // [B, labels]: logits of the auxiliary head, nil without
+	Features []*nn.Tensor // activations of the convolutions, for feature matching
 }
 
 // Add adds the discriminator's judgement of x [B, T, F, 1] under labels [B]: a score [B, 1], and the activations of its
 // layers, for feature matching.
 func (d Critic) Add(n *nn.Graph, x, labels *nn.Tensor) (score *nn.Tensor, features []*nn.Tensor) {
+	j := d.Judge(n, x, labels)
+	return j.Score, j.Features
+}
+
+// Judge adds the discriminator's judgement of x [B, T, F, 1] under labels [B].
+func (d Critic) Judge(n *nn.Graph, x, labels *nn.Tensor) Judgement {
 	n = n.Scope("discriminator")
 	w := d.Channels
 	var sn []nn.Option
@@ -72,10 +106,17 @@ func (d Critic) Add(n *nn.Graph, x, labels *nn.Tensor) (score *nn.Tensor, featur
 	}
 	act := append([]nn.Option{nn.LeakyReLU(slope)}, sn...)
 	h = n.Dense("features", n.Flatten(h), 8*w, act...) // [B, 8w]
-	score = n.Dense("score", h, 1, sn...)              // [B, 1]
-	if !d.Unconditional {
+	j := Judgement{Features: []*nn.Tensor{h1, h2, h3, h4}}
+	j.Score = n.Dense("score", h, 1, sn...) // [B, 1]
+	if !d.Unconditional && !d.NoProjection {
 		e := n.Embedding("projection", labels, d.Labels, 8*w, append([]nn.Option{nn.Weight(nn.Normal(0.05))}, sn...)...) // [B, 8w]
-		score = n.Add(score, n.RowDot(e, h))
+		j.Score = n.Add(j.Score, n.RowDot(e, h))
 	}
-	return score, []*nn.Tensor{h1, h2, h3, h4}
+	if d.Gain > 0 {
+		j.Score = n.Scale(j.Score, d.Gain)
+	}
+	if d.Auxiliary {
+		j.Classes = n.Dense("classes", n.Scale(h, max(d.Gain, 1)), d.Labels) // [B, labels]
+	}
+	return j
 }

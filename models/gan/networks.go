@@ -31,8 +31,7 @@ func Networks(c models.Checkpoint) ([]nn.Network, error) {
 	if err := p.Import(prefixModel, arrays(c.Tensors)); err != nil {
 		return nil, fmt.Errorf("gan: %w", err)
 	}
-	critic := Critic{Channels: config.Channels, Labels: s.labels, Unconditional: config.Unconditional, SpectralNorm: config.SpectralNorm, Stddev: config.Stddev}
-	judge, err := critic.Network(c, prefixCritic)
+	judge, err := config.critic(s.labels, config.Stddev).Network(c, prefixCritic)
 	if err != nil {
 		return nil, fmt.Errorf("gan: %w", err)
 	}

@@ -27,8 +27,7 @@ func OpenDiscriminator(c models.Checkpoint) (models.Discriminator, error) {
 	if err != nil {
 		return nil, err
 	}
-	critic := Critic{Channels: config.Channels, Unconditional: config.Unconditional, SpectralNorm: config.SpectralNorm, Stddev: config.Stddev}
-	return NewDiscriminator(c, critic, prefixCritic)
+	return NewDiscriminator(c, config.critic(len(c.Labels), config.Stddev), prefixCritic)
 }
 
 // NewDiscriminator returns the discriminator whose weights lie in a checkpoint under a prefix. Its labels are the
