@@ -19,11 +19,13 @@ type prior struct {
 	labels []mixture
 }
 
-// A mixture draws one of its means and adds factor eps, factor lower triangular.
+// A mixture draws one of its means, or a point between one and its neighbours where it has a neighbourhood, and adds
+// factor eps, factor lower triangular.
 type mixture struct {
 	mean   []float32 // [K, Z]
 	weight []float32 // [K], adding to 1
 	factor []float32 // [Z, Z], row-major
+	neighbourhood
 }
 
 // normalPrior returns N(0, I) for every label.
@@ -34,7 +36,7 @@ func normalPrior(labels, latent int) *prior {
 		for i := range latent {
 			f[i*latent+i] = 1
 		}
-		p.labels = append(p.labels, mixture{make([]float32, latent), []float32{1}, f})
+		p.labels = append(p.labels, mixture{mean: make([]float32, latent), weight: []float32{1}, factor: f})
 	}
 	return p
 }
@@ -54,8 +56,15 @@ func (p *prior) draw(dst []float32, label int, seed uint64, i int, temperature f
 	for j := range eps {
 		eps[j] = temperature * rng.NormFloat64()
 	}
+	between := Mix{Clip: [mixed]int{k, k, k}, Share: [mixed]float64{1}}
+	if m.size > 0 {
+		between = Between(k, m.near[k*m.size:(k+1)*m.size], rng)
+	}
 	for j := range p.latent {
-		v := float64(m.mean[k*p.latent+j])
+		var v float64
+		for i, clip := range between.Clip {
+			v += between.Share[i] * float64(m.mean[clip*p.latent+j])
+		}
 		for k := range j + 1 {
 			v += float64(m.factor[j*p.latent+k]) * eps[k]
 		}
@@ -104,6 +113,8 @@ func fitPrior(c Config, z []float32, labels []int, count int, seed uint64) (*pri
 		switch c.Prior {
 		case PriorKDE:
 			m, covariance = kernels(z, of, means[l], shrink(scatter[l], len(of), pooled), c.Bandwidth)
+		case PriorManifold:
+			m, covariance = manifold(z, of, latent, shrink(scatter[l], len(of), pooled), c)
 		case PriorGMM:
 			m, covariance = expectationMaximisation(z, of, latent, c.Components, pooled, rand.New(rand.NewPCG(seed, uint64(l))))
 		default:
@@ -136,6 +147,22 @@ func kernels(z []float32, rows []int, mean []float64, covariance *mat.SymDense, 
 	m.weight = slices.Repeat([]float32{1 / float32(n)}, n)
 	var c mat.SymDense
 	c.ScaleSym(h*h, covariance)
+	return m, &c
+}
+
+// manifold returns the latents themselves with their neighbourhoods, and the covariance of the noise around what is drawn
+// between them.
+func manifold(z []float32, rows []int, latent int, covariance *mat.SymDense, config Config) (mixture, *mat.SymDense) {
+	stride := (len(rows) + kernelLimit - 1) / kernelLimit
+	var m mixture
+	for i := 0; i < len(rows); i += stride {
+		m.mean = append(m.mean, z[rows[i]*latent:(rows[i]+1)*latent]...)
+	}
+	n := len(m.mean) / latent
+	m.weight = slices.Repeat([]float32{1 / float32(n)}, n)
+	m.neighbourhood = nearest(m.mean, latent, config.NeighboursOf(n))
+	var c mat.SymDense
+	c.ScaleSym(config.Bandwidth*config.Bandwidth, covariance)
 	return m, &c
 }
 
@@ -215,6 +242,7 @@ const (
 	tensorWeight = "prior/weight" // [C]
 	tensorCount  = "prior/count"  // [labels]: components of each
 	tensorFactor = "prior/factor" // [labels, Z, Z]
+	tensorNear   = "prior/near"   // [N]: for every label the size of its neighbourhoods, and then these, [K, size]
 )
 
 func (p *prior) tensors() []models.Tensor {
@@ -222,7 +250,12 @@ func (p *prior) tensors() []models.Tensor {
 	weight := models.Tensor{Name: tensorWeight}
 	count := models.Tensor{Name: tensorCount, Shape: []int{len(p.labels)}}
 	factor := models.Tensor{Name: tensorFactor, Shape: []int{len(p.labels), p.latent, p.latent}}
+	near, local := models.Tensor{Name: tensorNear}, false
 	for _, m := range p.labels {
+		near.Data, local = append(near.Data, float32(m.size)), local || m.size > 0
+		for _, clip := range m.near {
+			near.Data = append(near.Data, float32(clip))
+		}
 		mean.Data = append(mean.Data, m.mean...)
 		weight.Data = append(weight.Data, m.weight...)
 		count.Data = append(count.Data, float32(len(m.weight)))
@@ -230,7 +263,12 @@ func (p *prior) tensors() []models.Tensor {
 	}
 	weight.Shape = []int{len(weight.Data)}
 	mean.Shape = []int{len(weight.Data), p.latent}
-	return []models.Tensor{mean, weight, count, factor}
+	t := []models.Tensor{mean, weight, count, factor}
+	if local {
+		near.Shape = []int{len(near.Data)}
+		t = append(t, near)
+	}
+	return t
 }
 
 // openPrior reads what tensors returned.
@@ -260,5 +298,36 @@ func openPrior(c models.Checkpoint, labels, latent int) (*prior, error) {
 		})
 		at = end
 	}
-	return p, nil
+	return p, p.openNeighbourhoods(c)
+}
+
+// openNeighbourhoods reads the neighbourhoods, if there are any.
+func (p *prior) openNeighbourhoods(c models.Checkpoint) error {
+	if !slices.ContainsFunc(c.Tensors, func(t models.Tensor) bool { return t.Name == tensorNear }) {
+		return nil
+	}
+	t, err := c.Tensor(tensorNear)
+	if err != nil {
+		return err
+	}
+	rest := t.Data
+	for l := range p.labels {
+		m := &p.labels[l]
+		k := len(m.weight)
+		if len(rest) == 0 || !(rest[0] >= 0 && rest[0] < float32(k)) || len(rest)-1 < k*int(rest[0]) {
+			return fmt.Errorf("vae: tensor %s ends within the neighbourhoods of label %d, or has a size that cannot be", tensorNear, l)
+		}
+		m.size = int(rest[0])
+		for _, v := range rest[1 : 1+k*m.size] {
+			if !(v >= 0 && v < float32(k)) {
+				return fmt.Errorf("vae: tensor %s: label %d has no clip %g; it has %d", tensorNear, l, v, k)
+			}
+			m.near = append(m.near, int32(v))
+		}
+		rest = rest[1+k*m.size:]
+	}
+	if len(rest) > 0 {
+		return fmt.Errorf("vae: tensor %s has %d values too many", tensorNear, len(rest))
+	}
+	return nil
 }

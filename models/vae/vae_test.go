@@ -594,3 +594,44 @@ func seq(n int) func(func(int) bool) {
 		}
 	}
 }
+
+// TestManifoldStaysBetween draws with hardly any noise between clips on a circle, where a Gaussian would leave it.
+func TestManifoldStaysBetween(t *testing.T) {
+	const n = 240
+	z := make([]float32, 0, 2*n)
+	for i := range n {
+		at := 2 * math.Pi * float64(i) / n
+		z = append(z, float32(math.Cos(at)), float32(math.Sin(at)))
+	}
+	off := func(prior string) (worst float64) {
+		c := Config{Prior: prior, Latent: 2, Bandwidth: 0.01, Neighbours: 16, Components: 1}
+		p, err := fitPrior(c, z, make([]int, n), 1, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 500 {
+			d := p.draw(nil, 0, 1, i, 1)
+			worst = max(worst, math.Abs(math.Hypot(float64(d[0]), float64(d[1]))-1))
+		}
+		return worst
+	}
+	if got := off(PriorManifold); got > 0.1 {
+		t.Errorf("a draw between neighbours lies %.2f off the circle", got)
+	}
+	if got := off(PriorClassGaussian); got < 0.5 {
+		t.Errorf("a Gaussian lies within %.2f of the circle: the comparison shows nothing", got)
+	}
+}
+
+func TestNeighbourhoodsOfFewClips(t *testing.T) {
+	for n, want := range map[int]int{1: 0, 2: 1, 5: 1, 36: 3, 5000: 16} {
+		if got := Defaults().NeighboursOf(n); got != want {
+			t.Errorf("%d clips: %d neighbours, want %d", n, got, want)
+		}
+	}
+	p, err := fitPrior(Defaults(), make([]float32, 32), []int{0}, 1, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.draw(nil, 0, 1, 0, 1)
+}

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"wavemill/models"
+	"wavemill/models/vae"
 )
 
 // latents follows the means and covariances of each label's latents while the decoder is sharpened, so that it also
@@ -15,19 +17,26 @@ type latents struct {
 	count []float32 // [labels], limited to memory
 	mean  []float32 // [labels, Z]
 	cov   []float32 // [labels, Z, Z]
+	bank  []float32 // [labels, banked, Z]: the latents seen last, for the manifold
+	seen  []float32 // [labels]: how many there are, and beyond banked modulo it where the next goes
 
 	// Scratch: the factor of each label's covariance where it is up to date, a deviation, a draw of noise.
 	factor []float64 // [labels, Z, Z]
 	fresh  []bool    // [labels]
 	dev    []float32 // [Z]
 	noise  []float64 // [Z]
+	search vae.Search
 }
 
 // memory is how many clips of a label the moments remember, about.
 const memory = 500
 
+// banked is how many of a label's latents the bank holds: every take of a label of a few hundred.
+const banked = 256
+
 func newLatents(labels, width int) *latents {
 	return &latents{
+		bank: make([]float32, labels*banked*width), seen: make([]float32, labels),
 		width: width, count: make([]float32, labels), mean: make([]float32, labels*width), cov: make([]float32, labels*width*width),
 		factor: make([]float64, labels*width*width), fresh: make([]bool, labels), dev: make([]float32, width), noise: make([]float64, width),
 	}
@@ -36,6 +45,11 @@ func newLatents(labels, width int) *latents {
 // observe takes one clip's latents into its label's moments.
 func (p *latents) observe(label int, z []float32) {
 	p.fresh[label] = false
+	at := (label*banked + int(p.seen[label])%banked) * p.width
+	copy(p.bank[at:at+p.width], z)
+	if p.seen[label]++; p.seen[label] == 2*banked {
+		p.seen[label] = banked
+	}
 	n := p.count[label]
 	p.count[label] = min(n+1, memory)
 	rate := 1 / (n + 1)
@@ -61,9 +75,38 @@ func (p *latents) draw(dst []float32, label int, temperature float64, rng *rand.
 	return p.around(dst, label, nil, 1, temperature, rng)
 }
 
+// between is draw from the manifold, as package vae's: between the latents z of a clip of the label and the ones near
+// them among those seen last, with noise of h times the label's deviation.
+func (p *latents) between(dst []float32, label int, z []float32, c vae.Config, rng *rand.Rand) []float32 {
+	n := min(int(p.seen[label]), banked)
+	bank := p.bank[label*banked*p.width:][:n*p.width]
+	near := p.search.Near(z, bank, c.NeighboursOf(n)+1, -1)
+	if len(near) > 0 && slices.Equal(z, bank[int(near[0])*p.width:][:p.width]) {
+		near = near[1:] // the clip itself, which has just been seen
+	}
+	mix := vae.Between(-1, near, rng)
+	middle := make([]float32, p.width)
+	for k, clip := range mix.Clip {
+		of := z
+		if clip >= 0 {
+			of = bank[clip*p.width:][:p.width]
+		}
+		for i, v := range of {
+			middle[i] += float32(mix.Share[k]) * v
+		}
+	}
+	return p.noisy(dst, label, middle, 1, c.Bandwidth, c.Temperature, rng)
+}
+
 // around is draw from a kernel density, as package vae's: the latents z of a clip of the label, drawn towards their mean
 // by sqrt(1-h²), and noise of h times the label's deviation.
 func (p *latents) around(dst []float32, label int, z []float32, h, temperature float64, rng *rand.Rand) []float32 {
+	return p.noisy(dst, label, z, math.Sqrt(1-h*h), h, temperature, rng)
+}
+
+// noisy appends the label's mean, and keep times the deviation of z from it where there is z, and h times noise of the
+// label's covariance.
+func (p *latents) noisy(dst []float32, label int, z []float32, keep, h, temperature float64, rng *rand.Rand) []float32 {
 	n := p.width
 	eps := p.noise
 	for i := range eps {
@@ -80,7 +123,6 @@ func (p *latents) around(dst []float32, label int, z []float32, h, temperature f
 		cholesky(factor, p.cov[label*n*n:(label+1)*n*n], n)
 		p.fresh[label] = true
 	}
-	keep := math.Sqrt(1 - h*h)
 	for i := range n {
 		v := float64(p.mean[label*n+i])
 		if z != nil {
@@ -116,6 +158,8 @@ const (
 	tensorCount = models.OptimizerPrefix + "latents/count"
 	tensorMean  = models.OptimizerPrefix + "latents/mean"
 	tensorCov   = models.OptimizerPrefix + "latents/covariance"
+	tensorBank  = models.OptimizerPrefix + "latents/bank"
+	tensorSeen  = models.OptimizerPrefix + "latents/seen"
 )
 
 func (p *latents) tensors() []models.Tensor {
@@ -124,11 +168,13 @@ func (p *latents) tensors() []models.Tensor {
 		{Name: tensorCount, Shape: []int{n}, Data: append([]float32(nil), p.count...)},
 		{Name: tensorMean, Shape: []int{n, p.width}, Data: append([]float32(nil), p.mean...)},
 		{Name: tensorCov, Shape: []int{n, p.width, p.width}, Data: append([]float32(nil), p.cov...)},
+		{Name: tensorBank, Shape: []int{n, banked, p.width}, Data: append([]float32(nil), p.bank...)},
+		{Name: tensorSeen, Shape: []int{n}, Data: append([]float32(nil), p.seen...)},
 	}
 }
 
 func (p *latents) restore(c models.Checkpoint) error {
-	for name, to := range map[string][]float32{tensorCount: p.count, tensorMean: p.mean, tensorCov: p.cov} {
+	for name, to := range map[string][]float32{tensorCount: p.count, tensorMean: p.mean, tensorCov: p.cov, tensorBank: p.bank, tensorSeen: p.seen} {
 		t, err := c.Tensor(name)
 		if err != nil {
 			return err

@@ -177,9 +177,12 @@ func (s *sharpener) encode(x models.Batch, rng *rand.Rand) error {
 	}
 	c := s.config.VAE
 	for i := half(x.B); i < x.B; i++ {
-		if c.Prior == vae.PriorKDE {
-			s.z = s.latents.around(s.z, x.Labels[i], mean[i*width:(i+1)*width], c.Bandwidth, c.Temperature, rng)
-		} else {
+		switch of := mean[i*width : (i+1)*width]; c.Prior {
+		case vae.PriorManifold:
+			s.z = s.latents.between(s.z, x.Labels[i], of, c, rng)
+		case vae.PriorKDE:
+			s.z = s.latents.around(s.z, x.Labels[i], of, c.Bandwidth, c.Temperature, rng)
+		default:
 			s.z = s.latents.draw(s.z, x.Labels[i], c.Temperature, rng)
 		}
 	}
