@@ -40,6 +40,8 @@ var arrows = []arrow{
 	{"models/modeltest", []string{"models"}, "the acceptance suite sees models only"},
 	{"models/frontend", []string{"models/.", "audio"}, "the one way between clips and batches"},
 	{"models/archs", []string{"models"}, "the map from a name to an architecture"},
+	{"models/watch", []string{"models", "audio"}, "looks at what a model makes, sounds included, while it learns"},
+	{"models/curves", []string{"models/."}, "the figures of a training, step by step"},
 	{"models/eval", []string{"models", "audio"}, "judgement listens to clips"},
 	{"models", []string{"models/.", "models/nn"}, "one architecture per package, on the nouns and the layers"},
 	{"models/vaegan", []string{"models/.", "models/nn", "models/vae", "models/gan"}, "a VAE sharpened by the GAN's discriminator"},
