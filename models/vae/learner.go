@@ -104,7 +104,12 @@ func (l *Learner) Plan(steps int64) {
 }
 
 // Slow implements models.Slower.
-func (l *Learner) Slow(factor float64) { l.adam.Slow(factor) }
+func (l *Learner) Slow(factor float64) {
+	l.adam.Slow(factor)
+	if l.flow != nil {
+		l.flow.adam.Slow(factor)
+	}
+}
 
 // Rate implements models.Rated.
 func (l *Learner) Rate() float64 { return l.adam.Rate() }

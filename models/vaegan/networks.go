@@ -25,7 +25,7 @@ func Networks(c models.Checkpoint) ([]nn.Network, error) {
 	if !slices.ContainsFunc(c.Tensors, func(t models.Tensor) bool { return strings.HasPrefix(t.Name, prefixCritic) }) {
 		return networks, nil
 	}
-	critic := gan.Critic{Channels: config.Channels, Labels: len(c.Labels), SpectralNorm: true, Stddev: config.Stddev}
+	critic := gan.Critic{Channels: config.Channels, Labels: len(c.Labels), Unconditional: config.VAE.Unconditional, SpectralNorm: true, Stddev: config.Stddev}
 	judge, err := critic.Network(c, prefixCritic)
 	if err != nil {
 		return nil, fmt.Errorf("vaegan: %w", err)
