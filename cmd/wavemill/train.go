@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,9 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"wavemill/cmd/wavemill/progress"
 	"wavemill/models"
 	"wavemill/models/archs"
+	"wavemill/models/watch"
 )
 
 // trainOptions are the flags of `wavemill train`.
@@ -24,13 +22,29 @@ type trainOptions struct {
 	data              []string
 	labels            string
 	arch, config, out string
+	latent            int
 	budget            time.Duration
 	steps             int64
 	batch             int
 	seed              uint64
 	resume, overwrite bool
 	asJSON            bool
+
+	bestBy                string
+	bestBySet             bool // by the user
+	patience              int
+	evalEvery             int64
+	saveEvery             time.Duration
+	keep                  int
+	previews, tensorboard string
+	noCurves              bool
 }
+
+// Values of --best-by beside the losses on held-out recordings.
+const (
+	bestByDistance = watch.Distance
+	bestByLast     = "last"
+)
 
 func newTrain(a *app) *cobra.Command {
 	var o trainOptions
@@ -41,24 +55,41 @@ func newTrain(a *app) *cobra.Command {
 that holds all that generating and resuming need.
 
 It ends when the --budget of time or the number of --steps is used up. Ctrl-C saves
-what there is; --resume goes on from there. With --steps, the same data and seed
-give the same checkpoint, interrupted or not.`,
+what there is; --resume goes on from there, after a kill or a power failure too. With
+--steps, the same data and seed give the same checkpoint, interrupted or not.
+
+It can be left alone: it measures what it makes, warns of silence, tones, noise,
+collapse and memorisation, goes back where learning diverges, and leaves the best
+weights. The figures are in the curves beside the checkpoint.`,
 		Example: `  wavemill train --data recordings/ --out model.safetensors --budget 10m
-  wavemill train --data recordings/ --out model.safetensors --resume --budget 10m`,
+  wavemill train --data recordings/ --out model.safetensors --resume --budget 10m
+  wavemill train --data recordings/ --out model.safetensors --previews previews --tensorboard runs`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.train(cmd.Context(), o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.bestBySet = cmd.Flags().Changed("best-by")
+			return a.train(cmd.Context(), o)
+		},
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&o.data, "data", nil, "folder or file with recordings; may be repeated (required)")
 	f.StringVar(&o.out, "out", "", "file for the checkpoint, such as model.safetensors (required)")
 	f.StringVar(&o.arch, "model", "vae", "architecture: "+strings.Join(archs.Names(), ", "))
 	f.StringVar(&o.config, "config", "", "JSON file with the architecture's settings; what it leaves out keeps its default")
+	f.IntVar(&o.latent, "latent", 0, "latent variables of a vae or vaegan, over --config; 2 can be drawn")
 	f.DurationVar(&o.budget, "budget", 0, "how long to train (default 10m, unless --steps is given)")
 	f.Int64Var(&o.steps, "steps", 0, "how many steps to train, those before --resume included")
 	f.IntVar(&o.batch, "batch", 0, "recordings in a step (default 64)")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of everything random; a resumed training keeps its own")
 	f.BoolVar(&o.resume, "resume", false, "go on from the checkpoint in --out")
 	f.BoolVar(&o.overwrite, "overwrite", false, "begin anew although --out is there already")
+	f.StringVar(&o.bestBy, "best-by", bestByDistance, "figure, the lower the better, by which the weights to generate with are chosen: preview/distance, val/LOSS or last")
+	f.IntVar(&o.patience, "patience", 0, "stop after so many evaluations without a better --best-by (default 0: never)")
+	f.Int64Var(&o.evalEvery, "eval-every", 0, "steps between evaluations (default: a tenth of the training)")
+	f.DurationVar(&o.saveEvery, "save-every", 0, "least time between saved checkpoints (default 30s)")
+	f.IntVar(&o.keep, "keep", 2, "previous checkpoints to keep beside --out, as OUT.1, OUT.2")
+	f.StringVar(&o.previews, "previews", "", "folder for a picture and WAVs of the same clips at every evaluation")
+	f.StringVar(&o.tensorboard, "tensorboard", "", "folder for TensorBoard: curves and previews, a run for each --out")
+	f.BoolVar(&o.noCurves, "no-curves", false, "do not write the curves beside --out")
 	f.BoolVar(&o.asJSON, "json", false, "print the result as one line of JSON")
 	addLabels(cmd, &o.labels)
 	return cmd
@@ -72,59 +103,50 @@ func (o *trainOptions) check() error {
 		return usagef("--out is missing: the file for the checkpoint")
 	case o.budget < 0 || o.steps < 0 || o.batch < 0:
 		return usagef("--budget, --steps and --batch must not be negative")
+	case o.patience < 0 || o.evalEvery < 0 || o.saveEvery < 0 || o.keep < 0 || o.latent < 0:
+		return usagef("--patience, --eval-every, --save-every, --keep and --latent must not be negative")
 	case o.resume && o.overwrite:
 		return usagef("--resume and --overwrite exclude each other")
+	case o.resume && o.latent > 0:
+		return usagef("--latent is for a new model; the checkpoint has its own")
+	case o.bestBy != bestByDistance && o.bestBy != bestByLast && !strings.HasPrefix(o.bestBy, "val/"):
+		return usagef("--best-by %q is none of %s, val/LOSS, %s", o.bestBy, bestByDistance, bestByLast)
+	case o.bestBy == bestByLast && o.patience > 0:
+		return usagef("--patience needs a figure to watch; --best-by last has none")
 	case !slices.Contains(archs.Names(), o.arch):
 		return usagef("--model %q is unknown; there are: %s", o.arch, strings.Join(archs.Names(), ", "))
 	}
 	if o.budget == 0 && o.steps == 0 {
 		o.budget = 10 * time.Minute
 	}
-	_, err := os.Stat(o.out)
+	there := o.rotation().Exists()
 	switch {
-	case o.resume && err != nil:
-		return fmt.Errorf("--resume: there is no checkpoint to go on from: %w", err)
-	case err == nil && !o.resume && !o.overwrite:
+	case o.resume && !there:
+		return fmt.Errorf("--resume: there is no checkpoint to go on from: %s", o.out)
+	case there && !o.resume && !o.overwrite:
 		return fmt.Errorf("%s is there already; --resume goes on from it, --overwrite begins anew", o.out)
 	}
 	return nil
 }
 
-// trained is the result of a training as --json prints it.
-type trained struct {
-	Out     string             `json:"out"`
-	Model   string             `json:"model"`
-	Digest  string             `json:"digest"`
-	Steps   int64              `json:"steps"`
-	Seconds float64            `json:"seconds"`
-	Seed    uint64             `json:"seed"`
-	Labels  []string           `json:"labels"`
-	Metrics map[string]float64 `json:"metrics"`
+// rotation is where the checkpoints are kept.
+func (o *trainOptions) rotation() models.Rotation {
+	return models.Rotation{Path: o.out, Keep: o.keep}
 }
+
+// stem is --out without its extension: what the files beside it are named by.
+func (o *trainOptions) stem() string { return strings.TrimSuffix(o.out, filepath.Ext(o.out)) }
 
 func (a *app) train(ctx context.Context, o trainOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
 	began := time.Now()
-	set, err := a.scan(ctx, o.data, o.labels)
+	recordings, err := a.trainingRecordings(ctx, o)
 	if err != nil {
 		return err
 	}
-	all, err := a.decodeAll(ctx, set.Items)
-	if err != nil {
-		return err
-	}
-	for _, r := range all {
-		if r.err != nil {
-			a.note("skipped %s: %v", r.item.Path, r.err)
-		}
-	}
-	recordings := good(all)
-	if len(recordings) == 0 {
-		return errors.New("none of the recordings can be used")
-	}
-	job, err := o.job(recordings)
+	job, err := a.trainJob(o, recordings)
 	if err != nil {
 		return err
 	}
@@ -137,42 +159,90 @@ func (a *app) train(ctx context.Context, o trainOptions) error {
 	if err != nil {
 		return err
 	}
-	a.note("model %s: %d frames by %d bins at %d Hz; %d recordings to learn from, %d to check with", o.arch,
+	a.note("model %s: %d frames by %d bins at %d Hz; %d recordings to learn from, %d to check with", job.arch,
 		job.frontEnd.Frames, job.frontEnd.Spectrogram.Bins(), job.frontEnd.Spectrogram.SampleRate, x.B, val.B)
-	if dir := filepath.Dir(o.out); dir != "." {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return err
-		}
+	if err := os.MkdirAll(filepath.Dir(o.out), 0o755); err != nil {
+		return err
 	}
-	watch := a.watchTraining(o.budget, o.steps)
-	job.trainer.OnEvent = watch.event
-	job.trainer.Save = func(c models.Checkpoint) error { return c.Write(o.out) }
+	ledger, err := a.openLedger(o, job)
+	if err != nil {
+		return err
+	}
+	if err := job.judge(ctx, o, x, val, ledger); err != nil {
+		return errors.Join(err, ledger.close())
+	}
+	w := a.watchTraining(o.budget, o.steps)
+	w.say = a.note
+	job.trainer.OnEvent = func(p models.Progress) {
+		ledger.take(p)
+		w.event(p)
+	}
+	job.trainer.Save = o.rotation().Write
 	c, err := job.trainer.Run(ctx, job.learner, x, val)
-	watch.done()
+	w.done()
+	if e := ledger.close(); e != nil {
+		a.note("the curves are incomplete: %v", e)
+	}
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return fmt.Errorf("interrupted at step %d; go on with: %s", c.Step, o.resumeCommand())
 	}
 	if err != nil {
 		return err
 	}
-	return a.reportTraining(o, c, time.Since(began))
+	return a.reportTraining(o, c, ledger, w.ended, time.Since(began))
+}
+
+// trainingRecordings reads what is to be learnt from.
+func (a *app) trainingRecordings(ctx context.Context, o trainOptions) ([]recording, error) {
+	set, err := a.scan(ctx, o.data, o.labels)
+	if err != nil {
+		return nil, err
+	}
+	all, err := a.decodeAll(ctx, set.Items)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range all {
+		if r.err != nil {
+			a.note("skipped %s: %v", r.item.Path, r.err)
+		}
+	}
+	recordings := good(all)
+	if len(recordings) == 0 {
+		return nil, errors.New("none of the recordings can be used")
+	}
+	return recordings, nil
 }
 
 // resumeCommand is what the user types to go on.
 func (o *trainOptions) resumeCommand() string {
 	parts := []string{"wavemill train --resume"}
+	add := func(flag, value string) {
+		if value != "" {
+			parts = append(parts, "--"+flag+" "+quote(value))
+		}
+	}
 	for _, d := range o.data {
-		parts = append(parts, "--data "+quote(d))
+		add("data", d)
 	}
-	parts = append(parts, "--out "+quote(o.out))
-	if o.labels != "" {
-		parts = append(parts, "--labels "+quote(o.labels))
-	}
+	add("out", o.out)
+	add("labels", o.labels)
 	if o.steps > 0 {
-		parts = append(parts, fmt.Sprintf("--steps %d", o.steps))
+		add("steps", fmt.Sprint(o.steps))
 	} else {
-		parts = append(parts, fmt.Sprintf("--budget %v", o.budget))
+		add("budget", o.budget.String())
 	}
+	if o.bestBySet {
+		add("best-by", o.bestBy)
+	}
+	if o.patience > 0 {
+		add("patience", fmt.Sprint(o.patience))
+	}
+	if o.evalEvery > 0 {
+		add("eval-every", fmt.Sprint(o.evalEvery))
+	}
+	add("previews", o.previews)
+	add("tensorboard", o.tensorboard)
 	return strings.Join(parts, " ")
 }
 
@@ -184,95 +254,4 @@ func quote(s string) string {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
-// trainJob is a learner and what drives it.
-type trainJob struct {
-	learner  models.Learner
-	trainer  models.Trainer
-	frontEnd models.FrontEnd
-	labels   []string
-}
-
-// job prepares a new learner for the recordings, or the one in the checkpoint.
-func (o *trainOptions) job(recordings []recording) (trainJob, error) {
-	j := trainJob{trainer: models.Trainer{Steps: o.steps, Budget: o.budget, BatchSize: o.batch, Seed: o.seed}}
-	var err error
-	if o.resume {
-		c, err := models.Read(o.out)
-		if err != nil {
-			return j, err
-		}
-		j.labels, j.frontEnd = c.Labels, c.FrontEnd
-		j.trainer.Resume, j.trainer.Seed, j.trainer.BatchSize = &c, c.Seed, c.BatchSize
-		j.learner, err = archs.NewLearner(c.Arch, c.Config, c.FrontEnd, c.Labels, c.Seed)
-		return j, err
-	}
-	var config json.RawMessage
-	if o.config != "" {
-		if config, err = os.ReadFile(o.config); err != nil {
-			return j, fmt.Errorf("--config: %w", err)
-		}
-	}
-	j.labels, j.frontEnd = labelNames(recordings), planFrontEnd(recordings)
-	j.learner, err = archs.NewLearner(o.arch, config, j.frontEnd, j.labels, o.seed)
-	return j, err
-}
-
-func (a *app) reportTraining(o trainOptions, c models.Checkpoint, took time.Duration) error {
-	digest, err := c.Digest()
-	if err != nil {
-		return err
-	}
-	if o.asJSON {
-		return a.printJSON(trained{o.out, c.Arch, digest, c.Step, took.Seconds(), c.Seed, c.Labels, c.Metrics})
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.Metrics)) {
-		a.note("%s: %.4g", name, c.Metrics[name])
-	}
-	a.note("try: wavemill generate --model %s --label %s --n 10 --seed 1 --out clips", quote(o.out), quote(c.Labels[0]))
-	return a.say("%s: %s, %d steps in %v, digest %s", o.out, c.Arch, c.Step, roundDuration(took), digest[:12])
-}
-
-// trainingWatch shows a training's progress.
-type trainingWatch struct {
-	task  *progress.Task
-	timed bool
-}
-
-func (a *app) watchTraining(budget time.Duration, steps int64) *trainingWatch {
-	if steps > 0 {
-		return &trainingWatch{task: a.console.Start("train", steps, "steps")}
-	}
-	return &trainingWatch{task: a.console.StartTimed("train", budget), timed: true}
-}
-
-func (w *trainingWatch) event(p models.Progress) {
-	if w.timed {
-		w.task.Note("step %d, %s", p.Step, lossText(p))
-		w.task.Elapse(p.Elapsed)
-		return
-	}
-	w.task.Note("%s", lossText(p))
-	w.task.Set(p.Step)
-}
-
-func (w *trainingWatch) done() { w.task.Done() }
-
-// lossText is the loss that is learned on, or the first two where there is none of that name, with the value of the last
-// evaluation: what has room beside a bar.
-func lossText(p models.Progress) string {
-	names := slices.Sorted(maps.Keys(p.Train))
-	if slices.Contains(names, "loss") {
-		names = []string{"loss"}
-	}
-	var parts []string
-	for _, name := range names[:min(2, len(names))] {
-		text := fmt.Sprintf("%s %.4g", name, p.Train[name])
-		if v, ok := p.Val[name]; ok {
-			text += fmt.Sprintf(" (held out %.4g)", v)
-		}
-		parts = append(parts, text)
-	}
-	return strings.Join(parts, ", ")
 }

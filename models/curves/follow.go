@@ -48,7 +48,8 @@ func (f *Follower) Row(p models.Progress) (Row, bool) {
 		for _, b := range p.Rollbacks[min(f.backs, len(p.Rollbacks)):] {
 			r.Notes = append(r.Notes, fmt.Sprintf("rolled back from step %d to %d, learning rate times %g: %s", b.Step, b.To, b.Factor, b.Reason))
 		}
-		f.backs = len(p.Rollbacks)
+		f.backs, f.last = len(p.Rollbacks), r.Seconds
+		return r, len(r.Notes) > 0
 	default:
 		return r, false
 	}
