@@ -37,9 +37,11 @@ func newRegenerate(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "regenerate FILE.wav...",
 		Short: "Make generated clips again from what their files say, byte for byte",
-		Long: `Regenerate reads from a generated WAV's INFO chunk which model, label, seed and
-temperature made it, makes it again, and compares the two byte for byte. The exit
-code is 1 where they differ. With --out, it writes what it made.
+		Long: `Regenerate reads from a generated WAV's INFO chunk how it was made, makes it again,
+and compares the two byte for byte. The exit code is 1 where they differ. With --out,
+it writes what it made. Mixes, series, variations of a clip and clips that a judge
+chose need nothing but the model either: the file holds the latents of given clips,
+and its own seed.
 
 The model is --model or, without it, the checkpoint beside the file that has the
 digest the file names.`,
@@ -117,7 +119,7 @@ func regenerate(ctx context.Context, o regenerateOptions, file string, makers ma
 		}
 		makers[from.Model] = maker
 	}
-	clip, err := maker.Make(ctx, from.Label, from.Seed, from.Temperature)
+	clip, err := maker.Compose(ctx, from)
 	if err != nil {
 		return regenerated{}, err
 	}

@@ -17,7 +17,7 @@ func TestRegenerate(t *testing.T) {
 	// Temperature is part of what a file says.
 	stdout, _ := mustRun(t, "generate", "--model", model, "--label", "all", "--n", "2", "--seed", "40", "--temperature", "0.7", "--out", dir, "--json")
 	var files []string
-	for _, clip := range decodeLines[savedClip](t, stdout) {
+	for _, clip := range decodeLines[generatedClip](t, stdout) {
 		files = append(files, clip.File)
 	}
 

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,41 +11,68 @@ import (
 	"wavemill/models/eval/metric"
 )
 
-// A Sieve keeps generated clips that are worth having: not silent, heard as what they were asked to be, and no copies
-// of training clips. It is safe for concurrent use.
+// A Sieve keeps generated clips that are worth having: not silent, heard as what they were asked to be, no copies of
+// training clips, and, where it has a Realness, taken for a recording by the generator's own discriminator. It is safe
+// for concurrent use.
 type Sieve struct {
 	classifier *Classifier
 	train      [][]float64 // pictures of the training clips
 	scale      float64     // usual distance between a training clip and the nearest other one
-	least      float64     // confidence
-	nearest    float64     // ratio of distances
+	usual      float64     // the ratio of distances below which a clip is a copy where nothing else is asked for
+	limits     Limits
+	realness   *Realness // nil: no discriminator is asked
+}
+
+// Limits say what passes a Sieve. The zero value of each means its default.
+type Limits struct {
+	// Confidence is the least probability of the label asked for; 0 means 0.5, more likely than all others together.
+	Confidence float64
+	// Realness is the least share of recordings that the discriminator must think less real; 0 means 0.05.
+	Realness float64
+	// Newness is the least distance to the nearest training clip, as Sifted has it; 0 means 0.5, or 0.75 of what one
+	// training clip in twenty has where these lie that close to each other.
+	Newness float64
+}
+
+// A Wish is what a clip was asked to be: a label, or something between two.
+type Wish struct {
+	Label  string
+	Other  string  // the other label, "" for none
+	Weight float64 // of the other label, 0 to 1
 }
 
 // A Sifted is what a Sieve says of a clip.
 type Sifted struct {
 	OK         bool    `json:"ok"`
-	Reason     string  `json:"reason,omitempty"` // why not: "silent", "heard as NAME", "unsure", "copy"
-	Confidence float64 `json:"confidence"`       // probability of the label that was asked for
+	Reason     string  `json:"reason,omitempty"` // why not: "silent", "heard as NAME", "unsure", "copy", "unreal"
+	Confidence float64 `json:"confidence"`       // probability of the label that was asked for, of both where it was two
 	// Newness is the distance to the nearest training clip, whose index is Nearest, in units of the usual distance
 	// between a training clip and the nearest other one: about 1 for fresh recordings, 0 for copies.
 	Newness float64 `json:"newness"`
 	Nearest int     `json:"-"`
+	// Realness is the share of recordings that the generator's discriminator thinks less real; nil where none is asked.
+	Realness *float64 `json:"realness,omitempty"`
+}
+
+// Better says whether a is the better of two clips that did not pass: rather new than a copy, then rather heard.
+func (a Sifted) Better(b Sifted) bool {
+	rank := func(s Sifted) int { return slices.Index([]string{"silent", "copy"}, s.Reason) }
+	if x, y := rank(a), rank(b); (x < 0) != (y < 0) {
+		return x < 0
+	} else if x != y {
+		return x > y // rather a copy than silence
+	}
+	return a.Confidence > b.Confidence
 }
 
 // NewSieve returns a sieve by a classifier and the real clips that the generator was trained on, at least two.
-// confidence is the least probability of the label asked for; 0 means 0.5, more likely than all other labels together.
+// confidence is that of its Limits.
 func NewSieve(ctx context.Context, c *Classifier, train []audio.Clip, confidence float64) (*Sieve, error) {
-	if !(confidence >= 0 && confidence < 1) {
-		return nil, fmt.Errorf("eval: a confidence of %g is not between 0 and 1", confidence)
-	}
-	if confidence == 0 {
-		confidence = 0.5
-	}
 	known, err := analyze(ctx, c.model.front, train)
 	if err != nil {
 		return nil, err
 	}
-	s := &Sieve{classifier: c, train: pictures(known), least: confidence}
+	s := &Sieve{classifier: c, train: pictures(known)}
 	distances, err := metric.Spacing(s.train)
 	if err != nil {
 		return nil, err
@@ -54,12 +82,53 @@ func NewSieve(ctx context.Context, c *Classifier, train []audio.Clip, confidence
 	if s.scale == 0 {
 		return nil, errors.New("eval: most training clips equal another: the data holds duplicates")
 	}
-	s.nearest = min(metric.MemorisationAlarm, metric.MemorisationMargin*distances[len(distances)/20]/s.scale)
-	return s, nil
+	s.usual = min(metric.MemorisationAlarm, metric.MemorisationMargin*distances[len(distances)/20]/s.scale)
+	return s.Within(Limits{Confidence: confidence})
 }
+
+// defaultRealness is that of Limits.
+const defaultRealness = 0.05
+
+// Within returns a sieve that shares everything with s but its limits.
+func (s *Sieve) Within(l Limits) (*Sieve, error) {
+	switch {
+	case !(l.Confidence >= 0 && l.Confidence < 1):
+		return nil, fmt.Errorf("eval: a confidence of %g is not between 0 and 1", l.Confidence)
+	case !(l.Realness >= 0 && l.Realness < 1):
+		return nil, fmt.Errorf("eval: a realness of %g is not between 0 and 1", l.Realness)
+	case !(l.Newness >= 0 && l.Newness <= 10):
+		return nil, fmt.Errorf("eval: a newness of %g is not between 0 and 10", l.Newness)
+	}
+	t := *s
+	t.limits = Limits{cmp.Or(l.Confidence, 0.5), cmp.Or(l.Realness, defaultRealness), cmp.Or(l.Newness, s.usual)}
+	return &t, nil
+}
+
+// Asking returns a sieve that shares everything with s and also asks a discriminator.
+func (s *Sieve) Asking(r *Realness) *Sieve {
+	t := *s
+	t.realness = r
+	return &t
+}
+
+// Classifier returns the sieve's.
+func (s *Sieve) Classifier() *Classifier { return s.classifier }
 
 // Sift looks at clips whose Label is what was asked for.
 func (s *Sieve) Sift(ctx context.Context, clips []audio.Clip) ([]Sifted, error) {
+	wishes := make([]Wish, len(clips))
+	for i, c := range clips {
+		wishes[i].Label = c.Label
+	}
+	return s.SiftFor(ctx, clips, wishes)
+}
+
+// SiftFor looks at clips that were asked to be what the wish of each says. A clip between two labels must be heard as
+// one of them, with the confidence in both together.
+func (s *Sieve) SiftFor(ctx context.Context, clips []audio.Clip, wishes []Wish) ([]Sifted, error) {
+	if len(clips) != len(wishes) {
+		return nil, fmt.Errorf("eval: %d clips and %d wishes", len(clips), len(wishes))
+	}
 	if len(clips) == 0 {
 		return nil, nil
 	}
@@ -78,26 +147,60 @@ func (s *Sieve) Sift(ctx context.Context, clips []audio.Clip) ([]Sifted, error) 
 		return nil, err
 	}
 	out := make([]Sifted, len(clips))
-	for i, c := range clips {
-		wanted, ok := slices.BinarySearch(s.classifier.labels, c.Label)
-		if !ok {
-			return nil, fmt.Errorf("eval: the classifier does not know the label %q", c.Label)
-		}
-		v := Sifted{Confidence: p.Probs[i][wanted], Newness: distances[i] / s.scale, Nearest: nearest[i]}
+	for i, w := range wishes {
+		v := Sifted{Newness: distances[i] / s.scale, Nearest: nearest[i]}
 		heard, _ := p.Label(i)
+		right := false
+		for _, label := range w.labels() {
+			wanted, ok := slices.BinarySearch(s.classifier.labels, label)
+			if !ok {
+				return nil, fmt.Errorf("eval: the classifier does not know the label %q", label)
+			}
+			v.Confidence += p.Probs[i][wanted]
+			right = right || wanted == heard
+		}
 		switch {
 		case slices.Max(b.Clip(i)) <= silence:
 			v.Reason = "silent"
-		case heard != wanted:
+		case !right:
 			v.Reason = "heard as " + s.classifier.labels[heard]
-		case v.Confidence < s.least:
+		case v.Confidence < s.limits.Confidence:
 			v.Reason = "unsure"
-		case v.Newness < s.nearest:
+		case v.Newness < s.limits.Newness:
 			v.Reason = "copy"
 		default:
 			v.OK = true
 		}
 		out[i] = v
 	}
-	return out, nil
+	return out, s.judgeRealness(ctx, clips, wishes, out)
+}
+
+// labels are the one or two labels of a wish.
+func (w Wish) labels() []string {
+	if w.Other == "" || w.Other == w.Label {
+		return []string{w.Label}
+	}
+	return []string{w.Label, w.Other}
+}
+
+// judgeRealness asks the discriminator, if there is one, about the clips that are not silent.
+func (s *Sieve) judgeRealness(ctx context.Context, clips []audio.Clip, wishes []Wish, out []Sifted) error {
+	if s.realness == nil {
+		return nil
+	}
+	shares, err := s.realness.Of(ctx, clips, wishes)
+	if err != nil {
+		return err
+	}
+	for i := range out {
+		if out[i].Reason == "silent" {
+			continue
+		}
+		out[i].Realness = &shares[i]
+		if out[i].OK && shares[i] < s.limits.Realness {
+			out[i].OK, out[i].Reason = false, "unreal"
+		}
+	}
+	return nil
 }

@@ -15,6 +15,12 @@ import (
 // ErrNoEncoder is returned, wrapped, where a clip is given to a model that cannot encode it.
 var ErrNoEncoder = errors.New("the model has no encoder, so it cannot take a clip; those of vae and vaegan can")
 
+// CanEncode says whether the model takes clips.
+func (m *Maker) CanEncode() bool {
+	_, ok := m.generator.(models.Autoencoder)
+	return ok
+}
+
 // Encode returns a clip of any rate and number of channels as the model's encoder sees it, and what the front end had
 // to do to it. File and SHA256 are the caller's to set. The label says which of the model's it is.
 func (m *Maker) Encode(ctx context.Context, clip audio.Clip, label string) (*Source, frontend.Notes, error) {
