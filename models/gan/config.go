@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"wavemill/models"
@@ -31,8 +32,9 @@ func relativistic(loss string) bool { return loss == LossRaHinge || loss == Loss
 type Config struct {
 	// Channels of the discriminator's first convolution; each of the four doubles them, and the generator mirrors them.
 	Channels int `json:"channels"`
-	// GeneratorChannels are those of the generator where it is to be wider or narrower; 0 mirrors the discriminator.
-	GeneratorChannels int `json:"generator_channels,omitempty"`
+	// GeneratorShare is how many channels the generator has to each of the discriminator's, in multiples of 4; 0 means
+	// as many.
+	GeneratorShare float64 `json:"generator_share,omitempty"`
 	// Taper halves the channels of the generator's last block, which costs as much as all others together.
 	Taper bool `json:"taper,omitempty"`
 	// Minibatch is how many clips an update learns from: a batch is cut into so large pieces, and each updates both
@@ -79,7 +81,7 @@ type Config struct {
 // Defaults are a model and a training that suit clips of a second on a laptop.
 func Defaults() Config {
 	return Config{
-		Channels: 24, GeneratorChannels: 16, Taper: true, Minibatch: 32, Latent: 64, Embedding: 32, Temperature: 1,
+		Channels: 24, GeneratorShare: 2.0 / 3, Taper: true, Minibatch: 32, Latent: 64, Embedding: 32, Temperature: 1,
 		Loss: LossHinge, SpectralNorm: true, Gain: 16, Auxiliary: 0.5, Stddev: 8, PenaltyEvery: 8, Critic: 1,
 		GeneratorRate: 2e-4, DiscriminatorRate: 8e-4, FinalRate: 0.05, Average: 0.999,
 		Augment: Augment{Frames: 6, Bins: 2, Cutout: 0.25, Contrast: 0.05, Noise: 0.02},
@@ -128,7 +130,7 @@ func (c Config) Validate() error {
 		}
 	}
 	within("channels", float64(c.Channels), 1, 256)
-	within("generator_channels", float64(c.GeneratorChannels), 0, 256)
+	within("generator_share", c.GeneratorShare, 0, 8)
 	within("minibatch", float64(c.Minibatch), 0, 4096)
 	within("gain", c.Gain, 0, 1000)
 	within("auxiliary", c.Auxiliary, 0, 1000)
@@ -148,6 +150,14 @@ func (c Config) Validate() error {
 		errs = append(errs, fmt.Errorf("gan: config: loss: %q is not one of %q", c.Loss, losses))
 	}
 	return errors.Join(errs...)
+}
+
+// generatorChannels are those of the generator's block before the last.
+func (c Config) generatorChannels() int {
+	if c.GeneratorShare == 0 {
+		return c.Channels
+	}
+	return max(1, int(math.Round(c.GeneratorShare*float64(c.Channels)/4))) * 4
 }
 
 // A shape is what a network of this architecture is built for.

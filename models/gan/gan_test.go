@@ -3,6 +3,7 @@ package gan
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -13,6 +14,7 @@ import (
 	"wavemill/audio/spectrogram"
 	"wavemill/models"
 	"wavemill/models/modeltest"
+	"wavemill/models/nn"
 )
 
 // small is a front end of 32 frames by 16 bins, enough for four halvings.
@@ -79,10 +81,33 @@ func TestAcceptance(t *testing.T) {
 	})
 }
 
-// TestLearnsLabels plays long enough for the label to decide where the energy lies.
+// TestLearnsLabels plays long enough for the label to decide where the energy lies, be it by the projection or by the
+// auxiliary head. With neither, the discriminator cannot care, which shows that the others do not pass by chance.
 func TestLearnsLabels(t *testing.T) {
-	l := learner(t, `{"channels": 8, "average": 0.9, "generator_rate": 0.002, "discriminator_rate": 0.002, "augment": {"frames": 2, "bins": 0, "cutout": 0.2, "contrast": 0.05}}`)
-	steps(t, l, 250, rand.New(rand.NewPCG(2, 2)))
+	const config = `{"channels": 8, "average": 0.9, "generator_rate": 0.002, "discriminator_rate": 0.002, "minibatch": 0,
+		"augment": {"frames": 2, "bins": 0, "cutout": 0.2, "contrast": 0.05}, `
+	for _, c := range []struct {
+		name, more string
+		learns     bool
+	}{
+		{"projection", `"auxiliary": 0}`, true},
+		{"auxiliary head", `"auxiliary": 1, "no_projection": true}`, true},
+		{"both", `"auxiliary": 0.5}`, true},
+		{"neither", `"auxiliary": 0, "no_projection": true}`, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			right, of := rightLabels(t, learner(t, config+c.more), 150)
+			if learns := right > of*9/10; learns != c.learns {
+				t.Errorf("%d of %d clips have the label they were asked for", right, of)
+			}
+		})
+	}
+}
+
+// rightLabels counts the clips whose energy lies where their label says, after so many steps.
+func rightLabels(t *testing.T, l *Learner, n int) (right, of int) {
+	t.Helper()
+	steps(t, l, n, rand.New(rand.NewPCG(2, 2)))
 	c, err := l.Checkpoint()
 	if err != nil {
 		t.Fatal(err)
@@ -91,12 +116,14 @@ func TestLearnsLabels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	labels := []int{0, 1, 0, 1, 0, 1, 0, 1, 0, 1}
-	b, err := g.Generate(context.Background(), models.Request{Labels: labels, Seed: 3})
+	labels := make([]int, 40)
+	for i := range labels {
+		labels[i] = i % 2
+	}
+	b, err := g.Generate(t.Context(), models.Request{Labels: labels, Seed: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
-	right := 0
 	for i, label := range labels {
 		var sum [2]float64
 		for j, v := range b.Clip(i) {
@@ -106,8 +133,49 @@ func TestLearnsLabels(t *testing.T) {
 			right++
 		}
 	}
-	if right < 9 {
-		t.Errorf("%d of %d clips have the label they were asked for", right, len(labels))
+	return right, len(labels)
+}
+
+// TestLosses compares every loss with its formula, written out over the scores of two real and two made clips.
+func TestLosses(t *testing.T) {
+	real, made := []float64{0.3, -1.5}, []float64{0.8, -2}
+	hinge := func(x float64) float64 { return max(0, 1-x) }
+	soft := func(x float64) float64 { return math.Log1p(math.Exp(x)) }
+	mean := func(x, y float64) float64 { return (x + y) / 2 }
+	r, f := mean(real[0], real[1]), mean(made[0], made[1])
+	for loss, want := range map[string]float64{
+		LossHinge:   mean(hinge(real[0]), hinge(real[1])) + mean(hinge(-made[0]), hinge(-made[1])),
+		LossBCE:     mean(soft(-real[0]), soft(-real[1])) + mean(soft(made[0]), soft(made[1])),
+		LossLSGAN:   (mean(math.Pow(real[0]-1, 2), math.Pow(real[1]-1, 2)) + mean(made[0]*made[0], made[1]*made[1])) / 2,
+		LossWGAN:    f - r + 1e-3*mean(real[0]*real[0], real[1]*real[1]),
+		LossRaHinge: (mean(hinge(real[0]-f), hinge(real[1]-f)) + mean(hinge(r-made[0]), hinge(r-made[1]))) / 2,
+		LossPaired:  mean(soft(made[0]-real[0]), soft(made[1]-real[1])),
+	} {
+		l := learner(t, `{"channels": 4, "loss": "`+loss+`"}`)
+		n := nn.NewGraph(nn.Train, l.critic)
+		n.Loss(lossAll, l.lossOf(n, n.Input("real", 2, 1), n.Input("made", 2, 1), l.constants(n, 2)))
+		m, err := n.Compile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		feeds := append(l.constantFeeds(2), nn.Values("real", []float32{0.3, -1.5}), nn.Values("made", []float32{0.8, -2}))
+		if err := m.Run(feeds...); err != nil {
+			t.Fatal(err)
+		}
+		if got := m.Loss(lossAll); math.Abs(got-want) > 1e-6 {
+			t.Errorf("%s: %.7f, want %.7f", loss, got, want)
+		}
+	}
+}
+
+// TestPenaltyFlattens trains a critic that no normalisation holds, with next to no penalty and with one.
+func TestPenaltyFlattens(t *testing.T) {
+	slope := func(weight float64) float64 {
+		l := learner(t, fmt.Sprintf(`{"channels": 4, "loss": "wgan", "spectral_norm": false, "gain": 1, "penalty": %g, "penalty_every": 1}`, weight))
+		return steps(t, l, 60, rand.New(rand.NewPCG(2, 2)))[lossSlope] / weight
+	}
+	if steep, flat := slope(1e-6), slope(10); !(flat < steep/4) {
+		t.Errorf("the mean square slope is %g under a penalty, %g without", flat, steep)
 	}
 }
 

@@ -351,14 +351,19 @@ func (l *Learner) sample(x models.Batch, rng *rand.Rand) error {
 
 // feeds returns what the graphs of both players are fed with beside clips and labels.
 func (l *Learner) feeds(x models.Batch) []nn.Feed {
-	for len(l.ones) < x.B {
-		l.ones = append(l.ones, 1)
-	}
-	f := []nn.Feed{nn.Scalar(inOne, 1), nn.Scalar(inZero, 0), nn.Values(inOnes, l.ones[:x.B])}
+	f := l.constantFeeds(x.B)
 	if l.config.named() {
 		f = append(f, nn.Values(inNames, l.oneHot(x.Labels)))
 	}
 	return f
+}
+
+// constantFeeds are the constants of a batch.
+func (l *Learner) constantFeeds(batch int) []nn.Feed {
+	for len(l.ones) < batch {
+		l.ones = append(l.ones, 1)
+	}
+	return []nn.Feed{nn.Scalar(inOne, 1), nn.Scalar(inZero, 0), nn.Values(inOnes, l.ones[:batch])}
 }
 
 func (l *Learner) stepJudge(x models.Batch, rng *rand.Rand, losses models.Losses) error {

@@ -21,11 +21,9 @@ func generator(n *nn.Graph, z, labels *nn.Tensor, s shape, c Config) *nn.Tensor 
 
 // generateAs is the generator for latents that are joined with an embedded label already, e [B, Z + E].
 func generateAs(n *nn.Graph, e *nn.Tensor, s shape, c Config) *nn.Tensor {
-	w, last := c.Channels, 0
-	if c.GeneratorChannels > 0 {
-		w = c.GeneratorChannels
-	}
-	if last = w; c.Taper {
+	w := c.generatorChannels()
+	last := w
+	if c.Taper {
 		last = (w + 1) / 2
 	}
 	h := n.Dense("expand", e, s.frames/16*s.bins/16*8*w)    // [B, T/16 F/16 8w]
@@ -33,7 +31,7 @@ func generateAs(n *nn.Graph, e *nn.Tensor, s shape, c Config) *nn.Tensor {
 	h = block(n, 1, h, e, 4*w)                              // [B, T/8, F/8, 4w]
 	h = block(n, 2, h, e, 2*w)                              // [B, T/4, F/4, 2w]
 	h = block(n, 3, h, e, w)                                // [B, T/2, F/2, w]
-	h = block(n, 4, h, e, last)                             // [B, T, F, w]
+	h = block(n, 4, h, e, last)                             // [B, T, F, w or w/2]
 	return n.Conv("out", h, 1, nn.Tanh())                   // [B, T, F, 1]
 }
 
