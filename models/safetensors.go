@@ -38,6 +38,16 @@ func elements(shape []int) (int, error) {
 	return n, nil
 }
 
+// EncodeTensors returns tensors as a safetensors file with that metadata, for readers that want no checkpoint. Names must
+// be unique, and the data must fit the shapes.
+func EncodeTensors(tensors []Tensor, meta map[string]string) ([]byte, error) {
+	c := Checkpoint{Format: Format, Arch: "none", Tensors: tensors}
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return encodeSafetensors(tensors, meta)
+}
+
 func encodeSafetensors(tensors []Tensor, meta map[string]string) ([]byte, error) {
 	var header bytes.Buffer
 	text, err := json.Marshal(meta) // in order of keys

@@ -65,3 +65,17 @@ func melBands(c Config) []band {
 	}
 	return bands
 }
+
+// MelFilters returns the mel filters of a valid Config as a matrix [Mels, NFFT/2+1], row-major; nil for a linear scale.
+// A mel spectrogram is the matrix times the magnitudes (or powers) of a frame.
+func (c Config) MelFilters() []float32 {
+	if c.Scale != ScaleMel {
+		return nil
+	}
+	bins := c.NFFT/2 + 1
+	m := make([]float32, c.Mels*bins)
+	for i, b := range melBands(c) {
+		copy(m[i*bins+b.first:], b.weights)
+	}
+	return m
+}

@@ -51,15 +51,16 @@ func Networks(c models.Checkpoint) ([]nn.Network, error) {
 	}, nil
 }
 
-// Network returns the discriminator whose weights begin with prefix in the checkpoint c. Built, it takes batches of
-// whole groups of d.Stddev clips.
+// Network returns the discriminator whose weights lie in a checkpoint under a prefix. As in NewDiscriminator, its labels
+// are the checkpoint's, and it sees every clip as a batch of its own.
 func (d Critic) Network(c models.Checkpoint, prefix string) (nn.Network, error) {
 	p := nn.NewParams(c.Seed)
 	if err := p.Import(prefix, arrays(c.Tensors)); err != nil {
 		return nn.Network{}, err
 	}
+	d.Labels, d.Stddev = len(c.Labels), min(d.Stddev, 1)
 	return nn.Network{
-		Name: NetworkDiscriminator, Doc: "How much spectrograms are like recordings of their labels.", Params: p.Seal(), Unit: d.Stddev,
+		Name: NetworkDiscriminator, Doc: "How much spectrograms are like recordings of their labels.", Params: p.Seal(),
 		Build: func(n *nn.Graph, batch int) {
 			x := n.Input(inReal, batch, c.FrontEnd.Frames, c.FrontEnd.Spectrogram.Bins(), 1)
 			score, _ := d.Add(n, x, n.Input(inLabels, batch))

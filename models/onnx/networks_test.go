@@ -92,6 +92,10 @@ var networks = []network{
 		h := n.MinibatchStddev(n.Conv("conv", pixels(n, "p", z, 3), 3), g)
 		return n.MinibatchStddev(n.Dense("out", h, 5), g)
 	}},
+	{"minibatch deviation of one", func(n *nn.Graph, z, _ *nn.Tensor) *nn.Tensor {
+		h := n.MinibatchStddev(n.Conv("conv", pixels(n, "p", z, 3), 3), 1)
+		return n.MinibatchStddev(n.Dense("out", h, 5), 1)
+	}},
 }
 
 // asNetwork gives w random weights and statistics.

@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"fmt"
+	"math"
 
 	"wavemill/models/nn"
 	"wavemill/models/nn/kernel"
@@ -241,9 +242,16 @@ func (b *builder) rowScale(s nn.Step) {
 }
 
 // stddev adds the minibatch deviation. nn wants batches of whole groups; here any batch is cut into groups of the
-// largest size up to op.Group that divides it, as package gan does when it judges.
+// largest size up to op.Group that divides it.
 func (b *builder) stddev(s nn.Step, op nn.StddevOp) {
 	x, layer := s.In[0], s.Layer
+	if op.Group == 1 { // the same for every example
+		axis := channelAxis(x)
+		y := b.node("Slice", layer, []string{b.operand(x), b.ints(0), b.ints(1), b.ints(axis)})
+		y = b.node("Mul", layer, []string{y, b.number(layer+"/zero", 0)})
+		b.result(s.Out, b.node("Add", layer, []string{y, b.number(layer+"/deviation", float32(math.Sqrt(op.Floor)))}))
+		return
+	}
 	per, pixels := 1, 1
 	for i, d := range x.Shape[1:] {
 		per *= d

@@ -25,10 +25,14 @@ func Networks(c models.Checkpoint) ([]nn.Network, error) {
 	if !slices.ContainsFunc(c.Tensors, func(t models.Tensor) bool { return strings.HasPrefix(t.Name, prefixCritic) }) {
 		return networks, nil
 	}
-	critic := gan.Critic{Channels: config.Channels, Labels: len(c.Labels), Unconditional: config.VAE.Unconditional, SpectralNorm: true, Stddev: config.Stddev}
-	judge, err := critic.Network(c, prefixCritic)
+	judge, err := criticOf(config).Network(c, prefixCritic)
 	if err != nil {
 		return nil, fmt.Errorf("vaegan: %w", err)
 	}
 	return append(networks, judge), nil
+}
+
+// criticOf returns the discriminator of a configuration, but for its labels.
+func criticOf(c Config) gan.Critic {
+	return gan.Critic{Channels: c.Channels, Unconditional: c.VAE.Unconditional, SpectralNorm: true, Stddev: c.Stddev}
 }

@@ -22,5 +22,5 @@ func OpenDiscriminator(c models.Checkpoint) (models.Discriminator, error) {
 	if !slices.ContainsFunc(c.Tensors, func(t models.Tensor) bool { return strings.HasPrefix(t.Name, prefixCritic) }) {
 		return nil, fmt.Errorf("vaegan: %w: its training ended before the second part", models.ErrNoDiscriminator)
 	}
-	return gan.NewDiscriminator(c, gan.Critic{Channels: config.Channels, Unconditional: config.VAE.Unconditional, SpectralNorm: true, Stddev: config.Stddev}, prefixCritic)
+	return gan.NewDiscriminator(c, criticOf(config), prefixCritic)
 }

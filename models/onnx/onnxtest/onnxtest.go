@@ -111,7 +111,7 @@ type wireJob struct {
 func toWireJobs(jobs []Job) []wireJob {
 	out := make([]wireJob, len(jobs))
 	for i, j := range jobs {
-		out[i].Model = j.Model
+		out[i] = wireJob{Model: j.Model, Runs: []map[string]wire{}}
 		for _, run := range j.Runs {
 			in := map[string]wire{}
 			for name, x := range run {
