@@ -29,12 +29,12 @@ func newExport(a *app) *cobra.Command {
 		Short: "Write a checkpoint's networks as ONNX files, to run them elsewhere",
 		Long: `Export writes the networks of a checkpoint in a format that other programs run, in
 Python, JavaScript, C++ or on a phone: generator.onnx and, where the model has them,
-encoder.onnx and discriminator.onnx. Beside them wavemill.json says how to draw
-latents and how to get from a spectrogram to sound; docs/formats/onnx.md has
+encoder.onnx, discriminator.onnx and prior.onnx. Beside them wavemill.json says how
+to draw latents and how to get from a spectrogram to sound; docs/formats/onnx.md has
 complete programs.
 
-With the prior kde, prior.safetensors holds the latents of training clips, a little
-moved: do not give it to those who must not hear what the model was trained on.`,
+With the priors manifold and kde, prior.safetensors holds the latents of training
+clips: do not give it to those who must not hear what the model was trained on.`,
 		Example: `  wavemill export --model model.safetensors --out exported
   wavemill export --model model.safetensors --out exported --only generator --json`,
 		Args: noArgs,
@@ -44,7 +44,7 @@ moved: do not give it to those who must not hear what the model was trained on.`
 	f.StringVar(&o.model, "model", "", "checkpoint, such as model.safetensors (required)")
 	f.StringVar(&o.out, "out", "", "folder for the files; it is made if it is not there (required)")
 	f.StringVar(&o.format, "format", "onnx", "format of the networks: onnx")
-	f.StringSliceVar(&o.only, "only", nil, "which networks, with commas between them: generator, encoder, discriminator (default: all there are)")
+	f.StringSliceVar(&o.only, "only", nil, "which networks, with commas between them: generator, encoder, discriminator, prior (default: all there are)")
 	f.BoolVar(&o.asJSON, "json", false, `print one line for each file: {"file","network","bytes","sha256"}`)
 	return cmd
 }

@@ -174,7 +174,8 @@ func (e *exporter) tensors(name string, tensors []models.Tensor) error {
 // priorTensors are the tensors of a checkpoint that drawing takes beside the networks.
 func priorTensors(c models.Checkpoint) []models.Tensor {
 	return slices.DeleteFunc(slices.Clone(c.Tensors), func(t models.Tensor) bool {
-		return !strings.HasPrefix(t.Name, "prior/") && !strings.HasPrefix(t.Name, "texture/")
+		drawn := strings.HasPrefix(t.Name, "prior/") || strings.HasPrefix(t.Name, "texture/")
+		return !drawn || strings.HasPrefix(t.Name, "prior/flow/model/") // which is a network
 	})
 }
 

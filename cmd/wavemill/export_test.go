@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"os/exec"
@@ -14,16 +15,32 @@ import (
 	"strings"
 	"testing"
 
+	"wavemill/audio/synth"
+	"wavemill/audio/wav"
 	"wavemill/models"
 	"wavemill/models/archs"
 	"wavemill/models/onnx/onnxtest"
 )
 
-// trainedModel trains a model for a few steps.
+// trainedModel trains a model on a few recordings for a few steps.
 func trainedModel(t *testing.T, arch string) string {
 	t.Helper()
+	return trainedOn(t, recordingsFolder(t, 6), arch, "")
+}
+
+// trainedOn trains a model for a few steps, with that configuration if there is one.
+func trainedOn(t *testing.T, data, arch, config string) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), arch+".safetensors")
-	mustRun(t, "train", "--data", recordingsFolder(t, 6), "--out", path, "--model", arch, "--steps", "4", "--seed", "5")
+	args := []string{"train", "--data", data, "--out", path, "--model", arch, "--steps", "4", "--seed", "5"}
+	if config != "" {
+		file := filepath.Join(t.TempDir(), "config.json")
+		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, "--config", file)
+	}
+	mustRun(t, args...)
 	return path
 }
 
@@ -57,7 +74,7 @@ func TestExport(t *testing.T) {
 	if m.Model != digest || !slices.Equal(m.Labels, c.Labels) || m.FrontEnd != c.FrontEnd || m.Architecture != "vaegan" || m.Step != 4 {
 		t.Errorf("manifest %+v", m)
 	}
-	if m.Sampling.Latent != 32 || m.Sampling.Prior != "kde" || m.Tensors[priorFile]["prior/factor"][2] != 32 || len(m.Networks) != 3 {
+	if m.Sampling.Latent != 32 || m.Sampling.Prior != "manifold" || m.Tensors[priorFile]["prior/factor"][2] != 32 || len(m.Networks) != 3 {
 		t.Errorf("manifest %+v", m)
 	}
 
@@ -183,59 +200,96 @@ var (
 	node   = []string{"node", "-e", "require('onnxruntime-node')"}
 )
 
-// The documentation's program in Python makes WAV files, and draws what this program draws.
+// The documentation's program in Python makes WAV files.
 func TestExportedModelInPython(t *testing.T) {
 	model, dir := trainedModel(t, "vae"), t.TempDir()
 	mustRun(t, "export", "--model", model, "--out", filepath.Join(dir, "exported"))
 	example(t, "python", filepath.Join(dir, "generate.py"))
-	label := readManifest(t, filepath.Join(dir, "exported")).Labels[1]
+	m := readManifest(t, filepath.Join(dir, "exported"))
+	label := m.Labels[1]
 	program(t, dir, python, "python3", "generate.py", "exported", label, "2", "7")
 	stdout, _ := mustRun(t, "inspect", "--json", filepath.Join(dir, label+"_0.wav"), filepath.Join(dir, label+"_1.wav"))
-	facts := decodeLines[audioFacts](t, stdout)
-	c, err := models.Read(model)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range facts {
-		s := c.FrontEnd.Spectrogram
-		if f.SampleRate != s.SampleRate || int(f.Frames) != s.Samples(c.FrontEnd.Frames) || f.Peak < 1e-3 {
+	for _, f := range decodeLines[audioFacts](t, stdout) {
+		s := m.FrontEnd.Spectrogram
+		if f.SampleRate != s.SampleRate || int(f.Frames) != s.Samples(m.Frames) || f.Peak < 1e-3 {
 			t.Errorf("%+v", f)
 		}
 	}
 
+	// Its spectrograms are as rough as this program's.
 	program(t, dir, python, "python3", "-c", `
 import numpy, generate
 model, rng = generate.Model("exported"), numpy.random.default_rng(1)
-model.draw(1, 2000, rng).astype("<f4").tofile("latents")
 model.spectrograms(model.about["labels"][1], 600, rng).astype("<f4").tofile("spectrograms")
 `)
-	latents, spectrograms := floats(t, filepath.Join(dir, "latents")), floats(t, filepath.Join(dir, "spectrograms"))
-	g, err := archs.Open(c)
+	spectrograms := floats(t, filepath.Join(dir, "spectrograms"))
+	c, err := models.Read(model)
 	if err != nil {
 		t.Fatal(err)
-	}
-	blender, ok := g.(models.Blender)
-	if !ok {
-		t.Fatalf("a %T draws no latents", g)
-	}
-	draw := func(label int) []float32 {
-		z, err := blender.Draw(models.Request{Labels: slices.Repeat([]int{label}, 2000), Seed: 9})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return z
-	}
-	if d := apart(latents, draw(1), blender.Latent()); d > 0.1 {
-		t.Errorf("latents differ by %.3f deviations", d)
-	}
-	if d := apart(latents, draw(0), blender.Latent()); d < 0.2 {
-		t.Errorf("latents of another label differ by %.3f deviations only", d)
 	}
 	for texture, differ := range map[float64]bool{0.5: false, 0: true, 0.8: true} { // 0.5 is the model's
 		made := generateWith(t, c, texture, 600)
 		if d := apart(spectrograms, made.Data, made.T*made.F); d > 0.12 != differ {
 			t.Errorf("spectrograms differ by %.3f deviations from those with texture %g", d, texture)
 		}
+	}
+}
+
+// The documentation's program in Python draws the latents that this program draws, from every prior.
+func TestExportedPriorsInPython(t *testing.T) {
+	data := t.TempDir() // with enough of each label for neighbourhoods and mixtures
+	for _, class := range []string{"chirp", "hihat"} {
+		for seed := range uint64(64) {
+			c, err := synth.Clip(class, seed, 8000)
+			if err == nil {
+				err = wav.WriteFile(filepath.Join(data, fmt.Sprintf("%s_%d.wav", class, seed)), c, wav.Options{})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, prior := range []string{"manifold", "kde", "gmm", "flow"} {
+		t.Run(prior, func(t *testing.T) {
+			model, dir := trainedOn(t, data, "vae", `{"channels":4,"latent":8,"prior":"`+prior+`"}`), t.TempDir()
+			mustRun(t, "export", "--model", model, "--out", filepath.Join(dir, "exported"))
+			example(t, "python", filepath.Join(dir, "generate.py"))
+			program(t, dir, python, "python3", "-c", `
+import numpy, generate
+model, rng = generate.Model("exported"), numpy.random.default_rng(1)
+model.draw(1, 4000, rng).astype("<f4").tofile("latents")
+`)
+			latents := floats(t, filepath.Join(dir, "latents"))
+			c, err := models.Read(model)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g, err := archs.Open(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			blender, ok := g.(models.Blender)
+			if !ok {
+				t.Fatalf("a %T draws no latents", g)
+			}
+			draw := func(label int, temperature float64) []float32 {
+				z, err := blender.Draw(models.Request{Labels: slices.Repeat([]int{label}, 4000), Seed: 9, Temperature: temperature})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return z
+			}
+			if d := apart(latents, draw(1, 1), blender.Latent()); d > 0.08 {
+				t.Errorf("latents differ by %.3f deviations", d)
+			}
+			if prior == "flow" { // which has not learned labels in four steps
+				if d := apart(latents, draw(1, 0.8), blender.Latent()); d < 0.1 {
+					t.Errorf("latents at another temperature differ by %.3f deviations only", d)
+				}
+			} else if d := apart(latents, draw(0, 1), blender.Latent()); d < 0.2 {
+				t.Errorf("latents of another label differ by %.3f deviations only", d)
+			}
+		})
 	}
 }
 
@@ -276,26 +330,31 @@ func floats(t *testing.T, path string) []float32 {
 // apart compares the moments of two samples [n, width]: the root mean square over the columns of how far means and
 // deviations lie apart, in deviations.
 func apart(a, b []float32, width int) float64 {
+	meanA, deviationA := moments(a, width)
+	meanB, deviationB := moments(b, width)
 	total := 0.0
 	for c := range width {
-		ma, sa := moments(a, c, width)
-		mb, sb := moments(b, c, width)
-		if s := max(sa, sb); s > 0 {
-			total += ((ma-mb)*(ma-mb) + (sa-sb)*(sa-sb)) / (s * s)
+		if s := max(deviationA[c], deviationB[c]); s > 0 {
+			total += (math.Pow(meanA[c]-meanB[c], 2) + math.Pow(deviationA[c]-deviationB[c], 2)) / (s * s)
 		}
 	}
 	return math.Sqrt(total / float64(width))
 }
 
-func moments(x []float32, column, width int) (mean, deviation float64) {
+// moments returns mean and deviation of the columns of x [n, width].
+func moments(x []float32, width int) (mean, deviation []float64) {
 	n := float64(len(x) / width)
-	for i := column; i < len(x); i += width {
-		mean += float64(x[i]) / n
+	mean, deviation = make([]float64, width), make([]float64, width)
+	for i, v := range x {
+		mean[i%width] += float64(v) / n
 	}
-	for i := column; i < len(x); i += width {
-		deviation += (float64(x[i]) - mean) * (float64(x[i]) - mean) / n
+	for i, v := range x {
+		deviation[i%width] += math.Pow(float64(v)-mean[i%width], 2) / n
 	}
-	return mean, math.Sqrt(deviation)
+	for c, v := range deviation {
+		deviation[c] = math.Sqrt(v)
+	}
+	return mean, deviation
 }
 
 // The documentation's program in JavaScript makes magnitudes.

@@ -11,10 +11,11 @@ import (
 
 // A Sampling is how latents are drawn, for programs that run the networks of a checkpoint themselves.
 type Sampling struct {
-	Latent      int     `json:"latent"`      // variables of a clip
-	Prior       string  `json:"prior"`       // one of package vae's; "normal" is N(0, I)
-	Temperature float64 `json:"temperature"` // scales the noise where nobody says
-	Texture     float64 `json:"texture"`     // scales what is added to what the decoder makes; 0 adds none
+	Latent      int     `json:"latent"`          // variables of a clip
+	Prior       string  `json:"prior"`           // one of package vae's; "normal" is N(0, I)
+	Temperature float64 `json:"temperature"`     // scales the noise where nobody says
+	Texture     float64 `json:"texture"`         // scales what is added to what the decoder makes; 0 adds none
+	Steps       int     `json:"steps,omitempty"` // from noise to latents, of a flow
 }
 
 // SamplingOf returns how a checkpoint's latents are drawn.
@@ -37,5 +38,9 @@ func SamplingOf(c models.Checkpoint) (Sampling, error) {
 }
 
 func samplingOf(c vae.Config) Sampling {
-	return Sampling{Latent: c.Latent, Prior: c.Prior, Temperature: c.Temperature, Texture: c.Texture}
+	s := Sampling{Latent: c.Latent, Prior: c.Prior, Temperature: c.Temperature, Texture: c.Texture}
+	if c.Prior == vae.PriorFlow {
+		s.Steps = c.FlowSteps()
+	}
+	return s
 }

@@ -13,6 +13,8 @@ const (
 	NetworkDiscriminator = "discriminator"
 )
 
+const outClasses = "classes" // [B, labels]
+
 // Networks returns what other programs can run of a checkpoint: the generator, which makes clips from noise and labels,
 // and the discriminator.
 func Networks(c models.Checkpoint) ([]nn.Network, error) {
@@ -59,17 +61,24 @@ func (d Critic) Network(c models.Checkpoint, prefix string) (nn.Network, error) 
 		return nn.Network{}, err
 	}
 	d.Labels, d.Stddev = len(c.Labels), min(d.Stddev, 1)
-	return nn.Network{
+	w := nn.Network{
 		Name: NetworkDiscriminator, Doc: "How much spectrograms are like recordings of their labels.", Params: p.Seal(),
 		Build: func(n *nn.Graph, batch int) {
 			x := n.Input(inReal, batch, c.FrontEnd.Frames, c.FrontEnd.Spectrogram.Bins(), 1)
-			score, _ := d.Add(n, x, n.Input(inLabels, batch))
-			n.Output(outScore, score)
+			j := d.Judge(n, x, n.Input(inLabels, batch))
+			n.Output(outScore, j.Score)
+			if d.Auxiliary {
+				n.Output(outClasses, j.Classes)
+			}
 		},
 		Inputs: []nn.Port{
 			{Graph: inReal, Name: "spectrograms", Doc: "Frames by bins, as the front end of the metadata makes them.", Squeeze: true},
 			{Graph: inLabels, Name: "labels", Doc: "Indices into the labels of the metadata.", Labels: true},
 		},
 		Outputs: []nn.Port{{Graph: outScore, Name: "scores", Doc: "The higher, the more like a recording; they have no unit.", Squeeze: true}},
-	}, nil
+	}
+	if d.Auxiliary {
+		w.Outputs = append(w.Outputs, nn.Port{Graph: outClasses, Name: "classes", Doc: "Logits of the labels that the auxiliary head hears."})
+	}
+	return w, nil
 }

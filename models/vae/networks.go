@@ -11,10 +11,12 @@ import (
 const (
 	NetworkGenerator = "generator"
 	NetworkEncoder   = "encoder"
+	NetworkPrior     = "prior" // of PriorFlow
 )
 
 // Networks returns what other programs can run of a checkpoint: the decoder, which makes clips from latents and labels,
-// and the encoder. Drawing the latents and adding the texture are left to them; see docs/formats/onnx.md.
+// the encoder, and the velocities of a flow. Drawing the latents and adding the texture are left to them; see
+// docs/formats/onnx.md.
 func Networks(c models.Checkpoint) ([]nn.Network, error) {
 	if c.Arch != Arch {
 		return nil, fmt.Errorf("vae: the checkpoint is of architecture %q", c.Arch)
@@ -32,7 +34,7 @@ func Networks(c models.Checkpoint) ([]nn.Network, error) {
 		return nil, fmt.Errorf("vae: %w", err)
 	}
 	params.Seal()
-	return []nn.Network{
+	networks := []nn.Network{
 		{
 			Name: NetworkGenerator, Doc: "Spectrograms from latents and labels.", Params: params,
 			Build: func(n *nn.Graph, batch int) {
@@ -58,5 +60,35 @@ func Networks(c models.Checkpoint) ([]nn.Network, error) {
 				{Graph: outLogVar, Name: "log_variance", Doc: "Logarithm of their variance."},
 			},
 		},
+	}
+	if config.Prior != PriorFlow {
+		return networks, nil
+	}
+	flow, err := flowNetwork(c, config, s.labels)
+	if err != nil {
+		return nil, fmt.Errorf("vae: flow: %w", err)
+	}
+	return append(networks, flow), nil
+}
+
+// flowNetwork returns the velocities of a flow.
+func flowNetwork(c models.Checkpoint, config Config, labels int) (nn.Network, error) {
+	p := nn.NewParams(c.Seed)
+	if err := p.Import(prefixFlow, arrays(c.Tensors)); err != nil {
+		return nn.Network{}, err
+	}
+	return nn.Network{
+		Name: NetworkPrior, Doc: "Velocities on the way from noise to latents.", Params: p.Seal(),
+		Build: func(n *nn.Graph, batch int) { n.Output(outVelocity, velocity(n, batch, labels, config)) },
+		Inputs: []nn.Port{
+			{Graph: inPoint, Name: "points", Doc: "Noise at time 0, standardised latents at time 1."},
+			{Graph: inTime, Name: "times", Doc: "The time and its sines and cosines."},
+			{Graph: inDelay, Name: "delays", Doc: "0.", Squeeze: true},
+			{Graph: inLabels, Name: "labels", Doc: "Indices into the labels of the metadata.", Labels: true},
+		},
+		Outputs: []nn.Port{{Graph: outVelocity, Name: "velocities", Doc: "By which the points move in a unit of time."}},
 	}, nil
 }
+
+// FlowSteps returns the number of Heun steps from noise to latents.
+func (c Config) FlowSteps() int { return c.Flow.withDefaults().Steps }
