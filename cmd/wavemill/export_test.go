@@ -335,7 +335,7 @@ func apart(a, b []float32, width int) float64 {
 	total := 0.0
 	for c := range width {
 		if s := max(deviationA[c], deviationB[c]); s > 0 {
-			total += (math.Pow(meanA[c]-meanB[c], 2) + math.Pow(deviationA[c]-deviationB[c], 2)) / (s * s)
+			total += math.Pow(math.Hypot(meanA[c]-meanB[c], deviationA[c]-deviationB[c])/s, 2)
 		}
 	}
 	return math.Sqrt(total / float64(width))
