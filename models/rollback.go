@@ -88,8 +88,7 @@ func (r *run) rollBack(err error) error {
 		return errors.Join(err, fmt.Errorf("training: cannot go back to step %d: %w", r.good.Step, e))
 	}
 	at := r.step
-	var loss *LossError
-	if errors.As(err, &loss) {
+	if loss, ok := errors.AsType[*LossError](err); ok {
 		at = loss.Step
 	}
 	factor := 1.0

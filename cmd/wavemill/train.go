@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -228,7 +229,7 @@ func (o *trainOptions) resumeCommand() string {
 	add("out", o.out)
 	add("labels", o.labels)
 	if o.steps > 0 {
-		add("steps", fmt.Sprint(o.steps))
+		add("steps", strconv.FormatInt(o.steps, 10))
 	} else {
 		add("budget", o.budget.String())
 	}
@@ -236,10 +237,10 @@ func (o *trainOptions) resumeCommand() string {
 		add("best-by", o.bestBy)
 	}
 	if o.patience > 0 {
-		add("patience", fmt.Sprint(o.patience))
+		add("patience", strconv.Itoa(o.patience))
 	}
 	if o.evalEvery > 0 {
-		add("eval-every", fmt.Sprint(o.evalEvery))
+		add("eval-every", strconv.FormatInt(o.evalEvery, 10))
 	}
 	add("previews", o.previews)
 	add("tensorboard", o.tensorboard)

@@ -1,9 +1,9 @@
 package main
 
 import (
-	"fmt"
 	"path"
 	"path/filepath"
+	"strconv"
 
 	"wavemill/models"
 	"wavemill/models/curves"
@@ -47,7 +47,7 @@ func (l *ledger) show(e watch.Exhibit) error {
 		return err
 	}
 	for _, s := range e.Sounds {
-		tag := path.Join("previews", s.Label, fmt.Sprint(s.Number))
+		tag := path.Join("previews", s.Label, strconv.Itoa(s.Number))
 		if err := board.Sound(e.Step, tag, s.Clip.Rate, s.Clip.Channels, s.Clip.Frames(), s.WAV); err != nil {
 			return err
 		}

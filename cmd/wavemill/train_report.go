@@ -42,7 +42,7 @@ func (a *app) reportTraining(o trainOptions, c models.Checkpoint, l *ledger, end
 	r := trained{
 		Out: o.out, Model: c.Arch, Digest: digest, Steps: c.Step, Seconds: took.Seconds(), Seed: c.Seed, Labels: c.Labels, Metrics: c.Metrics,
 		EndedBy: ended, BestStep: c.GeneratesFrom(), BestBy: bestByLast,
-		Warnings: slices.Concat([]models.Warning{}, c.Warnings), Rollbacks: slices.Concat([]models.Rollback{}, c.Rollbacks),
+		Warnings: append([]models.Warning{}, c.Warnings...), Rollbacks: append([]models.Rollback{}, c.Rollbacks...),
 		Previews: o.previews, Tensorboard: o.tensorboard,
 	}
 	r.Curves, r.CurvesCSV = l.files()

@@ -2,6 +2,7 @@ package curves
 
 import (
 	"errors"
+	"maps"
 	"time"
 
 	"wavemill/models"
@@ -53,9 +54,7 @@ func (r *Recorder) Take(p models.Progress) {
 	switch {
 	case !ok:
 	case r.pending && row.Step == r.next.Step:
-		for name, v := range row.Values {
-			r.next.Values[name] = v
-		}
+		maps.Copy(r.next.Values, row.Values)
 		r.next.Notes = append(r.next.Notes, row.Notes...)
 	case row.Step <= r.log.Last().Step && len(row.Notes) == 0: // an evaluation that a resumed run repeats
 	default:

@@ -25,12 +25,26 @@ const (
 	mostOfLabel = 0.5
 )
 
+// Heard clips are what the detectors of sounds go by.
+type heard struct {
+	timbres []timbre
+	labels  []int
+}
+
+func (w *Watch) listen(b models.Batch) heard {
+	h := heard{labels: b.Labels}
+	for i := range b.B {
+		h.timbres = append(h.timbres, timbreOf(w.sound.config, b.Clip(i), b.F))
+	}
+	return h
+}
+
 // count finds the share of previews for which bad holds, of all and of each label.
-func (w *Watch) count(b models.Batch, bad func(timbre) bool) (of string, found bool) {
+func (w *Watch) count(h heard, bad func(timbre) bool) (of string, found bool) {
 	all, counts, sizes := 0, make([]int, len(w.labels)), make([]int, len(w.labels))
-	for i, l := range b.Labels {
+	for i, l := range h.labels {
 		sizes[l]++
-		if bad(timbreOf(w.sound.config, b.Clip(i), b.F)) {
+		if bad(h.timbres[i]) {
 			all++
 			counts[l]++
 		}
@@ -42,8 +56,8 @@ func (w *Watch) count(b models.Batch, bad func(timbre) bool) (of string, found b
 		}
 	}
 	switch {
-	case float64(all) >= manyOfAll*float64(b.B):
-		return fmt.Sprintf("%d of %d previews", all, b.B), true
+	case float64(all) >= manyOfAll*float64(len(h.labels)):
+		return fmt.Sprintf("%d of %d previews", all, len(h.labels)), true
 	case labels != nil:
 		return "most previews of " + some(labels), true
 	}
@@ -59,24 +73,24 @@ func some(labels []string) string {
 	return strings.Join(labels, ", ")
 }
 
-func (w *Watch) silence(b models.Batch) (models.Warning, bool) {
-	of, found := w.count(b, func(t timbre) bool { return t.level < w.sound.quiet })
+func (w *Watch) silence(h heard) (models.Warning, bool) {
+	of, found := w.count(h, func(t timbre) bool { return t.level < w.sound.quiet })
 	return models.Warning{
 		Kind: KindSilence, Saw: of + " are silent: their loudest value is half-way from recordings to the floor",
 		Try: "train longer; look for silent or very quiet recordings in the data (wavemill inspect)",
 	}, found
 }
 
-func (w *Watch) tone(b models.Batch) (models.Warning, bool) {
-	of, found := w.count(b, func(t timbre) bool { return t.tone > w.sound.tone && t.level >= w.sound.quiet })
+func (w *Watch) tone(h heard) (models.Warning, bool) {
+	of, found := w.count(h, func(t timbre) bool { return t.tone > w.sound.tone && t.level >= w.sound.quiet })
 	return models.Warning{
 		Kind: KindTone, Saw: fmt.Sprintf("%s are one steady tone: more than %.0f %% of their power is in one bin all the time", of, 100*w.sound.tone),
 		Try: "train longer; halve the learning rate; look for hum in the recordings",
 	}, found
 }
 
-func (w *Watch) noise(b models.Batch) (models.Warning, bool) {
-	of, found := w.count(b, func(t timbre) bool { return t.flat > w.sound.flat && t.level >= w.sound.quiet })
+func (w *Watch) noise(h heard) (models.Warning, bool) {
+	of, found := w.count(h, func(t timbre) bool { return t.flat > w.sound.flat && t.level >= w.sound.quiet })
 	return models.Warning{
 		Kind: KindNoise, Saw: fmt.Sprintf("%s are noise: their spectral flatness is above %.2f", of, w.sound.flat),
 		Try: "train longer; a vae learns sounds sooner than a gan; for a gan, halve generator_rate and discriminator_rate",

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"wavemill/audio"
 	"wavemill/audio/dataset"
@@ -151,7 +152,7 @@ func mosaic(p Previews, rows [][]int) ([]byte, error) {
 		Width: columns * width, Height: len(rows) * height, Title: fmt.Sprintf("step %d", p.Step),
 		X: picture.Axis{Caption: "previews, always from the same seeds"},
 	}
-	for r, row := range rows {
+	for r, row := range slices.Backward(rows) { // an axis goes upwards
 		plot.Y.Ticks = append(plot.Y.Ticks, picture.Tick{
 			At: 1 - (float64(r)+0.5)/float64(len(rows)), Label: short(p.Labels[p.Batch.Labels[row[0]]]),
 		})

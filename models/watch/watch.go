@@ -175,10 +175,11 @@ func (w *Watch) judge(b models.Batch, c models.Checkpoint) (models.Verdict, erro
 	if diversity.known {
 		v.Metrics[Diversity] = diversity.mean
 	}
+	h := w.listen(b)
 	detectors := []func() (models.Warning, bool){
-		func() (models.Warning, bool) { return w.silence(b) },
-		func() (models.Warning, bool) { return w.tone(b) },
-		func() (models.Warning, bool) { return w.noise(b) },
+		func() (models.Warning, bool) { return w.silence(h) },
+		func() (models.Warning, bool) { return w.tone(h) },
+		func() (models.Warning, bool) { return w.noise(h) },
 		func() (models.Warning, bool) { return w.collapse(diversity) },
 		func() (models.Warning, bool) { return w.memorisation(nearest) },
 		func() (models.Warning, bool) { return discriminator(c.Metrics) },

@@ -223,7 +223,7 @@ func TestDetectorsNameTheLabel(t *testing.T) {
 	if len(v.Warnings) != 1 || v.Warnings[0].Kind != KindCollapse || !strings.Contains(v.Warnings[0].Saw, "odd/label") {
 		t.Errorf("%v", v.Warnings)
 	}
-	if quiet, found := w.count(one, func(timbre) bool { return false }); found {
+	if quiet, found := w.count(w.listen(one), func(timbre) bool { return false }); found {
 		t.Error(quiet)
 	}
 }
