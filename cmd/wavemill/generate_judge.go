@@ -178,8 +178,13 @@ func (a *app) listen(ctx context.Context, cp models.Checkpoint, all []recording)
 	return r, err
 }
 
-// leastLimit is a limit that everything passes.
-const leastLimit = 1e-12
+// orNothing returns a limit of a sieve, which takes 0 for its default: who writes 0 here asks for nothing.
+func orNothing(v float64) float64 {
+	if v == 0 {
+		return -1
+	}
+	return v
+}
 
 // openJudge opens or trains the judge, if there is to be one.
 func (g *generation) openJudge(ctx context.Context) error {
@@ -202,10 +207,9 @@ func (g *generation) openJudge(ctx context.Context) error {
 			return fmt.Errorf("the judge does not know the label %q; it knows %s", label, abridge(known, 12))
 		}
 	}
-	// The sieve takes 0 for its default; who writes 0 here asks for nothing.
-	limits := eval.Limits{Confidence: max(g.o.confidence, leastLimit), Realness: g.o.realness, Newness: g.o.newness}
+	limits := eval.Limits{Confidence: orNothing(g.o.confidence), Realness: orNothing(g.o.realness), Newness: g.o.newness}
 	if g.o.given("newness") {
-		limits.Newness = max(g.o.newness, leastLimit)
+		limits.Newness = orNothing(g.o.newness)
 	}
 	if g.sieve, err = g.sieve.Within(limits); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -29,7 +30,7 @@ func trainSmall(t *testing.T, data, arch string, steps int) string {
 	if err := os.WriteFile(config, []byte(smallConfigs[arch]), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	mustRun(t, "train", "--data", data, "--model", arch, "--config", config, "--out", model, "--steps", fmt.Sprint(steps), "--batch", "16", "--seed", "5")
+	mustRun(t, "train", "--data", data, "--model", arch, "--config", config, "--out", model, "--steps", strconv.Itoa(steps), "--batch", "16", "--seed", "5")
 	return model
 }
 

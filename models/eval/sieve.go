@@ -23,7 +23,7 @@ type Sieve struct {
 	realness   *Realness // nil: no discriminator is asked
 }
 
-// Limits say what passes a Sieve. The zero value of each means its default.
+// Limits say what passes a Sieve. 0 means the default of each, anything negative that everything passes.
 type Limits struct {
 	// Confidence is the least probability of the label asked for; 0 means 0.5, more likely than all others together.
 	Confidence float64
@@ -68,6 +68,9 @@ func (a Sifted) Better(b Sifted) bool {
 // NewSieve returns a sieve by a classifier and the real clips that the generator was trained on, at least two.
 // confidence is that of its Limits.
 func NewSieve(ctx context.Context, c *Classifier, train []audio.Clip, confidence float64) (*Sieve, error) {
+	if confidence < 0 {
+		return nil, fmt.Errorf("eval: a confidence of %g is not between 0 and 1", confidence)
+	}
 	known, err := analyze(ctx, c.model.front, train)
 	if err != nil {
 		return nil, err
@@ -92,11 +95,11 @@ const defaultRealness = 0.05
 // Within returns a sieve that shares everything with s but its limits.
 func (s *Sieve) Within(l Limits) (*Sieve, error) {
 	switch {
-	case !(l.Confidence >= 0 && l.Confidence < 1):
+	case !(l.Confidence < 1):
 		return nil, fmt.Errorf("eval: a confidence of %g is not between 0 and 1", l.Confidence)
-	case !(l.Realness >= 0 && l.Realness < 1):
+	case !(l.Realness < 1):
 		return nil, fmt.Errorf("eval: a realness of %g is not between 0 and 1", l.Realness)
-	case !(l.Newness >= 0 && l.Newness <= 10):
+	case !(l.Newness <= 10):
 		return nil, fmt.Errorf("eval: a newness of %g is not between 0 and 10", l.Newness)
 	}
 	t := *s

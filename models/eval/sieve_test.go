@@ -3,6 +3,7 @@ package eval_test
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -83,10 +84,10 @@ func TestLimits(t *testing.T) {
 	if v := within(eval.Limits{Confidence: 0.999999}); v[0].Reason != "unsure" {
 		t.Errorf("surer than anybody is: %+v", v[0])
 	}
-	if other, err := s.Within(eval.Limits{Newness: 1e-12}); err != nil || !sift(t, other, train[2:3])[0].OK {
+	if other, err := s.Within(eval.Limits{Newness: -1}); err != nil || !sift(t, other, train[2:3])[0].OK {
 		t.Errorf("a copy does not pass where copies may (%v)", err)
 	}
-	for _, l := range []eval.Limits{{Confidence: 1}, {Confidence: -1}, {Realness: 1}, {Newness: -1}, {Newness: 11}} {
+	for _, l := range []eval.Limits{{Confidence: 1}, {Confidence: math.NaN()}, {Realness: 1}, {Newness: 11}} {
 		if _, err := s.Within(l); err == nil {
 			t.Errorf("%+v: no error", l)
 		}
@@ -187,7 +188,7 @@ func TestRealness(t *testing.T) {
 
 	// In a sieve it refuses, and says why.
 	s := sieve(t, train).Asking(r)
-	if s, err = s.Within(eval.Limits{Confidence: 1e-9, Newness: 1e-9, Realness: 0.999}); err != nil {
+	if s, err = s.Within(eval.Limits{Confidence: -1, Newness: -1, Realness: 0.999}); err != nil {
 		t.Fatal(err)
 	}
 	unreal := 0
