@@ -1,6 +1,7 @@
 package train
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"wavemill/models"
 	"wavemill/models/archs"
 	"wavemill/models/frontend"
+	"wavemill/models/watch"
 	"wavemill/pipeline"
 )
 
@@ -35,6 +37,9 @@ type Config struct {
 	EvalEvery int64 `yaml:"eval_every"`
 	// SaveEvery is the least time between saved checkpoints; 0: the trainer's default.
 	SaveEvery time.Duration `yaml:"save_every"`
+	// BestBy is the figure, the lower the better, by which the weights to generate with are chosen: watch.Distance, a loss
+	// on held-out clips such as "val/loss", or "last" for those of the last step.
+	BestBy string `yaml:"best_by"`
 	// Validation is the share of clips that is held out to evaluate on.
 	Validation float64 `yaml:"validation"`
 	// MinClips is how many clips there must be before training begins.
@@ -52,7 +57,7 @@ type Config struct {
 // Defaults are the configuration of an empty document.
 func Defaults() Config {
 	return Config{
-		Model: "vae", Budget: 2 * time.Minute, Validation: 0.1,
+		Model: "vae", Budget: 2 * time.Minute, Validation: 0.1, BestBy: watch.Distance,
 		MinClips: 16, Idle: 3 * time.Second,
 		MaxClips: 20000, // 330 MB of 64 x 64 spectrograms.
 	}
@@ -69,13 +74,34 @@ type Hooks struct {
 	// NewLearner and Resume replace models/archs.
 	NewLearner func(arch string, config json.RawMessage, fe models.FrontEnd, labels []string, seed uint64) (models.Learner, error)
 	Resume     func(models.Checkpoint) (models.Learner, error)
+	// NewJudge replaces package watch; what it returns looks at the checkpoints of one training. Without it, the learners
+	// of NewLearner are not judged.
+	NewJudge func(train, val models.Batch, labels []string, fe models.FrontEnd, seed uint64) (Judge, error)
 }
+
+// A Judge is a models.Trainer's.
+type Judge func(context.Context, models.Checkpoint) (models.Verdict, error)
+
+// watchOver is the judge of the known architectures.
+func watchOver(train, val models.Batch, labels []string, fe models.FrontEnd, seed uint64) (Judge, error) {
+	w, err := watch.New(train, val, labels, fe, watch.Options{Seed: seed})
+	if err != nil {
+		return nil, err
+	}
+	return w.Judge, nil
+}
+
+// lastWeights is the BestBy that does not choose.
+const lastWeights = "last"
 
 // Factory builds the operator.
 func Factory(h Hooks) pipeline.Factory {
 	known := h.NewLearner == nil
 	if h.NewLearner == nil {
 		h.NewLearner = archs.NewLearner
+		if h.NewJudge == nil {
+			h.NewJudge = watchOver
+		}
 	}
 	if h.Resume == nil {
 		h.Resume = archs.Resume
@@ -117,6 +143,7 @@ func (c Config) check() (Config, json.RawMessage, error) {
 	fault(c.Validation < 0 || c.Validation > 0.9, "validation must be between 0 and 0.9")
 	fault(c.MinClips < 1, "min_clips must be at least 1")
 	fault(c.WaitFor < 0 || c.Again < 0 || c.BatchSize < 0 || c.EvalEvery < 0 || c.SaveEvery < 0, "wait_for, again, batch_size, eval_every and save_every must not be negative")
+	fault(c.BestBy != watch.Distance && c.BestBy != lastWeights && !strings.HasPrefix(c.BestBy, "val/"), "best_by must be "+watch.Distance+", val/ and a loss, or last")
 	fault(c.Idle <= 0, "idle must be positive")
 	fault(c.MaxClips < c.MinClips, "max_clips must be at least min_clips")
 	var config json.RawMessage

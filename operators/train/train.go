@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"wavemill/models"
+	"wavemill/models/watch"
 	"wavemill/pipeline"
 )
 
@@ -228,6 +229,9 @@ func (o *operator) train(ctx context.Context) (clips int, err error) {
 	if err != nil {
 		return clips, err
 	}
+	if err := r.judge(plan.trainer, train, val); err != nil {
+		return clips, err
+	}
 	o.log.Info("training", "clips", train.B, "validation", val.B, "labels", len(s.labels), "from_step", r.from())
 	c, runErr := plan.trainer.Run(ctx, plan.learner, train, val)
 	if runErr != nil && (ctx.Err() == nil || !errors.Is(runErr, ctx.Err())) {
@@ -239,7 +243,42 @@ func (o *operator) train(ctx context.Context) (clips int, err error) {
 	return clips, runErr
 }
 
-// progress passes the trainer's events on.
+// judge has the trainer judged by what it makes.
+func (r *training) judge(t *models.Trainer, train, val models.Batch) error {
+	if r.hooks.NewJudge == nil {
+		return nil
+	}
+	judge, err := r.hooks.NewJudge(train, val, r.set.labels, r.set.frontEnd, r.config.Seed)
+	if err != nil {
+		return err
+	}
+	t.Judge = judge
+	if r.config.BestBy != lastWeights && (val.B > 0 || r.config.BestBy == watch.Distance) {
+		t.BestBy = r.config.BestBy
+	}
+	return nil
+}
+
+// progress passes the trainer's events on, and says what goes wrong.
+func (r *training) progress(p models.Progress) {
+	r.elapsed = p.Elapsed
+	switch {
+	case p.Event == models.EventEval && p.JudgedAt == p.Step:
+		now := map[string]bool{}
+		for _, w := range p.Warnings {
+			if now[w.Kind] = true; !r.warned[w.Kind] {
+				r.log.Warn("what the model makes is not right", "step", p.Step, "planned", p.Steps, "kind", w.Kind, "saw", w.Saw, "try", w.Try)
+			}
+		}
+		r.warned = now
+	case p.Event == models.EventRollback:
+		b := p.Rollbacks[len(p.Rollbacks)-1]
+		r.log.Warn("learning diverged and went back", "step", b.Step, "to", b.To, "learning_rate_times", b.Factor, "reason", b.Reason)
+	}
+	r.operator.progress(p)
+}
+
+// progress passes an event on.
 func (o *operator) progress(p models.Progress) {
 	if o.hooks.OnProgress != nil {
 		o.hooks.OnProgress(o.config.Name, p)

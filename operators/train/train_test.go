@@ -392,6 +392,7 @@ func TestConfigurationFaults(t *testing.T) {
 		"{name: two words}":                      "name",
 		"{min_clips: 10, max_clips: 5}":          "max_clips",
 		"{idle: 0s}":                             "idle",
+		"{best_by: accuracy}":                    "best_by",
 		"{bugdet: 1m}":                           "bugdet",
 		"{steps: 1, again: -1}":                  "again",
 		"{steps: 1, config: {no_such_field: 1}}": "no_such_field",

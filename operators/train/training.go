@@ -35,6 +35,9 @@ type Event struct {
 	Recipe   string             `json:"recipe"` // Recipe is a hash of what must be equal to go on with a training.
 	Data     string             `json:"data"`   // Data is a hash of the clips.
 	Time     time.Time          `json:"time"`
+
+	WeightsStep int64    `json:"weights_step"`       // WeightsStep is the step of the weights that generate: Step, or the best one before.
+	Warnings    []string `json:"warnings,omitempty"` // Warnings are about what these weights make.
 }
 
 // training is one run of the trainer and the versions it stores.
@@ -46,6 +49,7 @@ type training struct {
 	resume  *models.Checkpoint
 	earlier time.Duration // Spent before this run.
 	elapsed time.Duration // Spent in this run.
+	warned  map[string]bool
 }
 
 // plan is a trainer and its learner.
@@ -67,7 +71,7 @@ func (r *training) plan(ctx context.Context) (*plan, error) {
 	t := &models.Trainer{
 		Steps: r.config.Steps, Budget: r.config.Budget, BatchSize: r.config.BatchSize, Seed: r.config.Seed,
 		EvalEvery: r.config.EvalEvery, SaveEvery: r.config.SaveEvery,
-		OnEvent: func(p models.Progress) { r.elapsed = p.Elapsed; r.progress(p) },
+		OnEvent: r.progress,
 		Save:    func(c models.Checkpoint) error { return r.intermediate(ctx, c) },
 	}
 	if err := r.current(ctx); err != nil {
@@ -223,7 +227,10 @@ func (r *training) store(ctx context.Context, c models.Checkpoint, complete bool
 		Name: r.config.Name, Version: r.entry.Version + 1, Digest: digest, Metrics: c.Metrics, Arch: c.Arch, Labels: c.Labels,
 		Clips: len(r.set.train) + len(r.set.val), Step: c.Step, Planned: c.Planned, Complete: complete,
 		Elapsed: (r.earlier + r.elapsed).Seconds(), Seed: c.Seed, Recipe: r.recipe(), Data: r.set.hash,
-		Time: time.Now().UTC().Truncate(time.Millisecond),
+		Time: time.Now().UTC().Truncate(time.Millisecond), WeightsStep: c.GeneratesFrom(),
+	}
+	for _, w := range c.Warnings {
+		event.Warnings = append(event.Warnings, w.String())
 	}
 	info, err := json.Marshal(event)
 	if err != nil {
