@@ -59,7 +59,12 @@ type checkpointFacts struct {
 	DataHash   string             `json:"data_hash,omitempty"`
 	FrontEnd   models.FrontEnd    `json:"front_end"`
 	Config     any                `json:"config"`
-	Metrics    map[string]float64 `json:"metrics"`
+	Metrics    map[string]float64 `json:"metrics"` // of the weights that generate
+
+	WeightsStep int64             `json:"weights_step"` // of the weights that generate
+	BestBy      string            `json:"best_by,omitempty"`
+	Warnings    []models.Warning  `json:"warnings,omitempty"`
+	Rollbacks   []models.Rollback `json:"rollbacks,omitempty"`
 }
 
 func (a *app) inspectCheckpoint(path string, asJSON bool) error {
@@ -74,6 +79,10 @@ func (a *app) inspectCheckpoint(path string, asJSON bool) error {
 	facts := checkpointFacts{
 		File: path, Model: c.Arch, Digest: digest, Labels: c.Labels, Step: c.Step, Planned: c.Planned, Seed: c.Seed,
 		BatchSize: c.BatchSize, DataHash: c.DataHash, FrontEnd: c.FrontEnd, Config: c.Config, Metrics: c.Metrics,
+		WeightsStep: c.GeneratesFrom(), Warnings: c.Warnings, Rollbacks: c.Rollbacks,
+	}
+	if c.Best != nil {
+		facts.BestBy = c.Best.Metric
 	}
 	for _, t := range c.WithoutOptimizer().Tensors {
 		facts.Parameters += int64(len(t.Data))
@@ -93,6 +102,15 @@ func (a *app) inspectCheckpoint(path string, asJSON bool) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Metrics)) {
 		lines = append(lines, fmt.Sprintf("  %-20s %.5g", name, c.Metrics[name]))
+	}
+	if c.GeneratesFrom() != c.Step {
+		lines = append(lines, fmt.Sprintf("  rolled back to the weights of step %d", c.GeneratesFrom()))
+	}
+	for _, r := range c.Rollbacks {
+		lines = append(lines, fmt.Sprintf("  diverged at step %d, went back to %d", r.Step, r.To))
+	}
+	for _, w := range c.Warnings {
+		lines = append(lines, "  warning: "+w.String())
 	}
 	return a.say("%s", strings.Join(lines, "\n"))
 }
