@@ -39,9 +39,6 @@ type generateOptions struct {
 	given func(flag string) bool // whether a flag stands on the command line
 }
 
-// defaultStrength is how far a variation goes where nobody says: it is another clip, and yet like the first.
-const defaultStrength = 0.4
-
 func newGenerate(a *app) *cobra.Command {
 	var o generateOptions
 	cmd := &cobra.Command{
@@ -87,7 +84,7 @@ a judge only says what it hears.`,
 	f.Float64Var(&o.mix, "mix", 0, "between two labels or two clips: 0 is all the first, 1 all the second")
 	f.IntVar(&o.interpolate, "interpolate", 0, "so many clips from one label or clip to the other, both ends included, equally spaced")
 	f.StringArrayVar(&o.likes, "like", nil, "clip to vary, or to begin or end at with --mix and --interpolate; may be repeated")
-	f.Float64Var(&o.strength, "strength", defaultStrength, "how far variations go: 0 is the clip as the model hears it, 1 a new clip of the label")
+	f.Float64Var(&o.strength, "strength", generate.DefaultStrength, "how far variations go: 0 is the clip as the model hears it, 1 a new clip of the label")
 	addJudge(f, &o.judge)
 	addUntilGood(f, &o)
 	return cmd

@@ -40,7 +40,7 @@ type kind struct {
 type generatedClip struct {
 	savedClip
 	Temperature float64        `json:"temperature,omitempty"`
-	Mix         *mixedWith     `json:"mix,omitempty"`
+	Mix         *mixed         `json:"mix,omitempty"`
 	Like        string         `json:"like,omitempty"` // file
 	Strength    *float64       `json:"strength,omitempty"`
 	Newness     *float64       `json:"newness,omitempty"`
@@ -50,16 +50,15 @@ type generatedClip struct {
 	Reason      string         `json:"reason,omitempty"`  // until good: why it did not pass, although it was kept or was the best
 }
 
-// mixedWith is the other end of a way, as --json prints it.
-type mixedWith struct {
-	Label  string  `json:"label"`
-	Weight float64 `json:"weight"`
-	Like   string  `json:"like,omitempty"`
+// mixed is the way on which a clip lies, as --json prints it.
+type mixed struct {
+	generate.ListedMix
+	Like string `json:"like,omitempty"` // file at the end
 }
 
 // facts are what is known of a clip that p describes, whether it is made or not.
 func facts(p generate.Provenance, model string) generatedClip {
-	c := generatedClip{savedClip: savedClip{Label: p.Label, Seed: p.Seed, Model: model}, Temperature: p.Temperature}
+	c := generatedClip{savedClip: savedClip{Label: p.Name(), Seed: p.Seed, Model: model}, Temperature: p.Temperature}
 	if p.Like != nil {
 		c.Like = p.Like.File
 		if p.Mix == nil {
@@ -67,7 +66,7 @@ func facts(p generate.Provenance, model string) generatedClip {
 		}
 	}
 	if p.Mix != nil {
-		c.Mix = &mixedWith{Label: p.Mix.Label, Weight: p.Mix.Weight}
+		c.Mix = &mixed{ListedMix: generate.ListedMix{From: p.Label, To: p.Mix.Label, Weight: p.Mix.Weight}}
 		if p.Mix.Like != nil {
 			c.Mix.Like = p.Mix.Like.File
 		}

@@ -79,7 +79,7 @@ func TestGenerateWays(t *testing.T) {
 				t.Fatalf("a list of labels: %+v", plain)
 			}
 			mix := run("--label", "chirp", "--label", "hihat", "--mix", "0.3", "--n", "2", "--temperature", "0.8")
-			if len(mix) != 2 || *mix[0].Mix != (mixedWith{Label: "hihat", Weight: 0.3}) || mix[1].Seed != 41 || mix[0].Temperature != 0.8 {
+			if len(mix) != 2 || mix[0].Label != "chirp-hihat" || mix[0].Mix.ListedMix != (generate.ListedMix{From: "chirp", To: "hihat", Weight: 0.3}) || mix[1].Seed != 41 || mix[0].Temperature != 0.8 {
 				t.Fatalf("a mix: %+v", mix)
 			}
 			if _, h, err := wav.Decode(read(t, mix[0].File)); err != nil || h.Tags["INAM"] != "chirp-hihat" {
@@ -139,7 +139,7 @@ func checkLikes(t *testing.T, data, model string, run func(...string) []generate
 		t.Error("half way is not the middle of three")
 	}
 	toLabel := run("--like", a, "--label", "chirp,hihat", "--mix", "0.5")
-	if len(toLabel) != 1 || toLabel[0].Like != "chirp_a.wav" || toLabel[0].Mix.Label != "hihat" || toLabel[0].Mix.Like != "" {
+	if len(toLabel) != 1 || toLabel[0].Like != "chirp_a.wav" || toLabel[0].Mix.To != "hihat" || toLabel[0].Mix.Like != "" {
 		t.Fatalf("from a clip to a label: %+v", toLabel)
 	}
 	var p generate.Provenance

@@ -127,7 +127,7 @@ func regenerate(ctx context.Context, o regenerateOptions, file string, makers ma
 	if err != nil {
 		return regenerated{}, err
 	}
-	r := regenerated{File: file, Label: from.Label, Model: from.Model, Seed: from.Seed, Same: bytes.Equal(old, data)}
+	r := regenerated{File: file, Label: from.Name(), Model: from.Model, Seed: from.Seed, Same: bytes.Equal(old, data)}
 	if o.out != "" {
 		r.Out = filepath.Join(o.out, filepath.Base(file))
 		err = writeFile(r.Out, data)

@@ -26,9 +26,10 @@ type made struct {
 	header map[string]string
 }
 
-// make makes one clip and publishes it.
-func (o *operator) make(ctx context.Context, t task, seed uint64) (made, error) {
-	clip, err := t.maker.Make(ctx, t.Label, seed, t.Temperature)
+// make makes one clip and publishes it. It is called what [Provenance.Name] says: a listener for threes shall not get
+// what is half a seven.
+func (o *operator) make(ctx context.Context, t task, p Provenance) (made, error) {
+	clip, err := t.maker.Compose(ctx, p)
 	if err != nil {
 		return made{}, err
 	}
@@ -36,35 +37,54 @@ func (o *operator) make(ctx context.Context, t task, seed uint64) (made, error) 
 	if err != nil {
 		return made{}, err
 	}
+	p = clip.Provenance
 	out := made{body: body, header: map[string]string{
-		header.ContentType: ContentType, header.Model: t.maker.Digest, header.Seed: strconv.FormatUint(seed, 10), header.Source: clip.Audio.Source,
+		header.ContentType: ContentType, header.Model: t.maker.Digest, header.Seed: strconv.FormatUint(p.Seed, 10), header.Source: clip.Audio.Source,
 	}}
-	out.listed = Listed{Label: t.Label, Seed: seed}
-	if o.hooks.Judge != nil {
-		if p, ok := o.hooks.Judge(ctx, clip.Audio, t.Label); ok {
-			out.listed.Confidence = &p
-			out.header[header.Confidence] = strconv.FormatFloat(p, 'f', 4, 64)
+	out.listed = Listed{Label: p.Name(), Seed: p.Seed, ID: o.id(t, p)}
+	if p.Mix != nil {
+		out.listed.Mix = &ListedMix{From: p.Label, To: p.Mix.Label, Weight: p.Mix.Weight}
+	}
+	if o.hooks.Judge != nil && p.Name() == p.Label {
+		if confidence, ok := o.hooks.Judge(ctx, clip.Audio, p.Label); ok {
+			out.listed.Confidence = &confidence
+			out.header[header.Confidence] = strconv.FormatFloat(confidence, 'f', 4, 64)
 		}
 	}
-	out.listed.ID = fmt.Sprintf("%s/%s@%s/%s/%d", o.env.Pipeline, o.env.Operator, t.maker.Digest[:16], pipeline.Slug(t.Label), seed)
-	if t.Temperature != 0 {
-		out.listed.ID += "/t" + strconv.FormatFloat(t.Temperature, 'g', -1, 64)
-	}
-	if t.Format != "wav" {
-		out.listed.ID += "/" + t.Format
-	}
 	spec := o.env.Bus.Spec()
-	out.listed.Subject = spec.Subject(pipeline.TypeClip, t.Label)
+	out.listed.Subject = spec.Subject(pipeline.TypeClip, p.Name())
 	ctx, cancel := context.WithTimeout(ctx, publishWait)
 	defer cancel()
 	ack, err := o.env.Bus.Publish(ctx, &pipeline.Message{
-		ID: out.listed.ID, Type: pipeline.TypeClip, Label: t.Label, Header: maps.Clone(out.header), Body: body,
+		ID: out.listed.ID, Type: pipeline.TypeClip, Label: p.Name(), Header: maps.Clone(out.header), Body: body,
 	})
 	if err != nil {
 		return made{}, err
 	}
 	out.listed.Stream, out.listed.Sequence, out.listed.Duplicate = ack.Stream, ack.Sequence, ack.Duplicate
 	return out, nil
+}
+
+// id names a clip by everything that it is made of, so that the same clip has the same id.
+func (o *operator) id(t task, p Provenance) string {
+	share := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+	id := fmt.Sprintf("%s/%s@%s/%s/%d", o.env.Pipeline, o.env.Operator, t.maker.Digest[:16], pipeline.Slug(p.Label), p.Seed)
+	if p.Temperature != 0 {
+		id += "/t" + share(p.Temperature)
+	}
+	if p.Like != nil {
+		id += "/like-" + p.Like.SHA256[:16] + "-" + share(p.Strength)
+	}
+	if p.Mix != nil {
+		id += "/mix-" + pipeline.Slug(p.Mix.Label) + "-" + share(p.Mix.Weight)
+		if p.Mix.Like != nil {
+			id += "-like-" + p.Mix.Like.SHA256[:16]
+		}
+	}
+	if t.Format != "wav" {
+		id += "/" + t.Format
+	}
+	return id
 }
 
 // headers are the answer's: the clip's own.

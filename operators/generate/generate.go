@@ -6,8 +6,8 @@
 // answered with Nats-Service-Error and Nats-Service-Error-Code, and the same in the body as JSON.
 //
 // The model comes from the pipeline's model store, and is replaced as soon as a newer version is there: requests that
-// have begun end with the model they began with. Clips are a function of model, label, seed and temperature, and so is
-// their id: asked for twice within the stream's duplicate window, a clip is stored once.
+// have begun end with the model they began with. Clips are a function of model, label, seed, temperature and what they
+// are mixed with or like, and so is their id: asked for twice within the stream's duplicate window, a clip is stored once.
 package generate
 
 import (
@@ -18,7 +18,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -122,7 +121,7 @@ func (o *operator) Run(ctx context.Context) error {
 	working := context.WithoutCancel(ctx)
 	err := o.env.Service.AddEndpoint("generate", micro.HandlerFunc(func(r micro.Request) { o.take(working, r) }),
 		micro.WithEndpointSubject(o.env.Pipeline+".generate"),
-		micro.WithEndpointMetadata(map[string]string{"request": `{"label":"three","n":1,"seed":7,"temperature":0.9,"format":"wav"}`}))
+		micro.WithEndpointMetadata(map[string]string{"request": `{"label":"three","n":1,"seed":7,"temperature":0.9,"format":"wav","mix":{"label":"seven","weight":0.3}}`}))
 	if err != nil {
 		return fmt.Errorf("answer requests on %s.generate: %w", o.env.Pipeline, err)
 	}
@@ -246,8 +245,22 @@ func (o *operator) check(r micro.Request) (task, error) {
 	if err != nil {
 		return task{}, err
 	}
-	if !slices.Contains(m.Labels, request.Label) {
-		return task{}, &LabelError{Label: request.Label, Labels: m.Labels}
+	asked := []string{request.Label}
+	if request.Mix != nil {
+		asked = append(asked, request.Mix.Label)
+	}
+	for _, label := range asked {
+		if _, err := m.index(label); err != nil {
+			return task{}, err
+		}
+	}
+	if request.Like != nil || request.Mix != nil && request.Mix.Like != nil {
+		if !m.CanEncode() {
+			return task{}, fmt.Errorf("%w: %w; this is a %s", errUsage, ErrNoEncoder, m.Arch)
+		}
+	}
+	if request.Mix != nil && !m.CanBlend() {
+		return task{}, fmt.Errorf("%w: a model of architecture %s cannot mix labels", errUsage, m.Arch)
 	}
 	return task{request, encoding, m, r.Reply()}, nil
 }
@@ -255,17 +268,21 @@ func (o *operator) check(r micro.Request) (task, error) {
 // fulfil makes and publishes what is asked for, and returns the answer. It calls release when it gives up the request's
 // slot.
 func (o *operator) fulfil(ctx context.Context, t task, release func()) (*nats.Msg, error) {
-	if t.N == 1 {
-		made, err := o.make(ctx, t, *t.Seed)
+	recipes, err := t.recipes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(recipes) == 1 {
+		made, err := o.make(ctx, t, recipes[0])
 		if err != nil {
 			return nil, err
 		}
 		return &nats.Msg{Header: made.headers(), Data: made.body}, nil
 	}
 	release() // The clips take slots one by one.
-	listing := Listing{Label: t.Label, Model: t.maker.Digest, Seed: *t.Seed, Clips: make([]Listed, t.N)}
+	listing := Listing{Label: t.Label, Model: t.maker.Digest, Seed: *t.Seed, Clips: make([]Listed, len(recipes))}
 	group, ctx := errgroup.WithContext(ctx)
-	for i := range t.N {
+	for i, p := range recipes {
 		select {
 		case o.slots <- struct{}{}:
 		case <-ctx.Done():
@@ -273,7 +290,7 @@ func (o *operator) fulfil(ctx context.Context, t task, release func()) (*nats.Ms
 		}
 		group.Go(func() error {
 			defer func() { <-o.slots }()
-			made, err := o.make(ctx, t, *t.Seed+uint64(i)) //nolint:gosec // An index.
+			made, err := o.make(ctx, t, p)
 			listing.Clips[i] = made.listed
 			return err
 		})

@@ -80,7 +80,8 @@ type mill struct {
 	entry artifact.Entry
 }
 
-func newMill(t *testing.T, config string, hooks generate.Hooks, block chan struct{}) *mill {
+// newMill runs the operator on ridges or, where open is given, on models of its own.
+func newMill(t *testing.T, config string, hooks generate.Hooks, block chan struct{}, open ...func(models.Checkpoint) (models.Generator, error)) *mill {
 	t.Helper()
 	m := &mill{t: t, inUse: make(chan string, 10), block: block}
 	hooks.OnModel = func(digest string) { m.inUse <- digest }
@@ -89,6 +90,9 @@ func newMill(t *testing.T, config string, hooks generate.Hooks, block chan struc
 			return nil, errors.New("the devil's own")
 		}
 		return ridges{c.FrontEnd, &m.calls, m.block}, nil
+	}
+	if len(open) > 0 {
+		hooks.Open = open[0]
 	}
 	spec, err := pipeline.ParseSpec([]byte("name: t\noperators: [{operator: generate, config: " + config + "}]"))
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"wavemill/audio"
 	"wavemill/models"
@@ -21,6 +22,16 @@ func (m *Maker) CanEncode() bool {
 	return ok
 }
 
+// CanBlend says whether the model makes clips between two labels.
+func (m *Maker) CanBlend() bool {
+	_, ok := m.generator.(models.Blender)
+	return ok
+}
+
+// maxSource is how long a clip may be that is given to Encode. The model hears but its beginning, and a header of a few
+// samples a second makes hours of a small file.
+const maxSource = time.Minute
+
 // Encode returns a clip of any rate and number of channels as the model's encoder sees it, and what the front end had
 // to do to it. File and SHA256 are the caller's to set. The label says which of the model's it is.
 func (m *Maker) Encode(ctx context.Context, clip audio.Clip, label string) (*Source, frontend.Notes, error) {
@@ -31,6 +42,13 @@ func (m *Maker) Encode(ctx context.Context, clip audio.Clip, label string) (*Sou
 	index, err := m.index(label)
 	if err != nil {
 		return nil, frontend.Notes{}, err
+	}
+	if err := clip.Validate(); err != nil {
+		return nil, frontend.Notes{}, err
+	}
+	if d := clip.Duration(); d > maxSource {
+		return nil, frontend.Notes{}, fmt.Errorf("the clip lasts %v, and the model hears its first %v: cut out what is meant, %v at most",
+			d.Round(time.Second), m.frontEnd.Duration().Round(time.Millisecond), maxSource)
 	}
 	spectrogram, notes, err := m.frontEnd.Analyze(clip)
 	if err != nil {

@@ -50,6 +50,16 @@ func recordings(t testing.TB, n uint64, rate int) []audio.Clip {
 // learned returns a maker of a small model that has made so many steps.
 func learned(t testing.TB, arch string, steps int64) *generate.Maker {
 	t.Helper()
+	m, err := generate.NewMaker(learnedCheckpoint(t, arch, steps))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// learnedCheckpoint is the model's checkpoint.
+func learnedCheckpoint(t testing.TB, arch string, steps int64) models.Checkpoint {
+	t.Helper()
 	fe := frontend.Plan([]int{8000}, []time.Duration{400 * time.Millisecond})
 	front, err := frontend.New(fe)
 	if err != nil {
@@ -81,11 +91,7 @@ func learned(t testing.TB, arch string, steps int64) *generate.Maker {
 	if c, err = models.Decode(file); err != nil {
 		t.Fatal(err)
 	}
-	m, err := generate.NewMaker(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
+	return c
 }
 
 // compose makes the WAV of p.
