@@ -79,17 +79,30 @@ func Default(sampleRate int) Config {
 		Scale: ScaleMel, Mels: mels, FMin: 20, FMax: float64(sampleRate) / 2, MelFormula: FormulaSlaney, MelNorm: NormSlaney,
 		Value: ValueLog, Floor: 1e-3,
 	}
-	if c.Validate() != nil {
+	return c.Scaled()
+}
+
+// Scaled returns c with the Min and Max of Default: silence is -1 and a full-scale sine at the loudest filter +1. A
+// config without a logarithm, and one that is not valid, stays as it is.
+func (c Config) Scaled() Config {
+	if c.Validate() != nil || !c.isLog() {
 		return c
 	}
-	var peak float64
-	for _, b := range melBands(c) {
-		for _, w := range b.weights {
-			peak = math.Max(peak, float64(w))
+	peak := float64(c.NFFT) / 2
+	if c.Scale == ScaleMel {
+		var weight float64
+		for _, b := range melBands(c) {
+			for _, w := range b.weights {
+				weight = math.Max(weight, float64(w))
+			}
 		}
+		peak = weight * float64(c.NFFT) / 2
+	}
+	if c.isPower() {
+		peak *= float64(c.NFFT) / 2
 	}
 	c.Min = math.Log(c.Floor)
-	c.Max = math.Log(c.Floor + peak*float64(n)/2)
+	c.Max = math.Log(c.Floor + peak)
 	return c
 }
 

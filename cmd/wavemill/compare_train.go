@@ -21,6 +21,8 @@ type school struct {
 	seed   uint64
 	budget time.Duration
 	steps  int64 // instead of the budget
+
+	shown bool // whether the plan has been
 }
 
 // A schooling is how a training went.
@@ -56,15 +58,19 @@ func (s *school) train(ctx context.Context, arch string, recordings []recording,
 	if err != nil {
 		return models.Checkpoint{}, schooling{}, err
 	}
-	learner, err := archs.NewLearner(arch, nil, fe, labels, s.seed)
+	config, batch, left, err := s.fit(ctx, arch, fe, labels, recordings, x)
+	if err != nil {
+		return models.Checkpoint{}, schooling{}, err
+	}
+	learner, err := archs.NewLearner(arch, config, fe, labels, s.seed)
 	if err != nil {
 		return models.Checkpoint{}, schooling{}, err
 	}
 	log := schooling{losses: map[string][]float64{}, held: map[string][]float64{}}
 	watch := s.app.watchTraining(s.budget, s.steps)
-	t := models.Trainer{Steps: s.steps, Seed: s.seed, Save: func(c models.Checkpoint) error { return c.Write(file) }}
+	t := models.Trainer{Steps: s.steps, BatchSize: batch, Seed: s.seed, Save: func(c models.Checkpoint) error { return c.Write(file) }}
 	if s.steps == 0 {
-		t.Budget = s.budget
+		t.Budget = left
 	}
 	t.OnEvent = func(p models.Progress) {
 		watch.event(p)

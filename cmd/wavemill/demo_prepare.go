@@ -87,7 +87,7 @@ func (d *demo) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.plan(all); err != nil {
+	if err := d.plan(ctx, all); err != nil {
 		return err
 	}
 	what, err := claim(d.o.out, d.fingerprint(), d.o.command())
@@ -103,7 +103,7 @@ func (d *demo) prepare(ctx context.Context) error {
 }
 
 // plan chooses the front end and says what it means for the recordings.
-func (d *demo) plan(all []recording) error {
+func (d *demo) plan(ctx context.Context, all []recording) error {
 	usable := good(all)
 	if len(usable) == 0 {
 		return fmt.Errorf("none of the %d recordings can be read; the first: %s: %w", len(all), all[0].item.Path, all[0].err)
@@ -146,9 +146,7 @@ func (d *demo) plan(all []recording) error {
 	for _, n := range d.notes {
 		d.note("%s", n)
 	}
-	s := d.frontEnd.Spectrogram
-	d.note("spectrograms of %d frames by %d bins (%s), clips of up to %v at %d Hz", d.frontEnd.Frames, s.Bins(), s.Scale, roundDuration(d.front.Duration()), s.SampleRate)
-	return nil
+	return d.showPlan(ctx, frontOptions{ceiling: ceilingFast}, d.frontEnd, d.recordings, 0)
 }
 
 // count prints a number with the noun that fits it.

@@ -48,6 +48,7 @@ a server of its own it embeds one.`,
 		newJudge(a),
 		newCompare(a),
 		newTopup(a),
+		newPlan(a),
 		newSynth(a),
 		newBench(a),
 	)

@@ -39,6 +39,9 @@ type trainOptions struct {
 	keep                  int
 	previews, tensorboard string
 	noCurves              bool
+
+	channels          string
+	front             frontOptions
 }
 
 // Values of --best-by beside the losses on held-out recordings.
@@ -79,7 +82,9 @@ weights. The figures are in the curves beside the checkpoint.`,
 	f.IntVar(&o.latent, "latent", 0, "latent variables of a vae or vaegan, over --config; 2 can be drawn")
 	f.DurationVar(&o.budget, "budget", 0, "how long to train (default 10m, unless --steps is given)")
 	f.Int64Var(&o.steps, "steps", 0, "how many steps to train, those before --resume included")
-	f.IntVar(&o.batch, "batch", 0, "recordings in a step (default 64)")
+	f.IntVar(&o.batch, "batch", 0, "recordings in a step (default 64, or as few as the budget needs)")
+	f.StringVar(&o.channels, "channels", channelsAuto, "width of the network: a number, or auto for what suits the budget (with --steps: the default)")
+	o.front.add(cmd)
 	f.Uint64Var(&o.seed, "seed", 1, "seed of everything random; a resumed training keeps its own")
 	f.BoolVar(&o.resume, "resume", false, "go on from the checkpoint in --out")
 	f.BoolVar(&o.overwrite, "overwrite", false, "begin anew although --out is there already")
@@ -120,6 +125,15 @@ func (o *trainOptions) check() error {
 	if o.budget == 0 && o.steps == 0 {
 		o.budget = 10 * time.Minute
 	}
+	if _, err := parseChannels(o.channels); err != nil {
+		return err
+	}
+	if err := o.front.check(); err != nil {
+		return err
+	}
+	if o.resume && (o.channels != channelsAuto || o.front.decides()) {
+		return usagef("--resume keeps the network and the front end of the checkpoint; leave out --channels, --front-end, --n-fft, --hop, --mels and --frames")
+	}
 	there := o.rotation().Exists()
 	switch {
 	case o.resume && !there:
@@ -158,6 +172,9 @@ func (a *app) train(ctx context.Context, o trainOptions) error {
 	}
 	val, err := a.analyze(ctx, job.frontEnd, job.labels, heldPart)
 	if err != nil {
+		return err
+	}
+	if err := a.prepareTraining(ctx, o, job, recordings, x); err != nil {
 		return err
 	}
 	a.note("model %s: %d frames by %d bins at %d Hz; %d recordings to learn from, %d to check with", job.arch,

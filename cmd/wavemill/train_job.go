@@ -53,7 +53,10 @@ func (a *app) trainJob(o trainOptions, recordings []recording) (*trainJob, error
 	if err != nil {
 		return nil, err
 	}
-	j.labels, j.frontEnd = labelNames(recordings), planFrontEnd(recordings)
+	j.labels = labelNames(recordings)
+	if j.frontEnd, err = o.front.frontEnd(recordings); err != nil {
+		return nil, err
+	}
 	j.learner, err = archs.NewLearner(o.arch, config, j.frontEnd, j.labels, o.seed)
 	return j, err
 }

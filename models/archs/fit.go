@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"wavemill/models"
@@ -14,9 +15,6 @@ import (
 
 // The evidence behind these numbers is in docs/frontend.md.
 const (
-	// leastSteps is how many steps the default width should make at least. A VAE of 16 channels still gains quickly
-	// over its first thousand; below, a narrower one that makes more steps is better.
-	leastSteps = 1000
 	// plentySteps is how many steps a wider network must make to be chosen over the default, which by then has stopped
 	// gaining: as many as a VAE of the default width makes in ten minutes on two cores with spoken digits.
 	plentySteps = 30000
@@ -58,14 +56,11 @@ func (f Fitting) String() string {
 	if len(f.Timings) == 0 {
 		return s + " (the default; nothing was measured)"
 	}
-	s += fmt.Sprintf(": about %d steps in the time; measured", f.Steps)
+	times := make([]string, len(f.Timings))
 	for i, t := range f.Timings {
-		if i > 0 {
-			s += ","
-		}
-		s += fmt.Sprintf(" %.3g ms a step of %d channels by %d", float64(t.Step)/float64(time.Millisecond), t.Channels, t.Batch)
+		times[i] = fmt.Sprintf("%.3g ms a step of %d channels by %d", float64(t.Step)/float64(time.Millisecond), t.Channels, t.Batch)
 	}
-	return s
+	return fmt.Sprintf("%s: about %d steps in the time; measured %s", s, f.Steps, strings.Join(times, ", "))
 }
 
 // Fit picks the width and the batch size of an architecture for a budget of time: it times a few steps on x, clips of
@@ -91,7 +86,7 @@ func Fit(ctx context.Context, name string, config json.RawMessage, fe models.Fro
 	if set {
 		from = []int{width}
 	}
-	q := Question{Budget: time.Duration(a.share * float64(budget)), Clips: x.B, Default: width, Widths: from}
+	q := Question{Budget: time.Duration(a.share * float64(budget)), Clips: x.B, Default: width, Widths: from, Least: a.least}
 	f := Fitting{}
 	for {
 		next, more := q.Next(f.Timings)

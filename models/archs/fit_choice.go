@@ -13,6 +13,7 @@ type Question struct {
 	Clips   int           // to learn from
 	Default int           // width
 	Widths  []int         // to choose from, ascending; Default is one of them
+	Least   int64         // steps that the default width should make
 }
 
 // batch is the batch size to begin with: the default, or for fewer clips than that as many whole eights as there are.
@@ -58,8 +59,8 @@ func (q Question) Next(timings []Timing) (Choice, bool) {
 	}
 	last := timings[len(timings)-1]
 	at := slices.Index(q.Widths, last.Channels)
-	switch enough := q.steps(first, timings) >= leastSteps; {
-	case !enough && at > 0 && q.steps(last.Choice, timings) < leastSteps:
+	switch enough := q.steps(first, timings) >= q.Least; {
+	case !enough && at > 0 && q.steps(last.Choice, timings) < q.Least:
 		return Choice{q.Widths[at-1], q.batch()}, true
 	case enough && at >= 0 && at+1 < len(q.Widths):
 		wider := q.Widths[at+1]
@@ -73,16 +74,16 @@ func (q Question) Next(timings []Timing) (Choice, bool) {
 // Choose returns the width and batch size for the timings of Next's choices, or of the first few of them:
 //
 //   - without timings the default width and batches of 64, fewer where there are fewer clips;
-//   - the default width, where it makes 1,000 steps or more in the budget, and a wider one only where that makes 30,000
+//   - the default width, where it makes Least steps or more in the budget, and a wider one only where that makes 30,000
 //     itself (of 64 clips): steps pay better than width until the loss is flat;
-//   - else the widest of the narrower ones that makes 1,000, or the narrowest;
+//   - else the widest of the narrower ones that makes Least, or the narrowest;
 //   - and where even that makes fewer, batches of half the size, and half again, down to 8.
 func (q Question) Choose(timings []Timing) Choice {
 	best := Choice{q.Default, q.batch()}
 	if len(timings) == 0 {
 		return best
 	}
-	if q.steps(best, timings) >= leastSteps {
+	if q.steps(best, timings) >= q.Least {
 		for _, t := range timings {
 			if t.Channels > best.Channels && q.full(t.Choice, timings) >= plentySteps {
 				best = t.Choice
@@ -90,10 +91,10 @@ func (q Question) Choose(timings []Timing) Choice {
 		}
 		return best
 	}
-	for i := slices.Index(q.Widths, q.Default); i > 0 && q.steps(best, timings) < leastSteps; i-- {
+	for i := slices.Index(q.Widths, q.Default); i > 0 && q.steps(best, timings) < q.Least; i-- {
 		best.Channels = q.Widths[i-1]
 	}
-	for best.Batch/2 >= leastBatch && q.steps(best, timings) < leastSteps {
+	for best.Batch/2 >= leastBatch && q.steps(best, timings) < q.Least {
 		best.Batch /= 2
 	}
 	return best

@@ -47,7 +47,7 @@ func TestChoose(t *testing.T) {
 		"one clip":                   {2 * time.Minute, 20 * ms, 1, archs.Choice{Channels: 16, Batch: 8}, []int{16}},
 		"a clock that does not move": {time.Minute, 1, 2400, archs.Choice{Channels: 32, Batch: 64}, []int{16, 24, 32}},
 	} {
-		q := archs.Question{Budget: c.budget, Clips: c.clips, Default: 16, Widths: widths}
+		q := archs.Question{Budget: c.budget, Clips: c.clips, Default: 16, Least: 1000, Widths: widths}
 		got, timings := ask(q, c.step)
 		if got != c.want {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
@@ -60,7 +60,7 @@ func TestChoose(t *testing.T) {
 			t.Errorf("%s: measured %v, want %v", name, measured, c.measured)
 		}
 	}
-	q := archs.Question{Budget: time.Minute, Clips: 100, Default: 16, Widths: widths}
+	q := archs.Question{Budget: time.Minute, Clips: 100, Default: 16, Least: 1000, Widths: widths}
 	if got := q.Choose(nil); got != (archs.Choice{Channels: 16, Batch: 64}) {
 		t.Errorf("without timings: %+v", got)
 	}
@@ -68,7 +68,7 @@ func TestChoose(t *testing.T) {
 
 // More time, or a quicker machine, never makes a network narrower or its batches smaller.
 func TestChooseIsMonotonic(t *testing.T) {
-	q := archs.Question{Clips: 1000, Default: 16, Widths: []int{8, 12, 16, 24, 32}}
+	q := archs.Question{Clips: 1000, Default: 16, Least: 1000, Widths: []int{8, 12, 16, 24, 32}}
 	for _, step := range []time.Duration{3 * time.Millisecond, 30 * time.Millisecond, 400 * time.Millisecond} {
 		last := archs.Choice{}
 		for q.Budget = time.Second; q.Budget < 100*time.Hour; q.Budget += q.Budget / 7 {
@@ -129,7 +129,7 @@ func TestFit(t *testing.T) {
 	labels := []string{"low", "high"}
 	data := modeltest.Clips(40, 32, 16, len(labels), 1)
 	for _, name := range archs.Names() {
-		f, err := archs.Fit(t.Context(), name, nil, frontEnd(), labels, data, time.Minute)
+		f, err := archs.Fit(t.Context(), name, nil, frontEnd(), labels, data, 10*time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}

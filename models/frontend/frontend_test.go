@@ -38,38 +38,6 @@ func open(t testing.TB, fe models.FrontEnd) *frontend.FrontEnd {
 	return f
 }
 
-func TestPlan(t *testing.T) {
-	second := slices.Repeat([]time.Duration{900 * time.Millisecond}, 100)
-	long := slices.Clone(second)
-	long[0] = time.Minute // one odd clip does not decide
-	for name, c := range map[string]struct {
-		rates                       []int
-		durations                   []time.Duration
-		rate, nfft, hop, bins, frms int
-	}{
-		"speech":       {[]int{8000}, second, 8000, 512, 128, 64, 64},
-		"one odd":      {[]int{8000}, long, 8000, 512, 128, 64, 64},
-		"nothing":      {nil, nil, 8000, 512, 128, 64, 64},
-		"short":        {[]int{8000}, []time.Duration{1}, 8000, 512, 128, 64, 32},
-		"very long":    {[]int{8000}, []time.Duration{time.Hour}, 8000, 512, 128, 64, 256},
-		"wide band":    {[]int{16000}, second, 16000, 1024, 256, 80, 64},
-		"most common":  {[]int{44100, 8000, 22050, 22050}, second, 22050, 1024, 256, 80, 80},
-		"tie":          {[]int{44100, 8000}, second, 8000, 512, 128, 64, 64},
-		"studio":       {[]int{192000}, second, 48000, 4096, 1024, 128, 48},
-		"broken rates": {[]int{0, -3}, second, 8000, 512, 128, 64, 64},
-	} {
-		fe := frontend.Plan(c.rates, c.durations)
-		s := fe.Spectrogram
-		if s.SampleRate != c.rate || s.NFFT != c.nfft || s.Hop != c.hop || s.Bins() != c.bins || fe.Frames != c.frms {
-			t.Errorf("%s: %d Hz, n_fft %d, hop %d, %d bins, %d frames; want %d, %d, %d, %d, %d",
-				name, s.SampleRate, s.NFFT, s.Hop, s.Bins(), fe.Frames, c.rate, c.nfft, c.hop, c.bins, c.frms)
-		}
-		if _, err := frontend.New(fe); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
 func TestAnalyzeSaysWhatItDid(t *testing.T) {
 	f := open(t, frontend.Plan(nil, nil))
 	mono := tone(8000, 300, 0, 500*time.Millisecond, 0)

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"wavemill/models"
+	"wavemill/models/frontend"
+)
+
+// frontOptions are the flags that decide the front end instead of the plan, and how its ceiling is measured.
+type frontOptions struct {
+	file     string
+	override frontend.Overrides
+	ceiling  string
+}
+
+// Values of --ceiling.
+const (
+	ceilingAuto = "auto" // with the classifier where the budget has room for it
+	ceilingFull = "full" // with the classifier
+	ceilingFast = "fast" // without
+	ceilingOff  = "off"
+)
+
+func (o *frontOptions) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.file, "front-end", "", "JSON file with the front end to use instead of a planned one, such as \"front_end\" of \"wavemill plan --json\"")
+	f.IntVar(&o.override.NFFT, "n-fft", 0, "samples in a frame (default: planned)")
+	f.IntVar(&o.override.Hop, "hop", 0, "samples between frames (default: planned; with --n-fft in proportion)")
+	f.IntVar(&o.override.Mels, "mels", 0, "mel filters, a multiple of 16 (default: planned)")
+	f.IntVar(&o.override.Frames, "frames", 0, "frames of a clip, a multiple of 16 (default: planned)")
+	f.StringVar(&o.ceiling, "ceiling", ceilingAuto, "what to measure of the front end's ceiling: auto, full (with a classifier), fast (without), off")
+}
+
+func (o *frontOptions) check() error {
+	v := o.override
+	switch {
+	case v.NFFT < 0 || v.Hop < 0 || v.Mels < 0 || v.Frames < 0:
+		return usagef("--n-fft, --hop, --mels and --frames must not be negative")
+	case v.Mels%16 != 0 || v.Frames%16 != 0:
+		return usagef("--mels and --frames must be multiples of 16: the networks halve both four times")
+	case !slices.Contains([]string{ceilingAuto, ceilingFull, ceilingFast, ceilingOff}, o.ceiling):
+		return usagef("--ceiling is one of auto, full, fast, off; not %q", o.ceiling)
+	}
+	return nil
+}
+
+// decides tells whether the flags decide anything about the front end.
+func (o *frontOptions) decides() bool { return o.file != "" || o.override != (frontend.Overrides{}) }
+
+// frontEnd plans the front end for recordings, or reads it, and takes over what the flags say.
+func (o *frontOptions) frontEnd(recordings []recording) (models.FrontEnd, error) {
+	clips := clipsOf(recordings)
+	if o.file != "" {
+		fe, err := readFrontEnd(o.file)
+		if err != nil {
+			return fe, fmt.Errorf("--front-end: %w", err)
+		}
+		return o.usable(o.override.Apply(fe))
+	}
+	fe := frontend.SurveyOf(clips).Plan()
+	return o.usable(frontend.Level(o.override.Apply(fe), clips))
+}
+
+// usable returns fe, or what is wrong with it.
+func (o *frontOptions) usable(fe models.FrontEnd) (models.FrontEnd, error) {
+	if _, err := frontend.New(fe); err != nil {
+		return fe, usageError{err}
+	}
+	return fe, nil
+}
+
+// readFrontEnd reads the JSON of a front end. An object that has one as "front_end", such as the output of plan or of
+// inspect, does as well.
+func readFrontEnd(path string) (models.FrontEnd, error) {
+	var fe models.FrontEnd
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fe, err
+	}
+	var outer struct {
+		FrontEnd json.RawMessage `json:"front_end"`
+	}
+	if err := json.Unmarshal(text, &outer); err == nil && len(outer.FrontEnd) > 0 {
+		text = outer.FrontEnd
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&fe); err != nil {
+		return fe, fmt.Errorf("%s: %w", path, err)
+	}
+	return fe, nil
+}
+
+// thousands writes a number with a comma after each three digits.
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

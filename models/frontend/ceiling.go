@@ -1,0 +1,207 @@
+package frontend
+
+import (
+	"context"
+	"errors"
+	"math"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
+
+	"wavemill/audio"
+	"wavemill/audio/spectrogram"
+	"wavemill/models"
+)
+
+// A Ceiling says what of a recording is left after the way through a front end and back: what a perfect model behind it
+// would make. Figures are means over clips.
+type Ceiling struct {
+	Clips int `json:"clips"`
+	// LogSpectral is the log-spectral distance in dB between a clip and its round trip: the root of the mean squared
+	// difference of their power spectra in dB over frequency, mean over time, 0 for the clip itself. Frames are of 32 ms.
+	// What lies 60 dB below the clip's loudest value counts as silence.
+	LogSpectral float64 `json:"log_spectral_db"`
+	// SpectralSNR is the signal-to-noise ratio of the magnitudes of the same frames in dB, whatever their phases.
+	SpectralSNR float64 `json:"spectral_snr_db"`
+	// SNR is the scale-invariant signal-to-noise ratio of the samples in dB. It is low even where nobody can hear a
+	// difference, because the phases are not those of the recording.
+	SNR float64 `json:"si_snr_db"`
+	// Cut is the share of clips that are longer than the model's, and Lost the share of all clips' power that is cut off.
+	Cut  float64 `json:"cut"`
+	Lost float64 `json:"lost"`
+	// Clamped is the share of values above the scaling's range.
+	Clamped float64 `json:"clamped"`
+}
+
+// power below which a round trip is not measured any more, relative to the clip's loudest value: -60 dB.
+const neutralFloor = 1e-6
+
+// MeasureCeiling sends clips there and back. Silent clips are left out; an error where all are. The result depends on the
+// seed of the phases a little.
+func MeasureCeiling(ctx context.Context, fe models.FrontEnd, clips []audio.Clip, seed uint64) (Ceiling, error) {
+	f, err := New(fe)
+	if err != nil {
+		return Ceiling{}, err
+	}
+	each := make([]Ceiling, len(clips))
+	group, working := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, c := range clips {
+		group.Go(func() error {
+			if err := working.Err(); err != nil {
+				return err
+			}
+			var err error
+			each[i], err = f.ceiling(c, seed+uint64(i))
+			if errors.Is(err, ErrSilent) {
+				err = nil
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return Ceiling{}, err
+	}
+	var sum Ceiling
+	for _, c := range each {
+		sum.Clips += c.Clips
+		sum.LogSpectral += c.LogSpectral
+		sum.SpectralSNR += c.SpectralSNR
+		sum.SNR += c.SNR
+		sum.Cut += c.Cut
+		sum.Lost += c.Lost
+		sum.Clamped += c.Clamped
+	}
+	if sum.Clips == 0 {
+		return Ceiling{}, errors.New("front end: ceiling: there is no clip with sound in it")
+	}
+	n := float64(sum.Clips)
+	sum.LogSpectral /= n
+	sum.SpectralSNR /= n
+	sum.SNR /= n
+	sum.Cut /= n
+	sum.Lost /= n
+	sum.Clamped /= n
+	return sum, nil
+}
+
+// ceiling measures one clip.
+func (f *FrontEnd) ceiling(c audio.Clip, seed uint64) (Ceiling, error) {
+	x, notes, err := f.prepare(c)
+	if err != nil {
+		return Ceiling{}, err
+	}
+	t, err := f.transform()
+	if err != nil {
+		return Ceiling{}, err
+	}
+	defer f.transforms.Put(t)
+	s, err := t.Forward(nil, x)
+	if err != nil {
+		return Ceiling{}, err
+	}
+	out := Ceiling{Clips: 1}
+	high := 0
+	for _, v := range s.Data {
+		if f.config.Spectrogram.Min < f.config.Spectrogram.Max && v >= 1 {
+			high++
+		}
+	}
+	out.Clamped = float64(high) / float64(len(s.Data))
+	phase := f.config.Phase
+	phase.Seed = seed
+	// As Synthesize: padding at the end is left out.
+	used := usedFrames(f.config.Spectrogram, s.Data)
+	s.Frames, s.Data = used, s.Data[:used*s.Bins]
+	x = x[:f.config.Spectrogram.Samples(used)]
+	y, err := t.Reconstruct(s, len(x), phase)
+	if err != nil {
+		return Ceiling{}, err
+	}
+	if notes.Cut > 0 {
+		out.Cut, out.Lost = 1, f.lost(c)
+	}
+	out.SNR = invariantSNR(x, y)
+	out.LogSpectral, out.SpectralSNR, err = spectralDistance(x, y, f.config.Spectrogram.SampleRate)
+	return out, err
+}
+
+// lost is the share of a clip's power that lies behind what the model hears.
+func (f *FrontEnd) lost(c audio.Clip) float64 {
+	c = audio.TrimSilence(c.Mono(), f.config.TrimDB)
+	keep := min(len(c.Samples), int(f.Duration().Seconds()*float64(c.Rate)))
+	all, tail := c.RMS(), audio.Clip{Samples: c.Samples[keep:], Channels: 1, Rate: c.Rate}
+	if all == 0 || len(tail.Samples) == 0 {
+		return 0
+	}
+	r := tail.RMS() / all
+	return r * r * float64(len(tail.Samples)) / float64(len(c.Samples))
+}
+
+// invariantSNR is the SI-SDR of Le Roux et al. (2019) in dB, at most 100: the power of y's projection on x by that of the rest.
+func invariantSNR(x, y []float32) float64 {
+	var xx, xy, yy float64
+	for i, v := range x {
+		xx += float64(v) * float64(v)
+		xy += float64(v) * float64(y[i])
+		yy += float64(y[i]) * float64(y[i])
+	}
+	if xx == 0 || yy == 0 {
+		return 0
+	}
+	signal := xy * xy / xx
+	return limitDB(signal, yy-signal)
+}
+
+// limitDB is a ratio of powers in dB between -100 and 100.
+func limitDB(signal, noise float64) float64 {
+	if noise <= 0 {
+		return 100
+	}
+	return min(max(10*math.Log10(signal/noise), -100), 100)
+}
+
+// spectralDistance compares the power spectra of x and y.
+func spectralDistance(x, y []float32, rate int) (logSpectral, snr float64, err error) {
+	n := 64
+	for n*3/2 < rate*32/1000 {
+		n *= 2
+	}
+	t, err := spectrogram.New(spectrogram.Config{
+		SampleRate: rate, NFFT: n, Hop: n / 4, Window: spectrogram.WindowHann, Scale: spectrogram.ScaleLinear, Value: spectrogram.ValuePower,
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	a, err := t.Forward(nil, x)
+	if err != nil {
+		return 0, 0, err
+	}
+	b, err := t.Forward(nil, y)
+	if err != nil {
+		return 0, 0, err
+	}
+	var top float64
+	for _, v := range a.Data {
+		top = max(top, float64(v))
+	}
+	floor := neutralFloor * top
+	var signal, noise float64
+	sounding := 0
+	for f := range a.Frames {
+		var squares, loudest float64
+		for k := range a.Bins {
+			p, q := float64(a.Data[f*a.Bins+k]), float64(b.Data[f*a.Bins+k])
+			loudest = max(loudest, p)
+			d := 10 * math.Log10(max(p, floor)/max(q, floor))
+			squares += d * d
+			e := math.Sqrt(p) - math.Sqrt(q)
+			signal, noise = signal+p, noise+e*e
+		}
+		if loudest > floor {
+			logSpectral += math.Sqrt(squares / float64(a.Bins))
+			sounding++
+		}
+	}
+	return logSpectral / float64(max(sounding, 1)), limitDB(signal, noise), nil
+}
