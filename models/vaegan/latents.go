@@ -136,7 +136,9 @@ func (p *latents) noisy(dst []float32, label int, z []float32, keep, h, temperat
 	return dst
 }
 
-// cholesky puts the lower factor of a covariance into l. Rounding may have left tiny negative directions in it.
+// cholesky puts the lower factor of a covariance into l. A covariance of fewer clips than latents has directions without
+// variance, of which rounding makes tiny ones, negative too: they get almost none, and no part in the other variables,
+// which dividing by almost nothing would blow up.
 func cholesky(l []float64, c []float32, n int) {
 	for i := range n {
 		for j := range i + 1 {
@@ -144,14 +146,23 @@ func cholesky(l []float64, c []float32, n int) {
 			for k := range j {
 				s -= l[i*n+k] * l[j*n+k]
 			}
-			if i == j {
-				l[i*n+i] = math.Sqrt(max(s, 1e-8))
-			} else {
-				l[i*n+j] = s / l[j*n+j]
+			switch pivot := l[j*n+j]; {
+			case i == j:
+				l[i*n+i] = leastDeviation
+				if s > max(leastDeviation*leastDeviation, 1e-5*float64(c[i*n+i])) {
+					l[i*n+i] = math.Sqrt(s)
+				}
+			case pivot == leastDeviation:
+				l[i*n+j] = 0
+			default:
+				l[i*n+j] = s / pivot
 			}
 		}
 	}
 }
+
+// leastDeviation is that of directions without variance.
+const leastDeviation = 1e-4
 
 // Names of the moments' tensors.
 const (
