@@ -99,7 +99,7 @@ func mixtureBound(n *nn.Graph, x, labels, weight *nn.Tensor, s shape, c Config) 
 	enc := n.Scope("encoder")
 	experts := posteriors(enc, features(enc, x, c), c)
 	zeros, ones := n.Input(inZeros, batch, c.Latent), n.Input(inOnes, batch, c.Latent)
-	var latents, gates, kls, clips, codes []*nn.Tensor
+	var latents, means, gates, kls, clips, codes []*nn.Tensor
 	dec := n.Scope("decoder")
 	e := embedding(dec, labels, s, c)
 	for i, q := range experts {
@@ -107,7 +107,8 @@ func mixtureBound(n *nn.Graph, x, labels, weight *nn.Tensor, s shape, c Config) 
 		if n.Mode() == nn.Train {
 			z = n.Reparameterise(q.mean, q.logVar, n.NormalNoise(fmt.Sprintf("posterior noise %d", i+1), batch, c.Latent))
 		}
-		latents, gates, clips, codes = append(latents, z), append(gates, q.gate), append(clips, x), append(codes, e)
+		latents, means, gates = append(latents, z), append(means, q.mean), append(gates, q.gate)
+		clips, codes = append(clips, x), append(codes, e)
 		kls = append(kls, divergence(n, q, zeros, ones))
 	}
 	z, g := n.Stack(latents...), n.Stack(gates...) // [K B, Z], [K B, 1]
@@ -115,7 +116,7 @@ func mixtureBound(n *nn.Graph, x, labels, weight *nn.Tensor, s shape, c Config) 
 		e = n.Stack(codes...) // [K B, E]
 	}
 	if c.Prior == PriorFlow {
-		n.Output(outLatent, z)
+		n.Output(outMean, n.Stack(means...))
 		n.Output(outGate, g)
 	}
 	y := decodeAs(dec, z, e, s, c)                                                                  // [K B, T, F, 1]
@@ -156,9 +157,10 @@ func (l *Learner) mixtureFeeds() []nn.Feed {
 	}
 }
 
-// sample returns latents of a batch that the machine was run on, [B, Z]; with several experts, of one drawn by the gate.
-func (l *Learner) sample(m *nn.Machine, batch int, rng *rand.Rand) []float32 {
-	z := m.Output(outLatent)
+// means returns the posterior means of a batch that the machine was run on, [B, Z]; with several experts, of one drawn by
+// the gate.
+func (l *Learner) means(m *nn.Machine, batch int, rng *rand.Rand) []float32 {
+	z := m.Output(outMean)
 	if l.config.Encoders <= 1 {
 		return z
 	}

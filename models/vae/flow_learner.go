@@ -13,12 +13,16 @@ import (
 
 // Of the flow's training.
 const (
-	flowRepeats = 4    // places on the way to each of a batch's latents that a step learns from
+	// flowUpdates are made of the flow for each step of the networks, on flowRepeats places on the way to each of the
+	// batch's latents: several small updates learn more in the same time than one large one.
+	flowUpdates = 3
+	flowRepeats = 2
 	flowMemory  = 0.01 // weight of a batch in the statistics of the latents, once there were a hundred
 )
 
-// A flowLearner trains a flow beside the networks whose latents it learns: one step for each of theirs, on samples of the
-// posteriors of their batch, which no gradient flows back to.
+// A flowLearner trains a flow beside the networks whose latents it learns, on the means of the posteriors of their batch,
+// which no gradient flows back to. Means rather than samples: the decoder makes cleaner clips of them, and so the other
+// priors are fitted on them too.
 type flowLearner struct {
 	config   Config
 	labels   int
@@ -51,21 +55,26 @@ func newFlowLearner(c Config, labels int, seed uint64) (*flowLearner, error) {
 }
 
 // step learns from latents z [B, Z] of clips with these labels, delayed by these shares of the largest delay, and returns
-// the mean squared error of the velocities before the update.
+// the mean squared error of the velocities before each update, on average.
 func (f *flowLearner) step(z, delays []float32, labels []int, rng *rand.Rand) (float64, error) {
 	f.observe(z)
-	f.prepare(z, delays, labels, rng)
-	count := len(f.names)
-	m := f.machines[count]
-	if m == nil {
-		n := nn.NewGraph(nn.Train, f.params)
-		v := velocity(n, count, f.labels, f.config)
-		loss := n.Loss(lossFlow, n.MSE(v, n.Input(inDirection, count, f.config.Latent)))
-		var err error
-		if m, err = n.Compile(nn.Minimise(loss)); err != nil {
-			return 0, fmt.Errorf("vae: flow: %w", err)
+	var mean float64
+	for range flowUpdates {
+		f.prepare(z, delays, labels, rng)
+		loss, err := f.update()
+		mean += loss / flowUpdates
+		if err != nil || math.IsNaN(loss) || math.IsInf(loss, 0) {
+			return loss, err // not a number: the trainer says so; the weights are left alone
 		}
-		f.machines[count] = m
+	}
+	return mean, nil
+}
+
+// update descends the loss of the points prepared.
+func (f *flowLearner) update() (float64, error) {
+	m, err := f.machine(len(f.names))
+	if err != nil {
+		return 0, fmt.Errorf("vae: flow: %w", err)
 	}
 	if err := m.Run(nn.Values(inPoint, f.point), nn.Values(inDirection, f.direction), nn.Values(inTime, f.times),
 		nn.Values(inDelay, f.delays), nn.Labels(inLabels, f.names)); err != nil {
@@ -73,13 +82,30 @@ func (f *flowLearner) step(z, delays []float32, labels []int, rng *rand.Rand) (f
 	}
 	loss := m.Loss(lossFlow)
 	if math.IsNaN(loss) || math.IsInf(loss, 0) {
-		return loss, nil // the trainer says so; the weights are left alone
+		return loss, nil
 	}
 	if err := f.adam.Step(m); err != nil {
 		return 0, fmt.Errorf("vae: flow: %w", err)
 	}
 	return loss, nil
 }
+
+// machine returns the machine for a number of points, which it builds where it is the first.
+func (f *flowLearner) machine(count int) (*nn.Machine, error) {
+	if m := f.machines[count]; m != nil {
+		return m, nil
+	}
+	n := nn.NewGraph(nn.Train, f.params)
+	v := velocity(n, count, f.labels, f.config)
+	m, err := n.Compile(nn.Minimise(n.Loss(lossFlow, n.MSE(v, n.Input(inDirection, count, f.config.Latent)))))
+	if err == nil {
+		f.machines[count] = m
+	}
+	return m, err
+}
+
+// plan sets the number of steps of the networks in all.
+func (f *flowLearner) plan(steps int64) { f.adam.Plan(flowUpdates * steps) }
 
 // observe takes a batch's latents into the statistics.
 func (f *flowLearner) observe(z []float32) {

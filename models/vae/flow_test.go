@@ -62,7 +62,7 @@ func trainedFlow(t *testing.T, c Config, steps int64) *flowLearner {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.adam.Plan(steps)
+	f.plan(steps)
 	rng := rand.New(rand.NewPCG(1, 1))
 	for i := range steps {
 		z, labels := moons(64, uint64(i)+10)
@@ -91,7 +91,7 @@ func drawn(t *testing.T, f *flowLearner, label, count int, temperature float64) 
 // TestFlowFollowsTheLatents compares draws of the flow and of a Gaussian per label with latents that neither has seen:
 // the Gaussian fills in what lies between the moons, the flow does not.
 func TestFlowFollowsTheLatents(t *testing.T) {
-	f := trainedFlow(t, moonConfig, 3000)
+	f := trainedFlow(t, moonConfig, 1500)
 	fresh, labels := moons(1600, 1)
 	seen, names := moons(1600, 2)
 	gaussian, err := fitPrior(Config{Latent: 2, Prior: PriorClassGaussian}, seen, names, 2, 1)
@@ -133,7 +133,7 @@ func spread2(z []float32) float64 {
 // TestFlowSteps shows that the default number of steps is enough: ten times as many give the same latents to within a
 // fraction of their deviation.
 func TestFlowSteps(t *testing.T) {
-	f := trainedFlow(t, moonConfig, 300)
+	f := trainedFlow(t, moonConfig, 150)
 	usual := drawn(t, f, 1, 200, 1)
 	f.config.Flow.Steps = 160
 	var worst, mean float64
@@ -152,10 +152,10 @@ func TestFlowUndoesDelays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.adam.Plan(500)
+	f.plan(250)
 	rng := rand.New(rand.NewPCG(1, 1))
 	z, delays, labels := make([]float32, 128), make([]float32, 64), make([]int, 64)
-	for range 500 {
+	for range 250 {
 		for i := range labels {
 			delays[i] = float32(rng.IntN(6)) / 5
 			z[2*i], z[2*i+1] = 4*delays[i]+float32(0.3*rng.NormFloat64()), float32(0.3*rng.NormFloat64())

@@ -99,7 +99,7 @@ func (l *Learner) Plan(steps int64) {
 	l.planned = steps
 	l.adam.Plan(steps)
 	if l.flow != nil {
-		l.flow.adam.Plan(steps)
+		l.flow.plan(steps)
 	}
 }
 
@@ -155,7 +155,7 @@ func (l *Learner) Step(ctx context.Context, x models.Batch, rng *rand.Rand) (mod
 		l.variance = float32(losses[lossMSE])
 	}
 	if l.flow != nil {
-		if losses[lossFlow], err = l.flow.step(l.sample(m, x.B, rng), l.delays, x.Labels, rng); err != nil {
+		if losses[lossFlow], err = l.flow.step(l.means(m, x.B, rng), l.delays, x.Labels, rng); err != nil {
 			return nil, err
 		}
 	}

@@ -99,7 +99,6 @@ const (
 	inLatent  = "latents"      // [B, Z]
 	outMean   = "mean"         // [B, Z]
 	outLogVar = "log variance" // [B, Z]
-	outLatent = "sample"       // [B, Z], of the posterior
 	outClips  = "made"         // [B, T, F, 1]
 	lossAll   = "loss"
 	lossNLL   = "nll"
@@ -122,7 +121,7 @@ func bound(n *nn.Graph, batch int, s shape, c Config) *nn.Tensor {
 		z = n.Reparameterise(mean, logVar, n.NormalNoise("posterior noise", batch, c.Latent))
 	}
 	if c.Prior == PriorFlow {
-		n.Output(outLatent, z)
+		n.Output(outMean, mean)
 	}
 	y := decoder(n, z, labels, s, c)
 	nll := n.Loss(lossNLL, n.GaussianNLL(x, y))
