@@ -30,12 +30,13 @@ func relativistic(loss string) bool { return loss == LossRaHinge || loss == Loss
 
 // Config is the JSON of a model and of its training. Fields left out keep their defaults.
 type Config struct {
-	// Channels of the discriminator's first convolution; each of the four doubles them, and the generator mirrors them.
+	// Channels of the discriminator's first convolution; each of the four doubles them, and the generator mirrors them in
+	// its share.
 	Channels int `json:"channels"`
 	// GeneratorShare is how many channels the generator has to each of the discriminator's, in multiples of 4; 0 means
 	// as many.
 	GeneratorShare float64 `json:"generator_share,omitempty"`
-	// Taper halves the channels of the generator's last block, which costs as much as all others together.
+	// Taper halves the channels of the generator's last block, which costs twice as much as any other.
 	Taper bool `json:"taper,omitempty"`
 	// Minibatch is how many clips an update learns from: a batch is cut into so large pieces, and each updates both
 	// players. 0 takes the batch whole.
@@ -48,11 +49,13 @@ type Config struct {
 	Unconditional bool `json:"unconditional,omitempty"`
 	// Temperature scales the latent noise where a request does not say.
 	Temperature float64 `json:"temperature"`
-	// Loss is LossHinge, LossBCE, LossLSGAN or LossWGAN.
+	// Loss is one of the constants LossHinge to LossPaired.
 	Loss string `json:"loss"`
 	// SpectralNorm divides the discriminator's weights by their largest singular value.
 	SpectralNorm bool `json:"spectral_norm"`
-	// Gain multiplies the discriminator's scores; 0 means 1.
+	// Gain multiplies the discriminator's scores; 0 means 1. Six layers of norm at most 1, each halved by its activation,
+	// leave scores of a hundredth: the margin of a hinge is then never reached, and every clip counts alike. It must be
+	// 1 where nothing normalises.
 	Gain float64 `json:"gain,omitempty"`
 	// Auxiliary weighs the loss of a second head of the discriminator, which names the label (AC-GAN, Odena et al.
 	// 2017). The discriminator learns to name real clips, the generator to make clips that are named right. 0: no head.
@@ -60,9 +63,10 @@ type Config struct {
 	// NoProjection leaves the label out of the score, for a discriminator with the auxiliary head alone.
 	NoProjection bool `json:"no_projection,omitempty"`
 	// Stddev shows the discriminator how much its batch varies, in groups of so many clips; 0 does not. It punishes a
-	// generator that makes one clip only. The batch size is padded to a multiple.
+	// generator that makes one clip only. Groups are smaller where the batch does not divide.
 	Stddev int `json:"minibatch_stddev"`
-	// Penalty weighs the lazy gradient penalty, a finite difference along random directions; every PenaltyEvery steps.
+	// Penalty weighs the lazy gradient penalty on real clips (R1, Mescheder et al. 2018), a finite difference along random
+	// directions, every PenaltyEvery updates.
 	Penalty      float64 `json:"penalty"`
 	PenaltyEvery int     `json:"penalty_every"`
 	// Critic is the number of discriminator steps to each of the generator.
@@ -72,7 +76,7 @@ type Config struct {
 	DiscriminatorRate float64 `json:"discriminator_rate"`
 	// FinalRate is the share of the rates that is left at the end of the cosine.
 	FinalRate float64 `json:"final_rate"`
-	// Average is the decay per step of the mean of the generator's weights, which is what evaluates and generates.
+	// Average is the decay per update of the mean of the generator's weights, which is what evaluates and generates.
 	Average float64 `json:"average"`
 	// Augment is what both players' clips go through, so that a few thousand clips suffice.
 	Augment Augment `json:"augment"`

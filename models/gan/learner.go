@@ -1,7 +1,8 @@
 // Package gan is a conditional generative adversarial network (Goodfellow et al. 2014) for spectrograms. A generator
 // makes clips from noise and a label; a discriminator with a projection of the label (Miyato and Koyama 2018) tells
-// them from recordings. Spectral normalisation (Miyato et al. 2018), the hinge loss and differentiable augmentation
-// keep the game going on a few thousand clips; the generator's averaged weights are what is kept.
+// them from recordings, and names the label of recordings beside (Odena et al. 2017). Spectral normalisation (Miyato et
+// al. 2018), the hinge loss and differentiable augmentation (Zhao et al. 2020) keep the game going on a few thousand
+// clips; the generator's averaged weights are what is kept.
 //
 // Its clips are sharper than a VAE's and less varied, and it takes longer to learn: see wavemill compare.
 package gan
@@ -93,9 +94,14 @@ func (l *Learner) schedule(rate float64) nn.Schedule {
 // Plan implements models.Learner.
 func (l *Learner) Plan(steps int64) {
 	l.planned = steps
-	parts := int64(max(l.pieces, 1))
-	l.adamG.Plan(steps * parts)
-	l.adamD.Plan(steps * parts * int64(l.config.Critic))
+	updates := steps * int64(max(l.pieces, 1))
+	l.adamG.Plan(updates)
+	judged := updates * int64(l.config.Critic)
+	if l.config.Penalty > 0 {
+		every := int64(l.config.PenaltyEvery)
+		judged += (updates + every - 1) / every
+	}
+	l.adamD.Plan(judged)
 }
 
 // Slow implements models.Slower.
