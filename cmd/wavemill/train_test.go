@@ -56,7 +56,8 @@ func process(t *testing.T, args ...string) (*exec.Cmd, *bytes.Buffer) {
 	return cmd, &out
 }
 
-// A training that is killed at any moment, as often as you like, and resumed, leaves the bytes of one that was not.
+// A training that is killed or interrupted at any moment, as often as you like, and resumed, leaves the bytes of one that
+// was not.
 func TestKilledTrainingEndsWithTheSameBytes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a dozen processes")
@@ -101,7 +102,11 @@ func TestKilledTrainingEndsWithTheSameBytes(t *testing.T) {
 			if len(kills) < 3 {
 				// From the first writing on, which is what a kill may hurt.
 				wait := time.Duration((0.1 + 0.5*rng.Float64()) * float64(took))
-				timer = time.AfterFunc(wait, func() { _ = cmd.Process.Kill() })
+				signal := os.Kill
+				if rng.IntN(3) == 0 {
+					signal = os.Interrupt // Ctrl-C: saves at whatever step it is
+				}
+				timer = time.AfterFunc(wait, func() { _ = cmd.Process.Signal(signal) })
 			}
 			err := cmd.Wait()
 			if timer != nil {
@@ -110,6 +115,8 @@ func TestKilledTrainingEndsWithTheSameBytes(t *testing.T) {
 			switch {
 			case err == nil:
 				done = true
+			case strings.Contains(out.String(), "interrupted at step"), strings.Contains(out.String(), "context canceled"):
+				kills = append(kills, -1)
 			case cmd.ProcessState.Exited():
 				t.Fatalf("round %d, after %v: %v\n%s", round, kills, err, out)
 			default:
@@ -129,7 +136,7 @@ func TestKilledTrainingEndsWithTheSameBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(got, want) {
-			t.Errorf("round %d: killed when step %v was saved: another checkpoint than without", round, kills)
+			t.Errorf("round %d: killed when these steps were saved: %v (-1 is a Ctrl-C): another checkpoint than without", round, kills)
 		}
 		t.Logf("killed when these steps were saved: %v", kills)
 		steps := curveSteps(t, filepath.Join(dir, "m.curves.jsonl"))
