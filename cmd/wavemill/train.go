@@ -40,8 +40,8 @@ type trainOptions struct {
 	previews, tensorboard string
 	noCurves              bool
 
-	channels          string
-	front             frontOptions
+	channels string
+	front    frontOptions
 }
 
 // Values of --best-by beside the losses on held-out recordings.

@@ -49,20 +49,38 @@ func (q Question) full(c Choice, timings []Timing) int64 {
 	return q.steps(c, timings) * int64(c.Batch) / defaultBatch
 }
 
+// ladder returns the choices for too little time, in the order in which they are tried: the default width in batches of
+// half the size, and half again, down to 16 and in whole eights, then narrower networks. A smaller batch costs nothing but noise in the
+// gradient, a narrower network can say less.
+func (q Question) ladder() []Choice {
+	c := Choice{q.Default, q.batch()}
+	rungs := []Choice{c}
+	for c.Batch/16*8 >= smallBatch {
+		c.Batch = c.Batch / 16 * 8
+		rungs = append(rungs, c)
+	}
+	for i := slices.Index(q.Widths, q.Default) - 1; i >= 0; i-- {
+		rungs = append(rungs, Choice{q.Widths[i], c.Batch})
+	}
+	return rungs
+}
+
 // Next returns what is to be measured next, given what was measured so far, and false where nothing more can change the
-// choice. The default comes first. Where it makes too few steps, narrower widths follow; where the budget has room for a
-// wider one, even if its steps took longer in proportion to the width alone, that one.
+// choice. The default comes first. Where it makes too few steps, smaller batches and narrower networks follow; where the
+// budget has room for a wider one, even if its steps took longer in proportion to the width alone, that one.
 func (q Question) Next(timings []Timing) (Choice, bool) {
-	first := Choice{q.Default, q.batch()}
+	rungs := q.ladder()
 	if len(timings) == 0 {
-		return first, true
+		return rungs[0], true
 	}
 	last := timings[len(timings)-1]
-	at := slices.Index(q.Widths, last.Channels)
-	switch enough := q.steps(first, timings) >= q.Least; {
-	case !enough && at > 0 && q.steps(last.Choice, timings) < q.Least:
-		return Choice{q.Widths[at-1], q.batch()}, true
-	case enough && at >= 0 && at+1 < len(q.Widths):
+	if q.steps(rungs[0], timings) < q.Least {
+		if len(timings) < len(rungs) && q.steps(last.Choice, timings) < q.Least {
+			return rungs[len(timings)], true
+		}
+		return Choice{}, false
+	}
+	if at := slices.Index(q.Widths, last.Channels); at >= 0 && at+1 < len(q.Widths) {
 		wider := q.Widths[at+1]
 		if q.full(last.Choice, timings)*int64(last.Channels)/int64(wider) >= plentySteps {
 			return Choice{wider, q.batch()}, true
@@ -74,28 +92,28 @@ func (q Question) Next(timings []Timing) (Choice, bool) {
 // Choose returns the width and batch size for the timings of Next's choices, or of the first few of them:
 //
 //   - without timings the default width and batches of 64, fewer where there are fewer clips;
-//   - the default width, where it makes Least steps or more in the budget, and a wider one only where that makes 30,000
+//   - the same, where it makes Least steps or more in the budget, and a wider network only where that makes 30,000
 //     itself (of 64 clips): steps pay better than width until the loss is flat;
-//   - else the widest of the narrower ones that makes Least, or the narrowest;
-//   - and where even that makes fewer, batches of half the size, and half again, down to 8.
+//   - else batches of 32 or 16, the larger that makes Least steps;
+//   - else, in batches of 16, the widest of the narrower networks that makes them, or the narrowest.
 func (q Question) Choose(timings []Timing) Choice {
-	best := Choice{q.Default, q.batch()}
+	rungs := q.ladder()
+	best := rungs[0]
 	if len(timings) == 0 {
 		return best
 	}
-	if q.steps(best, timings) >= q.Least {
-		for _, t := range timings {
-			if t.Channels > best.Channels && q.full(t.Choice, timings) >= plentySteps {
-				best = t.Choice
+	if q.steps(best, timings) < q.Least {
+		for _, c := range rungs[1:] {
+			if best = c; q.steps(c, timings) >= q.Least {
+				break
 			}
 		}
 		return best
 	}
-	for i := slices.Index(q.Widths, q.Default); i > 0 && q.steps(best, timings) < q.Least; i-- {
-		best.Channels = q.Widths[i-1]
-	}
-	for best.Batch/2 >= leastBatch && q.steps(best, timings) < q.Least {
-		best.Batch /= 2
+	for _, t := range timings {
+		if t.Channels > best.Channels && q.full(t.Choice, timings) >= plentySteps {
+			best = t.Choice
+		}
 	}
 	return best
 }

@@ -12,7 +12,7 @@ import (
 
 // The evidence is in docs/frontend.md.
 const (
-	// leastSteps of a VAE of 16 channels: with 1,150, or in as much time as they take, 8 channels are still a little better.
+	// leastSteps of a VAE of 16 channels in batches of 64: in the time of 1,150 of them, 8 channels are still a little better.
 	leastSteps = 2000
 	// leastGANSteps is lower because a GAN's two players need their width; it is an estimate.
 	leastGANSteps = 1000
@@ -22,7 +22,7 @@ const (
 type sizing struct {
 	channels int     // the default
 	share    float64 // of the steps that those measured, the first, are
-	least    int64   // steps that the default width should make; with fewer, narrower networks are better
+	least    int64   // steps that the default should make; with fewer, smaller batches and narrower networks are better
 	inner    string  // object in which the field "channels" stands; "": at the top
 
 	opponent         string // field of a discriminator's width that follows, if there is one
