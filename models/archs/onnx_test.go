@@ -235,7 +235,7 @@ func TestONNXRuntimeAgrees(t *testing.T) {
 	}
 	for _, c := range []struct{ arch, config string }{
 		{"gan", `{"unconditional":true,"minibatch_stddev":0}`},
-		{"gan", `{"auxiliary":1,"gain":3,"generator_channels":8,"taper":true,"spectral_norm":false}`},
+		{"gan", `{"auxiliary":1,"gain":3,"generator_share":0.5,"taper":true,"spectral_norm":false}`},
 		{"vae", `{"prior":"flow","encoders":2,"decoders":3,"latent_scale":2,"dropout":0.1}`},
 		{"vae", `{"unconditional":true,"prior":"flow"}`},
 	} {
