@@ -39,11 +39,16 @@ func newBlender(p *nn.Params, s shape, c Config) (*nn.Predictor, error) {
 // depend on the checkpoint, r.Labels[i], r.Seed, r.First+i and r.Temperature alone. The same number under two labels is
 // drawn with the same noise, so that a way between the two is between relatives. The slice belongs to the caller.
 func (g *Generator) Draw(r models.Request) ([]float32, error) {
+	return g.draw(context.Background(), r)
+}
+
+// draw is Draw until ctx is done.
+func (g *Generator) draw(ctx context.Context, r models.Request) ([]float32, error) {
 	if err := r.Validate(g.shape.labels); err != nil {
 		return nil, fmt.Errorf("vae: %w", err)
 	}
 	if g.flow != nil {
-		return g.flow.draw(r.Labels, r.Seed, r.First, g.temperature(r))
+		return g.flow.draw(ctx, r.Labels, r.Seed, r.First, g.temperature(r))
 	}
 	z := make([]float32, 0, len(r.Labels)*g.config.Latent)
 	for i, l := range r.Labels {

@@ -1,6 +1,7 @@
 package vae
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -11,7 +12,7 @@ import (
 
 // A flow is a prior learned by a rectified flow (Liu et al. 2022; flow matching, Lipman et al. 2023): a network that says
 // in which direction a point moves on the straight way from noise, at time 0, to latents, at time 1. Drawing follows it
-// from a draw of N(0, I). It fits label's latents of any shape, where a Gaussian fills in what lies between them and a
+// from a draw of N(0, I). It fits a label's latents of any shape, where a Gaussian fills in what lies between them and a
 // kernel density repeats the training clips. Latents are standardised by the mean and deviation of each variable.
 type flow struct {
 	config         Config
@@ -73,7 +74,7 @@ func newFlow(c Config, labels int, p *nn.Params, mean, variance []float32) (*flo
 // draw returns the latents of clips number first and following, [len(labels), Z]. Those of a clip depend on its label,
 // its number, the seed and the temperature, which scales the noise at the beginning of the way. It is safe for
 // concurrent use.
-func (f *flow) draw(labels []int, seed uint64, first int, temperature float64) ([]float32, error) {
+func (f *flow) draw(ctx context.Context, labels []int, seed uint64, first int, temperature float64) ([]float32, error) {
 	width := f.config.Latent
 	z := make([]float32, len(labels)*width)
 	for i := range labels {
@@ -83,6 +84,9 @@ func (f *flow) draw(labels []int, seed uint64, first int, temperature float64) (
 		}
 	}
 	err := f.velocity.Each(len(labels), func(m *nn.Machine, lo, hi int) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if err := m.Run(nn.Labels(inLabels, labels[lo:hi]), nn.Scalar(inDelay, 0)); err != nil {
 			return err
 		}

@@ -81,7 +81,7 @@ func drawn(t *testing.T, f *flowLearner, label, count int, temperature float64) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	z, err := p.draw(slices.Repeat([]int{label}, count), 7, 0, temperature)
+	z, err := p.draw(t.Context(), slices.Repeat([]int{label}, count), 7, 0, temperature)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,7 +76,7 @@ func Open(c models.Checkpoint) (models.Generator, error) {
 
 // Generate implements models.Generator.
 func (g *Generator) Generate(ctx context.Context, r models.Request) (models.Batch, error) {
-	z, err := g.Draw(r)
+	z, err := g.draw(ctx, r)
 	if err != nil {
 		return models.Batch{}, err
 	}

@@ -3,8 +3,8 @@
 //
 // An encoder of four convolutions finds the latents of a clip; a decoder of four blocks makes a clip from latents and a
 // label. The squared error is weighed by the batch's own variance (sigma-VAE, Rybkin et al. 2021), which leaves no
-// weight to tune against the KL term. Clips are drawn from a Gaussian per label fitted on the latents of the training
-// clips.
+// weight to tune against the KL term. Clips are drawn from a prior: one fitted on the latents of the training clips, label
+// by label, or a flow learned beside the networks. The posterior, and the end of the decoder, can be mixtures of experts.
 package vae
 
 import (
