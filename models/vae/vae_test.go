@@ -195,6 +195,17 @@ func TestConcurrentGeneration(t *testing.T) {
 }
 
 func TestResumeGivesTheSameBytes(t *testing.T) {
+	for _, config := range []string{
+		small,
+		`{"channels":4,"latent":6,"embedding":4,"shift":2,"prior":"flow","flow":{"width":16,"steps":4},"encoders":2,"decoders":2,"dropout":0.1}`,
+	} {
+		resumes(t, config)
+	}
+}
+
+// resumes compares a run with one that was stopped, saved and gone on with.
+func resumes(t *testing.T, config string) {
+	t.Helper()
 	bytes := func(c models.Checkpoint, err error) string {
 		t.Helper()
 		if err != nil {
@@ -208,8 +219,8 @@ func TestResumeGivesTheSameBytes(t *testing.T) {
 	}
 	trainer := func() *models.Trainer { return &models.Trainer{Steps: 12, BatchSize: 24, Seed: 3} }
 	data, val := blobs(240, 3, 1), blobs(30, 3, 2)
-	whole := bytes(trainer().Run(t.Context(), newLearner(t, small), data, val))
-	if again := bytes(trainer().Run(t.Context(), newLearner(t, small), data, val)); again != whole {
+	whole := bytes(trainer().Run(t.Context(), newLearner(t, config), data, val))
+	if again := bytes(trainer().Run(t.Context(), newLearner(t, config), data, val)); again != whole {
 		t.Error("two runs with one seed leave different checkpoints")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -219,7 +230,7 @@ func TestResumeGivesTheSameBytes(t *testing.T) {
 			cancel()
 		}
 	}
-	half, err := stop.Run(ctx, newLearner(t, small), data, val)
+	half, err := stop.Run(ctx, newLearner(t, config), data, val)
 	if err == nil || half.Step != 5 {
 		t.Fatalf("stopped at step %d, error %v", half.Step, err)
 	}
@@ -228,7 +239,7 @@ func TestResumeGivesTheSameBytes(t *testing.T) {
 	}
 	rest := trainer()
 	rest.Resume = &half
-	if bytes(rest.Run(t.Context(), newLearner(t, small), data, val)) != whole {
+	if bytes(rest.Run(t.Context(), newLearner(t, config), data, val)) != whole {
 		t.Error("a resumed run leaves another checkpoint")
 	}
 }
