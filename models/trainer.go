@@ -22,8 +22,8 @@ type Trainer struct {
 	Steps int64
 	// Budget is how long Run may take, evaluations and saving included. 0: Steps decides. With both, whichever ends first.
 	Budget time.Duration
-	// BatchSize is the number of clips a step; 0 means 64, which keeps two cores busy and still gives some
-	// forty steps per pass over a few thousand clips.
+	// BatchSize is the number of clips a step; 0 means 32: with as many clips in all, it learns more than
+	// 64 do (docs/quality.md), and still keeps two cores busy.
 	BatchSize int
 	// Seed decides the order of the clips and everything random in the steps.
 	Seed uint64
@@ -157,7 +157,7 @@ func (t *Trainer) batchSize() int {
 	if t.BatchSize > 0 {
 		return t.BatchSize
 	}
-	return 64
+	return 32
 }
 
 // A run is one call of Run.

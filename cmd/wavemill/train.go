@@ -82,7 +82,7 @@ weights. The figures are in the curves beside the checkpoint.`,
 	f.IntVar(&o.latent, "latent", 0, "latent variables of a vae or vaegan, over --config; 2 can be drawn")
 	f.DurationVar(&o.budget, "budget", 0, "how long to train (default 10m, unless --steps is given)")
 	f.Int64Var(&o.steps, "steps", 0, "how many steps to train, those before --resume included")
-	f.IntVar(&o.batch, "batch", 0, "recordings in a step (default 64, or as few as the budget needs)")
+	f.IntVar(&o.batch, "batch", 0, "recordings in a step (default 32, or as few as the budget needs)")
 	f.StringVar(&o.channels, "channels", channelsAuto, "width of the network: a number, or auto for what suits the budget (with --steps: the default)")
 	o.front.add(cmd)
 	f.Uint64Var(&o.seed, "seed", 1, "seed of everything random; a resumed training keeps its own")

@@ -17,13 +17,13 @@ import (
 const (
 	// plentySteps is how many steps a wider network must make to be chosen over the default, which by then has stopped
 	// gaining: as many as a VAE of the default width makes in ten minutes on two cores with spoken digits.
-	plentySteps = 30000
+	plentySteps = 60000
 	// leastBatch is the smallest batch, for fewer clips than that: the discriminators' groups are of eight.
 	leastBatch = 8
 	// smallBatch is the smallest that too little time leads to.
 	smallBatch = 16
 	// defaultBatch is models.Trainer's.
-	defaultBatch = 64
+	defaultBatch = 32
 	// measureLimit and measureShare bound the time that Fit may take.
 	measureLimit = 4 * time.Second
 	measureShare = 0.03

@@ -44,7 +44,7 @@ func (q Question) steps(c Choice, timings []Timing) int64 {
 	return int64(q.Budget / q.step(c, timings))
 }
 
-// full is the same counted in batches of 64: a wider network is for more clips, not for smaller batches.
+// full is the same counted in batches of 32: a wider network is for more clips, not for smaller batches.
 func (q Question) full(c Choice, timings []Timing) int64 {
 	return q.steps(c, timings) * int64(c.Batch) / defaultBatch
 }
@@ -91,10 +91,10 @@ func (q Question) Next(timings []Timing) (Choice, bool) {
 
 // Choose returns the width and batch size for the timings of Next's choices, or of the first few of them:
 //
-//   - without timings the default width and batches of 64, fewer where there are fewer clips;
-//   - the same, where it makes Least steps or more in the budget, and a wider network only where that makes 30,000
-//     itself (of 64 clips): steps pay better than width until the loss is flat;
-//   - else batches of 32 or 16, the larger that makes Least steps;
+//   - without timings the default width and batches of 32, fewer where there are fewer clips;
+//   - the same, where it makes Least steps or more in the budget, and a wider network only where that makes 60,000
+//     itself (of 32 clips): steps pay better than width until the loss is flat;
+//   - else batches of 16, if these make Least steps;
 //   - else, in batches of 16, the widest of the narrower networks that makes them, or the narrowest.
 func (q Question) Choose(timings []Timing) Choice {
 	rungs := q.ladder()

@@ -33,19 +33,19 @@ func TestChoose(t *testing.T) {
 		want         archs.Choice
 		measured     []int
 	}{
-		"two minutes, digits":        {2 * time.Minute, 20 * ms, 2400, archs.Choice{Channels: 16, Batch: 64}, []int{16}},
-		"ten minutes, digits":        {10 * time.Minute, 20 * ms, 2400, archs.Choice{Channels: 16, Batch: 64}, []int{16}},
-		"ten minutes, busy machine":  {10 * time.Minute, 45 * ms, 2400, archs.Choice{Channels: 16, Batch: 64}, []int{16}},
-		"an hour":                    {time.Hour, 20 * ms, 2400, archs.Choice{Channels: 32, Batch: 64}, []int{16, 24, 32}},
-		"twenty-five minutes":        {25 * time.Minute, 20 * ms, 2400, archs.Choice{Channels: 24, Batch: 64}, []int{16, 24}},
-		"a day: there is a cap":      {24 * time.Hour, 20 * ms, 2400, archs.Choice{Channels: 32, Batch: 64}, []int{16, 24, 32}},
-		"two minutes, large":         {2 * time.Minute, 150 * ms, 2400, archs.Choice{Channels: 16, Batch: 32}, []int{16, 16}},
-		"two minutes, larger":        {2 * time.Minute, 300 * ms, 2400, archs.Choice{Channels: 16, Batch: 16}, []int{16, 16, 16}},
-		"a slow machine":             {2 * time.Minute, 600 * ms, 2400, archs.Choice{Channels: 12, Batch: 16}, []int{16, 16, 16, 12}},
-		"hopeless":                   {10 * time.Second, 10 * time.Second, 2400, archs.Choice{Channels: 8, Batch: 16}, []int{16, 16, 16, 12, 8}},
+		"two minutes, digits":        {2 * time.Minute, 20 * ms, 2400, archs.Choice{Channels: 16, Batch: 32}, []int{16}},
+		"ten minutes, digits":        {10 * time.Minute, 20 * ms, 2400, archs.Choice{Channels: 16, Batch: 32}, []int{16}},
+		"ten minutes, busy machine":  {10 * time.Minute, 45 * ms, 2400, archs.Choice{Channels: 16, Batch: 32}, []int{16}},
+		"an hour":                    {time.Hour, 20 * ms, 2400, archs.Choice{Channels: 32, Batch: 32}, []int{16, 24, 32}},
+		"twenty-five minutes":        {25 * time.Minute, 20 * ms, 2400, archs.Choice{Channels: 24, Batch: 32}, []int{16, 24}},
+		"a day: there is a cap":      {24 * time.Hour, 20 * ms, 2400, archs.Choice{Channels: 32, Batch: 32}, []int{16, 24, 32}},
+		"two minutes, large":         {2 * time.Minute, 150 * ms, 2400, archs.Choice{Channels: 16, Batch: 32}, []int{16}},
+		"two minutes, larger":        {2 * time.Minute, 300 * ms, 2400, archs.Choice{Channels: 16, Batch: 16}, []int{16, 16}},
+		"a slow machine":             {2 * time.Minute, 600 * ms, 2400, archs.Choice{Channels: 12, Batch: 16}, []int{16, 16, 12}},
+		"hopeless":                   {10 * time.Second, 10 * time.Second, 2400, archs.Choice{Channels: 8, Batch: 16}, []int{16, 16, 12, 8}},
 		"few clips":                  {2 * time.Minute, 20 * ms, 21, archs.Choice{Channels: 16, Batch: 16}, []int{16}},
 		"one clip":                   {2 * time.Minute, 20 * ms, 1, archs.Choice{Channels: 16, Batch: 8}, []int{16}},
-		"a clock that does not move": {time.Minute, 1, 2400, archs.Choice{Channels: 32, Batch: 64}, []int{16, 24, 32}},
+		"a clock that does not move": {time.Minute, 4, 2400, archs.Choice{Channels: 32, Batch: 32}, []int{16, 24, 32}},
 	} {
 		q := archs.Question{Budget: c.budget, Clips: c.clips, Default: 16, Least: 1000, Widths: widths}
 		got, timings := ask(q, c.step)
@@ -61,7 +61,7 @@ func TestChoose(t *testing.T) {
 		}
 	}
 	q := archs.Question{Budget: time.Minute, Clips: 100, Default: 16, Least: 1000, Widths: widths}
-	if got := q.Choose(nil); got != (archs.Choice{Channels: 16, Batch: 64}) {
+	if got := q.Choose(nil); got != (archs.Choice{Channels: 16, Batch: 32}) {
 		t.Errorf("without timings: %+v", got)
 	}
 }
@@ -133,7 +133,7 @@ func TestFit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(f.Timings) == 0 || f.Timings[0].Step <= 0 || f.Steps < 1 || f.Timings[0].Batch != 40 || (f.Batch != 40 && f.Batch != 16) {
+		if len(f.Timings) == 0 || f.Timings[0].Step <= 0 || f.Steps < 1 || f.Timings[0].Batch != 32 || (f.Batch != 32 && f.Batch != 16) {
 			t.Errorf("%s: %+v", name, f)
 		}
 		if f.Took > 20*time.Second {

@@ -116,8 +116,8 @@ func (f Flow) withDefaults() Flow {
 // Defaults are a model and a training that suit clips of a second on a laptop.
 func Defaults() Config {
 	return Config{
-		Channels: 16, Latent: 32, Embedding: 16, Prior: PriorManifold, Bandwidth: 0.2, Neighbours: 16, Components: 6, Temperature: 1, Texture: 0.5,
-		KLWeight: 4, WarmUp: 0.2, Rate: 2e-3, FinalRate: 2e-5, WeightDecay: 1e-4, ClipNorm: 100, Average: 0.995, Shift: 5,
+		Channels: 16, Latent: 64, Embedding: 16, Prior: PriorManifold, Bandwidth: 0.2, Neighbours: 16, Components: 6, Temperature: 1, Texture: 0.5,
+		KLWeight: 2, WarmUp: 0.2, Rate: 2e-3, FinalRate: 2e-5, WeightDecay: 1e-4, ClipNorm: 100, Average: 0.995, Shift: 5,
 	}
 }
 

@@ -640,7 +640,7 @@ func TestNeighbourhoodsOfFewClips(t *testing.T) {
 			t.Errorf("%d clips: %d neighbours, want %d", n, got, want)
 		}
 	}
-	p, err := fitPrior(Defaults(), make([]float32, 32), []int{0}, 1, 1)
+	p, err := fitPrior(Defaults(), make([]float32, Defaults().Latent), []int{0}, 1, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
