@@ -99,9 +99,6 @@ func Fit(ctx context.Context, name string, config json.RawMessage, fe models.Fro
 		if err != nil {
 			return Fitting{}, err
 		}
-		if t.Step == 0 {
-			break // no time was left for it
-		}
 		f.Timings = append(f.Timings, t)
 	}
 	f.Choice = q.Choose(f.Timings)
@@ -118,7 +115,8 @@ func Fit(ctx context.Context, name string, config json.RawMessage, fe models.Fro
 	return f, nil
 }
 
-// measure times steps of a new learner. The result has no Step where the deadline came first.
+// measure times steps of a new learner. Where the deadline comes before the second, the first counts, which builds what the
+// others use and so takes longer than they do: with so little time, that errs on the right side.
 func measure(ctx context.Context, name string, config json.RawMessage, fe models.FrontEnd, labels []string, x models.Batch, c Choice, deadline time.Time) (Timing, error) {
 	t := Timing{Choice: c}
 	config, err := WithWidth(name, config, c.Channels)
@@ -140,18 +138,17 @@ func measure(ctx context.Context, name string, config json.RawMessage, fe models
 		if err := ctx.Err(); err != nil {
 			return t, err
 		}
-		if len(times) > 0 && time.Now().After(deadline) {
+		if i > 0 && time.Now().After(deadline) {
 			break
 		}
 		began := time.Now()
 		if _, err := l.Step(ctx, part, rng); err != nil {
 			return t, fmt.Errorf("archs: fit: %w", err)
 		}
-		if i > 0 { // the first step builds what the others use
-			times = append(times, time.Since(began))
-		} else if time.Now().After(deadline) {
-			return t, nil
+		if i == 1 {
+			times = times[:0]
 		}
+		times = append(times, time.Since(began))
 	}
 	slices.Sort(times)
 	t.Step = max(times[len(times)/2], 1)

@@ -129,7 +129,7 @@ func TestFit(t *testing.T) {
 	labels := []string{"low", "high"}
 	data := modeltest.Clips(40, 32, 16, len(labels), 1)
 	for _, name := range archs.Names() {
-		f, err := archs.Fit(t.Context(), name, nil, frontEnd(), labels, data, 10*time.Second)
+		f, err := archs.Fit(t.Context(), name, nil, frontEnd(), labels, data, 2*time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
