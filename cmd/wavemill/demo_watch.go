@@ -150,9 +150,14 @@ func (w *demoWatch) progress(p models.Progress) {
 
 func (w *demoWatch) newTraining() *trainingWatch {
 	if w.o.steps > 0 {
-		return &trainingWatch{task: w.console.Start("train", w.o.steps, "steps")}
+		return &trainingWatch{task: w.console.Start("train", w.o.steps, "steps"), say: w.say}
 	}
-	return &trainingWatch{task: w.console.StartTimed("train", w.o.budget), timed: true}
+	return &trainingWatch{task: w.console.StartTimed("train", w.o.budget), timed: true, say: w.say}
+}
+
+// say writes a line above the progress: what the trainer warns of.
+func (w *demoWatch) say(format string, args ...any) {
+	fmt.Fprintf(w.console, format+"\n", args...)
 }
 
 func (w *demoWatch) add(step int64, losses models.Losses, line func(*lossCurve) *report.Line) {
