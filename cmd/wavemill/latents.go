@@ -111,7 +111,6 @@ type latentMap struct {
 	space      explorer
 	plane      vae.Plane
 	found      []foundClip // recordings
-	of         string      // what the axes follow from, for captions
 }
 
 // A foundClip is a recording in the latent space.
@@ -288,12 +287,10 @@ func (m *latentMap) draws(label int, seed uint64) ([]float32, error) {
 // lay lays the plane through the latents of the recordings, or through drawn ones.
 func (m *latentMap) lay(seed uint64) error {
 	var z []float32
-	m.of = "the recordings"
 	for _, f := range m.found {
 		z = append(z, f.latents...)
 	}
 	if len(m.found) == 0 {
-		m.of = "what the model draws"
 		for label := range m.checkpoint.Labels {
 			drawn, err := m.draws(label, seed)
 			if err != nil {

@@ -72,7 +72,7 @@ func (m *latentMap) drawPlanes(ctx context.Context, out *bytes.Buffer, labels []
 	frames, bins := m.checkpoint.FrontEnd.Frames, m.checkpoint.FrontEnd.Spectrogram.Bins()
 	wide, high := cellSide(frames, points), cellSide(bins, points)
 	sheet := plots.Sheet{
-		Title: fmt.Sprintf("Decoded latent space of a %s at step %d, by label", m.checkpoint.Arch, m.checkpoint.GeneratesFrom()),
+		Title: fmt.Sprintf("Latents decoded, %s at step %d", m.checkpoint.Arch, m.checkpoint.GeneratesFrom()),
 		Note:  m.caption(), Columns: min(sheetWidth, len(labels)),
 	}
 	var grids []planeGrid
@@ -117,21 +117,23 @@ func cellAxis(at []float64, caption string, pixels int, room func(int) int) plot
 	return a
 }
 
-// axisNames are the captions of the axes.
+// axisNames are the captions of the axes: of a principal component with its share of the variance.
 func (m *latentMap) axisNames() (x, y string) {
 	if m.plane.Principal {
-		return "PC 1", "PC 2"
+		return fmt.Sprintf("PC 1 (%.0f %%)", 100*m.plane.Explained[0]), fmt.Sprintf("PC 2 (%.0f %%)", 100*m.plane.Explained[1])
 	}
 	return "z1", "z2"
 }
 
-// caption says what the axes are.
+// caption says what the axes are, in as few words as a picture of one plane has room for.
 func (m *latentMap) caption() string {
-	if !m.plane.Principal {
-		return "The model has two latents, which are the axes."
+	switch {
+	case !m.plane.Principal:
+		return "The axes are the two latents."
+	case len(m.found) == 0:
+		return fmt.Sprintf("Principal components of %d drawn latents", m.space.Latent())
 	}
-	return fmt.Sprintf("Axes: the two principal components of the %d latents of %s (%.0f %% and %.0f %% of their variance).",
-		m.space.Latent(), m.of, 100*m.plane.Explained[0], 100*m.plane.Explained[1])
+	return fmt.Sprintf("Principal components of %d latents", m.space.Latent())
 }
 
 // drawScatter draws where the recordings lie.
