@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"wavemill/models"
+	"wavemill/models/archs"
 	"wavemill/models/eval"
 )
 
@@ -238,6 +239,12 @@ func (g *generation) savedJudge() (*eval.Realness, error) {
 
 // freshJudge trains a judge on --data.
 func (g *generation) freshJudge(ctx context.Context) (*eval.Realness, error) {
+	// Asked before the judge is trained, so that nobody waits for a refusal.
+	if _, err := archs.OpenDiscriminator(g.checkpoint); err != nil {
+		if err := g.withoutRealness(err); err != nil {
+			return nil, err
+		}
+	}
 	all, err := g.recordings(ctx, g.o.judge.data, g.o.judge.labels)
 	if err != nil {
 		return nil, err

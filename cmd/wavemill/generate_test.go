@@ -278,7 +278,7 @@ func TestUntilGood(t *testing.T) {
 		return append([]string{"generate", "--model", model, "--judge", judge, "--label", "chirp,hihat", "--seed", "7", "--json", "--out", out}, more...)
 	}
 	one, two := t.TempDir(), t.TempDir()
-	conditions := []string{"--until-good", "--n", "6", "--confidence", "0.6", "--realness", "0.02"}
+	conditions := []string{"--until-good", "--n", "4", "--confidence", "0.6", "--realness", "0.02"}
 	code, stdout, stderr := runCLI(t, ask(one, conditions...)...)
 	clips := decodeLines[generatedClip](t, stdout)
 	if code != exitOK {
@@ -291,18 +291,18 @@ func TestUntilGood(t *testing.T) {
 			t.Errorf("kept: %+v", c)
 		}
 	}
-	if len(clips) != 12 || len(wavsIn(t, one)) != 12 {
+	if len(clips) != 8 || len(wavsIn(t, one)) != 8 {
 		t.Fatalf("%d clips, %d files", len(clips), len(wavsIn(t, one)))
 	}
 	for label, n := range tries {
-		if !strings.Contains(stderr, fmt.Sprintf("%s: 6 of %d tries passed", label, n)) {
+		if !strings.Contains(stderr, fmt.Sprintf("%s: 4 of %d tries passed", label, n)) {
 			t.Errorf("%d tries for %s; the summary says otherwise:\n%s", n, label, stderr)
 		}
 	}
 	// Half of them first: the same clips. And each is made again without a judge.
-	fewer, _ := mustRun(t, ask(two, "--until-good", "--n", "3", "--confidence", "0.6", "--realness", "0.02")...)
+	fewer, _ := mustRun(t, ask(two, "--until-good", "--n", "2", "--confidence", "0.6", "--realness", "0.02")...)
 	for i, c := range decodeLines[generatedClip](t, fewer) {
-		if want := clips[i/3*6+i%3]; c.Seed != want.Seed || !bytes.Equal(read(t, c.File), read(t, want.File)) {
+		if want := clips[i/2*4+i%2]; c.Seed != want.Seed || !bytes.Equal(read(t, c.File), read(t, want.File)) {
 			t.Errorf("clip %d of a shorter series: %+v, want %+v", i, c, want)
 		}
 	}
@@ -341,7 +341,7 @@ func checkHopeless(t *testing.T, ask func(string, ...string) []string) {
 
 // TestUntilGoodWithData trains the judge on the spot, for a model without a discriminator.
 func TestUntilGoodWithData(t *testing.T) {
-	data := recordingsFolder(t, 8)
+	data := recordingsFolder(t, 6)
 	model := trainSmall(t, data, "vae", 30)
 	base := []string{"generate", "--model", model, "--data", data, "--label", "chirp", "--out", t.TempDir(), "--json", "--until-good", "--confidence", "0", "--newness", "0"}
 	stdout, stderr := mustRun(t, append(base, "--label", "chirp,hihat", "--mix", "0.5", "--max-tries", "50", "--keep-best")...)
