@@ -28,12 +28,17 @@ func posteriors(n *nn.Graph, h *nn.Tensor, c Config) []expert {
 // gate returns k probabilities for each example of h, [B, 1] each, that add up to 1: of what the ones before have left,
 // each takes a share by the logistic function (logistic stick breaking, as in Linderman et al. 2015). For two, this is
 // the softmax; for more, it reaches the same probabilities. All are alike, but for small weights, at the beginning.
+//
+// Logits are divided by the root of the number of inputs. Adam moves every weight by its rate, thousands of them in one
+// direction, and an expert that is worse by chance would be shut off for good within a few steps.
 func gate(n *nn.Graph, h *nn.Tensor, k int) []*nn.Tensor {
+	root := math.Sqrt(float64(max(h.Size(), 1)) / float64(max(h.Dim(0), 1)))
 	gates := make([]*nn.Tensor, k)
 	var rest *nn.Tensor // nil: 1
 	for i := range k - 1 {
 		layer := fmt.Sprintf("gate%d", i+1)
-		logit := n.Dense(layer, h, 1, nn.Weight(nn.Normal(0.005)), nn.Bias(nn.Constant(-math.Log(float64(k-i-1))))) // [B, 1]
+		even := nn.Bias(nn.Constant(-math.Log(float64(k-i-1)) * root))
+		logit := n.Scale(n.Dense(layer, h, 1, nn.Weight(nn.Normal(0.1)), even), 1/root) // [B, 1]
 		take, leave := n.Activate(logit, nn.Sigmoid()), n.Activate(n.Scale(logit, -1), nn.Sigmoid())
 		if rest != nil {
 			take, leave = n.Mul(rest, take), n.Mul(rest, leave)
