@@ -142,12 +142,13 @@ func TestLosses(t *testing.T) {
 	hinge := func(x float64) float64 { return max(0, 1-x) }
 	soft := func(x float64) float64 { return math.Log1p(math.Exp(x)) }
 	mean := func(x, y float64) float64 { return (x + y) / 2 }
+	square := func(x float64) float64 { return x * x }
 	r, f := mean(real[0], real[1]), mean(made[0], made[1])
 	for loss, want := range map[string]float64{
 		LossHinge:   mean(hinge(real[0]), hinge(real[1])) + mean(hinge(-made[0]), hinge(-made[1])),
 		LossBCE:     mean(soft(-real[0]), soft(-real[1])) + mean(soft(made[0]), soft(made[1])),
-		LossLSGAN:   (mean(math.Pow(real[0]-1, 2), math.Pow(real[1]-1, 2)) + mean(made[0]*made[0], made[1]*made[1])) / 2,
-		LossWGAN:    f - r + 1e-3*mean(real[0]*real[0], real[1]*real[1]),
+		LossLSGAN:   (mean(square(real[0]-1), square(real[1]-1)) + mean(square(made[0]), square(made[1]))) / 2,
+		LossWGAN:    f - r + 1e-3*mean(square(real[0]), square(real[1])),
 		LossRaHinge: (mean(hinge(real[0]-f), hinge(real[1]-f)) + mean(hinge(r-made[0]), hinge(r-made[1]))) / 2,
 		LossPaired:  mean(soft(made[0]-real[0]), soft(made[1]-real[1])),
 	} {
