@@ -74,7 +74,7 @@ func TestExport(t *testing.T) {
 	if m.Model != digest || !slices.Equal(m.Labels, c.Labels) || m.FrontEnd != c.FrontEnd || m.Architecture != "vaegan" || m.Step != 4 {
 		t.Errorf("manifest %+v", m)
 	}
-	if m.Sampling.Latent != 32 || m.Sampling.Prior != "manifold" || m.Tensors[priorFile]["prior/factor"][2] != 32 || len(m.Networks) != 3 {
+	if m.Sampling.Latent != 64 || m.Sampling.Prior != "manifold" || m.Tensors[priorFile]["prior/factor"][2] != 64 || len(m.Networks) != 3 {
 		t.Errorf("manifest %+v", m)
 	}
 

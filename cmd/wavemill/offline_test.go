@@ -60,7 +60,7 @@ func TestTrainGenerateInspect(t *testing.T) {
 	model := filepath.Join(dir, "deep", "model.safetensors")
 	stdout, _ := mustRun(t, "train", "--data", data, "--out", model, "--steps", "4", "--seed", "5", "--json")
 	result := decodeLines[trained](t, stdout)
-	if len(result) != 1 || result[0].Steps != 4 || result[0].Seed != 5 || len(result[0].Labels) != 3 || result[0].Model != "vae" {
+	if len(result) != 1 || result[0].Steps != 4 || result[0].Seed != 5 || len(result[0].Labels) != 3 || result[0].Model != "vaegan" {
 		t.Errorf("train --json: %s", stdout)
 	}
 
@@ -100,7 +100,7 @@ func TestTrainGenerateInspect(t *testing.T) {
 
 	stdout, _ = mustRun(t, "inspect", "--json", model)
 	facts := decodeLines[checkpointFacts](t, stdout)
-	if len(facts) != 1 || facts[0].Model != "vae" || facts[0].Step != 4 || len(facts[0].Labels) != 3 || facts[0].Digest != result[0].Digest || facts[0].Parameters == 0 {
+	if len(facts) != 1 || facts[0].Model != "vaegan" || facts[0].Step != 4 || len(facts[0].Labels) != 3 || facts[0].Digest != result[0].Digest || facts[0].Parameters == 0 {
 		t.Errorf("inspect --json: %s", stdout)
 	}
 	stdout, _ = mustRun(t, "inspect", "--json", clips[0].File)

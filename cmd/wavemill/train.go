@@ -77,7 +77,7 @@ weights. The figures are in the curves beside the checkpoint.`,
 	f := cmd.Flags()
 	f.StringArrayVar(&o.data, "data", nil, "folder or file with recordings; may be repeated (required)")
 	f.StringVar(&o.out, "out", "", "file for the checkpoint, such as model.safetensors (required)")
-	f.StringVar(&o.arch, "model", "vae", "architecture: "+strings.Join(archs.Names(), ", "))
+	f.StringVar(&o.arch, "model", "vaegan", "architecture: "+strings.Join(archs.Names(), ", "))
 	f.StringVar(&o.config, "config", "", "JSON file with the architecture's settings; what it leaves out keeps its default")
 	f.IntVar(&o.latent, "latent", 0, "latent variables of a vae or vaegan, over --config; 2 can be drawn")
 	f.DurationVar(&o.budget, "budget", 0, "how long to train (default 10m, unless --steps is given)")

@@ -65,7 +65,7 @@ func TestKilledTrainingEndsWithTheSameBytes(t *testing.T) {
 	data, config := recordingsFolder(t, 8), smallModel(t)
 	args := func(out string, more ...string) []string {
 		return append([]string{
-			"train", "--data", data, "--out", out, "--config", config, "--steps", "40", "--batch", "8", "--seed", "5",
+			"train", "--model", "vae", "--data", data, "--out", out, "--config", config, "--steps", "40", "--batch", "8", "--seed", "5",
 			"--eval-every", "4", "--save-every", "1ns", "--best-by", "val/kl",
 		}, more...)
 	}
@@ -179,7 +179,7 @@ func TestTrainLeavesCurvesPreviewsAndOldCheckpoints(t *testing.T) {
 	data, config, dir := recordingsFolder(t, 6), smallModel(t), t.TempDir()
 	out, previews, board := filepath.Join(dir, "m.safetensors"), filepath.Join(dir, "previews"), filepath.Join(dir, "runs")
 	args := []string{
-		"train", "--data", data, "--out", out, "--config", config, "--eval-every", "2", "--save-every", "1ns", "--batch", "8",
+		"train", "--model", "vae", "--data", data, "--out", out, "--config", config, "--eval-every", "2", "--save-every", "1ns", "--batch", "8",
 		"--previews", previews, "--tensorboard", board, "--json",
 	}
 	stdout, stderr := mustRun(t, append(args, "--steps", "6")...)
@@ -241,7 +241,7 @@ func TestTrainLeavesCurvesPreviewsAndOldCheckpoints(t *testing.T) {
 
 func TestTrainChoosesAndStops(t *testing.T) {
 	data, config, dir := recordingsFolder(t, 6), smallModel(t), t.TempDir()
-	base := []string{"train", "--data", data, "--config", config, "--eval-every", "2", "--batch", "8", "--json", "--no-curves"}
+	base := []string{"train", "--data", data, "--model", "vae", "--config", config, "--eval-every", "2", "--batch", "8", "--json", "--no-curves"}
 	one := filepath.Join(dir, "one.safetensors")
 	// The KL term rises from near nothing: it has its least value at once.
 	stdout, _ := mustRun(t, append(base, "--out", one, "--steps", "400", "--patience", "2", "--best-by", "val/kl")...)
@@ -269,7 +269,7 @@ func TestTrainChoosesAndStops(t *testing.T) {
 		{"--keep -1", "must not be negative"},
 		{"--latent 2 --model gan --config /dev/null", "--latent is for vae and vaegan"},
 	} {
-		args := append(base[:3:3], "--out", filepath.Join(dir, "none.safetensors"), "--steps", "4")
+		args := append(base[:3:3], "--model", "vae", "--out", filepath.Join(dir, "none.safetensors"), "--steps", "4")
 		if code, _, stderr := runCLI(t, append(args, strings.Fields(tc.args)...)...); code != exitUsage || !strings.Contains(stderr, tc.want) {
 			t.Errorf("%s: exit code %d, %s", tc.args, code, stderr)
 		}

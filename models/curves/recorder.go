@@ -56,7 +56,7 @@ func (r *Recorder) Take(p models.Progress) {
 	case r.pending && row.Step == r.next.Step:
 		maps.Copy(r.next.Values, row.Values)
 		r.next.Notes = append(r.next.Notes, row.Notes...)
-	case row.Step <= r.log.Last().Step && len(row.Notes) == 0: // an evaluation that a resumed run repeats
+	case row.Step <= r.log.Last().Step && p.Event != models.EventRollback: // an evaluation that a resumed run repeats
 	default:
 		r.flush()
 		r.next, r.pending = row, true
