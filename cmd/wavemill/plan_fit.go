@@ -49,6 +49,9 @@ func (a *app) prepareTraining(ctx context.Context, o trainOptions, job *trainJob
 	if err != nil {
 		return err
 	}
+	if config, err = a.forFew(o.arch, config, x.B, job.labels); err != nil {
+		return err
+	}
 	if channels > 0 {
 		if config, err = archs.WithWidth(o.arch, config, channels); err != nil {
 			return err
@@ -76,6 +79,15 @@ func (a *app) prepareTraining(ctx context.Context, o trainOptions, job *trainJob
 	return nil
 }
 
+// forFew has the clips varied where they are few, and says so.
+func (a *app) forFew(arch string, config json.RawMessage, clips int, labels []string) (json.RawMessage, error) {
+	config, varied, err := archs.ForFew(arch, config, clips, len(labels))
+	if varied {
+		a.note("few       %d recordings of %d labels: they are varied in pace, formants and tilt to learn from (\"vary\": 1; 0 leaves them as they are)", clips, len(labels))
+	}
+	return config, err
+}
+
 // fit shows the plan, once, and fits an architecture to the budget, of which it leaves the rest. With steps, nothing is
 // measured.
 func (s *school) fit(ctx context.Context, arch string, fe models.FrontEnd, labels []string, recordings []recording, x models.Batch) (config json.RawMessage, batch int, left time.Duration, err error) {
@@ -85,10 +97,10 @@ func (s *school) fit(ctx context.Context, arch string, fe models.FrontEnd, label
 			return nil, 0, 0, err
 		}
 	}
-	if s.steps > 0 {
-		return nil, 0, 0, nil
+	if config, err = s.app.forFew(arch, nil, x.B, labels); err != nil || s.steps > 0 {
+		return config, 0, 0, err
 	}
-	f, err := archs.Fit(ctx, arch, nil, fe, labels, x, s.budget)
+	f, err := archs.Fit(ctx, arch, config, fe, labels, x, s.budget)
 	if err != nil {
 		return nil, 0, 0, err
 	}

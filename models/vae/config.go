@@ -33,7 +33,7 @@ type Config struct {
 	// and a label's latents a single Gaussian: what is drawn from their holes sounds like nothing.
 	Prior string `json:"prior"`
 	// Bandwidth of the kernel density, and of the noise around the manifold, as a share of the label's own deviation:
-	// towards 0 the kernel density repeats the training clips, at 1 it is the class Gaussian. At 0.3 clips of spoken digits
+	// towards 0 the kernel density repeats the training clips, at 1 it is the class Gaussian. At 0.35 clips of spoken digits
 	// are as far from the nearest training clip as fresh recordings are; see docs/quality.md.
 	Bandwidth float64 `json:"bandwidth"`
 	// Neighbours is how many of a label's clips count as near to one of them, at most, for the manifold: few enough to
@@ -65,6 +65,10 @@ type Config struct {
 	Average float64 `json:"average"`
 	// Shift is the largest number of frames by which a training clip is delayed at random.
 	Shift int `json:"shift"`
+	// Vary is the strength of random changes of pace, formants and tilt that training clips go through, and with it the
+	// prior; 0, the default, makes none. Where a label has a few clips only, 1 keeps the model from knowing nothing else;
+	// where there are hundreds, it costs likeness.
+	Vary float64 `json:"vary,omitempty"`
 	// Dropout is the probability with which a value of the encoder's last feature map is dropped before the dense layer
 	// of the posterior, in training; 0, the default, drops none. That layer holds most of the encoder's weights, and few
 	// clips are learned by heart there: dropout then keeps the posteriors of unseen clips near those of seen ones (Shu et
@@ -116,7 +120,7 @@ func (f Flow) withDefaults() Flow {
 // Defaults are a model and a training that suit clips of a second on a laptop.
 func Defaults() Config {
 	return Config{
-		Channels: 16, Latent: 64, Embedding: 16, Prior: PriorManifold, Bandwidth: 0.3, Neighbours: 16, Components: 6, Temperature: 1, Texture: 0.5,
+		Channels: 16, Latent: 64, Embedding: 16, Prior: PriorManifold, Bandwidth: 0.35, Neighbours: 16, Components: 6, Temperature: 1, Texture: 0.5,
 		KLWeight: 2, WarmUp: 0.2, Rate: 2e-3, FinalRate: 2e-5, WeightDecay: 1e-4, ClipNorm: 100, Average: 0.995, Shift: 5,
 	}
 }
@@ -158,6 +162,7 @@ func (c Config) Validate() error {
 	within("weight_decay", c.WeightDecay, 0, 1)
 	within("clip_norm", c.ClipNorm, 0, 1e9)
 	within("average", c.Average, 0, 0.99999)
+	within("vary", c.Vary, 0, 3)
 	within("shift", float64(c.Shift), 0, 1024)
 	within("dropout", c.Dropout, 0, 0.95)
 	within("latent_scale", c.LatentScale, 0, 100)

@@ -52,6 +52,7 @@ type Learner struct {
 	prior   *prior
 	texture *texture
 	clips   []float32 // of the batch, shifted
+	varied  []float32 // of the batch
 	delays  []float32 // by which share of the largest delay
 
 	flow     *flowLearner // nil unless the prior is one
@@ -223,8 +224,12 @@ func (l *Learner) check(ctx context.Context, x models.Batch) error {
 	return nil
 }
 
-// shift returns the clips of x, each delayed by a random number of frames. Silence, -1, comes before.
+// shift returns the clips of x, varied as the configuration says and each delayed by a random number of frames. Silence, -1, comes before.
 func (l *Learner) shift(x models.Batch, rng *rand.Rand) []float32 {
+	if l.config.Vary > 0 {
+		l.varied = Vary(l.varied, x, l.config.Vary, rng)
+		x.Data = l.varied
+	}
 	limit := min(l.config.Shift, x.T-1)
 	l.delays = append(l.delays[:0], make([]float32, x.B)...)
 	if limit == 0 {
@@ -251,27 +256,35 @@ func (l *Learner) Calibrate(ctx context.Context, train models.Batch) error {
 	if err := l.check(ctx, train); err != nil {
 		return err
 	}
-	chosen := choose(train.Labels, l.shape.labels, calibrationLimit)
-	z, labels := make([]float32, 0, len(chosen)*l.config.Latent), make([]int, 0, len(chosen))
+	train = l.withVariations(train, choose(train.Labels, l.shape.labels, calibrationLimit))
+	z := make([]float32, 0, train.B*l.config.Latent)
 	var part models.Batch
-	for of := range slices.Chunk(chosen, machineSize) {
+	for of := range slices.Chunk(sequence(train.B), machineSize) {
 		part = train.Select(part, of)
 		mean, err := l.encodeBatch(ctx, part)
 		if err != nil {
 			return err
 		}
-		z, labels = append(z, mean...), append(labels, part.Labels...)
+		z = append(z, mean...)
 	}
-	p, err := fitPrior(l.config, z, labels, l.shape.labels, l.seed)
+	p, err := fitPrior(l.config, z, train.Labels, l.shape.labels, l.seed)
 	if err != nil {
 		return err
 	}
-	t, err := l.fitTexture(ctx, train, chosen, z)
+	t, err := l.fitTexture(ctx, train, z)
 	if err != nil {
 		return err
 	}
 	l.prior, l.texture = p, t
 	return nil
+}
+
+func sequence(n int) []int {
+	s := make([]int, n)
+	for i := range s {
+		s[i] = i
+	}
+	return s
 }
 
 // choose returns the indices of about limit clips, or of all, with as many of each label as there are, if possible.
@@ -315,8 +328,8 @@ func (l *Learner) encodeBatch(ctx context.Context, x models.Batch) ([]float32, e
 // textureLimit is how many training clips the texture is measured on at most.
 const textureLimit = 1024
 
-// fitTexture measures what the decoder leaves out of the chosen training clips, which have the latents z.
-func (l *Learner) fitTexture(ctx context.Context, train models.Batch, chosen []int, z []float32) (*texture, error) {
+// fitTexture measures what the decoder leaves out of clips, which have the latents z.
+func (l *Learner) fitTexture(ctx context.Context, train models.Batch, z []float32) (*texture, error) {
 	m, err := l.machine(l.decode, machineSize, func() (*nn.Machine, error) {
 		n := nn.NewGraph(nn.Eval, l.model())
 		latents, labels := n.Input(inLatent, machineSize, l.config.Latent), n.Input(inLabels, machineSize)
@@ -327,8 +340,8 @@ func (l *Learner) fitTexture(ctx context.Context, train models.Batch, chosen []i
 		return nil, err
 	}
 	width, size := l.config.Latent, train.T*train.F
-	stride := (len(chosen) + textureLimit - 1) / textureLimit
-	n := len(chosen) / stride
+	stride := (train.B + textureLimit - 1) / textureLimit
+	n := train.B / stride
 	means := make([]float32, 0, n*size)
 	latents, labels := make([]float32, machineSize*width), make([]int, machineSize)
 	for lo := 0; lo < n; lo += machineSize {
@@ -338,7 +351,7 @@ func (l *Learner) fitTexture(ctx context.Context, train models.Batch, chosen []i
 		for i := range machineSize {
 			k := min(lo+i, n-1) * stride
 			copy(latents[i*width:], z[k*width:(k+1)*width])
-			labels[i] = train.Labels[chosen[k]]
+			labels[i] = train.Labels[k]
 		}
 		if err := m.Run(nn.Values(inLatent, latents), nn.Labels(inLabels, labels)); err != nil {
 			return nil, fmt.Errorf("vae: %w", err)
@@ -347,11 +360,11 @@ func (l *Learner) fitTexture(ctx context.Context, train models.Batch, chosen []i
 	}
 	r := newResiduals(train.T, train.F)
 	for k := range n {
-		r.measure(train.Clip(chosen[k*stride]), means[k*size:(k+1)*size])
+		r.measure(train.Clip(k*stride), means[k*size:(k+1)*size])
 	}
 	t := r.texture()
 	for k := range n {
-		r.spectrum(t, train.Clip(chosen[k*stride]), means[k*size:(k+1)*size])
+		r.spectrum(t, train.Clip(k*stride), means[k*size:(k+1)*size])
 	}
 	r.finish(t)
 	return t, nil

@@ -26,7 +26,7 @@ type sharpener struct {
 	machines       map[machineKey]*nn.Machine
 	latents        *latents
 
-	z, fakes             []float32
+	z, fakes, varied     []float32
 	twice                []int
 	onReal, onFake, onIt gan.Draw
 }
@@ -137,6 +137,10 @@ func (s *sharpener) step(ctx context.Context, x models.Batch, rng *rand.Rand) (m
 	}
 	if x.T != s.fe.Frames || x.F != s.fe.Spectrogram.Bins() {
 		return nil, fmt.Errorf("clips of [%d, %d], the model is for [%d, %d]", x.T, x.F, s.fe.Frames, s.fe.Spectrogram.Bins())
+	}
+	if v := s.config.VAE.Vary; v > 0 {
+		s.varied = vae.Vary(s.varied, x, v, rng)
+		x.Data = s.varied
 	}
 	if err := s.encode(x, rng); err != nil {
 		return nil, err

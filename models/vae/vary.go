@@ -1,0 +1,96 @@
+package vae
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"wavemill/models"
+)
+
+// What a variation of strength 1 does to a clip, at most.
+const (
+	varyStretch = 0.15 // longer or shorter by this share: another pace
+	varyBins    = 2.5  // all formants higher or lower by so many bins: another throat, on a mel scale about
+	varyTilt    = 0.15 // added to the values at one end of the band and subtracted at the other: another microphone
+)
+
+// Vary writes a varied copy of every clip of x to dst, which it returns, grown as needed: stretched in time, shifted along
+// the bins and tilted, each by a random amount up to strength times a limit. It is for sets of a few clips a label, whose
+// decoder would otherwise know those clips alone (vocal tract length perturbation, Jaitly and Hinton 2013; speed
+// perturbation, Ko et al. 2015).
+func Vary(dst []float32, x models.Batch, strength float64, rng *rand.Rand) []float32 {
+	dst = append(dst[:0], x.Data...)
+	uniform := func(most float64) float64 { return strength * most * (2*rng.Float64() - 1) }
+	for i := range x.B {
+		vary(dst[i*x.T*x.F:(i+1)*x.T*x.F], x.Clip(i), x.F, 1+uniform(varyStretch), uniform(varyBins), uniform(varyTilt))
+	}
+	return dst
+}
+
+// vary writes x [T, F], stretched by a factor, shifted by so many bins and tilted, to dst. What comes from beyond the end
+// is silence; beyond the band lies what is at its edge.
+func vary(dst, x []float32, bins int, stretch, shift, tilt float64) {
+	frames := len(x) / bins
+	for t := range frames {
+		at := float64(t) / stretch
+		before, late := int(at), float32(at-math.Floor(at))
+		for f := range bins {
+			v := (1-late)*between(x, before, f, bins, shift) + late*between(x, before+1, f, bins, shift)
+			if v > silence {
+				v = max(silence, v+float32(tilt*(2*float64(f)/float64(bins-1)-1)))
+			}
+			dst[t*bins+f] = v
+		}
+	}
+}
+
+// silence is the front end's lowest value.
+const silence = -1
+
+// between returns the value of x [T, F] at frame t, shift bins below bin f.
+func between(x []float32, t, f, bins int, shift float64) float32 {
+	if t >= len(x)/bins {
+		return silence
+	}
+	at := min(max(float64(f)-shift, 0), float64(bins-1))
+	low, part := int(at), float32(at-math.Floor(at))
+	high := min(low+1, bins-1)
+	return (1-part)*x[t*bins+low] + part*x[t*bins+high]
+}
+
+// variedClips is how many clips of each label the prior is fitted on at least, varied ones included, where training
+// varied the clips too: enough for a density.
+const variedClips = 64
+
+// withVariations returns the chosen clips of train and, where training varied them, as many varied copies of each as the
+// prior of a label needs.
+func (l *Learner) withVariations(train models.Batch, chosen []int) models.Batch {
+	all := train
+	if len(chosen) < train.B {
+		all = train.Select(models.Batch{}, chosen)
+	}
+	if l.config.Vary == 0 {
+		return all
+	}
+	count := make([]int, l.shape.labels)
+	least := len(chosen)
+	for _, label := range all.Labels {
+		count[label]++
+	}
+	for _, n := range count {
+		if n > 0 {
+			least = min(least, n)
+		}
+	}
+	rng := rand.New(rand.NewPCG(l.seed, 0x76617279))
+	plain := all
+	var varied []float32
+	all.Data, all.Labels = slices.Clip(all.Data), slices.Clip(all.Labels) // not to be written behind
+	for range variedClips/max(least, 1) - 1 {
+		varied = Vary(varied, plain, l.config.Vary, rng)
+		all.B += plain.B
+		all.Data, all.Labels = append(all.Data, varied...), append(all.Labels, plain.Labels...)
+	}
+	return all
+}
