@@ -330,7 +330,7 @@ func (q *qualitySeed) few(ctx context.Context, s *school, arch string) (*eval.Ga
 	if err != nil {
 		return nil, err
 	}
-	sifted, err := sieve.Sift(ctx, clips)
+	sifted, err := sieve.ByEar().Sift(ctx, clips)
 	if err != nil {
 		return nil, err
 	}

@@ -65,7 +65,7 @@ does, or given by --test.`,
 	f.IntVar(&o.to, "to", 0, "clips that every label shall have, recordings included (required)")
 	f.StringVar(&o.out, "out", "", "folder for the clips and the manifest; it is made if it is not there (required)")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the first clip of each label, and of the classifier")
-	f.Float64Var(&o.confidence, "confidence", 0.5, "least probability of the right label, by the classifier")
+	f.Float64Var(&o.confidence, "confidence", 0, "least probability of the right label, by the classifier (default 0.5; none where it has too few recordings to be reliable)")
 	f.BoolVar(&o.proof, "proof", true, "train classifiers without and with the clips")
 	f.BoolVar(&o.overwrite, "overwrite", false, "write although --out has a manifest already")
 	f.BoolVar(&o.asJSON, "json", false, "print topup.json as one line")
@@ -213,7 +213,14 @@ func (t *topping) makeSieve(ctx context.Context) error {
 		return err
 	}
 	t.result.Judge = c.HeldOut()
-	t.sieve, err = eval.NewSieve(ctx, c, t.train, t.o.confidence)
+	if !c.Reliable() && t.o.confidence == 0 {
+		task.Done()
+		t.note("the classifier, right about %.0f %% of %d other recordings, is not known to hear well enough to refuse clips: they only must not be silent and no copies (--confidence has it refuse them)",
+			100*c.HeldOutAccuracy(), c.HeldOut().Clips)
+	}
+	if t.sieve, err = eval.NewSieve(ctx, c, t.train, t.o.confidence); err == nil && t.o.confidence == 0 {
+		t.sieve = t.sieve.ByEar()
+	}
 	return err
 }
 

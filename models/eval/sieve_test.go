@@ -292,3 +292,31 @@ func cut(tensors []models.Tensor, name string) []models.Tensor {
 	}
 	return out
 }
+
+// TestUnreliableEarsRefuseNothing lets a classifier of few clips listen to noise.
+func TestUnreliableEarsRefuseNothing(t *testing.T) {
+	clips := synthetic(t, 4, 1, 8000)
+	c, err := eval.Train(t.Context(), clips, eval.Options{Seed: 1, Epochs: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Reliable() {
+		t.Fatalf("a classifier with %d clips held out counts as reliable", c.HeldOut().Clips)
+	}
+	s, err := eval.NewSieve(t.Context(), c, clips, 0.999)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := clips[0]
+	other.Samples = slices.Clone(other.Samples)
+	for i := range other.Samples {
+		other.Samples[i] = float32(math.Sin(float64(i*i) / 9e4)) // no sound of the set
+	}
+	heard, err := s.Sift(t.Context(), []audio.Clip{other})
+	if err != nil || heard[0].OK {
+		t.Fatalf("with ears: %+v, %v", heard, err)
+	}
+	if heard, err = s.ByEar().Sift(t.Context(), []audio.Clip{other}); err != nil || !heard[0].OK {
+		t.Errorf("without: %+v, %v", heard, err)
+	}
+}
