@@ -34,7 +34,7 @@ func sizingOf(name string) (sizing, error) {
 	case gan.Arch:
 		return sizing{channels: gan.Defaults().Channels, share: 1, least: leastGANSteps}, nil
 	case vae.Arch:
-		return sizing{channels: vae.Defaults().Channels, share: 1, least: leastGANSteps}, nil
+		return sizing{channels: vae.Defaults().Channels, share: 1, least: leastSteps}, nil
 	case vaegan.Arch:
 		d := vaegan.Defaults()
 		return sizing{channels: d.VAE.Channels, share: d.Share, least: leastSteps, inner: "vae", opponent: "discriminator_channels", opponentChannels: d.Channels}, nil
