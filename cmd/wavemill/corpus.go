@@ -137,26 +137,8 @@ func (a *app) analyze(ctx context.Context, fe models.FrontEnd, labels []string, 
 	if err != nil {
 		return models.Batch{}, err
 	}
-	specs := make([]*spectrogram.Spectrogram, len(recordings))
-	group, working := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, r := range recordings {
-		if working.Err() != nil {
-			break
-		}
-		group.Go(func() error {
-			s, _, err := front.Analyze(r.clip)
-			if err != nil {
-				a.note("skipped %s: %v", r.item.Path, err)
-			}
-			specs[i] = s
-			return working.Err()
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return models.Batch{}, err
-	}
-	if err := ctx.Err(); err != nil {
+	specs, err := a.spectrogramsOf(ctx, front, recordings)
+	if err != nil {
 		return models.Batch{}, err
 	}
 	kept := make([]*spectrogram.Spectrogram, 0, len(specs))
@@ -175,6 +157,30 @@ func (a *app) analyze(ctx context.Context, fe models.FrontEnd, labels []string, 
 		return models.Batch{}, nil
 	}
 	return front.Batch(kept, indices)
+}
+
+// spectrogramsOf analyzes recordings side by side; those the front end refuses (silence) are named and nil.
+func (a *app) spectrogramsOf(ctx context.Context, front *frontend.FrontEnd, recordings []recording) ([]*spectrogram.Spectrogram, error) {
+	out := make([]*spectrogram.Spectrogram, len(recordings))
+	group, working := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, r := range recordings {
+		if working.Err() != nil {
+			break
+		}
+		group.Go(func() error {
+			s, _, err := front.Analyze(r.clip)
+			if err != nil {
+				a.note("skipped %s: %v", r.item.Path, err)
+			}
+			out[i] = s
+			return working.Err()
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return out, ctx.Err()
 }
 
 // roundDuration makes a duration short enough to read.

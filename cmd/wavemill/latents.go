@@ -9,12 +9,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"wavemill/audio/spectrogram"
 	"wavemill/models"
@@ -250,30 +248,6 @@ func (m *latentMap) indices(of []recording) []int {
 		out[i] = slices.Index(m.checkpoint.Labels, r.item.Label)
 	}
 	return out
-}
-
-// spectrogramsOf analyzes recordings side by side; those the front end refuses (silence) are named and nil.
-func (a *app) spectrogramsOf(ctx context.Context, front *frontend.FrontEnd, recordings []recording) ([]*spectrogram.Spectrogram, error) {
-	out := make([]*spectrogram.Spectrogram, len(recordings))
-	group, working := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, r := range recordings {
-		if working.Err() != nil {
-			break
-		}
-		group.Go(func() error {
-			s, _, err := front.Analyze(r.clip)
-			if err != nil {
-				a.note("skipped %s: %v", r.item.Path, err)
-			}
-			out[i] = s
-			return working.Err()
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	return out, ctx.Err()
 }
 
 // drawsPerLabel is how many latents of a label are drawn to know where they lie.

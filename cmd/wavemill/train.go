@@ -157,7 +157,7 @@ func (a *app) train(ctx context.Context, o trainOptions) error {
 		return err
 	}
 	began := time.Now()
-	recordings, err := a.trainingRecordings(ctx, o)
+	recordings, err := a.recordings(ctx, o.data, o.labels)
 	if err != nil {
 		return err
 	}
@@ -208,28 +208,6 @@ func (a *app) train(ctx context.Context, o trainOptions) error {
 		return err
 	}
 	return a.reportTraining(o, c, ledger, w.ended, time.Since(began))
-}
-
-// trainingRecordings reads what is to be learnt from.
-func (a *app) trainingRecordings(ctx context.Context, o trainOptions) ([]recording, error) {
-	set, err := a.scan(ctx, o.data, o.labels)
-	if err != nil {
-		return nil, err
-	}
-	all, err := a.decodeAll(ctx, set.Items)
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range all {
-		if r.err != nil {
-			a.note("skipped %s: %v", r.item.Path, r.err)
-		}
-	}
-	recordings := good(all)
-	if len(recordings) == 0 {
-		return nil, errors.New("none of the recordings can be used")
-	}
-	return recordings, nil
 }
 
 // resumeCommand is what the user types to go on.

@@ -63,20 +63,11 @@ func (g *Generator) draw(ctx context.Context, r models.Request) ([]float32, erro
 // the byte. A clip's label in the answer is the one of greater weight. The batch belongs to the caller.
 func (g *Generator) Blend(ctx context.Context, latents []float32, a, b []int, weight []float64, r models.Request) (models.Batch, error) {
 	count, width := len(weight), g.config.Latent
-	if len(a) != count || len(b) != count || len(latents) != count*width {
-		return models.Batch{}, fmt.Errorf("vae: blend: %d latents, %d and %d labels for %d weights; a clip has %d latents", len(latents), len(a), len(b), count, width)
-	}
-	for _, labels := range [][]int{b, a} {
-		r.Labels = labels
-		if err := r.Validate(g.shape.labels); err != nil {
-			return models.Batch{}, fmt.Errorf("vae: blend: %w", err)
-		}
+	if err := models.CheckBlend(g.shape.labels, width, latents, a, b, weight, r); err != nil {
+		return models.Batch{}, fmt.Errorf("vae: %w", err)
 	}
 	keep, change, labels := make([]float32, count), make([]float32, count), make([]int, count)
 	for i, w := range weight {
-		if !(w >= 0 && w <= 1) {
-			return models.Batch{}, fmt.Errorf("vae: blend: clip %d: weight %g is not between 0 and 1", i, w)
-		}
 		keep[i], change[i], labels[i] = float32(1-w), float32(w), a[i]
 		if w > 0.5 {
 			labels[i] = b[i]

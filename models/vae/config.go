@@ -34,7 +34,7 @@ type Config struct {
 	Prior string `json:"prior"`
 	// Bandwidth of the kernel density, and of the noise around the manifold, as a share of the label's own deviation:
 	// towards 0 the kernel density repeats the training clips, at 1 it is the class Gaussian. At 0.4 clips of spoken digits
-	// are as far from the nearest training clip as fresh recordings are; see docs/quality.md.
+	// are about as far from the nearest training clip as fresh recordings are; see docs/quality.md.
 	Bandwidth float64 `json:"bandwidth"`
 	// Neighbours is how many of a label's clips count as near to one of them, at most, for the manifold: few enough to
 	// be of one kind (a speaker, say), which a label with few clips takes a twelfth of them for.

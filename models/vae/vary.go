@@ -36,7 +36,7 @@ func vary(dst, x []float32, bins int, stretch, shift, tilt float64) {
 		at := float64(t) / stretch
 		before, late := int(at), float32(at-math.Floor(at))
 		for f := range bins {
-			v := (1-late)*between(x, before, f, bins, shift) + late*between(x, before+1, f, bins, shift)
+			v := (1-late)*valueAt(x, before, f, bins, shift) + late*valueAt(x, before+1, f, bins, shift)
 			if v > silence {
 				v = max(silence, v+float32(tilt*(2*float64(f)/float64(bins-1)-1)))
 			}
@@ -48,8 +48,8 @@ func vary(dst, x []float32, bins int, stretch, shift, tilt float64) {
 // silence is the front end's lowest value.
 const silence = -1
 
-// between returns the value of x [T, F] at frame t, shift bins below bin f.
-func between(x []float32, t, f, bins int, shift float64) float32 {
+// valueAt returns the value of x [T, F] at frame t, shift bins below bin f.
+func valueAt(x []float32, t, f, bins int, shift float64) float32 {
 	if t >= len(x)/bins {
 		return silence
 	}
