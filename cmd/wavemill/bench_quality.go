@@ -31,6 +31,7 @@ type benchQuality struct {
 	seeds  int
 	clips  int
 	few    float64
+	shares []float64
 	keep   string
 	write  string
 	name   string
@@ -61,6 +62,7 @@ What is done stays in --keep: the same command goes on where it was stopped.
 	f.IntVar(&b.seeds, "seeds", 3, "seeds of split, training and judge: 1 to this")
 	f.IntVar(&b.clips, "clips", 0, "clips to generate with each (default: as many as there are training recordings)")
 	f.Float64Var(&b.few, "few", 0, "also train on this share of the training recordings alone, such as 0.05; 0 leaves it out")
+	f.Float64SliceVar(&b.shares, "shares", eval.DefaultShares(), "shares of the recordings beside which the clips are tried, each with two classifiers; \"\" leaves it out")
 	f.StringVar(&b.keep, "keep", "", "folder for checkpoints and judgements (required)")
 	f.StringVar(&b.write, "write", "", "document whose tables to replace")
 	f.StringVar(&b.name, "name", "", "name of the tables in the document (needed with --write)")
@@ -81,6 +83,11 @@ func (b *benchQuality) check() error {
 		return usagef("--few %g is not a share between 0 and 1", b.few)
 	case b.write != "" && b.name == "":
 		return usagef("--write needs --name: the name of the tables in the document")
+	}
+	for _, s := range b.shares {
+		if !(s > 0 && s <= 1) {
+			return usagef("--shares %g is not a share above 0 and at most 1", s)
+		}
 	}
 	for _, m := range b.models {
 		if !slices.Contains(archs.Names(), m) {
@@ -170,6 +177,13 @@ func (b *benchQuality) command() string {
 	if b.few > 0 {
 		text += fmt.Sprintf(" --few %g", b.few)
 	}
+	if !slices.Equal(b.shares, eval.DefaultShares()) {
+		shares := make([]string, len(b.shares))
+		for i, s := range b.shares {
+			shares[i] = fmt.Sprint(s)
+		}
+		text += fmt.Sprintf(" --shares %q", strings.Join(shares, ","))
+	}
 	if b.labels != "" {
 		text += " --labels " + quote(b.labels)
 	}
@@ -235,7 +249,7 @@ func (q *qualitySeed) kept(model string, fresh func() (qualityRun, error)) (qual
 // judge returns the judge of this seed.
 func (q *qualitySeed) judge(ctx context.Context) (*evaluation, error) {
 	if q.evaluation == nil {
-		e := &evaluation{app: q.app, seed: q.seed, clips: q.b.clips}
+		e := &evaluation{app: q.app, seed: q.seed, clips: q.b.clips, shares: q.b.shares}
 		if err := e.open(ctx, clipsOf(q.train), clipsOf(q.held), true); err != nil {
 			return nil, err
 		}

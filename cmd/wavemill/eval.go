@@ -136,6 +136,8 @@ type evaluation struct {
 	seed  uint64
 	clips int // to generate for each model; 0: as many as training recordings
 
+	shares []float64 // as eval.JudgeOptions; nil for the default
+
 	judge          *eval.Judge
 	train, heldOut []audio.Clip
 	task           *progress.Task
@@ -146,7 +148,7 @@ type evaluation struct {
 func (e *evaluation) open(ctx context.Context, train, heldOut []audio.Clip, useful bool) error {
 	e.train, e.heldOut = train, heldOut
 	var err error
-	e.judge, err = eval.NewJudge(ctx, train, heldOut, eval.JudgeOptions{Seed: e.seed, Useful: useful, OnProgress: e.progress})
+	e.judge, err = eval.NewJudge(ctx, train, heldOut, eval.JudgeOptions{Seed: e.seed, Useful: useful, Shares: e.shares, OnProgress: e.progress})
 	if err != nil {
 		e.done()
 		return err

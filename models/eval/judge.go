@@ -19,13 +19,16 @@ type JudgeOptions struct {
 	Epochs int
 	// Useful adds Row.Usefulness to the rows of models and the ceiling, which trains several classifiers a row.
 	Useful bool
-	// Shares of the real clips that generated ones are added to; nil means 5, 10, 50 and 100 %.
+	// Shares of the real clips that generated ones are added to; nil means DefaultShares, an empty list none.
 	Shares []float64
 	// Steps of each classifier that usefulness trains; 0 means 1000.
 	Steps int
 	// OnProgress, when not nil, is called with what is being done and which part of it is done, 0 to 1.
 	OnProgress func(what string, part float64)
 }
+
+// DefaultShares are 5, 10, 50 and 100 %: where recordings are dear, and where they are not.
+func DefaultShares() []float64 { return []float64{0.05, 0.1, 0.5, 1} }
 
 // A heard set is clips as the judge hears them.
 type heard struct {
@@ -53,7 +56,7 @@ type Judge struct {
 // real held-out clips, which no model may have seen. Both need labels; every label must be among the held-out clips.
 func NewJudge(ctx context.Context, train, heldOut []audio.Clip, o JudgeOptions) (*Judge, error) {
 	if o.Shares == nil {
-		o.Shares = []float64{0.05, 0.1, 0.5, 1}
+		o.Shares = DefaultShares()
 	}
 	if o.Steps == 0 {
 		o.Steps = trialSteps

@@ -115,17 +115,18 @@ func (l *Learner) Rate() float64 { return l.adamG.Rate() }
 
 // Names of the inputs, outputs and losses of the graphs.
 const (
-	inLatent   = "latents" // [B, Z]
-	inLabels   = "labels"  // [B], for judge [2B]
-	inReal     = "real"    // [B, T, F, 1]
-	inFake     = "fake"    // [B, T, F, 1]
-	inNear     = "near"    // [B, T, F, 1]
-	outClips   = "made"    // [B, T, F, 1]
-	outScore   = "score"   // [B, 1]
-	inOne      = "one"     // [1], fed with 1
-	inZero     = "zero"    // [1], fed with 0
-	inOnes     = "ones"    // [B, 1], fed with 1
-	inNames    = "names"   // [B, labels], one-hot
+	inLatent   = "latents"          // [B, Z]
+	inLabels   = "labels"           // [B], for judge [2B]
+	inReal     = "real"             // [B, T, F, 1]
+	inFake     = "fake"             // [B, T, F, 1]
+	inNear     = "near"             // [B, T, F, 1]
+	outClips   = "made"             // [B, T, F, 1]
+	outScore   = "score"            // [B, 1]
+	inOne      = "one"              // [1], fed with 1
+	inZero     = "zero"             // [1], fed with 0
+	inOnes     = "ones"             // [B, 1], fed with 1
+	inNames    = "names"            // [B, labels], one-hot
+	inWeight   = "auxiliary weight" // [1]
 	lossAll    = "loss"
 	meanReal   = "real score"
 	meanFake   = "fake score"
@@ -221,7 +222,7 @@ func (l *Learner) deceive(n *nn.Graph, batch int) *nn.Tensor {
 	}
 	if l.config.named() {
 		named := n.Loss(lossNamed, n.CrossEntropy(j.Classes, n.Input(inNames, batch, l.shape.labels)))
-		loss = n.Add(loss, n.Scale(named, l.config.Auxiliary))
+		loss = n.Add(loss, n.Mul(n.Input(inWeight, 1), named))
 	}
 	return n.Loss(lossAll, loss)
 }
@@ -364,6 +365,19 @@ func (l *Learner) feeds(x models.Batch) []nn.Feed {
 	return f
 }
 
+// auxiliary is the weight that the auxiliary head has for the generator at the next step.
+func (l *Learner) auxiliary() float64 {
+	final := l.config.AuxiliaryFinal
+	if final == 0 || l.planned == 0 {
+		return l.config.Auxiliary
+	}
+	done := min(1, float64(l.steps)/(fadeShare*float64(l.planned)))
+	return l.config.Auxiliary * (1 - done*(1-final))
+}
+
+// fadeShare is the share of the planned steps over which the auxiliary head loses its weight.
+const fadeShare = 0.5
+
 // constantFeeds are the constants of a batch.
 func (l *Learner) constantFeeds(batch int) []nn.Feed {
 	for len(l.ones) < batch {
@@ -430,6 +444,9 @@ func (l *Learner) stepPlayer(x models.Batch, rng *rand.Rand, losses models.Losse
 	if relativistic(l.config.Loss) {
 		l.config.Augment.Draw(&l.onReal, rng, x.B, x.T, x.F)
 		feeds = append(append(feeds, l.onReal.Feeds(inReal)...), nn.Values(inReal, x.Data))
+	}
+	if l.config.named() {
+		feeds = append(feeds, nn.Scalar(inWeight, l.auxiliary()))
 	}
 	if err := m.Run(append(feeds, l.feeds(x)...)...); err != nil {
 		return err
