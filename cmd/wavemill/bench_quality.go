@@ -62,7 +62,7 @@ What is done stays in --keep: the same command goes on where it was stopped.
 	f.IntVar(&b.seeds, "seeds", 3, "seeds of split, training and judge: 1 to this")
 	f.IntVar(&b.clips, "clips", 0, "clips to generate with each (default: as many as there are training recordings)")
 	f.Float64Var(&b.few, "few", 0, "also train on this share of the training recordings alone, such as 0.05; 0 leaves it out")
-	f.Float64SliceVar(&b.shares, "shares", eval.DefaultShares(), "shares of the recordings beside which the clips are tried, each with two classifiers; \"\" leaves it out")
+	f.Float64SliceVar(&b.shares, "shares", eval.DefaultShares(), "shares of the recordings beside which the clips are tried, each with two classifiers; 0 tries none")
 	f.StringVar(&b.keep, "keep", "", "folder for checkpoints and judgements (required)")
 	f.StringVar(&b.write, "write", "", "document whose tables to replace")
 	f.StringVar(&b.name, "name", "", "name of the tables in the document (needed with --write)")
@@ -85,8 +85,8 @@ func (b *benchQuality) check() error {
 		return usagef("--write needs --name: the name of the tables in the document")
 	}
 	for _, s := range b.shares {
-		if !(s > 0 && s <= 1) {
-			return usagef("--shares %g is not a share above 0 and at most 1", s)
+		if !(s > 0 && s <= 1) && !(s == 0 && len(b.shares) == 1) {
+			return usagef("--shares %g is not a share above 0 and at most 1, nor 0 alone for none", s)
 		}
 	}
 	for _, m := range b.models {
@@ -182,7 +182,7 @@ func (b *benchQuality) command() string {
 		for i, s := range b.shares {
 			shares[i] = fmt.Sprint(s)
 		}
-		text += fmt.Sprintf(" --shares %q", strings.Join(shares, ","))
+		text += " --shares " + strings.Join(shares, ",")
 	}
 	if b.labels != "" {
 		text += " --labels " + quote(b.labels)
@@ -249,7 +249,7 @@ func (q *qualitySeed) kept(model string, fresh func() (qualityRun, error)) (qual
 // judge returns the judge of this seed.
 func (q *qualitySeed) judge(ctx context.Context) (*evaluation, error) {
 	if q.evaluation == nil {
-		e := &evaluation{app: q.app, seed: q.seed, clips: q.b.clips, shares: q.b.shares}
+		e := &evaluation{app: q.app, seed: q.seed, clips: q.b.clips, shares: slices.DeleteFunc(slices.Clone(q.b.shares), func(s float64) bool { return s == 0 })}
 		if err := e.open(ctx, clipsOf(q.train), clipsOf(q.held), true); err != nil {
 			return nil, err
 		}
