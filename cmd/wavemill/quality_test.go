@@ -155,6 +155,8 @@ func TestJudgingCommandsRefuse(t *testing.T) {
 		{"bench quality --data x --keep y --write z", "--name"},
 		{"bench quality --data x --keep y --model nonsense", "unknown"},
 		{"bench quality --data x --keep y --few 1", "--few"},
+		{"bench quality --data x --keep y --shares 2", "--shares 2"},
+		{"bench quality --data x --keep y --shares 0,0.5", "--shares 0"},
 	} {
 		if code, _, stderr := runCLI(t, strings.Fields(c.args)...); code != exitUsage || !strings.Contains(stderr, c.want) {
 			t.Errorf("wavemill %s: exit code %d, %s", c.args, code, stderr)

@@ -16,7 +16,7 @@ import (
 // The evidence behind these numbers is in docs/frontend.md.
 const (
 	// plentySteps is how many steps a wider network must make to be chosen over the default, which by then has stopped
-	// gaining: as many as a VAE of the default width makes in ten minutes on two cores with spoken digits.
+	// gaining: as many as a VAE of the default width makes of spoken digits in ten minutes on two cores with AVX-512.
 	plentySteps = 60000
 	// leastBatch is the smallest batch, for fewer clips than that: the discriminators' groups are of eight.
 	leastBatch = 8
