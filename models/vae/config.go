@@ -33,7 +33,7 @@ type Config struct {
 	// and a label's latents a single Gaussian: what is drawn from their holes sounds like nothing.
 	Prior string `json:"prior"`
 	// Bandwidth of the kernel density, and of the noise around the manifold, as a share of the label's own deviation:
-	// towards 0 the kernel density repeats the training clips, at 1 it is the class Gaussian. At 0.2 and with the texture,
+	// towards 0 the kernel density repeats the training clips, at 1 it is the class Gaussian. At 0.3 and with the texture,
 	// clips of spoken digits are about as far from the nearest training clip as fresh recordings are; see docs/quality.md.
 	Bandwidth float64 `json:"bandwidth"`
 	// Neighbours is how many of a label's clips count as near to one of them, at most, for the manifold: few enough to
@@ -120,7 +120,7 @@ func (f Flow) withDefaults() Flow {
 // Defaults are a model and a training that suit clips of a second on a laptop.
 func Defaults() Config {
 	return Config{
-		Channels: 16, Latent: 64, Embedding: 16, Prior: PriorManifold, Bandwidth: 0.2, Neighbours: 16, Components: 6, Temperature: 1, Texture: 0.75,
+		Channels: 16, Latent: 64, Embedding: 16, Prior: PriorManifold, Bandwidth: 0.3, Neighbours: 16, Components: 6, Temperature: 1, Texture: 0.75,
 		KLWeight: 2, WarmUp: 0.2, Rate: 2e-3, FinalRate: 2e-5, WeightDecay: 1e-4, ClipNorm: 100, Average: 0.995, Shift: 5,
 	}
 }

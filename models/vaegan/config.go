@@ -40,7 +40,7 @@ type Config struct {
 // a comparison on spoken digits; see docs/quality.md.
 func Defaults() Config {
 	autoencoder := vae.Defaults()
-	autoencoder.Bandwidth, autoencoder.Texture = 0.3, 0.5 // a sharpened decoder bears more distance, and lacks less
+	autoencoder.Texture = 0.5 // a sharpened decoder lacks less
 	return Config{
 		VAE: autoencoder, Share: 0.75, Channels: 24, Stddev: 8,
 		DecoderRate: 2e-4, DiscriminatorRate: 4e-4, FinalRate: 0.05, Adversarial: 1, Matching: 5, L1: 2, Average: 0.999,
