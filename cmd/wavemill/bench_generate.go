@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"wavemill/audio/wav"
 	"wavemill/models"
+	"wavemill/models/frontend"
 	"wavemill/models/nn/kernel"
 	"wavemill/operators/generate"
 )
@@ -68,6 +70,7 @@ type generateTimes struct {
 	Threads int       `json:"threads"`
 	Seconds float64   `json:"clip_seconds"` // mean duration of a clip
 	Clips   int       `json:"clips"`
+	Silent  int       `json:"silent,omitempty"` // of them, not timed
 	All     stageTime `json:"all"`
 	Network stageTime `json:"network"`
 	Phase   stageTime `json:"phase"`
@@ -105,6 +108,11 @@ func (a *app) benchGenerate(ctx context.Context, b benchGenerate) error {
 func (a *app) sayTimes(t generateTimes) error {
 	if err := a.say("%s: %s, kernels %s, %d threads, %d clips of %.2f s", t.Model, t.Arch, t.Kernels, t.Threads, t.Clips, t.Seconds); err != nil {
 		return err
+	}
+	if t.Silent > 0 {
+		if err := a.say("  %d clips were silent and not timed", t.Silent); err != nil {
+			return err
+		}
 	}
 	for _, s := range []struct {
 		name string
@@ -148,18 +156,27 @@ func (a *app) timeModel(ctx context.Context, b benchGenerate, path string) (gene
 			return t, err
 		}
 		stages, seconds, err := timeClip(ctx, maker, asked(max(i, 0)))
-		if err != nil {
+		silent := errors.Is(err, frontend.ErrSilent)
+		if err != nil && !silent {
 			return t, err
 		}
 		task.Add(1)
 		if i < 0 {
 			continue
 		}
-		t.Seconds += seconds / float64(b.clips)
+		if silent { // it takes no phase and would make the others look faster
+			t.Silent++
+			continue
+		}
+		t.Seconds += seconds
 		for s, d := range stages {
 			times[s] = append(times[s], d.Seconds()*1000)
 		}
 	}
+	if t.Silent == b.clips {
+		return t, fmt.Errorf("%s makes silence: there is nothing to time; train it longer", path)
+	}
+	t.Seconds /= float64(b.clips - t.Silent)
 	t.All, t.Network, t.Phase, t.WAV = spread(times[0]), spread(times[1]), spread(times[2]), spread(times[3])
 
 	began := time.Now()
@@ -168,7 +185,7 @@ func (a *app) timeModel(ctx context.Context, b benchGenerate, path string) (gene
 	for range b.workers {
 		group.Go(func() error {
 			for i := int(next.Add(1)) - 1; i < b.clips; i = int(next.Add(1)) - 1 {
-				if _, _, err := timeClip(working, maker, asked(i)); err != nil {
+				if _, _, err := timeClip(working, maker, asked(i)); err != nil && !errors.Is(err, frontend.ErrSilent) {
 					return err
 				}
 				task.Add(1)
@@ -177,7 +194,7 @@ func (a *app) timeModel(ctx context.Context, b benchGenerate, path string) (gene
 		})
 	}
 	err = group.Wait()
-	t.PerSec = float64(b.clips) / time.Since(began).Seconds()
+	t.PerSec = float64(b.clips-t.Silent) / time.Since(began).Seconds()
 	return t, err
 }
 
