@@ -227,10 +227,10 @@ model.spectrograms(model.about["labels"][1], 600, rng).astype("<f4").tofile("spe
 	if err != nil {
 		t.Fatal(err)
 	}
-	for texture, differ := range map[float64]bool{0.5: false, 0: true, 0.8: true} { // 0.5 is the model's
-		made := generateWith(t, c, texture, 600)
+	for scale, differ := range map[float64]bool{1: false, 0: true, 1.6: true} {
+		made := generateWith(t, c, scale, 600)
 		if d := apart(spectrograms, made.Data, made.T*made.F); d > 0.12 != differ {
-			t.Errorf("spectrograms differ by %.3f deviations from those with texture %g", d, texture)
+			t.Errorf("spectrograms differ by %.3f deviations from those with %g of the model's texture", d, scale)
 		}
 	}
 }
@@ -293,14 +293,18 @@ model.draw(1, 4000, rng).astype("<f4").tofile("latents")
 	}
 }
 
-// generateWith makes clips of label 1 by another scale of the texture.
-func generateWith(t *testing.T, c models.Checkpoint, texture float64, n int) models.Batch {
+// generateWith makes clips of label 1 with the model's texture times scale.
+func generateWith(t *testing.T, c models.Checkpoint, scale float64, n int) models.Batch {
 	t.Helper()
 	var config map[string]any
 	if err := json.Unmarshal(c.Config, &config); err != nil {
 		t.Fatal(err)
 	}
-	config["texture"] = texture
+	texture, ok := config["texture"].(float64)
+	if !ok {
+		t.Fatalf("texture %v", config["texture"])
+	}
+	config["texture"] = texture * scale
 	c.Config, _ = json.Marshal(config)
 	g, err := archs.Open(c)
 	if err != nil {
