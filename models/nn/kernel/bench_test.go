@@ -20,7 +20,16 @@ var layers = []struct {
 	{"32-64-fast", Conv{N: 64, H: 32, W: 32, C: 32, Co: 64, KH: 4, KW: 4, Stride: 2, Pad: 1, Fast: true}},
 	{"64-128-fast", Conv{N: 64, H: 16, W: 16, C: 64, Co: 128, KH: 4, KW: 4, Stride: 2, Pad: 1, Fast: true}},
 	{"128-256-fast", Conv{N: 64, H: 8, W: 8, C: 128, Co: 256, KH: 4, KW: 4, Stride: 2, Pad: 1, Fast: true}},
+	{"24-48-fast", Conv{N: 16, H: 24, W: 32, C: 24, Co: 48, KH: 4, KW: 4, Stride: 2, Pad: 1, Fast: true}},
+	{"48-96-fast", Conv{N: 16, H: 12, W: 16, C: 48, Co: 96, KH: 4, KW: 4, Stride: 2, Pad: 1, Fast: true}},
+	{"96-192-fast", Conv{N: 16, H: 6, W: 8, C: 96, Co: 192, KH: 4, KW: 4, Stride: 2, Pad: 1, Fast: true}},
 	{"3x3-32-64", Conv{N: 32, H: 32, W: 32, C: 32, Co: 64, KH: 3, KW: 3, Stride: 1, Pad: 1}},
+	{"3x3-16-32-fast", Conv{N: 16, H: 24, W: 32, C: 16, Co: 32, KH: 3, KW: 3, Stride: 1, Pad: 1, Fast: true}},
+	{"3x3-32-64-fast", Conv{N: 16, H: 12, W: 16, C: 32, Co: 64, KH: 3, KW: 3, Stride: 1, Pad: 1, Fast: true}},
+	{"3x3-64-128-fast", Conv{N: 16, H: 12, W: 16, C: 64, Co: 128, KH: 3, KW: 3, Stride: 1, Pad: 1, Fast: true}},
+	{"3x3-64-128-small-fast", Conv{N: 16, H: 6, W: 8, C: 64, Co: 128, KH: 3, KW: 3, Stride: 1, Pad: 1, Fast: true}},
+	{"3x3-128-256-fast", Conv{N: 16, H: 6, W: 8, C: 128, Co: 256, KH: 3, KW: 3, Stride: 1, Pad: 1, Fast: true}},
+	{"3x3-128-256-small-fast", Conv{N: 16, H: 3, W: 4, C: 128, Co: 256, KH: 3, KW: 3, Stride: 1, Pad: 1, Fast: true}},
 }
 
 // BenchmarkConv times each layer's three passes. GFLOPS counts nominal

@@ -193,7 +193,7 @@ func (f *fastOutputs) do(lo, hi int) {
 		first := i * o.chunk
 		n := min(o.chunk, o.s.N-first)
 		for m := range n {
-			o.spreadInput(xt[m*o.tiles()*o.depth():], tiles, pad, first+m)
+			o.spreadInput(xt[m*o.tiles()*o.depth():], tiles, o.depth(), pad, first+m)
 		}
 		o.multiply(xt, yt, n*o.tiles(), tiles, o.depth(), o.s.Co)
 		for m := range n {
@@ -215,7 +215,7 @@ func (f *fastInputs) do(lo, hi int) {
 		first := i * o.chunk
 		n := min(o.chunk, o.s.N-first)
 		for m := range n {
-			o.spreadOutput(yt[m*o.tiles()*o.s.Co:], tiles, first+m)
+			o.spreadOutput(yt[m*o.tiles()*o.s.Co:], tiles, o.s.Co, first+m)
 		}
 		o.multiply(yt, xt, n*o.tiles(), tiles, o.s.Co, o.depth())
 		for m := range n {
@@ -248,22 +248,27 @@ func (o *winograd) paddedImage() []float32 {
 	return pad
 }
 
-// spreadInput transforms an image of x into its tiles, whose points are so many
-// tiles apart. The border of pad is zero.
-func (o *winograd) spreadInput(dst []float32, tiles int, pad []float32, image int) {
+// spreadInput transforms an image of x into its tiles: dst is
+// [point][block of phase, c][tile][block], with room for so many tiles. The
+// border of pad is zero.
+func (o *winograd) spreadInput(dst []float32, tiles, block int, pad []float32, image int) {
 	s := &o.s
+	channels := min(block, s.C)
 	_, w := o.padded()
 	o.copyImage(pad, image, func(pad, x []float32) { copy(pad, x) })
 	g := grids{
-		n: o.tilesW(), channels: s.C,
+		n: o.tilesW(), channels: channels,
 		srcItem: 4 * s.C, srcRow: 2 * w * s.C, srcCol: 2 * s.C,
-		dstItem: o.depth(), dstRow: 3 * tiles * o.depth(), dstCol: tiles * o.depth(),
+		dstItem: block, dstRow: 3 * tiles * o.depth(), dstCol: tiles * o.depth(),
 	}
 	for th := range o.tilesH() {
 		for phase := range 4 {
-			g.src = &pad[((4*th+phase/2)*w+phase%2)*s.C]
-			g.dst = &dst[th*o.tilesW()*o.depth()+phase*s.C]
-			o.class.grid(gridSpread3, &g)
+			for c := 0; c < s.C; c += channels {
+				k := phase*s.C + c
+				g.src = &pad[((4*th+phase/2)*w+phase%2)*s.C+c]
+				g.dst = &dst[k/block*block*tiles+k%block+th*o.tilesW()*block]
+				o.class.grid(gridSpread3, &g)
+			}
 		}
 	}
 }
@@ -320,14 +325,18 @@ func (o *winograd) clearOutside(image int) {
 	}
 }
 
-// spreadOutput transforms an image of gradients of y into its tiles.
-func (o *winograd) spreadOutput(dst []float32, tiles, image int) {
+// spreadOutput transforms an image of gradients of y into its tiles: dst is
+// [point][block of co][tile][block], with room for so many tiles.
+func (o *winograd) spreadOutput(dst []float32, tiles, block, image int) {
 	g, row := o.outputGrids()
 	g.srcItem, g.srcRow, g.srcCol = g.dstItem, g.dstRow, g.dstCol
-	g.dstItem, g.dstRow, g.dstCol = o.s.Co, 3*tiles*o.s.Co, tiles*o.s.Co
+	g.dstItem, g.dstRow, g.dstCol = block, 3*tiles*o.s.Co, tiles*o.s.Co
+	g.channels = block
 	for th := range o.tilesH() {
-		g.src, g.dst = &o.y[(image*o.tilesH()+th)*row], &dst[th*o.tilesW()*o.s.Co]
-		o.class.grid(gridSpread2, &g)
+		for c := 0; c < o.s.Co; c += block {
+			g.src, g.dst = &o.y[(image*o.tilesH()+th)*row+c], &dst[c*tiles+th*o.tilesW()*block]
+			o.class.grid(gridSpread2, &g)
+		}
 	}
 }
 

@@ -1,50 +1,72 @@
 package kernel
 
-// fastBatchFloats bounds the transformed input of one point, over which the
-// gradient of the weights is summed in one go: 512 KB.
-const fastBatchFloats = 128 << 10
+const (
+	// fastBatchFloats bounds the transformed input of one point, over which the
+	// gradient of the weights is summed in one go: 256 KB, half of a usual L2 cache.
+	fastBatchFloats = 64 << 10
+
+	// fastBlock is how many tiles are summed before the next rows are taken up: a
+	// panel of so many rows and the input's values beside it stay in an L1 cache.
+	fastBlock = 128
+)
 
 // fastSpread transforms images, fastProducts sums the gradients of the
 // transformed weights, fastTotals transforms them back.
 type (
 	fastSpread   winograd // items: images of the batch
 	fastProducts winograd // items: point and panel of Co
-	fastTotals   winograd // items: phase and tap-blocks of C
+	fastTotals   winograd // items: phase and panel of Co
 )
 
-// fastBackWeights is backWeights for shapes that are fast.
+// fastBackWeights is backWeights for shapes that are fast. The products run over
+// tiles, so images are transformed to blocks of few channels in which those of
+// one tile follow those of another:
+//
+//	xt [point][block of phase, c][tile][block]
+//	yt [point][panel of Co][tile][width]
+//	u  [point][panel of Co][phase, c][width]
 func (k class) fastBackWeights(s Conv, x, dy, dw []float32, accumulate bool) {
 	o := k.newWinograd(s)
 	defer o.end()
 	o.x, o.y, o.w = x, dy, dw
 	o.ep.Accumulate = accumulate
-	batch := max(1, min(s.N, fastBatchFloats/(o.tiles()*o.depth())))
+	o.chunk = max(1, min(s.N, fastBatchFloats/(o.tiles()*o.depth())))
+	count := s.Co / k.tileCols()
 	o.u = scratch.get(points * o.depth() * s.Co)
-	o.xt = scratch.get(points * batch * o.tiles() * o.depth())
-	o.yt = scratch.get(points * batch * o.tiles() * s.Co)
+	o.xt = scratch.get(points * o.chunk * o.tiles() * o.depth())
+	o.yt = scratch.get(points * o.chunk * o.tiles() * s.Co)
 	defer func() {
 		scratch.put(o.u)
 		scratch.put(o.xt)
 		scratch.put(o.yt)
 	}()
-	o.table(o.depth(), 1, s.Co)
+	o.blockTable(k.tileCols())
 	for o.from = 0; o.from < s.N; o.from = o.to {
-		o.to = min(s.N, o.from+batch)
+		o.to = min(s.N, o.from+o.chunk)
 		parallel(o.to-o.from, 1, (*fastSpread)(o))
-		parallel(points*(s.Co/k.tileCols()), 1, (*fastProducts)(o))
+		parallel(points*count, 1, (*fastProducts)(o))
 		o.more = true
 	}
-	parallel(4*s.C, 8, (*fastTotals)(o))
+	parallel(4*count, 1, (*fastTotals)(o))
+}
+
+// blockTable fills the row offsets of blocked input.
+func (o *winograd) blockTable(block int) {
+	o.rows, o.outs = o.rows[:0], o.outs[:0]
+	for i := range o.depth() + tablePad {
+		o.rows = append(o.rows, int32(i/block*block*o.chunk*o.tiles()+i%block))
+		o.outs = append(o.outs, int32(i*o.class.tileCols()))
+	}
 }
 
 func (f *fastSpread) do(lo, hi int) {
 	o := (*winograd)(f)
 	pad := o.paddedImage()
 	defer scratch.put(pad)
-	tiles := (o.to - o.from) * o.tiles()
+	tiles, width := o.chunk*o.tiles(), o.class.tileCols()
 	for i := lo; i < hi; i++ {
-		o.spreadInput(o.xt[i*o.tiles()*o.depth():], tiles, pad, o.from+i)
-		o.spreadOutput(o.yt[i*o.tiles()*o.s.Co:], tiles, o.from+i)
+		o.spreadInput(o.xt[i*o.tiles()*width:], tiles, width, pad, o.from+i)
+		o.spreadOutput(o.yt[i*o.tiles()*width:], tiles, width, o.from+i)
 	}
 }
 
@@ -55,31 +77,35 @@ func (f *fastProducts) do(lo, hi int) {
 	width := o.class.tileCols()
 	count := o.s.Co / width
 	tiles := (o.to - o.from) * o.tiles()
-	segs := [1]segment{{end: tiles * o.depth()}}
+	room := o.chunk * o.tiles()
 	for i := lo; i < hi; i++ {
-		p, j := i/count, i%count*width
-		t := tile{
-			a: o.xt[p*tiles*o.depth():], b: o.yt[p*tiles*o.s.Co+j:], c: o.u[p*o.depth()*o.s.Co+j:],
-			rows: o.rows, outs: o.outs, segs: segs[:], aStep: o.depth(), bStep: o.s.Co, cols: width, n: o.depth(),
+		p, j := i/count, i%count
+		for at := 0; at < tiles; at += fastBlock {
+			segs := [1]segment{{a: at * width, b: at, end: min(at+fastBlock, tiles) * width}}
+			t := tile{
+				a: o.xt[p*room*o.depth():], b: o.yt[(p*count+j)*room*width:], c: o.u[(p*count+j)*o.depth()*width:],
+				rows: o.rows, outs: o.outs, segs: segs[:], aStep: width, bStep: width, cols: width, n: o.depth(),
+			}
+			if o.more || at > 0 {
+				t.flags = flagAccumulate
+			}
+			o.class.run(&t)
 		}
-		if o.more {
-			t.flags = flagAccumulate
-		}
-		o.class.run(&t)
 	}
 }
 
-// do turns rows (phase, c) of the sums into gradients of the weights.
+// do turns the sums of a phase and panel into gradients of the weights.
 func (f *fastTotals) do(lo, hi int) {
 	o := (*winograd)(f)
-	s := &o.s
+	s, width := &o.s, o.class.tileCols()
+	point := o.depth() * s.Co
 	for i := lo; i < hi; i++ {
-		phase, c := i/s.C, i%s.C
+		phase, panel := i%4, i/4
 		g := grids{
-			src: &o.u[i*s.Co], dst: &o.w[((phase/2*s.KW+phase%2)*s.C+c)*s.Co],
-			n: 1, channels: s.Co,
-			srcRow: 3 * o.depth() * s.Co, srcCol: o.depth() * s.Co,
-			dstRow: 2 * s.KW * s.C * s.Co, dstCol: 2 * s.C * s.Co,
+			src: &o.u[(panel*o.depth()+phase*s.C)*width], dst: &o.w[(phase/2*s.KW+phase%2)*s.C*s.Co+panel*width],
+			n: s.C, channels: width,
+			srcItem: width, srcRow: 3 * point, srcCol: point,
+			dstItem: s.Co, dstRow: 2 * s.KW * s.C * s.Co, dstCol: 2 * s.C * s.Co,
 		}
 		if o.ep.Accumulate {
 			g.flags = flagAccumulate
