@@ -26,6 +26,7 @@ type rowClass struct {
 	perImage   int     // rows of one image; for weights all rows
 	segs       []segment
 	segsImage  int // for weights: segments of one image
+	segsBlock  int // for weights: segments summed at a time
 }
 
 // rowRange is a part of a class, the work of one job.

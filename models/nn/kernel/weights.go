@@ -1,8 +1,9 @@
 package kernel
 
 const (
-	minUnpadded = 8 // channels from which the gradient of the weights goes without a padded copy of x
-	weightJobs  = 8 // the images are summed in parts until there are so many jobs
+	minUnpadded = 8   // channels from which the gradient of the weights goes without a padded copy of x
+	weightJobs  = 8   // the images are summed in parts until there are so many jobs
+	weightBlock = 256 // pixels summed before the next rows, so that their panel of dy stays in an L1 cache
 )
 
 // backWeightsPlan is the plan of a gradient of weights: rows are weights, the
@@ -75,6 +76,7 @@ func (p *plan) weightClass(s Conv, h, w taps) rowClass {
 			c.segsImage = len(c.segs)
 		}
 	}
+	c.segsBlock = max(1, weightBlock/max(1, w.hi-w.lo))
 	return c
 }
 
@@ -187,19 +189,27 @@ func (p *plan) sumWeights(k class, s Conv, q, j int, x, dy, sums []float32) {
 	}
 }
 
-// runWeights runs every class over the images of a chunk.
+// runWeights runs every class over the images of a chunk, a block of pixels at a
+// time.
 func (p *plan) runWeights(k class, t tile, sums []float32, w int32, images int) {
 	var outs [96 + tablePad]int32
+	flags := t.flags
 	for i := range p.classes {
 		c := &p.classes[i]
-		t.c, t.segs = sums, c.segs[:c.segsImage*images]
-		for lo := 0; lo < c.perImage; lo += 96 {
-			n := min(96, c.perImage-lo)
-			for r, o := range c.outs[lo : lo+n] {
-				outs[r] = o * w
+		segs := c.segs[:c.segsImage*images]
+		for at := 0; at == 0 || at < len(segs); at += c.segsBlock {
+			t.c, t.segs = sums, segs[at:min(at+c.segsBlock, len(segs))]
+			if t.flags = flags; at > 0 {
+				t.flags = flagAccumulate
 			}
-			t.rows, t.outs, t.n = c.rows[lo:], outs[:], n
-			k.run(&t)
+			for lo := 0; lo < c.perImage; lo += 96 {
+				n := min(96, c.perImage-lo)
+				for r, o := range c.outs[lo : lo+n] {
+					outs[r] = o * w
+				}
+				t.rows, t.outs, t.n = c.rows[lo:], outs[:], n
+				k.run(&t)
+			}
 		}
 	}
 }
