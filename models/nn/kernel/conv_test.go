@@ -53,14 +53,25 @@ func TestFastConv(t *testing.T) {
 		{N: 40, H: 4, W: 8, C: 64, Co: 96, Pad: 1},
 		{N: 70, H: 16, W: 16, C: 32, Co: 32, Pad: 1},
 		{N: 4, H: 48, W: 48, C: 32, Co: 32, Pad: 1}, // an image of more tiles than a block, and a batch of fewer images than its room
+		{N: 1, H: 2, W: 4, C: 32, Co: 32, KH: 3, Pad: 1},
+		{N: 5, H: 6, W: 8, C: 32, Co: 64, KH: 3, Pad: 1},
+		{N: 3, H: 12, W: 4, C: 64, Co: 32, KH: 3, Pad: 1},
+		{N: 2, H: 6, W: 8, C: 32, Co: 32, KH: 3, Pad: 0},
+		{N: 3, H: 8, W: 10, C: 32, Co: 96, KH: 3, Pad: 2},
+		{N: 34, H: 6, W: 8, C: 64, Co: 64, KH: 3, Pad: 1},
+		{N: 6, H: 30, W: 34, C: 32, Co: 32, KH: 3, Pad: 1},
 	} {
-		s.KH, s.KW, s.Stride, s.Fast = 4, 4, 2, true
+		if s.KH == 3 {
+			s.KW, s.Stride, s.Fast = 3, 1, true
+		} else {
+			s.KH, s.KW, s.Stride, s.Fast = 4, 4, 2, true
+		}
 		for _, k := range supported() {
 			if k != classGo && !k.fast(s) {
 				t.Errorf("%v: %v does not take it", k, s)
 			}
 		}
-		if i >= 7 && (testing.Short() || raceEnabled) {
+		if s.FLOPs() > 1e8 && (testing.Short() || raceEnabled) {
 			continue
 		}
 		checkPasses(t, s, rng, i)

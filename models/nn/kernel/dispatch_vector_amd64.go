@@ -186,23 +186,59 @@ func vectorAVX2(op vectorOp, v *byte) {
 // grid runs a map of grids of a SIMD class.
 func (k class) grid(op gridOp, g *grids) {
 	v := (*byte)(unsafe.Pointer(g))
-	wide := k == classAVX512
-	switch {
-	case op == gridSpread3 && wide:
+	if k == classAVX512 {
+		gridAVX512(op, v)
+		return
+	}
+	gridAVX2(op, v)
+}
+
+func gridAVX512(op gridOp, v *byte) {
+	switch op {
+	case gridSpread3:
 		gridSpread3AVX512(v)
-	case op == gridSpread3:
-		gridSpread3AVX2(v)
-	case op == gridSpread2 && wide:
+	case gridSpread2:
 		gridSpread2AVX512(v)
-	case op == gridSpread2:
-		gridSpread2AVX2(v)
-	case op == gridFold2 && wide:
+	case gridFold2:
 		gridFold2AVX512(v)
-	case op == gridFold2:
-		gridFold2AVX2(v)
-	case wide:
+	case gridFold3:
 		gridFold3AVX512(v)
-	default:
+	case gridSpread4:
+		gridSpread4AVX512(v)
+	case gridSpread34:
+		gridSpread3to4AVX512(v)
+	case gridSpread24:
+		gridSpread2to4AVX512(v)
+	case gridFold42:
+		gridFold4to2AVX512(v)
+	case gridFold43:
+		gridFold4to3AVX512(v)
+	case gridFold4:
+		gridFold4AVX512(v)
+	}
+}
+
+func gridAVX2(op gridOp, v *byte) {
+	switch op {
+	case gridSpread3:
+		gridSpread3AVX2(v)
+	case gridSpread2:
+		gridSpread2AVX2(v)
+	case gridFold2:
+		gridFold2AVX2(v)
+	case gridFold3:
 		gridFold3AVX2(v)
+	case gridSpread4:
+		gridSpread4AVX2(v)
+	case gridSpread34:
+		gridSpread3to4AVX2(v)
+	case gridSpread24:
+		gridSpread2to4AVX2(v)
+	case gridFold42:
+		gridFold4to2AVX2(v)
+	case gridFold43:
+		gridFold4to3AVX2(v)
+	case gridFold4:
+		gridFold4AVX2(v)
 	}
 }

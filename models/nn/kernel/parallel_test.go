@@ -112,6 +112,7 @@ func sample(k class, seed uint64) [][]float32 {
 		{N: 9, H: 16, W: 16, C: 16, Co: 40, KH: 4, KW: 4, Stride: 2, Pad: 1},
 		{N: 33, H: 16, W: 16, C: 1, Co: 32, KH: 4, KW: 4, Stride: 2, Pad: 1},
 		{N: 11, H: 16, W: 16, C: 32, Co: 64, KH: 4, KW: 4, Stride: 2, Pad: 1, Fast: true},
+		{N: 11, H: 12, W: 8, C: 32, Co: 64, KH: 3, KW: 3, Stride: 1, Pad: 1, Fast: true},
 		{N: 3, H: 12, W: 9, C: 24, Co: 64, KH: 3, KW: 3, Stride: 1, Pad: 1},
 	} {
 		x, w, y := randoms(rng, s.InSize()), randoms(rng, s.WeightSize()), randoms(rng, s.OutSize())
@@ -179,6 +180,7 @@ func TestBatch(t *testing.T) {
 			{H: 16, W: 16, C: 1, Co: 32, KH: 4, KW: 4, Stride: 2, Pad: 1},
 			{H: 8, W: 8, C: 64, Co: 40, KH: 4, KW: 4, Stride: 2, Pad: 1},
 			{H: 8, W: 8, C: 64, Co: 64, KH: 4, KW: 4, Stride: 2, Pad: 1, Fast: true},
+			{H: 8, W: 6, C: 64, Co: 64, KH: 3, KW: 3, Stride: 1, Pad: 1, Fast: true},
 			{H: 5, W: 7, C: 17, Co: 3, KH: 3, KW: 3, Stride: 1, Pad: 1},
 		} {
 			rng := rand.New(rand.NewPCG(17, 18))
@@ -213,6 +215,8 @@ func TestAllocations(t *testing.T) {
 		v := make([]float32, 64)
 		fast := Conv{N: 9, H: 8, W: 8, C: 32, Co: 32, KH: 4, KW: 4, Stride: 2, Pad: 1, Fast: true}
 		fx, fw, fy := make([]float32, fast.InSize()), make([]float32, fast.WeightSize()), make([]float32, fast.OutSize())
+		three := Conv{N: 9, H: 8, W: 8, C: 32, Co: 32, KH: 3, KW: 3, Stride: 1, Pad: 1, Fast: true}
+		tw, tx := make([]float32, three.WeightSize()), make([]float32, three.InSize())
 		for name, f := range map[string]func(){
 			"forward":   func() { k.forward(s, x, w, y, Epilogue{Bias: w[:s.Co], Act: ActTanh}) },
 			"back-data": func() { k.backData(s, y, w, x, Epilogue{}) },
@@ -220,6 +224,11 @@ func TestAllocations(t *testing.T) {
 				k.forward(fast, fx, fw, fy, Epilogue{})
 				k.backData(fast, fy, fw, fx, Epilogue{})
 				k.backWeights(fast, fx, fy, fw, false)
+			},
+			"fast 3x3": func() {
+				k.forward(three, fx, tw, tx, Epilogue{})
+				k.backData(three, fx, tw, tx, Epilogue{})
+				k.backWeights(three, fx, tx, tw, false)
 			},
 			"back-weights": func() { k.backWeights(s, x, y, w, true) },
 			"gemm":         func() { k.gemm(false, true, 64, 64, 128, x, 128, w, 128, y, 64, Epilogue{}) },

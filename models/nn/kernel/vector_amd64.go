@@ -344,6 +344,36 @@ func gridFold2AVX512(v *byte)
 //go:noescape
 func gridFold3AVX512(v *byte)
 
+// gridSpread4AVX512 maps 4×4 to 4×4 by (a-c, b+c, c-b, d-b): the input of F(2,3).
+//
+//go:noescape
+func gridSpread4AVX512(v *byte)
+
+// gridSpread3to4AVX512 maps 3×3 to 4×4 by (a, (a+b+c)/2, (a-b+c)/2, c): weights.
+//
+//go:noescape
+func gridSpread3to4AVX512(v *byte)
+
+// gridSpread2to4AVX512 maps 2×2 to 4×4 by (a, a+b, a-b, b): gradients of the output.
+//
+//go:noescape
+func gridSpread2to4AVX512(v *byte)
+
+// gridFold4to2AVX512 maps 4×4 to 2×2 by (a+b+c, b-c+d) with an epilogue: the output.
+//
+//go:noescape
+func gridFold4to2AVX512(v *byte)
+
+// gridFold4to3AVX512 maps 4×4 to 3×3 by (a+(b+c)/2, (b-c)/2, (b+c)/2+d) with an epilogue: gradients of weights.
+//
+//go:noescape
+func gridFold4to3AVX512(v *byte)
+
+// gridFold4AVX512 maps 4×4 to 4×4 by (a, b-c-d, b+c-a, d), added to the first two rows and columns: gradients of the input.
+//
+//go:noescape
+func gridFold4AVX512(v *byte)
+
 // gridSpread3AVX2 maps 3×3 to 3×3 by (a-b, b, c-b): the input of F(2,2).
 //
 //go:noescape
@@ -363,3 +393,33 @@ func gridFold2AVX2(v *byte)
 //
 //go:noescape
 func gridFold3AVX2(v *byte)
+
+// gridSpread4AVX2 maps 4×4 to 4×4 by (a-c, b+c, c-b, d-b): the input of F(2,3).
+//
+//go:noescape
+func gridSpread4AVX2(v *byte)
+
+// gridSpread3to4AVX2 maps 3×3 to 4×4 by (a, (a+b+c)/2, (a-b+c)/2, c): weights.
+//
+//go:noescape
+func gridSpread3to4AVX2(v *byte)
+
+// gridSpread2to4AVX2 maps 2×2 to 4×4 by (a, a+b, a-b, b): gradients of the output.
+//
+//go:noescape
+func gridSpread2to4AVX2(v *byte)
+
+// gridFold4to2AVX2 maps 4×4 to 2×2 by (a+b+c, b-c+d) with an epilogue: the output.
+//
+//go:noescape
+func gridFold4to2AVX2(v *byte)
+
+// gridFold4to3AVX2 maps 4×4 to 3×3 by (a+(b+c)/2, (b-c)/2, (b+c)/2+d) with an epilogue: gradients of weights.
+//
+//go:noescape
+func gridFold4to3AVX2(v *byte)
+
+// gridFold4AVX2 maps 4×4 to 4×4 by (a, b-c-d, b+c-a, d), added to the first two rows and columns: gradients of the input.
+//
+//go:noescape
+func gridFold4AVX2(v *byte)

@@ -37,12 +37,7 @@ type taps struct{ k, num, lo, hi int }
 func tapSpans(in, out, k, stride, pad int) []taps {
 	var spans []taps
 	for t := range k {
-		// o*stride - pad + t in [0, in)
-		lo := max(0, (pad-t+stride-1)/stride)
-		hi := min(out, (in-1+pad-t+stride)/stride)
-		if lo >= hi {
-			lo, hi = 0, 0
-		}
+		lo, hi := tapOutputs(in, out, t, stride, pad)
 		if n := len(spans); n > 0 && spans[n-1].lo == lo && spans[n-1].hi == hi {
 			spans[n-1].num++
 			continue
@@ -50,6 +45,26 @@ func tapSpans(in, out, k, stride, pad int) []taps {
 		spans = append(spans, taps{t, 1, lo, hi})
 	}
 	return spans
+}
+
+// tapOutputs returns the outputs [lo, hi) of one axis whose tap t is inside the image.
+func tapOutputs(in, out, t, stride, pad int) (lo, hi int) {
+	// o*stride - pad + t in [0, in)
+	lo = max(0, (pad-t+stride-1)/stride)
+	hi = min(out, (in-1+pad-t+stride)/stride)
+	if lo >= hi {
+		return 0, 0
+	}
+	return lo, hi
+}
+
+// axisTaps counts the taps of all outputs of one axis that are inside the image.
+func axisTaps(in, out, k, stride, pad int) (n int) {
+	for t := range k {
+		lo, hi := tapOutputs(in, out, t, stride, pad)
+		n += hi - lo
+	}
+	return n
 }
 
 func (p *plan) weightClass(s Conv, h, w taps) rowClass {

@@ -16,42 +16,58 @@ package kernel
 // the nine products of all tiles of 2×2 outputs are nine matrix products. There
 // are no factors but one, so hardly any accuracy is lost: two more roundings. The
 // gradients are the transposed maps around the same products.
+//
+// 3×3 kernels with stride 1 are a single phase. Two neighbouring outputs need four
+// products instead of six, and two dimensions sixteen instead of 36:
+//
+//	m0 = (x0-x2) w0,            m1 = (x1+x2) (w0+w1+w2)/2,
+//	m2 = (x2-x1) (w0-w1+w2)/2,  m3 = (x3-x1) w2,  y0 = m0+m1+m2, y1 = m1-m2+m3
+//
 // Source: S. Winograd, Arithmetic Complexity of Computations, 1980; A. Lavin and
 // S. Gray, Fast Algorithms for Convolutional Neural Networks, 2016.
 
-// grids is the argument of the assembly that maps small grids of vectors, see
-// asm/winograd.go. Strides are in floats.
-type grids struct {
-	src, dst, bias          *float32
-	n                       int // items
-	channels                int // floats; whole registers
-	srcItem, srcRow, srcCol int
-	dstItem, dstRow, dstCol int
-	slope                   float32
-	flags                   uint32
+// scheme is one of the two: how many inputs, products, taps and outputs there are
+// on each axis of a tile, for each phase, and the maps between them.
+type scheme struct {
+	side, taps                         int // inputs and products; taps
+	input, weights, output             gridOp
+	foldInput, foldWeights, foldOutput gridOp
 }
 
-// gridOp names a map of grids.
-type gridOp uint8
+func schemeOf(s Conv) scheme {
+	if s.Stride == 2 {
+		return scheme{3, 2, gridSpread3, gridSpread2, gridSpread2, gridFold3, gridFold2, gridFold2}
+	}
+	return scheme{4, 3, gridSpread4, gridSpread34, gridSpread24, gridFold4, gridFold43, gridFold42}
+}
 
-const (
-	gridSpread3 gridOp = iota // 3×3 to 3×3: input to products
-	gridSpread2               // 2×2 to 3×3: weights, or gradients of the output, to products
-	gridFold2                 // 3×3 to 2×2: products to output, or to gradients of weights
-	gridFold3                 // 3×3 to 3×3, overlapping: products to gradients of the input
-)
+// points is the number of products of a tile.
+func (m *scheme) points() int { return m.side * m.side }
 
-const points = 9 // products of a tile
+// pointStride is how far apart the matrices of two points are: a cache line more
+// than their size, which is mostly a multiple of a page, so that the values of a
+// tile at all points, which are written together, do not fall into one set of
+// the cache.
+func pointStride(rows, cols int) int { return rows*cols + 16 }
 
-// fast reports whether s is to be done with fewer multiplications.
+// fast reports whether s is to be done with fewer multiplications. 3×3 kernels
+// are where direct products are a quarter more at least: on images of few pixels
+// most taps fall on the padding, and those are left out there.
 func (k class) fast(s Conv) bool {
 	w := k.tileCols()
-	return s.Fast && k != classGo && s.KH == 4 && s.KW == 4 && s.Stride == 2 &&
-		s.C%w == 0 && s.Co%w == 0 && s.OutH()%2 == 0 && s.OutW()%2 == 0
+	if !s.Fast || k == classGo || s.C%w != 0 || s.Co%w != 0 || s.OutH()%2 != 0 || s.OutW()%2 != 0 {
+		return false
+	}
+	if s.KH == 3 && s.KW == 3 && s.Stride == 1 {
+		taps := axisTaps(s.H, s.OutH(), s.KH, s.Stride, s.Pad) * axisTaps(s.W, s.OutW(), s.KW, s.Stride, s.Pad)
+		return taps >= 5*s.OutH()*s.OutW()
+	}
+	return s.KH == 4 && s.KW == 4 && s.Stride == 2
 }
 
 // winograd is such a convolution under way.
 type winograd struct {
+	scheme
 	class    class
 	s        Conv
 	x, y     []float32 // one of them read, one written; for the weights both read
@@ -75,21 +91,29 @@ func (o *winograd) tilesW() int { return o.s.OutW() / 2 }
 func (o *winograd) tiles() int { return o.tilesH() * o.tilesW() }
 
 // depth is the number of input values of a tile at each point: the channels of
-// four phases.
-func (o *winograd) depth() int { return 4 * o.s.C }
+// all phases.
+func (o *winograd) depth() int { return o.phases() * o.s.C }
+
+func (o *winograd) phases() int { return o.s.Stride * o.s.Stride }
+
+// phase returns the first tap of phase i.
+func (o *winograd) phase(i int) (h, w int) { return i / o.s.Stride, i % o.s.Stride }
 
 // padded returns the size of an image with its padding, which holds whole tiles.
-func (o *winograd) padded() (h, w int) { return 2*o.s.OutH() + 2, 2*o.s.OutW() + 2 }
+func (o *winograd) padded() (h, w int) {
+	border := o.side - 2
+	return o.s.Stride * (o.s.OutH() + border), o.s.Stride * (o.s.OutW() + border)
+}
 
 // fastChunkFloats bounds what a worker has in hand at a time, transformed input
-// and output: 640 KB, most of an L2 cache.
-const fastChunkFloats = 160 << 10
+// and output: 480 KB, an L2 cache at its smallest.
+const fastChunkFloats = 120 << 10
 
 func (k class) newWinograd(s Conv) *winograd {
 	o := winograds.get()
 	rows, outs := o.rows[:0], o.outs[:0]
-	*o = winograd{class: k, s: s}
-	per := points * o.tiles() * (o.depth() + s.Co)
+	*o = winograd{scheme: schemeOf(s), class: k, s: s}
+	per := o.points() * o.tiles() * (o.depth() + s.Co)
 	o.chunk = max(1, min(s.N, fastChunkFloats/per))
 	o.rows, o.outs = rows, outs
 	return o
@@ -114,10 +138,10 @@ func (k class) fastForward(s Conv, x, w, y []float32, ep Epilogue) {
 	o := k.newWinograd(s)
 	defer o.end()
 	o.x, o.w, o.y, o.ep = x, w, y, ep
-	o.u = scratch.get(points * o.depth() * s.Co)
+	o.u = scratch.get(o.points() * pointStride(o.depth(), s.Co))
 	defer scratch.put(o.u)
 	o.table(o.chunk*o.tiles(), o.depth(), s.Co)
-	parallel(4*(s.Co/k.tileCols()), 1, (*fastWeights)(o))
+	parallel(o.phases()*(s.Co/k.tileCols()), 1, (*fastWeights)(o))
 	parallel((s.N+o.chunk-1)/o.chunk, 1, (*fastOutputs)(o))
 	k.finish(y, s.N*s.OutH()*s.OutW(), s.Co, s.Co, ep)
 }
@@ -128,10 +152,10 @@ func (k class) fastBackData(s Conv, dy, w, dx []float32) {
 	o := k.newWinograd(s)
 	defer o.end()
 	o.x, o.w, o.y = dx, w, dy
-	o.u = scratch.get(points * o.depth() * s.Co)
+	o.u = scratch.get(o.points() * pointStride(o.depth(), s.Co))
 	defer scratch.put(o.u)
 	o.table(o.chunk*o.tiles(), s.Co, o.depth())
-	parallel(4*(s.C/k.tileCols()), 1, (*fastWeightsT)(o))
+	parallel(o.phases()*(s.C/k.tileCols()), 1, (*fastWeightsT)(o))
 	parallel((s.N+o.chunk-1)/o.chunk, 1, (*fastInputs)(o))
 }
 
@@ -147,14 +171,15 @@ type (
 func (f *fastWeights) do(lo, hi int) {
 	o := (*winograd)(f)
 	s, width := &o.s, o.class.tileCols()
+	point := pointStride(o.depth(), s.Co)
 	for i := lo; i < hi; i++ {
-		phase, panel := i%4, i/4
-		ph, pw := phase/2, phase%2
-		o.class.grid(gridSpread2, &grids{
+		phase, panel := i%o.phases(), i/o.phases()
+		ph, pw := o.phase(phase)
+		o.class.grid(o.weights, &grids{
 			src: &o.w[(ph*s.KW+pw)*s.C*s.Co+panel*width], dst: &o.u[(panel*o.depth()+phase*s.C)*width],
 			n: s.C, channels: width,
-			srcItem: s.Co, srcRow: 2 * s.KW * s.C * s.Co, srcCol: 2 * s.C * s.Co,
-			dstItem: width, dstRow: 3 * o.depth() * s.Co, dstCol: o.depth() * s.Co,
+			srcItem: s.Co, srcRow: s.Stride * s.KW * s.C * s.Co, srcCol: s.Stride * s.C * s.Co,
+			dstItem: width, dstRow: o.side * point, dstCol: point,
 		})
 	}
 }
@@ -163,19 +188,21 @@ func (f *fastWeights) do(lo, hi int) {
 func (f *fastWeightsT) do(lo, hi int) {
 	o := (*winograd)(f)
 	s, width := &o.s, o.class.tileCols()
-	taps := scratch.get(4 * s.Co * width)
+	point := pointStride(o.depth(), s.Co)
+	taps := scratch.get(o.taps * o.taps * s.Co * width)
 	defer scratch.put(taps)
 	for i := lo; i < hi; i++ {
-		phase, panel := i%4, i/4
-		for t := range 4 {
-			kh, kw := phase/2+t/2*2, phase%2+t%2*2
+		phase, panel := i%o.phases(), i/o.phases()
+		ph, pw := o.phase(phase)
+		for t := range o.taps * o.taps {
+			kh, kw := ph+t/o.taps*s.Stride, pw+t%o.taps*s.Stride
 			o.class.transpose(taps[t*s.Co*width:], width, o.w[((kh*s.KW+kw)*s.C+panel*width)*s.Co:], s.Co, width, s.Co)
 		}
-		col := phase*s.C + panel*width // of the 4C columns
-		o.class.grid(gridSpread2, &grids{
+		col := phase*s.C + panel*width // of those of all phases
+		o.class.grid(o.weights, &grids{
 			src: &taps[0], dst: &o.u[col*s.Co], n: s.Co, channels: width,
-			srcItem: width, srcRow: 2 * s.Co * width, srcCol: s.Co * width,
-			dstItem: width, dstRow: 3 * o.depth() * s.Co, dstCol: o.depth() * s.Co,
+			srcItem: width, srcRow: o.taps * s.Co * width, srcCol: s.Co * width,
+			dstItem: width, dstRow: o.side * point, dstCol: point,
 		})
 	}
 }
@@ -184,7 +211,7 @@ func (f *fastWeightsT) do(lo, hi int) {
 func (f *fastOutputs) do(lo, hi int) {
 	o := (*winograd)(f)
 	tiles := o.chunk * o.tiles()
-	xt, yt := scratch.get(points*tiles*o.depth()), scratch.get(points*tiles*o.s.Co)
+	xt, yt := scratch.get(o.points()*pointStride(tiles, o.depth())), scratch.get(o.points()*pointStride(tiles, o.s.Co))
 	defer scratch.put(xt)
 	defer scratch.put(yt)
 	pad := o.paddedImage()
@@ -197,7 +224,7 @@ func (f *fastOutputs) do(lo, hi int) {
 		}
 		o.multiply(xt, yt, n*o.tiles(), tiles, o.depth(), o.s.Co)
 		for m := range n {
-			o.foldOutput(yt[m*o.tiles()*o.s.Co:], tiles, first+m)
+			o.mergeOutput(yt[m*o.tiles()*o.s.Co:], tiles, first+m)
 		}
 	}
 }
@@ -206,7 +233,7 @@ func (f *fastOutputs) do(lo, hi int) {
 func (f *fastInputs) do(lo, hi int) {
 	o := (*winograd)(f)
 	tiles := o.chunk * o.tiles()
-	xt, yt := scratch.get(points*tiles*o.depth()), scratch.get(points*tiles*o.s.Co)
+	xt, yt := scratch.get(o.points()*pointStride(tiles, o.depth())), scratch.get(o.points()*pointStride(tiles, o.s.Co))
 	defer scratch.put(xt)
 	defer scratch.put(yt)
 	pad := o.paddedImage()
@@ -219,7 +246,7 @@ func (f *fastInputs) do(lo, hi int) {
 		}
 		o.multiply(yt, xt, n*o.tiles(), tiles, o.s.Co, o.depth())
 		for m := range n {
-			o.foldInput(xt[m*o.tiles()*o.depth():], tiles, pad, first+m)
+			o.mergeInput(xt[m*o.tiles()*o.depth():], tiles, pad, first+m)
 		}
 	}
 }
@@ -229,10 +256,10 @@ func (f *fastInputs) do(lo, hi int) {
 func (o *winograd) multiply(a, c []float32, rows, tiles, depth, cols int) {
 	width := o.class.tileCols()
 	segs := [1]segment{{end: depth}}
-	for p := range points {
+	for p := range o.points() {
 		for j := 0; j < cols; j += width {
 			t := tile{
-				a: a[p*tiles*depth:], b: o.u[(p*cols+j)*depth:], c: c[p*tiles*cols+j:],
+				a: a[p*pointStride(tiles, depth):], b: o.u[p*pointStride(depth, cols)+j*depth:], c: c[p*pointStride(tiles, cols)+j:],
 				rows: o.rows, outs: o.outs, segs: segs[:], aStep: 1, bStep: width, cols: width, n: rows,
 			}
 			o.class.run(&t)
@@ -254,20 +281,22 @@ func (o *winograd) paddedImage() []float32 {
 func (o *winograd) spreadInput(dst []float32, tiles, block int, pad []float32, image int) {
 	s := &o.s
 	channels := min(block, s.C)
+	point := pointStride(tiles, o.depth())
 	_, w := o.padded()
 	o.copyImage(pad, image, func(pad, x []float32) { copy(pad, x) })
 	g := grids{
 		n: o.tilesW(), channels: channels,
-		srcItem: 4 * s.C, srcRow: 2 * w * s.C, srcCol: 2 * s.C,
-		dstItem: block, dstRow: 3 * tiles * o.depth(), dstCol: tiles * o.depth(),
+		srcItem: 2 * s.Stride * s.C, srcRow: s.Stride * w * s.C, srcCol: s.Stride * s.C,
+		dstItem: block, dstRow: o.side * point, dstCol: point,
 	}
 	for th := range o.tilesH() {
-		for phase := range 4 {
+		for phase := range o.phases() {
+			ph, pw := o.phase(phase)
 			for c := 0; c < s.C; c += channels {
 				k := phase*s.C + c
-				g.src = &pad[((4*th+phase/2)*w+phase%2)*s.C+c]
+				g.src = &pad[((2*s.Stride*th+ph)*w+pw)*s.C+c]
 				g.dst = &dst[k/block*block*tiles+k%block+th*o.tilesW()*block]
-				o.class.grid(gridSpread3, &g)
+				o.class.grid(o.input, &g)
 			}
 		}
 	}
@@ -284,25 +313,27 @@ func (o *winograd) copyImage(pad []float32, image int, f func(pad, x []float32))
 	}
 }
 
-// foldInput is the transpose of spreadInput.
-func (o *winograd) foldInput(src []float32, tiles int, pad []float32, image int) {
+// mergeInput is the transpose of spreadInput.
+func (o *winograd) mergeInput(src []float32, tiles int, pad []float32, image int) {
 	s := &o.s
 	h, w := o.padded()
-	// Tiles add to their first rows and columns, and set the others.
+	// Tiles add to their first rows and columns, in all phases two pixels, and set the others.
+	point := pointStride(tiles, o.depth())
 	clear(pad[:2*w*s.C])
 	for r := 2; r < h; r++ {
 		clear(pad[r*w*s.C:][:2*s.C])
 	}
 	g := grids{
 		n: o.tilesW(), channels: s.C,
-		srcItem: o.depth(), srcRow: 3 * tiles * o.depth(), srcCol: tiles * o.depth(),
-		dstItem: 4 * s.C, dstRow: 2 * w * s.C, dstCol: 2 * s.C,
+		srcItem: o.depth(), srcRow: o.side * point, srcCol: point,
+		dstItem: 2 * s.Stride * s.C, dstRow: s.Stride * w * s.C, dstCol: s.Stride * s.C,
 	}
 	for th := range o.tilesH() {
-		for phase := range 4 {
+		for phase := range o.phases() {
+			ph, pw := o.phase(phase)
 			g.src = &src[th*o.tilesW()*o.depth()+phase*s.C]
-			g.dst = &pad[((4*th+phase/2)*w+phase%2)*s.C]
-			o.class.grid(gridFold3, &g)
+			g.dst = &pad[((2*s.Stride*th+ph)*w+pw)*s.C]
+			o.class.grid(o.foldInput, &g)
 		}
 	}
 	o.copyImage(pad, image, func(pad, x []float32) { copy(x, pad) })
@@ -329,25 +360,27 @@ func (o *winograd) clearOutside(image int) {
 // [point][block of co][tile][block], with room for so many tiles.
 func (o *winograd) spreadOutput(dst []float32, tiles, block, image int) {
 	g, row := o.outputGrids()
+	point := pointStride(tiles, o.s.Co)
 	g.srcItem, g.srcRow, g.srcCol = g.dstItem, g.dstRow, g.dstCol
-	g.dstItem, g.dstRow, g.dstCol = block, 3*tiles*o.s.Co, tiles*o.s.Co
+	g.dstItem, g.dstRow, g.dstCol = block, o.side*point, point
 	g.channels = block
 	for th := range o.tilesH() {
 		for c := 0; c < o.s.Co; c += block {
 			g.src, g.dst = &o.y[(image*o.tilesH()+th)*row+c], &dst[c*tiles+th*o.tilesW()*block]
-			o.class.grid(gridSpread2, &g)
+			o.class.grid(o.output, &g)
 		}
 	}
 }
 
-// foldOutput turns products into an image of y.
-func (o *winograd) foldOutput(src []float32, tiles, image int) {
+// mergeOutput turns products into an image of y.
+func (o *winograd) mergeOutput(src []float32, tiles, image int) {
 	g, row := o.outputGrids()
-	g.srcItem, g.srcRow, g.srcCol = o.s.Co, 3*tiles*o.s.Co, tiles*o.s.Co
+	point := pointStride(tiles, o.s.Co)
+	g.srcItem, g.srcRow, g.srcCol = o.s.Co, o.side*point, point
 	g.setEpilogue(&o.ep)
 	for th := range o.tilesH() {
 		g.src, g.dst = &src[th*o.tilesW()*o.s.Co], &o.y[(image*o.tilesH()+th)*row]
-		o.class.grid(gridFold2, &g)
+		o.class.grid(o.foldOutput, &g)
 	}
 }
 
@@ -359,15 +392,4 @@ func (o *winograd) outputGrids() (grids, int) {
 		n: o.tilesW(), channels: s.Co,
 		dstItem: 2 * s.Co, dstRow: s.OutW() * s.Co, dstCol: s.Co,
 	}, 2 * s.OutW() * s.Co
-}
-
-// setEpilogue is as that of a tile.
-func (g *grids) setEpilogue(ep *Epilogue) {
-	var t tile
-	t.setEpilogue(ep, 0)
-	g.flags, g.slope = t.flags, t.slope
-	if t.bias != nil {
-		g.flags |= flagBias
-		g.bias = &t.bias[0]
-	}
 }

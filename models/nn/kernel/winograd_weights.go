@@ -32,9 +32,9 @@ func (k class) fastBackWeights(s Conv, x, dy, dw []float32, accumulate bool) {
 	o.ep.Accumulate = accumulate
 	o.chunk = max(1, min(s.N, fastBatchFloats/(o.tiles()*o.depth())))
 	count := s.Co / k.tileCols()
-	o.u = scratch.get(points * o.depth() * s.Co)
-	o.xt = scratch.get(points * o.chunk * o.tiles() * o.depth())
-	o.yt = scratch.get(points * o.chunk * o.tiles() * s.Co)
+	o.u = scratch.get(o.points() * pointStride(o.depth(), s.Co))
+	o.xt = scratch.get(o.points() * pointStride(o.chunk*o.tiles(), o.depth()))
+	o.yt = scratch.get(o.points() * pointStride(o.chunk*o.tiles(), s.Co))
 	defer func() {
 		scratch.put(o.u)
 		scratch.put(o.xt)
@@ -44,10 +44,10 @@ func (k class) fastBackWeights(s Conv, x, dy, dw []float32, accumulate bool) {
 	for o.from = 0; o.from < s.N; o.from = o.to {
 		o.to = min(s.N, o.from+o.chunk)
 		parallel(o.to-o.from, 1, (*fastSpread)(o))
-		parallel(points*count, 1, (*fastProducts)(o))
+		parallel(o.points()*count, 1, (*fastProducts)(o))
 		o.more = true
 	}
-	parallel(4*count, 1, (*fastTotals)(o))
+	parallel(o.phases()*count, 1, (*fastTotals)(o))
 }
 
 // blockTable fills the row offsets of blocked input.
@@ -83,7 +83,8 @@ func (f *fastProducts) do(lo, hi int) {
 		for at := 0; at < tiles; at += fastBlock {
 			segs := [1]segment{{a: at * width, b: at, end: min(at+fastBlock, tiles) * width}}
 			t := tile{
-				a: o.xt[p*room*o.depth():], b: o.yt[(p*count+j)*room*width:], c: o.u[(p*count+j)*o.depth()*width:],
+				a: o.xt[p*pointStride(room, o.depth()):], b: o.yt[p*pointStride(room, o.s.Co)+j*room*width:],
+				c:    o.u[p*pointStride(o.depth(), o.s.Co)+j*o.depth()*width:],
 				rows: o.rows, outs: o.outs, segs: segs[:], aStep: width, bStep: width, cols: width, n: o.depth(),
 			}
 			if o.more || at > 0 {
@@ -98,18 +99,19 @@ func (f *fastProducts) do(lo, hi int) {
 func (f *fastTotals) do(lo, hi int) {
 	o := (*winograd)(f)
 	s, width := &o.s, o.class.tileCols()
-	point := o.depth() * s.Co
+	point := pointStride(o.depth(), s.Co)
 	for i := lo; i < hi; i++ {
-		phase, panel := i%4, i/4
+		phase, panel := i%o.phases(), i/o.phases()
+		ph, pw := o.phase(phase)
 		g := grids{
-			src: &o.u[(panel*o.depth()+phase*s.C)*width], dst: &o.w[(phase/2*s.KW+phase%2)*s.C*s.Co+panel*width],
+			src: &o.u[(panel*o.depth()+phase*s.C)*width], dst: &o.w[(ph*s.KW+pw)*s.C*s.Co+panel*width],
 			n: s.C, channels: width,
-			srcItem: width, srcRow: 3 * point, srcCol: point,
-			dstItem: s.Co, dstRow: 2 * s.KW * s.C * s.Co, dstCol: 2 * s.C * s.Co,
+			srcItem: width, srcRow: o.side * point, srcCol: point,
+			dstItem: s.Co, dstRow: s.Stride * s.KW * s.C * s.Co, dstCol: s.Stride * s.C * s.Co,
 		}
 		if o.ep.Accumulate {
 			g.flags = flagAccumulate
 		}
-		o.class.grid(gridFold2, &g)
+		o.class.grid(o.foldWeights, &g)
 	}
 }
