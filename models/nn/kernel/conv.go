@@ -20,8 +20,9 @@ type Conv struct {
 
 	// Fast permits an algorithm that rounds differently where it pays: today the
 	// three passes of 4×4 kernels with stride 2, in 9/16 of the multiplications, and
-	// of 3×3 kernels with stride 1, in 4/9, for outputs of even height and width. The
-	// choice depends on the shape but for N, so that an image has the same result
+	// of 3×3 kernels with stride 1, in 4/9, for outputs of even height and width and
+	// channels that fill registers, multiples of 8 with AVX2 and of 16 with AVX-512.
+	// The choice depends on the shape but for N, so that an image has the same result
 	// alone and in a batch; but for few images preparing the weights outweighs what
 	// it saves. It is meant for training.
 	Fast bool

@@ -60,6 +60,14 @@ func TestFastConv(t *testing.T) {
 		{N: 3, H: 8, W: 10, C: 32, Co: 96, KH: 3, Pad: 2},
 		{N: 34, H: 6, W: 8, C: 64, Co: 64, KH: 3, Pad: 1},
 		{N: 6, H: 30, W: 34, C: 32, Co: 32, KH: 3, Pad: 1},
+		{N: 3, H: 8, W: 12, C: 48, Co: 80, Pad: 1},
+		{N: 5, H: 12, W: 8, C: 16, Co: 48, Pad: 1},
+		{N: 2, H: 6, W: 8, C: 80, Co: 16, KH: 3, Pad: 1},
+		{N: 3, H: 8, W: 4, C: 48, Co: 112, KH: 3, Pad: 1},
+		{N: 3, H: 8, W: 12, C: 24, Co: 40, Pad: 1}, // of half a panel with AVX2 only
+		{N: 3, H: 8, W: 8, C: 8, Co: 24, Pad: 1},
+		{N: 4, H: 6, W: 8, C: 24, Co: 8, KH: 3, Pad: 1},
+		{N: 4, H: 6, W: 8, C: 40, Co: 56, KH: 3, Pad: 1},
 	} {
 		if s.KH == 3 {
 			s.KW, s.Stride, s.Fast = 3, 1, true
@@ -67,7 +75,7 @@ func TestFastConv(t *testing.T) {
 			s.KH, s.KW, s.Stride, s.Fast = 4, 4, 2, true
 		}
 		for _, k := range supported() {
-			if k != classGo && !k.fast(s) {
+			if lanes := k.tileCols() / 2; k != classGo && s.C%lanes == 0 && s.Co%lanes == 0 && !k.fast(s) {
 				t.Errorf("%v: %v does not take it", k, s)
 			}
 		}

@@ -56,6 +56,9 @@ func TestBounds(t *testing.T) {
 		{N: 2, H: 9, W: 13, C: 32, Co: 32, KH: 4, KW: 4, Stride: 2, Pad: 1, Fast: true},
 		{N: 7, H: 2, W: 6, C: 32, Co: 64, KH: 3, KW: 3, Stride: 1, Pad: 1, Fast: true},
 		{N: 2, H: 8, W: 6, C: 64, Co: 32, KH: 3, KW: 3, Stride: 1, Pad: 0, Fast: true},
+		{N: 5, H: 8, W: 8, C: 24, Co: 40, KH: 4, KW: 4, Stride: 2, Pad: 1, Fast: true},
+		{N: 5, H: 4, W: 6, C: 48, Co: 80, KH: 3, KW: 3, Stride: 1, Pad: 1, Fast: true},
+		{N: 5, H: 4, W: 6, C: 8, Co: 24, KH: 3, KW: 3, Stride: 1, Pad: 1, Fast: true},
 		{N: 5, H: 3, W: 3, C: 16, Co: 16, KH: 3, KW: 3, Stride: 3, Pad: 0},
 	}
 	eachClass(t, func(t *testing.T, k class) {

@@ -113,6 +113,7 @@ func sample(k class, seed uint64) [][]float32 {
 		{N: 33, H: 16, W: 16, C: 1, Co: 32, KH: 4, KW: 4, Stride: 2, Pad: 1},
 		{N: 11, H: 16, W: 16, C: 32, Co: 64, KH: 4, KW: 4, Stride: 2, Pad: 1, Fast: true},
 		{N: 11, H: 12, W: 8, C: 32, Co: 64, KH: 3, KW: 3, Stride: 1, Pad: 1, Fast: true},
+		{N: 5, H: 8, W: 8, C: 48, Co: 80, KH: 4, KW: 4, Stride: 2, Pad: 1, Fast: true},
 		{N: 3, H: 12, W: 9, C: 24, Co: 64, KH: 3, KW: 3, Stride: 1, Pad: 1},
 	} {
 		x, w, y := randoms(rng, s.InSize()), randoms(rng, s.WeightSize()), randoms(rng, s.OutSize())
@@ -181,6 +182,7 @@ func TestBatch(t *testing.T) {
 			{H: 8, W: 8, C: 64, Co: 40, KH: 4, KW: 4, Stride: 2, Pad: 1},
 			{H: 8, W: 8, C: 64, Co: 64, KH: 4, KW: 4, Stride: 2, Pad: 1, Fast: true},
 			{H: 8, W: 6, C: 64, Co: 64, KH: 3, KW: 3, Stride: 1, Pad: 1, Fast: true},
+			{H: 4, W: 6, C: 24, Co: 40, KH: 3, KW: 3, Stride: 1, Pad: 1, Fast: true},
 			{H: 5, W: 7, C: 17, Co: 3, KH: 3, KW: 3, Stride: 1, Pad: 1},
 		} {
 			rng := rand.New(rand.NewPCG(17, 18))

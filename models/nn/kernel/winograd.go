@@ -50,12 +50,13 @@ func (m *scheme) points() int { return m.side * m.side }
 // the cache.
 func pointStride(rows, cols int) int { return rows*cols + 16 }
 
-// fast reports whether s is to be done with fewer multiplications. 3×3 kernels
-// are where direct products are a quarter more at least: on images of few pixels
-// most taps fall on the padding, and those are left out there.
+// fast reports whether s is to be done with fewer multiplications: for whole
+// registers of channels and whole tiles. 3×3 kernels are where direct products are
+// a quarter more at least: on images of few pixels most taps fall on the padding,
+// and those are left out there.
 func (k class) fast(s Conv) bool {
-	w := k.tileCols()
-	if !s.Fast || k == classGo || s.C%w != 0 || s.Co%w != 0 || s.OutH()%2 != 0 || s.OutW()%2 != 0 {
+	lanes := k.tileCols() / 2
+	if !s.Fast || k == classGo || s.C%lanes != 0 || s.Co%lanes != 0 || s.OutH()%2 != 0 || s.OutW()%2 != 0 {
 		return false
 	}
 	if s.KH == 3 && s.KW == 3 && s.Stride == 1 {
@@ -95,6 +96,25 @@ func (o *winograd) tiles() int { return o.tilesH() * o.tilesW() }
 func (o *winograd) depth() int { return o.phases() * o.s.C }
 
 func (o *winograd) phases() int { return o.s.Stride * o.s.Stride }
+
+// unit is the number of channels that are handled together: those of a panel, or
+// of half a one if that is what the channels are a multiple of.
+func (o *winograd) unit() int {
+	if w := o.class.tileCols(); o.s.C%w == 0 {
+		return w
+	}
+	return o.class.tileCols() / 2
+}
+
+// count is the number of panels of so many columns, of which the last may have
+// half the width.
+func (o *winograd) count(cols int) int { return (cols + o.class.tileCols() - 1) / o.class.tileCols() }
+
+// panelWidth is the width of panel j of so many columns.
+func (o *winograd) panelWidth(j, cols int) int {
+	w := o.class.tileCols()
+	return min(w, cols-j*w)
+}
 
 // phase returns the first tap of phase i.
 func (o *winograd) phase(i int) (h, w int) { return i / o.s.Stride, i % o.s.Stride }
@@ -141,7 +161,7 @@ func (k class) fastForward(s Conv, x, w, y []float32, ep Epilogue) {
 	o.u = scratch.get(o.points() * pointStride(o.depth(), s.Co))
 	defer scratch.put(o.u)
 	o.table(o.chunk*o.tiles(), o.depth(), s.Co)
-	parallel(o.phases()*(s.Co/k.tileCols()), 1, (*fastWeights)(o))
+	parallel(o.phases()*o.count(s.Co), 1, (*fastWeights)(o))
 	parallel((s.N+o.chunk-1)/o.chunk, 1, (*fastOutputs)(o))
 	k.finish(y, s.N*s.OutH()*s.OutW(), s.Co, s.Co, ep)
 }
@@ -155,14 +175,14 @@ func (k class) fastBackData(s Conv, dy, w, dx []float32) {
 	o.u = scratch.get(o.points() * pointStride(o.depth(), s.Co))
 	defer scratch.put(o.u)
 	o.table(o.chunk*o.tiles(), s.Co, o.depth())
-	parallel(o.phases()*(s.C/k.tileCols()), 1, (*fastWeightsT)(o))
+	parallel(o.depth()/o.unit(), 1, (*fastWeightsT)(o))
 	parallel((s.N+o.chunk-1)/o.chunk, 1, (*fastInputs)(o))
 }
 
 // The pieces of parallel work.
 type (
 	fastWeights  winograd // items: phase and panel of Co
-	fastWeightsT winograd // items: phase and panel of C
+	fastWeightsT winograd // items: units of (phase, c)
 	fastOutputs  winograd // items: chunks of images
 	fastInputs   winograd // items: chunks of images
 )
@@ -175,11 +195,12 @@ func (f *fastWeights) do(lo, hi int) {
 	for i := lo; i < hi; i++ {
 		phase, panel := i%o.phases(), i/o.phases()
 		ph, pw := o.phase(phase)
+		w := o.panelWidth(panel, s.Co)
 		o.class.grid(o.weights, &grids{
-			src: &o.w[(ph*s.KW+pw)*s.C*s.Co+panel*width], dst: &o.u[(panel*o.depth()+phase*s.C)*width],
-			n: s.C, channels: width,
+			src: &o.w[(ph*s.KW+pw)*s.C*s.Co+panel*width], dst: &o.u[panel*o.depth()*width+phase*s.C*w],
+			n: s.C, channels: w,
 			srcItem: s.Co, srcRow: s.Stride * s.KW * s.C * s.Co, srcCol: s.Stride * s.C * s.Co,
-			dstItem: width, dstRow: o.side * point, dstCol: point,
+			dstItem: w, dstRow: o.side * point, dstCol: point,
 		})
 	}
 }
@@ -187,22 +208,22 @@ func (f *fastWeights) do(lo, hi int) {
 // do transforms weights for the gradient of the data: [point][panel of (phase, c)][co][width].
 func (f *fastWeightsT) do(lo, hi int) {
 	o := (*winograd)(f)
-	s, width := &o.s, o.class.tileCols()
+	s, width, unit := &o.s, o.class.tileCols(), o.unit()
 	point := pointStride(o.depth(), s.Co)
-	taps := scratch.get(o.taps * o.taps * s.Co * width)
+	taps := scratch.get(o.taps * o.taps * s.Co * unit)
 	defer scratch.put(taps)
 	for i := lo; i < hi; i++ {
-		phase, panel := i%o.phases(), i/o.phases()
-		ph, pw := o.phase(phase)
+		col := i * unit // of those of all phases
+		ph, pw := o.phase(col / s.C)
 		for t := range o.taps * o.taps {
 			kh, kw := ph+t/o.taps*s.Stride, pw+t%o.taps*s.Stride
-			o.class.transpose(taps[t*s.Co*width:], width, o.w[((kh*s.KW+kw)*s.C+panel*width)*s.Co:], s.Co, width, s.Co)
+			o.class.transpose(taps[t*s.Co*unit:], unit, o.w[((kh*s.KW+kw)*s.C+col%s.C)*s.Co:], s.Co, unit, s.Co)
 		}
-		col := phase*s.C + panel*width // of those of all phases
+		panel := col / width
 		o.class.grid(o.weights, &grids{
-			src: &taps[0], dst: &o.u[col*s.Co], n: s.Co, channels: width,
-			srcItem: width, srcRow: o.taps * s.Co * width, srcCol: s.Co * width,
-			dstItem: width, dstRow: o.side * point, dstCol: point,
+			src: &taps[0], dst: &o.u[panel*width*s.Co+col%width], n: s.Co, channels: unit,
+			srcItem: unit, srcRow: o.taps * s.Co * unit, srcCol: s.Co * unit,
+			dstItem: o.panelWidth(panel, o.depth()), dstRow: o.side * point, dstCol: point,
 		})
 	}
 }
@@ -242,7 +263,7 @@ func (f *fastInputs) do(lo, hi int) {
 		first := i * o.chunk
 		n := min(o.chunk, o.s.N-first)
 		for m := range n {
-			o.spreadOutput(yt[m*o.tiles()*o.s.Co:], tiles, o.s.Co, first+m)
+			o.spreadOutput(yt, tiles, o.s.Co, m*o.tiles(), first+m)
 		}
 		o.multiply(yt, xt, n*o.tiles(), tiles, o.s.Co, o.depth())
 		for m := range n {
@@ -257,10 +278,11 @@ func (o *winograd) multiply(a, c []float32, rows, tiles, depth, cols int) {
 	width := o.class.tileCols()
 	segs := [1]segment{{end: depth}}
 	for p := range o.points() {
-		for j := 0; j < cols; j += width {
+		for j := range o.count(cols) {
+			w := o.panelWidth(j, cols)
 			t := tile{
-				a: a[p*pointStride(tiles, depth):], b: o.u[p*pointStride(depth, cols)+j*depth:], c: c[p*pointStride(tiles, cols)+j:],
-				rows: o.rows, outs: o.outs, segs: segs[:], aStep: 1, bStep: width, cols: width, n: rows,
+				a: a[p*pointStride(tiles, depth):], b: o.u[p*pointStride(depth, cols)+j*width*depth:], c: c[p*pointStride(tiles, cols)+j*width:],
+				rows: o.rows, outs: o.outs, segs: segs[:], aStep: 1, bStep: w, cols: w, n: rows,
 			}
 			o.class.run(&t)
 		}
@@ -356,17 +378,19 @@ func (o *winograd) clearOutside(image int) {
 	}
 }
 
-// spreadOutput transforms an image of gradients of y into its tiles: dst is
-// [point][block of co][tile][block], with room for so many tiles.
-func (o *winograd) spreadOutput(dst []float32, tiles, block, image int) {
+// spreadOutput transforms an image of gradients of y into its tiles, from tile first on: dst is
+// [point][block of co][tile][block], with room for so many tiles; the last block
+// may be narrower.
+func (o *winograd) spreadOutput(dst []float32, tiles, block, first, image int) {
 	g, row := o.outputGrids()
 	point := pointStride(tiles, o.s.Co)
 	g.srcItem, g.srcRow, g.srcCol = g.dstItem, g.dstRow, g.dstCol
-	g.dstItem, g.dstRow, g.dstCol = block, o.side*point, point
-	g.channels = block
+	g.dstRow, g.dstCol = o.side*point, point
 	for th := range o.tilesH() {
 		for c := 0; c < o.s.Co; c += block {
-			g.src, g.dst = &o.y[(image*o.tilesH()+th)*row+c], &dst[c*tiles+th*o.tilesW()*block]
+			g.channels = min(block, o.s.Co-c)
+			g.dstItem = g.channels
+			g.src, g.dst = &o.y[(image*o.tilesH()+th)*row+c], &dst[c*tiles+(first+th*o.tilesW())*g.channels]
 			o.class.grid(o.output, &g)
 		}
 	}

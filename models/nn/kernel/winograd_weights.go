@@ -23,7 +23,7 @@ type (
 // one tile follow those of another:
 //
 //	xt [point][block of phase, c][tile][block]
-//	yt [point][panel of Co][tile][width]
+//	yt [point][panel of Co][tile][width of the panel]
 //	u  [point][panel of Co][phase, c][width]
 func (k class) fastBackWeights(s Conv, x, dy, dw []float32, accumulate bool) {
 	o := k.newWinograd(s)
@@ -31,8 +31,8 @@ func (k class) fastBackWeights(s Conv, x, dy, dw []float32, accumulate bool) {
 	o.x, o.y, o.w = x, dy, dw
 	o.ep.Accumulate = accumulate
 	o.chunk = max(1, min(s.N, fastBatchFloats/(o.tiles()*o.depth())))
-	count := s.Co / k.tileCols()
-	o.u = scratch.get(o.points() * pointStride(o.depth(), s.Co))
+	count := o.count(s.Co)
+	o.u = scratch.get(o.points() * pointStride(o.depth(), count*k.tileCols()))
 	o.xt = scratch.get(o.points() * pointStride(o.chunk*o.tiles(), o.depth()))
 	o.yt = scratch.get(o.points() * pointStride(o.chunk*o.tiles(), s.Co))
 	defer func() {
@@ -40,7 +40,7 @@ func (k class) fastBackWeights(s Conv, x, dy, dw []float32, accumulate bool) {
 		scratch.put(o.xt)
 		scratch.put(o.yt)
 	}()
-	o.blockTable(k.tileCols())
+	o.blockTable(o.unit())
 	for o.from = 0; o.from < s.N; o.from = o.to {
 		o.to = min(s.N, o.from+o.chunk)
 		parallel(o.to-o.from, 1, (*fastSpread)(o))
@@ -63,10 +63,10 @@ func (f *fastSpread) do(lo, hi int) {
 	o := (*winograd)(f)
 	pad := o.paddedImage()
 	defer scratch.put(pad)
-	tiles, width := o.chunk*o.tiles(), o.class.tileCols()
+	tiles, unit := o.chunk*o.tiles(), o.unit()
 	for i := lo; i < hi; i++ {
-		o.spreadInput(o.xt[i*o.tiles()*width:], tiles, width, pad, o.from+i)
-		o.spreadOutput(o.yt[i*o.tiles()*width:], tiles, width, o.from+i)
+		o.spreadInput(o.xt[i*o.tiles()*unit:], tiles, unit, pad, o.from+i)
+		o.spreadOutput(o.yt, tiles, o.class.tileCols(), i*o.tiles(), o.from+i)
 	}
 }
 
@@ -74,18 +74,19 @@ func (f *fastSpread) do(lo, hi int) {
 // point: the rows are the input's values.
 func (f *fastProducts) do(lo, hi int) {
 	o := (*winograd)(f)
-	width := o.class.tileCols()
-	count := o.s.Co / width
+	width, unit := o.class.tileCols(), o.unit()
+	count := o.count(o.s.Co)
 	tiles := (o.to - o.from) * o.tiles()
 	room := o.chunk * o.tiles()
 	for i := lo; i < hi; i++ {
 		p, j := i/count, i%count
+		w := o.panelWidth(j, o.s.Co)
 		for at := 0; at < tiles; at += fastBlock {
-			segs := [1]segment{{a: at * width, b: at, end: min(at+fastBlock, tiles) * width}}
+			segs := [1]segment{{a: at * unit, b: at, end: min(at+fastBlock, tiles) * unit}}
 			t := tile{
 				a: o.xt[p*pointStride(room, o.depth()):], b: o.yt[p*pointStride(room, o.s.Co)+j*room*width:],
-				c:    o.u[p*pointStride(o.depth(), o.s.Co)+j*o.depth()*width:],
-				rows: o.rows, outs: o.outs, segs: segs[:], aStep: width, bStep: width, cols: width, n: o.depth(),
+				c:    o.u[p*pointStride(o.depth(), count*width)+j*o.depth()*width:],
+				rows: o.rows, outs: o.outs, segs: segs[:], aStep: unit, bStep: w, cols: w, n: o.depth(),
 			}
 			if o.more || at > 0 {
 				t.flags = flagAccumulate
@@ -99,13 +100,13 @@ func (f *fastProducts) do(lo, hi int) {
 func (f *fastTotals) do(lo, hi int) {
 	o := (*winograd)(f)
 	s, width := &o.s, o.class.tileCols()
-	point := pointStride(o.depth(), s.Co)
+	point := pointStride(o.depth(), o.count(s.Co)*width)
 	for i := lo; i < hi; i++ {
 		phase, panel := i%o.phases(), i/o.phases()
 		ph, pw := o.phase(phase)
 		g := grids{
 			src: &o.u[(panel*o.depth()+phase*s.C)*width], dst: &o.w[(ph*s.KW+pw)*s.C*s.Co+panel*width],
-			n: s.C, channels: width,
+			n: s.C, channels: o.panelWidth(panel, s.Co),
 			srcItem: width, srcRow: o.side * point, srcCol: point,
 			dstItem: s.Co, dstRow: s.Stride * s.KW * s.C * s.Co, dstCol: s.Stride * s.C * s.Co,
 		}
