@@ -36,6 +36,12 @@ func convGrid(short bool) []Conv {
 		add(Conv{N: n, H: 4, W: 4, C: 64, Co: 100, KH: 4, KW: 4, Stride: 1, Pad: 0})
 	}
 	add(Conv{N: 70, H: 4, W: 4, C: 8, Co: 8, KH: 3, KW: 3, Stride: 1, Pad: 1})
+	// Channels enough for the gradient of the weights to go tap by tap.
+	add(Conv{N: 1, H: 1, W: 1, C: 100, Co: 20, KH: 7, KW: 7, Stride: 1, Pad: 3})
+	add(Conv{N: 40, H: 3, W: 4, C: 100, Co: 40, KH: 3, KW: 3, Stride: 1, Pad: 1})
+	add(Conv{N: 9, H: 6, W: 8, C: 96, Co: 24, KH: 4, KW: 4, Stride: 2, Pad: 1})
+	add(Conv{N: 2, H: 5, W: 5, C: 130, Co: 70, KH: 1, KW: 1, Stride: 1})
+	add(Conv{N: 1, H: 2, W: 210, C: 96, Co: 5, KH: 1, KW: 3, Stride: 1})
 	return grid
 }
 

@@ -52,6 +52,7 @@ func TestBounds(t *testing.T) {
 		{N: 3, H: 6, W: 6, C: 3, Co: 33, KH: 4, KW: 4, Stride: 2, Pad: 1},
 		{N: 7, H: 4, W: 4, C: 32, Co: 64, KH: 4, KW: 4, Stride: 2, Pad: 1},
 		{N: 2, H: 8, W: 8, C: 1, Co: 20, KH: 7, KW: 7, Stride: 1, Pad: 3},
+		{N: 2, H: 3, W: 4, C: 100, Co: 41, KH: 3, KW: 3, Stride: 1, Pad: 1},
 		{N: 7, H: 4, W: 8, C: 32, Co: 64, KH: 4, KW: 4, Stride: 2, Pad: 1, Fast: true},
 		{N: 2, H: 9, W: 13, C: 32, Co: 32, KH: 4, KW: 4, Stride: 2, Pad: 1, Fast: true},
 		{N: 7, H: 2, W: 6, C: 32, Co: 64, KH: 3, KW: 3, Stride: 1, Pad: 1, Fast: true},

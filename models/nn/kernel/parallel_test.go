@@ -113,6 +113,7 @@ func sample(k class, seed uint64) [][]float32 {
 		{N: 33, H: 16, W: 16, C: 1, Co: 32, KH: 4, KW: 4, Stride: 2, Pad: 1},
 		{N: 11, H: 16, W: 16, C: 32, Co: 64, KH: 4, KW: 4, Stride: 2, Pad: 1, Fast: true},
 		{N: 11, H: 12, W: 8, C: 32, Co: 64, KH: 3, KW: 3, Stride: 1, Pad: 1, Fast: true},
+		{N: 9, H: 6, W: 8, C: 96, Co: 40, KH: 4, KW: 4, Stride: 2, Pad: 1},
 		{N: 5, H: 8, W: 8, C: 48, Co: 80, KH: 4, KW: 4, Stride: 2, Pad: 1, Fast: true},
 		{N: 3, H: 12, W: 9, C: 24, Co: 64, KH: 3, KW: 3, Stride: 1, Pad: 1},
 	} {
@@ -217,6 +218,8 @@ func TestAllocations(t *testing.T) {
 		v := make([]float32, 64)
 		fast := Conv{N: 9, H: 8, W: 8, C: 32, Co: 32, KH: 4, KW: 4, Stride: 2, Pad: 1, Fast: true}
 		fx, fw, fy := make([]float32, fast.InSize()), make([]float32, fast.WeightSize()), make([]float32, fast.OutSize())
+		many := Conv{N: 2, H: 3, W: 4, C: 96, Co: 40, KH: 3, KW: 3, Stride: 1, Pad: 1}
+		mx, mw, my := make([]float32, many.InSize()), make([]float32, many.WeightSize()), make([]float32, many.OutSize())
 		three := Conv{N: 9, H: 8, W: 8, C: 32, Co: 32, KH: 3, KW: 3, Stride: 1, Pad: 1, Fast: true}
 		tw, tx := make([]float32, three.WeightSize()), make([]float32, three.InSize())
 		for name, f := range map[string]func(){
@@ -233,6 +236,7 @@ func TestAllocations(t *testing.T) {
 				k.backWeights(three, fx, tx, tw, false)
 			},
 			"back-weights": func() { k.backWeights(s, x, y, w, true) },
+			"tap by tap":   func() { k.backWeights(many, mx, my, mw, true) },
 			"gemm":         func() { k.gemm(false, true, 64, 64, 128, x, 128, w, 128, y, 64, Epilogue{}) },
 			"tanh":         func() { k.each(opTanh, scalars{}, [5][]float32{x, x}) },
 			"sum":          func() { k.reduce(opSum, x, nil) },

@@ -120,6 +120,10 @@ func (k class) backWeights(s Conv, x, dy, dw []float32, accumulate bool) {
 		k.fastBackWeights(s, x, dy, dw, accumulate)
 		return
 	}
+	if s.C >= tapChannels && k != classGo {
+		k.tapBackWeights(s, x, dy, dw, accumulate)
+		return
+	}
 	g := weightGradients.get()
 	defer weightGradients.put(g)
 	p := plans.get(k, planBackWeights, s)
