@@ -7,8 +7,8 @@ package kernel
 // image are copied, so that padding takes no time, and all rows of a block are one
 // run of products.
 const (
-	tapChannels = 96  // from which copying pays
-	tapPixels   = 192 // copied at a time: a panel of dy and the rows beside it stay in an L1 cache
+	tapChannels = 96      // from which copying pays
+	tapFloats   = 3 << 10 // of a panel copied at a time: 12 KB, which stay in an L1 cache with the rows beside it
 )
 
 // tapGradient is a gradient of weights under way.
@@ -18,6 +18,7 @@ type tapGradient struct {
 	x, dy, dw  []float32
 	accumulate bool
 	groups     int // of panels, so that there are jobs enough
+	pixels     int // copied at a time
 	room       int // floats from one block of channels to the next
 	rows, outs []int32
 }
@@ -31,7 +32,8 @@ func (k class) tapBackWeights(s Conv, x, dy, dw []float32, accumulate bool) {
 	width := k.tileCols()
 	taps := s.KH * s.KW
 	g.groups = min((weightJobs+taps-1)/taps, g.count())
-	g.room = max(tapPixels, s.OutW())*width + width // not a multiple of a page
+	g.pixels = tapFloats / width
+	g.room = max(g.pixels, s.OutW())*width + width // not a multiple of a page
 	for c := range s.C + tablePad {
 		rows, outs = append(rows, int32(c/width*g.room+c%width)), append(outs, int32(c*s.Co))
 	}
@@ -68,7 +70,7 @@ func (g *tapGradient) sum(tap, first, last int, a, b []float32) {
 	if r.endW == r.ow {
 		total = 0
 	}
-	block := max(1, tapPixels/max(1, r.endW-r.ow)) // rows of pixels
+	block := max(1, g.pixels/max(1, r.endW-r.ow)) // rows of pixels
 	for at := 0; at == 0 || at < total; at += block {
 		to := min(at+block, total)
 		g.packInput(r, at, to, a)

@@ -1,9 +1,9 @@
 package kernel
 
 const (
-	minUnpadded = 8   // channels from which the gradient of the weights goes without a padded copy of x
-	weightJobs  = 8   // the images are summed in parts until there are so many jobs
-	weightBlock = 256 // pixels summed before the next rows, so that their panel of dy stays in an L1 cache
+	minUnpadded = 8       // channels from which the gradient of the weights goes without a padded copy of x
+	weightJobs  = 8       // the images are summed in parts until there are so many jobs
+	weightBlock = 4 << 10 // floats of a panel of dy summed before the next rows: 16 KB, which stay in an L1 cache
 )
 
 // backWeightsPlan is the plan of a gradient of weights: rows are weights, the
@@ -24,7 +24,7 @@ func backWeightsPlan(k class, s Conv) *plan {
 	p.chunk = max(1, min(p.chunk, (s.N+p.split-1)/p.split))
 	for _, h := range tapSpans(s.H, s.OutH(), s.KH, s.Stride, s.Pad) {
 		for _, w := range tapSpans(s.W, s.OutW(), s.KW, s.Stride, s.Pad) {
-			p.classes = append(p.classes, p.weightClass(s, h, w))
+			p.classes = append(p.classes, p.weightClass(k, s, h, w))
 		}
 	}
 	return p
@@ -67,7 +67,7 @@ func axisTaps(in, out, k, stride, pad int) (n int) {
 	return n
 }
 
-func (p *plan) weightClass(s Conv, h, w taps) rowClass {
+func (p *plan) weightClass(k class, s Conv, h, w taps) rowClass {
 	n := h.num * w.num * s.C
 	c := rowClass{perImage: n, rows: make([]int32, 0, n+tablePad), outs: make([]int32, 0, n+tablePad)}
 	for i := range h.num {
@@ -91,7 +91,7 @@ func (p *plan) weightClass(s Conv, h, w taps) rowClass {
 			c.segsImage = len(c.segs)
 		}
 	}
-	c.segsBlock = max(1, weightBlock/max(1, w.hi-w.lo))
+	c.segsBlock = max(1, weightBlock/k.tileCols()/max(1, w.hi-w.lo))
 	return c
 }
 

@@ -5,9 +5,9 @@ const (
 	// gradient of the weights is summed in one go: 256 KB, half of a usual L2 cache.
 	fastBatchFloats = 64 << 10
 
-	// fastBlock is how many tiles are summed before the next rows are taken up: a
-	// panel of so many rows and the input's values beside it stay in an L1 cache.
-	fastBlock = 128
+	// fastBlockFloats is the part of a panel that is summed before the next rows are
+	// taken up: 8 KB, which stay in an L1 cache with the input's values beside them.
+	fastBlockFloats = 2 << 10
 )
 
 // fastSpread transforms images, fastProducts sums the gradients of the
@@ -77,12 +77,12 @@ func (f *fastProducts) do(lo, hi int) {
 	width, unit := o.class.tileCols(), o.unit()
 	count := o.count(o.s.Co)
 	tiles := (o.to - o.from) * o.tiles()
-	room := o.chunk * o.tiles()
+	room, block := o.chunk*o.tiles(), fastBlockFloats/width
 	for i := lo; i < hi; i++ {
 		p, j := i/count, i%count
 		w := o.panelWidth(j, o.s.Co)
-		for at := 0; at < tiles; at += fastBlock {
-			segs := [1]segment{{a: at * unit, b: at, end: min(at+fastBlock, tiles) * unit}}
+		for at := 0; at < tiles; at += block {
+			segs := [1]segment{{a: at * unit, b: at, end: min(at+block, tiles) * unit}}
 			t := tile{
 				a: o.xt[p*pointStride(room, o.depth()):], b: o.yt[p*pointStride(room, o.s.Co)+j*room*width:],
 				c:    o.u[p*pointStride(o.depth(), count*width)+j*o.depth()*width:],
