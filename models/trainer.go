@@ -106,7 +106,7 @@ func (t *Trainer) Run(ctx context.Context, l Learner, train, val Batch) (Checkpo
 }
 
 func (t *Trainer) run(ctx context.Context, l Learner, train, val Batch, now clock) (Checkpoint, error) {
-	r, err := t.begin(l, train, val, now)
+	r, err := t.begin(ctx, l, train, val, now)
 	if err != nil {
 		return Checkpoint{}, err
 	}
@@ -197,7 +197,7 @@ type run struct {
 	lookTook  time.Duration // the last one
 }
 
-func (t *Trainer) begin(l Learner, train, val Batch, now clock) (*run, error) {
+func (t *Trainer) begin(ctx context.Context, l Learner, train, val Batch, now clock) (*run, error) {
 	if t.Steps <= 0 && t.Budget <= 0 {
 		return nil, errors.New("training: neither steps nor a budget of time is given")
 	}
@@ -214,6 +214,11 @@ func (t *Trainer) begin(l Learner, train, val Batch, now clock) (*run, error) {
 	r.pcg = rand.NewPCG(t.Seed, trainStream)
 	if err := r.resume(); err != nil {
 		return nil, err
+	}
+	if s, ok := l.(Surveyor); ok && t.Resume == nil {
+		if err := s.Survey(ctx, train); err != nil {
+			return nil, fmt.Errorf("training: looking at the data: %w", err)
+		}
 	}
 	r.afterRollbacks()
 	r.rng = rand.New(r.pcg)

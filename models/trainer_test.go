@@ -21,6 +21,7 @@ type walker struct {
 	nanAt         int64
 	seen          []int
 	calibrated    int
+	surveyed      int // clips
 	onStep        func()
 }
 
@@ -46,6 +47,8 @@ func (w *walker) Step(_ context.Context, x Batch, rng *rand.Rand) (Losses, error
 func (w *walker) Eval(_ context.Context, x Batch) (Losses, error) {
 	return Losses{"zeta": float64(x.Data[0])}, nil
 }
+
+func (w *walker) Survey(_ context.Context, x Batch) error { w.surveyed += x.B; return nil }
 
 func (w *walker) Calibrate(context.Context, Batch) error { w.calibrated++; return nil }
 
@@ -229,6 +232,9 @@ func TestEventsTellTheWholeStory(t *testing.T) {
 	}
 	if w.calibrated != 2 {
 		t.Errorf("calibrated %d times, want before each of the 2 saves", w.calibrated)
+	}
+	if w.surveyed != 10 {
+		t.Errorf("surveyed %d clips, want the 10 to learn from, once", w.surveyed)
 	}
 }
 

@@ -1,5 +1,7 @@
 package models
 
+import "context"
+
 // A Verdict is what a Trainer's Judge found in what a model makes.
 type Verdict struct {
 	Metrics  map[string]float64 // figures by name, such as "preview/distance"; finite
@@ -21,6 +23,13 @@ type Slower interface {
 	// Slow multiplies the configured learning rates by factor, from the next step on. It is not cumulative, and not part
 	// of the checkpoint: the Trainer says it again when it resumes.
 	Slow(factor float64)
+}
+
+// Surveyor is a Learner that looks at the training data before it learns. The Trainer calls Survey before the first step
+// of a training that is not resumed. A Learner whose Survey is never called learns without.
+type Surveyor interface {
+	// Survey takes from the training data what the learner's steps need to know of all of it. It keeps none of it.
+	Survey(ctx context.Context, train Batch) error
 }
 
 // Rated is a Learner that tells its learning rate.

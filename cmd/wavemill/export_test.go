@@ -249,9 +249,13 @@ func TestExportedPriorsInPython(t *testing.T) {
 			}
 		}
 	}
-	for _, prior := range []string{"manifold", "kde", "gmm", "flow"} {
+	for _, prior := range []string{"manifold", "kde", "gmm", "flow", "modes"} {
 		t.Run(prior, func(t *testing.T) {
-			model, dir := trainedOn(t, data, "vae", `{"channels":4,"latent":8,"prior":"`+prior+`"}`), t.TempDir()
+			arch, config := "vae", `{"channels":4,"latent":8,"prior":"`+prior+`"}`
+			if prior == "modes" {
+				arch, config = "gan", `{"channels":8,"latent":8,"modes":3,"temperature":1}`
+			}
+			model, dir := trainedOn(t, data, arch, config), t.TempDir()
 			mustRun(t, "export", "--model", model, "--out", filepath.Join(dir, "exported"))
 			example(t, "python", filepath.Join(dir, "generate.py"))
 			program(t, dir, python, "python3", "-c", `

@@ -23,7 +23,11 @@ func SamplingOf(c models.Checkpoint) (Sampling, error) {
 	switch c.Arch {
 	case gan.Arch:
 		g, err := gan.ParseConfig(c.Config)
-		return Sampling{Latent: g.Latent, Prior: vae.PriorNormal, Temperature: g.Temperature}, err
+		prior := vae.PriorNormal
+		if g.ModesOfLabel() > 0 {
+			prior = vae.PriorGMM
+		}
+		return Sampling{Latent: g.Latent, Prior: prior, Temperature: g.Temperature}, err
 	case vae.Arch:
 		v, err := vae.ParseConfig(c.Config)
 		return samplingOf(v), err

@@ -3,7 +3,6 @@ package gan
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 
 	"wavemill/models"
 	"wavemill/models/nn"
@@ -38,7 +37,7 @@ func newBlender(p *nn.Params, s shape, c Config) (*nn.Predictor, error) {
 // Latent implements models.Blender.
 func (g *Generator) Latent() int { return g.config.Latent }
 
-// Draw implements models.Blender. Noise knows no label: two labels' latents of one number are the same.
+// Draw implements models.Blender. Where labels have no modes, two labels' latents of one number are the same.
 func (g *Generator) Draw(r models.Request) ([]float32, error) {
 	if err := r.Validate(g.shape.labels); err != nil {
 		return nil, fmt.Errorf("gan: %w", err)
@@ -48,11 +47,8 @@ func (g *Generator) Draw(r models.Request) ([]float32, error) {
 		t = g.config.Temperature
 	}
 	z := make([]float32, 0, len(r.Labels)*g.config.Latent)
-	for i := range r.Labels {
-		rng := rand.New(rand.NewPCG(r.Seed, 0x636c6970+uint64(r.First+i)))
-		for range g.config.Latent {
-			z = append(z, float32(t*rng.NormFloat64()))
-		}
+	for i, label := range r.Labels {
+		z = g.latents.draw(z, label, r.Seed, r.First+i, t)
 	}
 	return z, nil
 }

@@ -45,7 +45,10 @@ type Config struct {
 	Latent int `json:"latent"`
 	// Embedding is the width of a label's vector.
 	Embedding int `json:"embedding"`
-	// Unconditional leaves the labels out of both networks. Clips of any label are then asked for and made alike.
+	// Modes is into how many kinds the recordings of each label are sorted before training, at most; 0 or 1 does not.
+	// Both players are told of them, so that the generator makes as many clips of each kind as there are recordings.
+	Modes int `json:"modes,omitempty"`
+	// Unconditional leaves the labels, and their modes, out of both networks. Clips of any label are then asked for and made alike.
 	Unconditional bool `json:"unconditional,omitempty"`
 	// Temperature scales the latent noise where a request does not say.
 	Temperature float64 `json:"temperature"`
@@ -114,7 +117,7 @@ type Config struct {
 //	minibatches of 16, constant weight, 1.3 times the time        .995   4.0
 func Defaults() Config {
 	return Config{
-		Channels: 24, GeneratorShare: 2.0 / 3, Taper: true, Minibatch: 16, Latent: 64, Embedding: 32, Temperature: 0.85,
+		Channels: 24, GeneratorShare: 2.0 / 3, Taper: true, Minibatch: 16, Latent: 64, Embedding: 32, Modes: 8, Temperature: 0.85,
 		Loss: LossHinge, SpectralNorm: true, Gain: 16, Auxiliary: 0.5, AuxiliaryFinal: 0.1, Stddev: 8, PenaltyEvery: 8, Critic: 1,
 		GeneratorRate: 2e-4, DiscriminatorRate: 8e-4, FinalRate: 0.05, Average: 0.999,
 		Augment: Augment{Frames: 6, Bins: 2, Cutout: 0.25, Contrast: 0.05, Noise: 0.02},
@@ -169,6 +172,7 @@ func (c Config) Validate() error {
 	within("auxiliary", c.Auxiliary, 0, 1000)
 	within("auxiliary_final", c.AuxiliaryFinal, 0, 1)
 	within("latent", float64(c.Latent), 1, 1024)
+	within("modes", float64(c.Modes), 0, 256)
 	within("embedding", float64(c.Embedding), 1, 1024)
 	within("temperature", c.Temperature, 1e-3, 10)
 	within("minibatch_stddev", float64(c.Stddev), 0, 64)
@@ -184,6 +188,15 @@ func (c Config) Validate() error {
 		errs = append(errs, fmt.Errorf("gan: config: loss: %q is not one of %q", c.Loss, losses))
 	}
 	return errors.Join(errs...)
+}
+
+// ModesOfLabel is how many modes each label has, at most; 0 where the networks are told of none, as without labels or
+// without their projection.
+func (c Config) ModesOfLabel() int {
+	if c.Unconditional || c.NoProjection || c.Modes < 2 {
+		return 0
+	}
+	return c.Modes
 }
 
 // generatorChannels are those of the generator's block before the last.

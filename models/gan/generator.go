@@ -3,7 +3,6 @@ package gan
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 
 	"wavemill/models"
@@ -16,6 +15,7 @@ type Generator struct {
 	shape     shape
 	predictor *nn.Predictor
 	blender   *nn.Predictor
+	latents   mixture
 }
 
 var _ models.Blender = (*Generator)(nil)
@@ -47,7 +47,11 @@ func Open(c models.Checkpoint) (models.Generator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Generator{config: config, shape: s, predictor: q, blender: blender}, nil
+	latents, err := openMixture(c, s, config)
+	if err != nil {
+		return nil, fmt.Errorf("gan: modes: %w", err)
+	}
+	return &Generator{config: config, shape: s, predictor: q, blender: blender, latents: latents}, nil
 }
 
 // Generate implements models.Generator.
@@ -76,10 +80,7 @@ func (g *Generator) Generate(ctx context.Context, r models.Request) (models.Batc
 		}
 		z = z[:0]
 		for i := lo; i < hi; i++ {
-			rng := rand.New(rand.NewPCG(r.Seed, 0x636c6970+uint64(r.First+i)))
-			for range g.config.Latent {
-				z = append(z, float32(t*rng.NormFloat64()))
-			}
+			z = g.latents.draw(z, r.Labels[i], r.Seed, r.First+i, t)
 		}
 		if err := m.Run(nn.Values(inLatent, z), nn.Labels(inLabels, r.Labels[lo:hi])); err != nil {
 			return fmt.Errorf("gan: %w", err)

@@ -33,6 +33,9 @@ const (
 	prefixAdversary = models.OptimizerPrefix + "discriminator/adam/"
 )
 
+// placesName is the generator's parameter that has the places of the modes.
+const placesName = "generator/modes/w"
+
 // A Learner trains a model. It implements models.Learner.
 type Learner struct {
 	config Config
@@ -50,11 +53,16 @@ type Learner struct {
 	latents              []float32
 	fakes, fakeAndReal   []float32
 	ones, names          []float32
+	modes                *modes // nil for none
+	modesOf              []int  // of the clips of this step, and again those of as many
 	twice                []int
 	onReal, onFake, onIt Draw
 }
 
-var _ models.Learner = (*Learner)(nil)
+var (
+	_ models.Learner  = (*Learner)(nil)
+	_ models.Surveyor = (*Learner)(nil)
+)
 
 // machineKey tells machines apart.
 type machineKey struct {
@@ -75,6 +83,9 @@ func NewLearner(config json.RawMessage, fe models.FrontEnd, labels []string, see
 	l := &Learner{
 		config: c, shape: s, fe: fe, labels: labels, seed: seed,
 		generator: nn.NewParams(seed), critic: nn.NewParams(seed), arena: new(nn.Arena), machines: map[machineKey]*nn.Machine{},
+	}
+	if n := c.ModesOfLabel(); n > 0 {
+		l.modes = newModes(s, n)
 	}
 	// The optimisers must know every parameter, so one small graph is built before them.
 	n := nn.NewGraph(nn.Train, l.generator)
@@ -117,6 +128,7 @@ func (l *Learner) Rate() float64 { return l.adamG.Rate() }
 const (
 	inLatent   = "latents"          // [B, Z]
 	inLabels   = "labels"           // [B], for judge [2B]
+	inModes    = "modes"            // [B], for judge [2B]
 	inReal     = "real"             // [B, T, F, 1]
 	inFake     = "fake"             // [B, T, F, 1]
 	inNear     = "near"             // [B, T, F, 1]
@@ -147,6 +159,23 @@ func (l *Learner) criticFor(batch int) Critic {
 	return c.critic(l.shape.labels, group)
 }
 
+// modeInput is the input of the modes of a batch; nil where labels have none.
+func (l *Learner) modeInput(n *nn.Graph, batch int) *nn.Tensor {
+	if l.modes == nil {
+		return nil
+	}
+	return n.Input(inModes, batch)
+}
+
+// generate adds the generator of n's parameters.
+func (l *Learner) generate(n *nn.Graph, labels, modes *nn.Tensor, batch int) *nn.Tensor {
+	z := n.Input(inLatent, batch, l.config.Latent)
+	if modes != nil {
+		z = placed(n, z, modes, l.shape, l.config)
+	}
+	return generator(n, z, labels, l.shape, l.config)
+}
+
 func (l *Learner) clipInput(n *nn.Graph, name string, batch int) *nn.Tensor {
 	return n.Input(name, batch, l.shape.frames, l.shape.bins, 1)
 }
@@ -156,7 +185,7 @@ func (l *Learner) judge(n *nn.Graph, batch int) *nn.Tensor {
 	n = n.With(l.critic)
 	real := l.config.Augment.Apply(n, inReal, l.clipInput(n, inReal, batch))
 	fake := l.config.Augment.Apply(n, inFake, l.clipInput(n, inFake, batch))
-	j := l.criticFor(batch).Judge(n, n.Stack(real, fake), n.Input(inLabels, 2*batch))
+	j := l.criticFor(batch).Judge(n, n.Stack(real, fake), n.Input(inLabels, 2*batch), l.modeInput(n, 2*batch))
 	r, f := n.Rows(j.Score, 0, batch), n.Rows(j.Score, batch, 2*batch)
 	n.Loss(meanReal, n.Mean(r))
 	n.Loss(meanFake, n.Mean(f))
@@ -198,15 +227,15 @@ func (l *Learner) lossOf(n *nn.Graph, more, less *nn.Tensor, k constants) *nn.Te
 
 // deceive adds the generator's step through the frozen discriminator.
 func (l *Learner) deceive(n *nn.Graph, batch int) *nn.Tensor {
-	labels := n.Input(inLabels, batch)
-	made := n.Output(outClips, generator(n.With(l.generator), n.Input(inLatent, batch, l.config.Latent), labels, l.shape, l.config))
+	labels, modes := n.Input(inLabels, batch), l.modeInput(n, batch)
+	made := n.Output(outClips, l.generate(n.With(l.generator), labels, modes, batch))
 	x := l.config.Augment.Apply(n, inFake, made)
 	d := n.With(l.critic)
 	if l.adamD != nil { // but the first time, when the parameters are made
 		d = d.Frozen()
 	}
 	k := l.constants(n, batch)
-	j := l.criticFor(batch).Judge(d, x, labels)
+	j := l.criticFor(batch).Judge(d, x, labels, modes)
 	var loss *nn.Tensor
 	switch l.config.Loss {
 	case LossBCE:
@@ -215,7 +244,7 @@ func (l *Learner) deceive(n *nn.Graph, batch int) *nn.Tensor {
 		loss = n.LeastSquares(j.Score, k.one)
 	case LossRaHinge, LossPaired:
 		real := l.config.Augment.Apply(n, inReal, l.clipInput(n, inReal, batch))
-		r := l.criticFor(batch).Judge(d.Reuse(), real, labels)
+		r := l.criticFor(batch).Judge(d.Reuse(), real, labels, modes)
 		loss = l.lossOf(n, j.Score, n.Detach(r.Score), k)
 	default:
 		loss = n.Scale(n.Mean(j.Score), -1)
@@ -232,9 +261,9 @@ func (l *Learner) deceive(n *nn.Graph, batch int) *nn.Tensor {
 func (l *Learner) slopes(n *nn.Graph, batch int) *nn.Tensor {
 	n = n.With(l.critic)
 	labels := n.Input(inLabels, 2*batch)
-	score, _ := l.criticFor(batch).Add(n, n.Stack(l.clipInput(n, inReal, batch), l.clipInput(n, inNear, batch)), labels)
+	j := l.criticFor(batch).Judge(n, n.Stack(l.clipInput(n, inReal, batch), l.clipInput(n, inNear, batch)), labels, l.modeInput(n, 2*batch))
 	k := l.config.Penalty * float64(l.config.PenaltyEvery) / (penaltyStep * penaltyStep)
-	return n.Loss(lossAll, n.Scale(n.MSE(n.Rows(score, 0, batch), n.Rows(score, batch, 2*batch)), k))
+	return n.Loss(lossAll, n.Scale(n.MSE(n.Rows(j.Score, 0, batch), n.Rows(j.Score, batch, 2*batch)), k))
 }
 
 // penaltyStep is how far apart the clips of slopes are, per value; values lie in [-1, 1].
@@ -299,6 +328,7 @@ func cut(x models.Batch, lo, hi int) models.Batch {
 // play is a step of either player on the clips of x.
 func (l *Learner) play(x models.Batch, rng *rand.Rand, losses models.Losses) error {
 	round := l.adamG.Steps()
+	l.sortOut(x)
 	if err := l.stepPlayer(x, rng, losses); err != nil {
 		return fmt.Errorf("gan: generator: %w", err)
 	}
@@ -318,6 +348,22 @@ func (l *Learner) play(x models.Batch, rng *rand.Rand, losses models.Losses) err
 		}
 	}
 	return nil
+}
+
+// sortOut finds the modes of the clips of a step.
+func (l *Learner) sortOut(x models.Batch) {
+	if l.modes != nil {
+		l.modesOf = l.modes.of(l.modesOf[:0], x)
+		l.modesOf = append(l.modesOf, l.modesOf...)
+	}
+}
+
+// withModes adds the modes of the clips of this step to feeds of so many clips.
+func (l *Learner) withModes(feeds []nn.Feed, clips int) []nn.Feed {
+	if l.modes == nil {
+		return feeds
+	}
+	return append(feeds, nn.Labels(inModes, l.modesOf[:clips]))
 }
 
 // noise draws latents for a batch.
@@ -343,13 +389,14 @@ func (l *Learner) oneHot(labels []int) []float32 {
 func (l *Learner) sample(x models.Batch, rng *rand.Rand) error {
 	m, err := l.machine("sample", x.B, func(n *nn.Graph) (*nn.Machine, error) {
 		g := n.Frozen()
-		n.Output(outClips, generator(g, g.Input(inLatent, x.B, l.config.Latent), g.Input(inLabels, x.B), l.shape, l.config))
+		n.Output(outClips, l.generate(g, g.Input(inLabels, x.B), l.modeInput(g, x.B), x.B))
 		return n.Compile(nn.In(l.arena))
 	})
 	if err != nil {
 		return err
 	}
-	if err := m.Run(nn.Values(inLatent, l.noise(rng, x.B)), nn.Labels(inLabels, x.Labels)); err != nil {
+	feeds := []nn.Feed{nn.Values(inLatent, l.noise(rng, x.B)), nn.Labels(inLabels, x.Labels)}
+	if err := m.Run(l.withModes(feeds, x.B)...); err != nil {
 		return err
 	}
 	l.fakes = append(l.fakes[:0], m.Output(outClips)...)
@@ -398,6 +445,7 @@ func (l *Learner) stepJudge(x models.Batch, rng *rand.Rand, losses models.Losses
 	l.twice = append(append(l.twice[:0], x.Labels...), x.Labels...)
 	feeds := append(l.onReal.Feeds(inReal), l.onFake.Feeds(inFake)...)
 	feeds = append(feeds, nn.Values(inReal, x.Data), nn.Values(inFake, l.fakes), nn.Labels(inLabels, l.twice))
+	feeds = l.withModes(feeds, 2*x.B)
 	if err := m.Run(append(feeds, l.feeds(x)...)...); err != nil {
 		return err
 	}
@@ -423,7 +471,8 @@ func (l *Learner) stepSlopes(x models.Batch, rng *rand.Rand, losses models.Losse
 		l.fakeAndReal = append(l.fakeAndReal, v+penaltyStep*float32(rng.NormFloat64()))
 	}
 	l.twice = append(append(l.twice[:0], x.Labels...), x.Labels...)
-	if err := m.Run(nn.Values(inReal, x.Data), nn.Values(inNear, l.fakeAndReal), nn.Labels(inLabels, l.twice)); err != nil {
+	feeds := []nn.Feed{nn.Values(inReal, x.Data), nn.Values(inNear, l.fakeAndReal), nn.Labels(inLabels, l.twice)}
+	if err := m.Run(l.withModes(feeds, 2*x.B)...); err != nil {
 		return err
 	}
 	if losses[lossSlope] = m.Loss(lossAll); losses[lossSlope] != losses[lossSlope] {
@@ -441,6 +490,7 @@ func (l *Learner) stepPlayer(x models.Batch, rng *rand.Rand, losses models.Losse
 	}
 	l.config.Augment.Draw(&l.onIt, rng, x.B, x.T, x.F)
 	feeds := append(l.onIt.Feeds(inFake), nn.Values(inLatent, l.noise(rng, x.B)), nn.Labels(inLabels, x.Labels))
+	feeds = l.withModes(feeds, x.B)
 	if relativistic(l.config.Loss) {
 		l.config.Augment.Draw(&l.onReal, rng, x.B, x.T, x.F)
 		feeds = append(append(feeds, l.onReal.Feeds(inReal)...), nn.Values(inReal, x.Data))
@@ -470,11 +520,10 @@ func (l *Learner) Eval(ctx context.Context, x models.Batch) (models.Losses, erro
 	m, err := l.machine("eval", x.B, func(n *nn.Graph) (*nn.Machine, error) {
 		n = n.InMode(nn.Eval)
 		g := n.With(l.adamG.Average())
-		labels := n.Input(inLabels, x.B)
+		labels, modes := n.Input(inLabels, x.B), l.modeInput(n, x.B)
 		d := l.criticFor(x.B)
-		made := generator(g, n.Input(inLatent, x.B, l.config.Latent), labels, l.shape, l.config)
-		fake, _ := d.Add(n.With(l.critic), made, labels)
-		real, _ := d.Add(n.With(l.critic).Reuse(), l.clipInput(n, inReal, x.B), labels)
+		fake := d.Judge(n.With(l.critic), l.generate(g, labels, modes, x.B), labels, modes).Score
+		real := d.Judge(n.With(l.critic).Reuse(), l.clipInput(n, inReal, x.B), labels, modes).Score
 		n.Loss(meanFake, n.Mean(fake))
 		n.Loss(meanReal, n.Mean(real))
 		n.Loss(lossJudge, n.Add(n.HingeReal(real), n.HingeFake(fake)))
@@ -484,7 +533,9 @@ func (l *Learner) Eval(ctx context.Context, x models.Batch) (models.Losses, erro
 		return nil, err
 	}
 	z := l.noise(rand.New(rand.NewPCG(l.seed, 0x6576616c)), x.B)
-	if err := m.Run(nn.Values(inLatent, z), nn.Labels(inLabels, x.Labels), nn.Values(inReal, x.Data)); err != nil {
+	l.sortOut(x)
+	feeds := []nn.Feed{nn.Values(inLatent, z), nn.Labels(inLabels, x.Labels), nn.Values(inReal, x.Data)}
+	if err := m.Run(l.withModes(feeds, x.B)...); err != nil {
 		return nil, fmt.Errorf("gan: %w", err)
 	}
 	return models.Losses{lossJudge: m.Loss(lossJudge), meanReal: m.Loss(meanReal), meanFake: m.Loss(meanFake)}, nil
@@ -503,7 +554,20 @@ func (l *Learner) check(ctx context.Context, x models.Batch) error {
 	return nil
 }
 
-// Calibrate implements models.Learner. There is nothing to estimate: latents are drawn from N(0, I).
+// Survey implements models.Surveyor: it sorts the recordings into their modes.
+func (l *Learner) Survey(_ context.Context, train models.Batch) error {
+	if l.modes == nil {
+		return nil
+	}
+	if err := l.check(context.Background(), train); err != nil {
+		return err
+	}
+	l.modes.sort(train, l.seed)
+	return nil
+}
+
+// Calibrate implements models.Learner. There is nothing to estimate: latents are drawn from N(0, I), around the places
+// of modes.
 func (l *Learner) Calibrate(context.Context, models.Batch) error { return nil }
 
 // Checkpoint implements models.Learner.
@@ -521,10 +585,17 @@ func (l *Learner) Checkpoint() (models.Checkpoint, error) {
 		l.generator.Export(prefixWeights), l.adamG.Export(prefixGenerator), l.adamD.Export(prefixAdversary),
 	} {
 		for _, x := range a {
-			if !strings.HasPrefix(x.Name, prefixAverage) { // those are the model's
-				c.Tensors = append(c.Tensors, models.Tensor(x))
+			if strings.HasPrefix(x.Name, prefixAverage) { // those are the model's
+				continue
 			}
+			if x.Name == prefixModel+placesName {
+				x.Name = tensorMean
+			}
+			c.Tensors = append(c.Tensors, models.Tensor(x))
 		}
+	}
+	if l.modes != nil {
+		c.Tensors = append(c.Tensors, l.modes.tensors()...)
 	}
 	return c, nil
 }
@@ -543,6 +614,9 @@ func (l *Learner) Restore(c models.Checkpoint) error {
 		if name, ok := strings.CutPrefix(x.Name, prefixModel); ok {
 			a[i].Name = prefixAverage + name
 		}
+		if x.Name == tensorMean {
+			a[i].Name = prefixAverage + placesName
+		}
 	}
 	for _, err := range []error{
 		l.generator.Import(prefixWeights, a), l.critic.Import(prefixCritic, a),
@@ -550,6 +624,11 @@ func (l *Learner) Restore(c models.Checkpoint) error {
 	} {
 		if err != nil {
 			return fmt.Errorf("gan: %w", err)
+		}
+	}
+	if l.modes != nil {
+		if err := l.modes.restore(c); err != nil {
+			return fmt.Errorf("gan: modes: %w", err)
 		}
 	}
 	l.seed, l.steps = c.Seed, c.Step

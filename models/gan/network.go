@@ -35,6 +35,11 @@ func generateAs(n *nn.Graph, e *nn.Tensor, s shape, c Config) *nn.Tensor {
 	return n.Conv("out", h, 1, nn.Tanh())                   // [B, T, F, 1]
 }
 
+// placed moves noise z [B, Z] to the places of the modes [B] among the latents.
+func placed(n *nn.Graph, z, modes *nn.Tensor, s shape, c Config) *nn.Tensor {
+	return n.Add(z, n.Scope("generator").Embedding("modes", modes, s.labels*c.ModesOfLabel(), c.Latent))
+}
+
 // block normalises, modulates by e, activates, and doubles the resolution: [B, H, W, C] to [B, 2 H, 2 W, out].
 func block(n *nn.Graph, i int, h, e *nn.Tensor, out int) *nn.Tensor {
 	film := n.Dense(fmt.Sprintf("film%d", i), e, 2*h.Dim(-1), nn.Weight(nn.Normal(0.02))) // [B, 2 C]
@@ -58,13 +63,14 @@ type Critic struct {
 	Gain          float64 // of the score, 0 for 1
 	Auxiliary     bool    // a head that names the label (Odena et al. 2017)
 	NoProjection  bool    // the label counts for the auxiliary head alone
+	Modes         int     // kinds of clips of each label (see Config.Modes), for those who can tell them
 }
 
 // critic returns the discriminator of a configuration, for batches of whole groups.
 func (c Config) critic(labels, group int) Critic {
 	return Critic{
 		Channels: c.Channels, Labels: labels, Unconditional: c.Unconditional, SpectralNorm: c.SpectralNorm, Stddev: group,
-		Gain: c.Gain, Auxiliary: c.named(), NoProjection: c.NoProjection,
+		Gain: c.Gain, Auxiliary: c.named(), NoProjection: c.NoProjection, Modes: c.ModesOfLabel(),
 	}
 }
 
@@ -81,12 +87,13 @@ type Judgement struct {
 // Add adds the discriminator's judgement of x [B, T, F, 1] under labels [B]: a score [B, 1], and the activations of its
 // layers, for feature matching.
 func (d Critic) Add(n *nn.Graph, x, labels *nn.Tensor) (score *nn.Tensor, features []*nn.Tensor) {
-	j := d.Judge(n, x, labels)
+	j := d.Judge(n, x, labels, nil)
 	return j.Score, j.Features
 }
 
-// Judge adds the discriminator's judgement of x [B, T, F, 1] under labels [B].
-func (d Critic) Judge(n *nn.Graph, x, labels *nn.Tensor) Judgement {
+// Judge adds the discriminator's judgement of x [B, T, F, 1] under labels [B] and modes [B], which count over all labels;
+// where modes are nil, a clip is compared with those of its label alone.
+func (d Critic) Judge(n *nn.Graph, x, labels, modes *nn.Tensor) Judgement {
 	n = n.Scope("discriminator")
 	w := d.Channels
 	var sn []nn.Option
@@ -108,6 +115,10 @@ func (d Critic) Judge(n *nn.Graph, x, labels *nn.Tensor) Judgement {
 	j.Score = n.Dense("score", h, 1, sn...) // [B, 1]
 	if !d.Unconditional && !d.NoProjection {
 		e := n.Embedding("projection", labels, d.Labels, 8*w, append([]nn.Option{nn.Weight(nn.Normal(0.05))}, sn...)...) // [B, 8w]
+		j.Score = n.Add(j.Score, n.RowDot(e, h))
+	}
+	if modes != nil {
+		e := n.Embedding("modes", modes, d.Labels*d.Modes, 8*w, append([]nn.Option{nn.Weight(nn.Normal(0.05))}, sn...)...) // [B, 8w]
 		j.Score = n.Add(j.Score, n.RowDot(e, h))
 	}
 	if d.Gain > 0 {

@@ -44,7 +44,7 @@ func Networks(c models.Checkpoint) ([]nn.Network, error) {
 				n.Output(outClips, generator(n, n.Input(inLatent, batch, config.Latent), n.Input(inLabels, batch), s, config))
 			},
 			Inputs: []nn.Port{
-				{Graph: inLatent, Name: "latents", Doc: "Drawn from N(0, I), times the temperature."},
+				{Graph: inLatent, Name: "latents", Doc: "Drawn from N(0, I), times the temperature, around the place of a mode of the label where the model has modes."},
 				{Graph: inLabels, Name: "labels", Doc: "Indices into the labels of the metadata.", Labels: true},
 			},
 			Outputs: []nn.Port{{Graph: outClips, Name: "spectrograms", Doc: "Frames by bins, as the front end of the metadata makes them.", Squeeze: true}},
@@ -65,7 +65,7 @@ func (d Critic) Network(c models.Checkpoint, prefix string) (nn.Network, error) 
 		Name: NetworkDiscriminator, Doc: "How much spectrograms are like recordings of their labels.", Params: p.Seal(),
 		Build: func(n *nn.Graph, batch int) {
 			x := n.Input(inReal, batch, c.FrontEnd.Frames, c.FrontEnd.Spectrogram.Bins(), 1)
-			j := d.Judge(n, x, n.Input(inLabels, batch))
+			j := d.Judge(n, x, n.Input(inLabels, batch), nil)
 			n.Output(outScore, j.Score)
 			if d.Auxiliary {
 				n.Output(outClasses, j.Classes)
