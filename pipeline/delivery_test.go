@@ -265,7 +265,8 @@ func TestFullStreamIsWaitedFor(t *testing.T) {
 	p, _ := start(t, bus, on(shout))
 	feed(t, bus, "m", 40)
 	eventually(t, "the stream is full", func() bool { return p.Snapshot()[0].Emitted == 10 })
-	eventually(t, "the workers hold what they may", func() bool { return p.Snapshot()[0].Held == 4 })
+	// Three or four: with one slot free, a fetch waits for another, so as not to ask for each message by itself.
+	eventually(t, "the workers hold what they may", func() bool { return p.Snapshot()[0].Held >= 3 })
 	info, err := rawStream(t, bus, pipeline.TypeAudio).Consumer(within(t), "t-work")
 	if err != nil {
 		t.Fatal(err)
