@@ -1,8 +1,6 @@
 package gan
 
-import (
-	"wavemill/models/nn"
-)
+import "wavemill/models/nn"
 
 // Names of the inputs, outputs and losses of the graphs.
 const (
