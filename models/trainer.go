@@ -216,7 +216,7 @@ func (t *Trainer) begin(ctx context.Context, l Learner, train, val Batch, now cl
 		return nil, err
 	}
 	if s, ok := l.(Surveyor); ok && t.Resume == nil {
-		if err := s.Survey(ctx, train); err != nil {
+		if err := s.Survey(context.WithoutCancel(ctx), train); err != nil {
 			return nil, fmt.Errorf("training: looking at the data: %w", err)
 		}
 	}

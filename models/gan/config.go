@@ -47,10 +47,10 @@ type Config struct {
 	Embedding int `json:"embedding"`
 	// Modes is into how many kinds the recordings of each label are sorted before training, at most; 0 or 1 does not.
 	// Both players are told of them, so that the generator makes as many clips of each kind as there are recordings,
-	// where it would forget some. With more than eight, spoken digits have so few recordings of a kind that the
-	// discriminator learns these by heart.
+	// where it would forget some. More than eight help less with spoken digits: a kind then has few recordings.
 	Modes int `json:"modes,omitempty"`
-	// Unconditional leaves the labels, and their modes, out of both networks. Clips of any label are then asked for and made alike.
+	// Unconditional leaves the labels, and their modes, out of both networks. Clips of any label are then asked for and
+	// made alike.
 	Unconditional bool `json:"unconditional,omitempty"`
 	// Temperature scales the latent noise where a request does not say.
 	Temperature float64 `json:"temperature"`

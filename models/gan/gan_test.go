@@ -121,10 +121,9 @@ func TestLearnsLabels(t *testing.T) {
 	}
 }
 
-// rightLabels counts the clips whose energy lies where their label says, after so many steps.
-func rightLabels(t *testing.T, l *Learner, n int) (right, of int) {
+// opened returns the generator as it is now.
+func opened(t *testing.T, l *Learner) models.Generator {
 	t.Helper()
-	steps(t, l, n, rand.New(rand.NewPCG(2, 2)))
 	c, err := l.Checkpoint()
 	if err != nil {
 		t.Fatal(err)
@@ -133,6 +132,14 @@ func rightLabels(t *testing.T, l *Learner, n int) (right, of int) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return g
+}
+
+// rightLabels counts the clips whose energy lies where their label says, after so many steps.
+func rightLabels(t *testing.T, l *Learner, n int) (right, of int) {
+	t.Helper()
+	steps(t, l, n, rand.New(rand.NewPCG(2, 2)))
+	g := opened(t, l)
 	labels := make([]int, 40)
 	for i := range labels {
 		labels[i] = i % 2

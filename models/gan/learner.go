@@ -2,7 +2,8 @@
 // makes clips from noise and a label; a discriminator with a projection of the label (Miyato and Koyama 2018) tells
 // them from recordings, and names the label of recordings beside (Odena et al. 2017). Spectral normalisation (Miyato et
 // al. 2018), the hinge loss and differentiable augmentation (Zhao et al. 2020) keep the game going on a few thousand
-// clips; the generator's averaged weights are what is kept.
+// clips; the generator's averaged weights are what is kept. Recordings of a label are sorted into modes first, so that
+// the generator forgets fewer of their kinds.
 //
 // Its clips are sharper than a VAE's and less varied, and it takes longer to learn: see wavemill compare.
 package gan
@@ -410,11 +411,11 @@ func (l *Learner) check(ctx context.Context, x models.Batch) error {
 }
 
 // Survey implements models.Surveyor: it sorts the recordings into their modes.
-func (l *Learner) Survey(_ context.Context, train models.Batch) error {
+func (l *Learner) Survey(ctx context.Context, train models.Batch) error {
 	if l.modes == nil {
 		return nil
 	}
-	if err := l.check(context.Background(), train); err != nil {
+	if err := l.check(ctx, train); err != nil {
 		return err
 	}
 	l.modes.sort(train, l.seed)

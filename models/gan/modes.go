@@ -46,8 +46,8 @@ func newModes(s shape, each int) *modes {
 
 // describe appends the features of a clip: mean and deviation over time of every bin, which tell a speaker from another
 // and a room from another wherever in the clip they are heard, and half the mean of every frame, which tells how loudness
-// goes. With these, 94 % of 2,700 spoken digits lie in a mode with others of the same speaker, 8 modes a digit; with means
-// of blocks of 4 frames by 4 bins, 82 %.
+// goes. By such features of librosa's spectra, 94 % of 2,700 spoken digits lie in a mode that is mostly of their speaker, 8
+// modes a digit; by means of blocks of 4 frames by 4 bins, 82 %.
 func (s shape) describe(dst, clip []float32) []float32 {
 	from, inv := len(dst), 1/float32(s.frames)
 	dst = append(dst, make([]float32, s.features())...)

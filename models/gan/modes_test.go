@@ -144,16 +144,8 @@ func TestMakesEveryKind(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c, err := l.Checkpoint()
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := Open(c)
-	if err != nil {
-		t.Fatal(err)
-	}
 	const n = 300
-	made, err := g.Generate(t.Context(), models.Request{Labels: slices.Repeat([]int{0, 1}, n/2), Seed: 5})
+	made, err := opened(t, l).Generate(t.Context(), models.Request{Labels: slices.Repeat([]int{0, 1}, n/2), Seed: 5})
 	if err != nil {
 		t.Fatal(err)
 	}
