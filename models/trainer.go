@@ -215,7 +215,7 @@ func (t *Trainer) begin(ctx context.Context, l Learner, train, val Batch, now cl
 	if err := r.resume(); err != nil {
 		return nil, err
 	}
-	if s, ok := l.(Surveyor); ok && t.Resume == nil {
+	if s, ok := l.(Surveyor); ok && (t.Resume == nil || t.Resume.DataHash != r.dataHash) {
 		if err := s.Survey(context.WithoutCancel(ctx), train); err != nil {
 			return nil, fmt.Errorf("training: looking at the data: %w", err)
 		}

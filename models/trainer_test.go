@@ -259,9 +259,11 @@ func TestTrainerRefuses(t *testing.T) {
 			t.Errorf("%s: error %v, want one with %q", name, err, c.want)
 		}
 	}
-	more := Trainer{Steps: 9, BatchSize: 2, Resume: &good, NewData: true}
-	if c, err := more.Run(t.Context(), &walker{}, data(11), Batch{}); err != nil || c.Step != 9 {
-		t.Errorf("resumed with new data: step %d, error %v", c.Step, err)
+	for clips, surveyed := range map[int]int{10: 0, 11: 11} { // the same data, and more
+		w, more := &walker{}, Trainer{Steps: 9, BatchSize: 2, Resume: &good, NewData: true}
+		if c, err := more.Run(t.Context(), w, data(clips), Batch{}); err != nil || c.Step != 9 || w.surveyed != surveyed {
+			t.Errorf("resumed with %d clips: step %d, %d clips surveyed, want 9 and %d, error %v", clips, c.Step, w.surveyed, surveyed, err)
+		}
 	}
 }
 

@@ -26,7 +26,8 @@ type Slower interface {
 }
 
 // Surveyor is a Learner that looks at the training data before it learns. The Trainer calls Survey before the first step
-// of a training that is not resumed. A Learner whose Survey is never called learns without.
+// of a training that is not resumed, or resumed with other data (Trainer.NewData). A Learner whose Survey is never called
+// learns without.
 type Surveyor interface {
 	// Survey takes from the training data what the learner's steps need to know of all of it. It keeps none of it.
 	Survey(ctx context.Context, train Batch) error

@@ -21,12 +21,16 @@ func newBlender(p *nn.Params, s shape, c Config) (*nn.Predictor, error) {
 	q, err := nn.NewPredictor(p, func(n *nn.Graph, batch int) {
 		g := n.Scope("generator")
 		e := n.Input(inLatent, batch, c.Latent)
+		var mended *nn.Tensor
 		if !c.Unconditional {
-			from := g.Embedding("label", n.Input(inFrom, batch), s.labels, c.Embedding)     // [B, E]
-			to := g.Reuse().Embedding("label", n.Input(inTo, batch), s.labels, c.Embedding) // [B, E]
-			e = n.Concat(e, n.Add(n.MulRows(from, n.Input(inKeep, batch)), n.MulRows(to, n.Input(inChange, batch))))
+			from, to, keep, change := n.Input(inFrom, batch), n.Input(inTo, batch), n.Input(inKeep, batch), n.Input(inChange, batch)
+			mix := func(a, b *nn.Tensor) *nn.Tensor { return n.Add(n.MulRows(a, keep), n.MulRows(b, change)) }
+			e = n.Concat(e, mix(g.Embedding("label", from, s.labels, c.Embedding), g.Reuse().Embedding("label", to, s.labels, c.Embedding))) // [B, Z + E]
+			if c.corrects() {
+				mended = mix(correction(n, from, s, c), correction(n.Reuse(), to, s, c))
+			}
 		}
-		n.Output(outClips, generateAs(g, e, s, c))
+		n.Output(outClips, generateAs(g, e, mended, s, c))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("gan: %w", err)

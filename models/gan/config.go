@@ -49,6 +49,9 @@ type Config struct {
 	// Both players are told of them, so that the generator makes as many clips of each kind as there are recordings,
 	// where it would forget some. More than eight help less with spoken digits: a kind then has few recordings.
 	Modes int `json:"modes,omitempty"`
+	// Correct takes from made clips what fine structure all clips of a label have in common and its recordings have not; see
+	// correction. It changes nothing that is learnt.
+	Correct bool `json:"correct,omitempty"`
 	// Unconditional leaves the labels, and their modes, out of both networks. Clips of any label are then asked for and
 	// made alike.
 	Unconditional bool `json:"unconditional,omitempty"`
@@ -121,7 +124,7 @@ type Config struct {
 // With both, that accuracy is .61 where labels have no modes, .78 with 5, .81 with 8 and .64 with 16: see docs/quality.md.
 func Defaults() Config {
 	return Config{
-		Channels: 24, GeneratorShare: 2.0 / 3, Taper: true, Minibatch: 16, Latent: 64, Embedding: 32, Modes: 8, Temperature: 0.85,
+		Channels: 24, GeneratorShare: 2.0 / 3, Taper: true, Minibatch: 16, Latent: 64, Embedding: 32, Modes: 8, Temperature: 0.85, Correct: true,
 		Loss: LossHinge, SpectralNorm: true, Gain: 16, Auxiliary: 0.5, AuxiliaryFinal: 0.1, Stddev: 8, PenaltyEvery: 8, Critic: 1,
 		GeneratorRate: 2e-4, DiscriminatorRate: 8e-4, FinalRate: 0.05, Average: 0.999,
 		Augment: Augment{Frames: 6, Bins: 2, Cutout: 0.25, Contrast: 0.05, Noise: 0.02},
@@ -202,6 +205,9 @@ func (c Config) ModesOfLabel() int {
 	}
 	return c.Modes
 }
+
+// corrects reports whether made clips are corrected, which takes labels.
+func (c Config) corrects() bool { return c.Correct && !c.Unconditional }
 
 // generatorChannels are those of the generator's block before the last.
 func (c Config) generatorChannels() int {

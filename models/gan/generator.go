@@ -34,11 +34,12 @@ func Open(c models.Checkpoint) (models.Generator, error) {
 		return nil, err
 	}
 	p := nn.NewParams(c.Seed)
-	if err := p.Import(prefixModel, arrays(c.Tensors)); err != nil {
+	if err := importModel(p, c); err != nil {
 		return nil, fmt.Errorf("gan: %w", err)
 	}
 	q, err := nn.NewPredictor(p.Seal(), func(n *nn.Graph, batch int) {
-		n.Output(outClips, generator(n, n.Input(inLatent, batch, config.Latent), n.Input(inLabels, batch), s, config))
+		labels := n.Input(inLabels, batch)
+		n.Output(outClips, generator(n, n.Input(inLatent, batch, config.Latent), labels, correction(n, labels, s, config), s, config))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("gan: %w", err)

@@ -54,8 +54,9 @@ type Learner struct {
 	latents              []float32
 	fakes, fakeAndReal   []float32
 	ones, names          []float32
-	modes                *modes // nil for none
-	modesOf              []int  // of the clips of this step, and again those of as many
+	modes                *modes    // nil for none
+	correction           []float32 // [labels, T, F], where clips are corrected
+	modesOf              []int     // of the clips of this step, and again those of as many
 	twice                []int
 	onReal, onFake, onIt Draw
 }
@@ -85,6 +86,7 @@ func NewLearner(config json.RawMessage, fe models.FrontEnd, labels []string, see
 		config: c, shape: s, fe: fe, labels: labels, seed: seed,
 		generator: nn.NewParams(seed), critic: nn.NewParams(seed), arena: new(nn.Arena), machines: map[machineKey]*nn.Machine{},
 	}
+	l.correction = make([]float32, s.labels*s.frames*s.bins)
 	if n := c.ModesOfLabel(); n > 0 {
 		l.modes = newModes(s, n)
 	}
@@ -410,7 +412,8 @@ func (l *Learner) check(ctx context.Context, x models.Batch) error {
 	return nil
 }
 
-// Survey implements models.Surveyor: it sorts the recordings into their modes.
+// Survey implements models.Surveyor: it sorts the recordings into their modes or, after the first step, into those that
+// the networks know and further ones.
 func (l *Learner) Survey(ctx context.Context, train models.Batch) error {
 	if l.modes == nil {
 		return nil
@@ -418,13 +421,28 @@ func (l *Learner) Survey(ctx context.Context, train models.Batch) error {
 	if err := l.check(ctx, train); err != nil {
 		return err
 	}
-	l.modes.sort(train, l.seed)
+	if l.steps > 0 {
+		l.modes.follow(train, l.seed)
+	} else {
+		l.modes.sort(train, l.seed)
+	}
 	return nil
 }
 
-// Calibrate implements models.Learner. There is nothing to estimate: latents are drawn from N(0, I), around the places
-// of modes.
-func (l *Learner) Calibrate(context.Context, models.Batch) error { return nil }
+// Calibrate implements models.Learner: it estimates the correction. Of latents there is nothing to estimate: they are drawn
+// from N(0, I), around the places of modes.
+func (l *Learner) Calibrate(ctx context.Context, train models.Batch) error {
+	if !l.config.corrects() {
+		return nil
+	}
+	if err := l.check(ctx, train); err != nil {
+		return err
+	}
+	if err := l.mend(ctx, train); err != nil {
+		return fmt.Errorf("gan: correction: %w", err)
+	}
+	return nil
+}
 
 // Checkpoint implements models.Learner.
 func (l *Learner) Checkpoint() (models.Checkpoint, error) {
@@ -452,6 +470,9 @@ func (l *Learner) Checkpoint() (models.Checkpoint, error) {
 	}
 	if l.modes != nil {
 		c.Tensors = append(c.Tensors, l.modes.tensors()...)
+	}
+	if l.config.corrects() {
+		c.Tensors = append(c.Tensors, l.correctionTensor())
 	}
 	return c, nil
 }
@@ -485,6 +506,11 @@ func (l *Learner) Restore(c models.Checkpoint) error {
 	if l.modes != nil {
 		if err := l.modes.restore(c); err != nil {
 			return fmt.Errorf("gan: modes: %w", err)
+		}
+	}
+	if l.config.corrects() {
+		if err := l.restoreCorrection(c); err != nil {
+			return fmt.Errorf("gan: %w", err)
 		}
 	}
 	l.seed, l.steps = c.Seed, c.Step

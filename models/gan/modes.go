@@ -65,64 +65,115 @@ func (s shape) describe(dst, clip []float32) []float32 {
 	return dst
 }
 
-// sort finds the modes of the recordings x.
+// sort finds the modes of the recordings x anew.
 func (m *modes) sort(x models.Batch, seed uint64) {
-	rows := make([][]int, m.shape.labels)
-	for i, l := range x.Labels {
-		rows[l] = append(rows[l], i)
-	}
 	size := m.shape.features()
-	for l, of := range rows {
-		stride := max(1, (len(of)+modeClips-1)/modeClips)
-		var clips []float32
-		for i := 0; i < len(of); i += stride {
-			clips = m.shape.describe(clips, x.Clip(of[i]))
+	for l, clips := range m.described(x) {
+		if n := len(clips) / size; n > 0 {
+			centres, counts := cluster(clips, size, m.most(n), m.rng(seed, l))
+			m.take(l, centres, counts, n)
 		}
+	}
+}
+
+// follow finds the modes of other recordings than those that the networks know. Those in use stay the modes that they are
+// and move to the recordings that are nearest to them; where a label has enough recordings now, further modes are
+// added. A label without recordings keeps its modes.
+func (m *modes) follow(x models.Batch, seed uint64) {
+	size := m.shape.features()
+	for l, clips := range m.described(x) {
 		n := len(clips) / size
 		if n == 0 {
 			continue
 		}
-		centres, counts := cluster(clips, size, max(1, min(m.each, n/clipsPerMode)), rand.New(rand.NewPCG(seed, 0x6d6f646573+uint64(l))))
-		clear(m.weight[l*m.each : (l+1)*m.each])
-		copy(m.centres[l*m.each*size:], centres)
-		for k, c := range counts {
-			m.weight[l*m.each+k] = float32(c) / float32(n)
+		centres := slices.Clone(m.centres[l*m.each*size:][:m.used(l)*size])
+		centres = spread(centres, clips, size, m.most(n), m.rng(seed, l))
+		counts, _ := settle(clips, centres, size)
+		m.take(l, centres, counts, n)
+	}
+}
+
+// described returns, for every label, the features of its recordings in x, or of some where there are very many.
+func (m *modes) described(x models.Batch) [][]float32 {
+	rows := make([][]int, m.shape.labels)
+	for i, l := range x.Labels {
+		rows[l] = append(rows[l], i)
+	}
+	out := make([][]float32, m.shape.labels)
+	for l, of := range rows {
+		stride := max(1, (len(of)+modeClips-1)/modeClips)
+		for i := 0; i < len(of); i += stride {
+			out[l] = m.shape.describe(out[l], x.Clip(of[i]))
 		}
+	}
+	return out
+}
+
+// most is how many modes n recordings of a label are sorted into.
+func (m *modes) most(n int) int { return max(1, min(m.each, n/clipsPerMode)) }
+
+// used is how many of a label's modes come before those that are not in use.
+func (m *modes) used(label int) int {
+	used := m.each
+	for used > 1 && m.weight[label*m.each+used-1] == 0 {
+		used--
+	}
+	return used
+}
+
+func (m *modes) rng(seed uint64, label int) *rand.Rand {
+	return rand.New(rand.NewPCG(seed, 0x6d6f646573+uint64(label)))
+}
+
+// take takes over the centres of a label's modes, and how many of its n recordings each has.
+func (m *modes) take(label int, centres []float32, counts []int, n int) {
+	weight := m.weight[label*m.each : (label+1)*m.each]
+	clear(weight)
+	copy(m.centres[label*m.each*m.shape.features():], centres)
+	for k, c := range counts {
+		weight[k] = float32(c) / float32(n)
 	}
 }
 
 // cluster sorts the rows of x [n, size] into k clusters by k-means from k-means++ seeds (Lloyd 1982; Arthur and
 // Vassilvitskii 2007), and returns their centres [k, size] and sizes.
 func cluster(x []float32, size, k int, rng *rand.Rand) (centres []float32, counts []int) {
-	n, best := len(x)/size, math.Inf(1)
-	row := func(i int) []float32 { return x[i*size : (i+1)*size] }
-	near := make([]float64, n)
+	best := math.Inf(1)
 	for range modeTries {
-		c := slices.Clone(row(rng.IntN(n)))
-		for i := range near {
-			near[i] = math.Inf(1)
-		}
-		for len(c) < k*size {
-			total, last := 0.0, c[len(c)-size:]
-			for i := range near {
-				near[i] = min(near[i], squaredDistance(row(i), last))
-				total += near[i]
-			}
-			at, pick := rng.Float64()*total, n-1
-			for i, d := range near {
-				if at -= d; at < 0 {
-					pick = i
-					break
-				}
-			}
-			c = append(c, row(pick)...)
-		}
-		held, sum := settle(x, c, size)
-		if sum < best {
+		first := rng.IntN(len(x) / size)
+		c := spread(slices.Clone(x[first*size:(first+1)*size]), x, size, k, rng)
+		if held, sum := settle(x, c, size); sum < best {
 			best, centres, counts = sum, c, held
 		}
 	}
 	return centres, counts
+}
+
+// spread adds rows of x [n, size] to the centres c until there are k, each drawn in proportion to the square of its
+// distance to the nearest centre.
+func spread(c, x []float32, size, k int, rng *rand.Rand) []float32 {
+	n := len(x) / size
+	row := func(i int) []float32 { return x[i*size : (i+1)*size] }
+	near := slices.Repeat([]float64{math.Inf(1)}, n)
+	fresh := c
+	for len(c) < k*size {
+		total := 0.0
+		for i := range near {
+			_, d := nearest(row(i), fresh)
+			near[i] = min(near[i], d)
+			total += near[i]
+		}
+		at, pick := rng.Float64()*total, n-1
+		for i, d := range near {
+			if at -= d; at < 0 {
+				pick = i
+				break
+			}
+		}
+		fresh = row(pick)
+		c = append(c, fresh...)
+	}
+	return c
 }
 
 // settle moves the centres c [k, size] to the means of the rows of x that are nearest to them, until no row changes
@@ -185,11 +236,7 @@ func (m *modes) of(dst []int, x models.Batch) []int {
 	var clip []float32
 	for i, l := range x.Labels {
 		clip = m.shape.describe(clip[:0], x.Clip(i))
-		used := m.each // those in use come first
-		for used > 1 && m.weight[l*m.each+used-1] == 0 {
-			used--
-		}
-		k, _ := nearest(clip, m.centres[l*m.each*size:][:used*size])
+		k, _ := nearest(clip, m.centres[l*m.each*size:][:m.used(l)*size])
 		dst = append(dst, l*m.each+k)
 	}
 	return dst

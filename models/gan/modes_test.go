@@ -84,6 +84,54 @@ func TestModesOfFewRecordings(t *testing.T) {
 	}
 }
 
+// With other recordings, modes stay what they are and get other shares; kinds that are new get modes of their own.
+func TestModesFollowOtherRecordings(t *testing.T) {
+	x, kind := kinds(144)
+	of := func(kinds ...int) models.Batch {
+		var rows []int
+		for i, k := range kind {
+			if slices.Contains(kinds, k) {
+				rows = append(rows, i)
+			}
+		}
+		return x.Select(models.Batch{}, rows)
+	}
+	two := newModes(shape{frames: 32, bins: 16, labels: 3}, 2)
+	two.sort(of(0, 1), 1)
+	m := newModes(two.shape, 3)
+	for l := range 3 { // the modes of two kinds, and room for a third
+		copy(m.centres[3*l*m.shape.features():], two.centres[2*l*m.shape.features():][:2*m.shape.features()])
+		copy(m.weight[3*l:], two.weight[2*l:][:2])
+	}
+	before := m.of(nil, x)
+	m.follow(x, 1)
+	after := m.of(nil, x)
+	for i, k := range kind {
+		switch {
+		case k < 2 && after[i] != before[i]:
+			t.Fatalf("a clip of kind %d was of mode %d and is of mode %d", k, before[i], after[i])
+		case k == 2 && after[i]%3 != 2:
+			t.Fatalf("a clip of a new kind is of mode %d, want the label's third", after[i])
+		}
+	}
+	for l := range 2 {
+		w := slices.Sorted(slices.Values(m.weight[3*l : 3*l+3]))
+		for i, want := range []float64{1. / 6, 1. / 3, 1. / 2} {
+			if math.Abs(float64(w[i])-want) > 1e-6 {
+				t.Errorf("label %d has modes of weights %v", l, w)
+			}
+		}
+	}
+	if w := m.weight[6:]; w[0] != 1 || w[1] != 0 || w[2] != 0 {
+		t.Errorf("a label without recordings has modes of weights %v", w)
+	}
+	// Fewer recordings again: no mode is forgotten that the networks know, and none is asked for that has no recordings.
+	m.follow(of(1), 1)
+	if again := m.of(nil, of(1)); again[0] != before[slices.Index(kind, 1)] || m.weight[again[0]] != 1 {
+		t.Errorf("the one kind that is left is of mode %d with weights %v", again[0], m.weight[:3])
+	}
+}
+
 // Equal recordings are no reason to fail.
 func TestModesOfEqualRecordings(t *testing.T) {
 	x := models.Batch{B: 64, T: 32, F: 16, Data: make([]float32, 64*32*16), Labels: make([]int, 64)}

@@ -9,18 +9,19 @@ import (
 const slope = 0.2 // of every leaky ReLU
 
 // generator maps latents z [B, Z] and labels [B] to spectrograms [B, T, F, 1]. Latents and label also scale and shift
-// every block's channels (FiLM, Perez et al. 2018), which is conditional batch normalisation.
-func generator(n *nn.Graph, z, labels *nn.Tensor, s shape, c Config) *nn.Tensor {
+// every block's channels (FiLM, Perez et al. 2018), which is conditional batch normalisation. The correction [B, T, F, 1]
+// is added before the last tanh, which keeps silence silent; nil for none, as in training.
+func generator(n *nn.Graph, z, labels, correction *nn.Tensor, s shape, c Config) *nn.Tensor {
 	n = n.Scope("generator")
 	e := z
 	if !c.Unconditional {
 		e = n.Concat(z, n.Embedding("label", labels, s.labels, c.Embedding)) // [B, Z + E]
 	}
-	return generateAs(n, e, s, c)
+	return generateAs(n, e, correction, s, c)
 }
 
 // generateAs is the generator for latents that are joined with an embedded label already, e [B, Z + E].
-func generateAs(n *nn.Graph, e *nn.Tensor, s shape, c Config) *nn.Tensor {
+func generateAs(n *nn.Graph, e, correction *nn.Tensor, s shape, c Config) *nn.Tensor {
 	w := c.generatorChannels()
 	last := w
 	if c.Taper {
@@ -32,7 +33,10 @@ func generateAs(n *nn.Graph, e *nn.Tensor, s shape, c Config) *nn.Tensor {
 	h = block(n, 2, h, e, 2*w)                              // [B, T/4, F/4, 2w]
 	h = block(n, 3, h, e, w)                                // [B, T/2, F/2, w]
 	h = block(n, 4, h, e, last)                             // [B, T, F, w or w/2]
-	return n.Conv("out", h, 1, nn.Tanh())                   // [B, T, F, 1]
+	if correction == nil {
+		return n.Conv("out", h, 1, nn.Tanh()) // [B, T, F, 1]
+	}
+	return n.Activate(n.Add(n.Conv("out", h, 1), correction), nn.Tanh())
 }
 
 // placed moves noise z [B, Z] to the places of the modes [B] among the latents.

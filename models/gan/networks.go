@@ -30,7 +30,7 @@ func Networks(c models.Checkpoint) ([]nn.Network, error) {
 		return nil, err
 	}
 	p := nn.NewParams(c.Seed)
-	if err := p.Import(prefixModel, arrays(c.Tensors)); err != nil {
+	if err := importModel(p, c); err != nil {
 		return nil, fmt.Errorf("gan: %w", err)
 	}
 	judge, err := config.critic(s.labels, config.Stddev).Network(c, prefixCritic)
@@ -41,7 +41,8 @@ func Networks(c models.Checkpoint) ([]nn.Network, error) {
 		{
 			Name: NetworkGenerator, Doc: "Spectrograms from noise and labels.", Params: p.Seal(),
 			Build: func(n *nn.Graph, batch int) {
-				n.Output(outClips, generator(n, n.Input(inLatent, batch, config.Latent), n.Input(inLabels, batch), s, config))
+				labels := n.Input(inLabels, batch)
+				n.Output(outClips, generator(n, n.Input(inLatent, batch, config.Latent), labels, correction(n, labels, s, config), s, config))
 			},
 			Inputs: []nn.Port{
 				{Graph: inLatent, Name: "latents", Doc: "Drawn from N(0, I), times the temperature, around the place of a mode of the label where the model has modes."},

@@ -51,7 +51,7 @@ func (l *Learner) generate(n *nn.Graph, labels, modes *nn.Tensor, batch int) *nn
 	if modes != nil {
 		z = placed(n, z, modes, l.shape, l.config)
 	}
-	return generator(n, z, labels, l.shape, l.config)
+	return generator(n, z, labels, nil, l.shape, l.config)
 }
 
 func (l *Learner) clipInput(n *nn.Graph, name string, batch int) *nn.Tensor {

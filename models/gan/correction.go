@@ -1,0 +1,156 @@
+package gan
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"wavemill/models"
+	"wavemill/models/nn"
+)
+
+// A generator leaves marks: fine structure at the same places in all clips of a label. No listener hears them, but a
+// classifier that learns from the clips learns the marks, and errs on recordings, which have none (docs/quality.md). The correction is, of every label, the mean fine structure of its
+// recordings less that of clips made for the purpose, as a change of what the generator's last tanh sees. It is an
+// estimate of first moments and learns nothing: the players know nothing of it.
+const (
+	correctionName   = "generator/correction/w" // the parameter, [labels, T F]
+	tensorCorrection = "correction"             // [labels, T, F]
+	correctionLayer  = "correction"
+
+	correctionClips = 120  // of a label, made to see its marks
+	correctionAll   = 4800 // of all labels at most, about
+	correctionDoubt = 8    // half of a label's correction is believed with 16 recordings and as many clips
+	correctionSeed  = 0x6d61726b73
+	coarsePasses    = 2   // of smoothing, which leave what is not fine
+	leastSlope      = .01 // of the tanh, where silence hardly lets anything change
+)
+
+// correction is the correction of clips of labels [B], [B, T, F, 1]; nil for none.
+func correction(n *nn.Graph, labels *nn.Tensor, s shape, c Config) *nn.Tensor {
+	if !c.corrects() {
+		return nil
+	}
+	e := n.Scope("generator").Embedding(correctionLayer, labels, s.labels, s.frames*s.bins)
+	if n.Err() != nil {
+		return e
+	}
+	return n.Reshape(e, labels.Dim(0), s.frames, s.bins, 1)
+}
+
+// importModel reads the weights that generate, and the correction among them.
+func importModel(p *nn.Params, c models.Checkpoint) error {
+	a := arrays(c.Tensors)
+	for i, x := range a {
+		if x.Name == tensorCorrection && len(x.Shape) == 3 {
+			a[i].Name, a[i].Shape = prefixModel+correctionName, []int{x.Shape[0], x.Shape[1] * x.Shape[2]}
+		}
+	}
+	return p.Import(prefixModel, a)
+}
+
+// mend estimates the correction: it compares recordings with clips that the averaged generator makes without one.
+func (l *Learner) mend(ctx context.Context, train models.Batch) error {
+	size, k := train.T*train.F, l.shape.labels
+	l.correction = make([]float32, k*size)
+	c, err := l.Checkpoint()
+	if err != nil {
+		return err
+	}
+	g, err := Open(c)
+	if err != nil {
+		return err
+	}
+	var labels []int
+	for range max(1, min(correctionClips, correctionAll/k)) {
+		for label := range k {
+			labels = append(labels, label)
+		}
+	}
+	made, err := g.Generate(ctx, models.Request{Labels: labels, Seed: l.seed ^ correctionSeed})
+	if err != nil {
+		return err
+	}
+	recorded, counts := meanOfEach(train, k)
+	drawn, drawnOf := meanOfEach(made, k)
+	slope := slopeOfEach(made, k)
+	for label, count := range counts {
+		if count == 0 {
+			continue
+		}
+		d := make([]float64, size)
+		for i := range d {
+			d[i] = recorded[label*size+i] - drawn[label*size+i]
+		}
+		clips := 1 / (1/float64(count) + 1/float64(drawnOf[label]))
+		belief := clips / (clips + correctionDoubt)
+		for i, coarse := range smoothed(d, train.T, train.F, coarsePasses) {
+			m := slope[label*size+i]
+			l.correction[label*size+i] = float32(belief * (d[i] - coarse) * m / (m*m + leastSlope*leastSlope))
+		}
+	}
+	return nil
+}
+
+// meanOfEach returns the mean clip of each of k labels, [k, T F], and how many there are.
+func meanOfEach(x models.Batch, k int) (means []float64, counts []int) {
+	return eachLabel(x, k, func(v float64) float64 { return v })
+}
+
+// slopeOfEach returns the mean slope of the tanh that made the values of each label, [k, T F].
+func slopeOfEach(x models.Batch, k int) []float64 {
+	m, _ := eachLabel(x, k, func(v float64) float64 { return 1 - v*v })
+	return m
+}
+
+func eachLabel(x models.Batch, k int, f func(v float64) float64) (means []float64, counts []int) {
+	size := x.T * x.F
+	means, counts = make([]float64, k*size), make([]int, k)
+	for i, label := range x.Labels {
+		counts[label]++
+		for j, v := range x.Clip(i) {
+			means[label*size+j] += f(float64(v))
+		}
+	}
+	for i := range means {
+		means[i] /= float64(max(1, counts[i/size]))
+	}
+	return means, counts
+}
+
+// smoothed averages the values of x [frames, bins] with their neighbours, [1 2 1] / 4 along both axes, so many times;
+// edges are repeated.
+func smoothed(x []float64, frames, bins, times int) []float64 {
+	for range times {
+		y := make([]float64, len(x))
+		for i := range x {
+			t, f := i/bins, i%bins
+			for dt, a := range []float64{1, 2, 1} {
+				row := min(max(t+dt-1, 0), frames-1) * bins
+				for df, b := range []float64{1, 2, 1} {
+					y[i] += a * b / 16 * x[row+min(max(f+df-1, 0), bins-1)]
+				}
+			}
+		}
+		x = y
+	}
+	return x
+}
+
+// correctionTensor is what importModel finds.
+func (l *Learner) correctionTensor() models.Tensor {
+	return models.Tensor{Name: tensorCorrection, Shape: []int{l.shape.labels, l.shape.frames, l.shape.bins}, Data: slices.Clone(l.correction)}
+}
+
+// restoreCorrection takes over what correctionTensor returned.
+func (l *Learner) restoreCorrection(c models.Checkpoint) error {
+	t, err := c.Tensor(tensorCorrection)
+	if err != nil {
+		return err
+	}
+	if n := l.shape.labels * l.shape.frames * l.shape.bins; len(t.Data) != n {
+		return fmt.Errorf("tensor %s has %d values, want %d", tensorCorrection, len(t.Data), n)
+	}
+	l.correction = slices.Clone(t.Data)
+	return nil
+}
