@@ -10,15 +10,16 @@ import (
 )
 
 // A generator leaves marks: fine structure at the same places in all clips of a label. No listener hears them, but a
-// classifier that learns from the clips learns the marks, and errs on recordings, which have none (docs/quality.md). The correction is, of every label, the mean fine structure of its
-// recordings less that of clips made for the purpose, as a change of what the generator's last tanh sees. It is an
-// estimate of first moments and learns nothing: the players know nothing of it.
+// classifier that learns from the clips learns the marks, and errs on recordings, which have none (docs/quality.md). The
+// correction is, of every label, the mean fine structure of its recordings less that of clips made for the purpose, as a
+// change of what the generator's last tanh sees. The players know nothing of it.
 const (
 	correctionName   = "generator/correction/w" // the parameter, [labels, T F]
 	tensorCorrection = "correction"             // [labels, T, F]
 	correctionLayer  = "correction"
 
 	correctionClips = 120  // of a label, made to see its marks
+	correctionHeard = 1000 // recordings of a label that they are compared with at most
 	correctionAll   = 4800 // of all labels at most, about
 	correctionDoubt = 8    // half of a label's correction is believed with 16 recordings and as many clips
 	correctionSeed  = 0x6d61726b73
@@ -92,7 +93,7 @@ func (l *Learner) mend(ctx context.Context, train models.Batch) error {
 	return nil
 }
 
-// meanOfEach returns the mean clip of each of k labels, [k, T F], and how many there are.
+// meanOfEach returns the mean clip of each of k labels, [k, T F], and of how many it is.
 func meanOfEach(x models.Batch, k int) (means []float64, counts []int) {
 	return eachLabel(x, k, func(v float64) float64 { return v })
 }
@@ -103,10 +104,19 @@ func slopeOfEach(x models.Batch, k int) []float64 {
 	return m
 }
 
+// eachLabel returns the mean of f of the values of each of k labels, [k, T F], and of how many clips it is.
 func eachLabel(x models.Batch, k int, f func(v float64) float64) (means []float64, counts []int) {
 	size := x.T * x.F
+	total, seen := make([]int, k), make([]int, k)
+	for _, label := range x.Labels {
+		total[label]++
+	}
 	means, counts = make([]float64, k*size), make([]int, k)
 	for i, label := range x.Labels {
+		stride := (total[label] + correctionHeard - 1) / correctionHeard
+		if seen[label]++; seen[label]%stride != 0 {
+			continue
+		}
 		counts[label]++
 		for j, v := range x.Clip(i) {
 			means[label*size+j] += f(float64(v))
