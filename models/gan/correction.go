@@ -9,7 +9,7 @@ import (
 	"wavemill/models/nn"
 )
 
-// A generator leaves marks: fine structure at the same places in all clips of a label. No listener hears them, but a
+// A generator leaves marks: fine structure at the same places in all clips of a label. The judge names them rightly, but a
 // classifier that learns from the clips learns the marks, and errs on recordings, which have none (docs/quality.md). The
 // correction is, of every label, the mean fine structure of its recordings less that of clips made for the purpose, as a
 // change of what the generator's last tanh sees. The players know nothing of it.
@@ -20,7 +20,7 @@ const (
 
 	correctionClips = 120  // of a label, made to see its marks
 	correctionHeard = 1000 // recordings of a label that they are compared with at most
-	correctionAll   = 4800 // of all labels at most, about
+	correctionAll   = 4800 // clips of all labels made at most, or one of each
 	correctionDoubt = 8    // half of a label's correction is believed with 16 recordings and as many clips
 	correctionSeed  = 0x6d61726b73
 	coarsePasses    = 2   // of smoothing, which leave what is not fine
