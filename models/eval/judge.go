@@ -45,8 +45,8 @@ type Judge struct {
 	train, heldOut heard
 	bins           *metric.Bins
 	trainBins      []int
-	shares         []float64          // of each label in the held-out clips
-	baseline       map[string]float64 // accuracy of classifiers trained on real clips, by share
+	shares         []float64            // of each label in the held-out clips
+	baselines      map[baseline]float64 // accuracy of classifiers trained on real clips
 	report         Report
 	real           Row
 	diversity      float64 // of real clips: those held out or, where they are one a label, those trained on
@@ -69,7 +69,7 @@ func NewJudge(ctx context.Context, train, heldOut []audio.Clip, o JudgeOptions) 
 			return nil, fmt.Errorf("eval: a share of %g of the real clips", s)
 		}
 	}
-	j := &Judge{options: o, baseline: map[string]float64{}}
+	j := &Judge{options: o, baselines: map[baseline]float64{}}
 	var err error
 	j.classifier, err = Train(ctx, train, Options{Seed: o.Seed, Epochs: o.Epochs, OnProgress: func(p Progress) {
 		o.OnProgress("training the judge", float64(p.Epoch)/float64(p.Epochs))

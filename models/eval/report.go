@@ -68,8 +68,9 @@ type Memorisation struct {
 
 // Usefulness is what clips are good for: training a classifier that then listens to real clips nobody has heard.
 type Usefulness struct {
-	// Alone is the accuracy on held-out real clips of a classifier trained on the generated ones alone, as many as there
-	// are real training clips; Real is that of one trained on the real ones; Ratio is Alone / Real.
+	// Alone is the accuracy on held-out real clips of classifiers trained on the generated ones alone, as many as there
+	// are real training clips; Real is that of classifiers trained on the real ones; both are means over three, of
+	// different seeds. Ratio is Alone / Real.
 	Alone float64 `json:"trained_on_synthetic"`
 	Real  float64 `json:"trained_on_real"`
 	Ratio float64 `json:"ratio"`

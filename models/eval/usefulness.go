@@ -2,7 +2,6 @@ package eval
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -10,37 +9,46 @@ import (
 	"wavemill/models"
 )
 
+// classifiers is how many are trained for the ratio of Usefulness. With one, the ratio of the same clips differs by about
+// half a point from one seed of the classifier to the next, which is as much as good models differ by.
+const classifiers = 3
+
 // usefulness trains classifiers on generated and real clips and tests them on the held-out ones.
 func (j *Judge) usefulness(ctx context.Context, name string, generated heard) (*Usefulness, error) {
 	u := &Usefulness{}
-	stages, stage := float64(1+2*len(j.options.Shares)), 0.0
+	stages, stage := float64(classifiers+2*len(j.options.Shares)), 0.0
 	tell := func() {
 		j.options.OnProgress("training on "+name, stage/stages)
 		stage++
 	}
-	tell()
-	var err error
 	alone := generated.batch
 	if alone.B > j.train.batch.B {
 		alone = alone.Select(models.Batch{}, firstOfEach(alone.Labels, j.train.batch.B, len(j.classifier.labels)))
 	}
-	if u.Alone, err = j.trainedOn(ctx, alone); err != nil {
-		return nil, err
-	}
-	if u.Real, err = j.onReal(ctx, 1); err != nil {
-		return nil, err
+	for i := range uint64(classifiers) {
+		tell()
+		a, err := j.trainedOn(ctx, alone, i)
+		if err != nil {
+			return nil, err
+		}
+		u.Alone += a / classifiers
+		if a, err = j.onReal(ctx, 1, i); err != nil {
+			return nil, err
+		}
+		u.Real += a / classifiers
 	}
 	u.Ratio = ratio(u.Alone, u.Real)
+	var err error
 	for _, share := range j.options.Shares {
 		tell()
 		g := Gain{Share: share, Added: generated.batch.B}
-		if g.Before, err = j.onReal(ctx, share); err != nil {
+		if g.Before, err = j.onReal(ctx, share, 0); err != nil {
 			return nil, err
 		}
 		tell()
 		part := j.share(share)
 		g.RealClips = part.B
-		if g.After, err = j.trainedOn(ctx, join(part, generated.batch)); err != nil {
+		if g.After, err = j.trainedOn(ctx, join(part, generated.batch), 0); err != nil {
 			return nil, err
 		}
 		g.Points = 100 * (g.After - g.Before)
@@ -49,15 +57,24 @@ func (j *Judge) usefulness(ctx context.Context, name string, generated heard) (*
 	return u, nil
 }
 
-// onReal is the accuracy of a classifier trained on a share of the real training clips.
-func (j *Judge) onReal(ctx context.Context, share float64) (float64, error) {
-	key := fmt.Sprint(share)
-	if a, ok := j.baseline[key]; ok {
+// onReal is the accuracy of the ith classifier trained on a share of the real training clips.
+func (j *Judge) onReal(ctx context.Context, share float64, i uint64) (float64, error) {
+	key := baseline{share, i}
+	if a, ok := j.baselines[key]; ok {
 		return a, nil
 	}
-	a, err := j.trainedOn(ctx, j.share(share))
-	j.baseline[key] = a
-	return a, err
+	a, err := j.trainedOn(ctx, j.share(share), i)
+	if err != nil {
+		return 0, err
+	}
+	j.baselines[key] = a
+	return a, nil
+}
+
+// A baseline is a classifier that has learnt from real clips alone: a share of them, and its number.
+type baseline struct {
+	share      float64
+	classifier uint64
 }
 
 // share returns that part of the real training clips, the same at every call: of each label the first of a shuffled
@@ -102,9 +119,9 @@ func join(a, b models.Batch) models.Batch {
 	return models.Batch{B: a.B + b.B, T: a.T, F: a.F, Data: slices.Concat(a.Data, b.Data), Labels: slices.Concat(a.Labels, b.Labels)}
 }
 
-// trainedOn is the accuracy on the held-out real clips of a classifier trained on a batch. It is not the judge: its
+// trainedOn is the accuracy on the held-out real clips of the ith classifier trained on a batch. It is not the judge: its
 // seed is another.
-func (j *Judge) trainedOn(ctx context.Context, b models.Batch) (float64, error) {
+func (j *Judge) trainedOn(ctx context.Context, b models.Batch, i uint64) (float64, error) {
 	s := &set{labels: j.classifier.labels, front: j.classifier.model.front, train: b, heldOut: j.heldOut.batch}
-	return accuracy(ctx, s, j.options.Seed+1, j.options.Steps)
+	return accuracy(ctx, s, j.options.Seed+1+i, j.options.Steps)
 }

@@ -50,7 +50,7 @@ func TestVerdict(t *testing.T) {
 		ship   string
 		says   []string
 	}{
-		"the more useful one":            {reported(model("vae", 0.98, 3), model("gan", 0.8, 2)), "vae", []string{"names 98.0 % of the 300", "gan sounds nearer", "18.0 points less", "from 90.0 to 94.0 %"}},
+		"the more useful one":            {reported(model("vae", 0.98, 3), model("gan", 0.8, 2)), "vae", []string{"name 98.0 % of the 300", "gan sounds nearer", "18.0 points less", "from 90.0 to 94.0 %"}},
 		"of equals the nearer one":       {reported(model("vae", 0.98, 3), model("gan", 0.975, 2)), "gan", []string{"vae is no different"}},
 		"behind in both":                 {reported(model("vae", 0.98, 2), model("gan", 0.8, 3)), "vae", []string{"gan is 18.0 points behind"}},
 		"none fit":                       {reported(alarmed, collapsed, silent, deaf), "", []string{"Ship none", "gives training clips back", "collapsed", "silent", "heard as what was asked"}},

@@ -61,9 +61,9 @@ func columns(r eval.Report) []column {
 		}
 	}
 	table := []column{
-		value("Train on it, test on real", "accuracy on held-out recordings of a classifier trained on generated clips alone", "%.3f", high,
+		value("Train on it, test on real", "mean accuracy on held-out recordings of three classifiers trained on generated clips alone", "%.3f", high,
 			useful(func(u *eval.Usefulness) float64 { return u.Alone })),
-		value("… of what real clips give", "the same, divided by the accuracy of one trained on as many recordings", "%.3f", high,
+		value("… of what real clips give", "the same, divided by the mean accuracy of three trained on as many recordings", "%.3f", high,
 			useful(func(u *eval.Usefulness) float64 { return u.Ratio })),
 		value("Label accuracy", "share of clips in which the judge hears the label that was asked for", "%.3f", high,
 			always(func(r eval.Row) float64 { return r.LabelAccuracy })),

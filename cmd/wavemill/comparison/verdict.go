@@ -25,8 +25,8 @@ const (
 	tieStandard = 2    // standard errors within which two models are equal
 )
 
-// Decide reaches a verdict. What counts is what the clips are good for: the accuracy on held-out recordings of a
-// classifier trained on them alone or, where that was not measured, the share of clips heard as asked. Models that
+// Decide reaches a verdict. What counts is what the clips are good for: the accuracy on held-out recordings of
+// classifiers trained on them alone or, where that was not measured, the share of clips heard as asked. Models that
 // differ by less than chance are equal; then the Fréchet distance decides.
 func Decide(r eval.Report) Verdict {
 	v := Verdict{Reasons: []string{}, Cautions: cautions(r)}
@@ -116,7 +116,7 @@ func hasPairs(m eval.Row) bool {
 // strength says what speaks for a model.
 func strength(m eval.Row, r eval.Report) string {
 	if u := m.Usefulness; u != nil {
-		return fmt.Sprintf("A classifier trained on its clips alone names %.1f %% of the %d held-out recordings rightly; one trained on recordings names %.1f %%.",
+		return fmt.Sprintf("Classifiers trained on its clips alone name %.1f %% of the %d held-out recordings rightly; trained on recordings they name %.1f %%.",
 			100*u.Alone, r.HeldOut, 100*u.Real)
 	}
 	return fmt.Sprintf("%.1f %% of its clips are heard as what was asked for.", 100*m.LabelAccuracy)
