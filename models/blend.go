@@ -22,21 +22,36 @@ type Blender interface {
 	Blend(ctx context.Context, latents []float32, a, b []int, weight []float64, r Request) (Batch, error)
 }
 
-// CheckBlend reports the first thing that makes the arguments of Blend unfit for a model of so many labels and latent
-// variables.
-func CheckBlend(labels, latent int, latents []float32, a, b []int, weight []float64, r Request) error {
+// BlendShares returns what a clip has of the embeddings of its two labels, keep of a and change of b, and which of the two
+// it has more of. Its error is the first thing that makes the arguments of Blend unfit for a model of so many labels and
+// latent variables.
+func BlendShares(labels, latent int, latents []float32, a, b []int, weight []float64, r Request) (keep, change []float32, nearer []int, err error) {
+	if err := checkBlend(labels, latent, latents, a, b, weight, r); err != nil {
+		return nil, nil, nil, fmt.Errorf("blend: %w", err)
+	}
+	keep, change, nearer = make([]float32, len(weight)), make([]float32, len(weight)), make([]int, len(weight))
+	for i, w := range weight {
+		keep[i], change[i], nearer[i] = float32(1-w), float32(w), a[i]
+		if w > 0.5 {
+			nearer[i] = b[i]
+		}
+	}
+	return keep, change, nearer, nil
+}
+
+func checkBlend(labels, latent int, latents []float32, a, b []int, weight []float64, r Request) error {
 	if len(a) != len(weight) || len(b) != len(weight) || len(latents) != len(weight)*latent {
-		return fmt.Errorf("blend: %d latents, %d and %d labels for %d weights; a clip has %d latents", len(latents), len(a), len(b), len(weight), latent)
+		return fmt.Errorf("%d latents, %d and %d labels for %d weights; a clip has %d latents", len(latents), len(a), len(b), len(weight), latent)
 	}
 	for _, of := range [][]int{b, a} {
 		r.Labels = of
 		if err := r.Validate(labels); err != nil {
-			return fmt.Errorf("blend: %w", err)
+			return err
 		}
 	}
 	for i, w := range weight {
 		if !(w >= 0 && w <= 1) {
-			return fmt.Errorf("blend: clip %d: weight %g is not between 0 and 1", i, w)
+			return fmt.Errorf("clip %d: weight %g is not between 0 and 1", i, w)
 		}
 	}
 	return nil

@@ -390,3 +390,40 @@ func TestBenchGenerate(t *testing.T) {
 		}
 	}
 }
+
+// TestBenchGenerateSilence asks that silent clips are counted and not timed, and that a model of nothing else is refused.
+func TestBenchGenerateSilence(t *testing.T) {
+	model := trainSmall(t, recordingsFolder(t, 6), "gan", 2)
+	c, err := models.Read(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	correction, err := c.Tensor("correction")
+	if err != nil {
+		t.Fatal(err)
+	}
+	silence := func(values []float32) string {
+		for i := range values {
+			values[i] = -100 // before the tanh
+		}
+		file := filepath.Join(t.TempDir(), "silent.safetensors")
+		if err := c.Write(file); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+
+	some := silence(correction.Data[:len(correction.Data)/len(c.Labels)])
+	stdout, _ := mustRun(t, "bench", "generate", "--model", some, "--label", c.Labels[0]+","+c.Labels[1], "--clips", "10", "--json")
+	r := decodeLines[generateTimes](t, stdout)
+	if len(r) != 1 || r[0].Clips != 10 || r[0].Silent != 5 || !(r[0].All.P50 > 0) || !(r[0].Seconds > 0) {
+		t.Errorf("one of two labels silent: %s", stdout)
+	}
+	if stdout, _ := mustRun(t, "bench", "generate", "--model", some, "--clips", strconv.Itoa(len(c.Labels))); !strings.Contains(stdout, "1 clips were silent") {
+		t.Errorf("%s", stdout)
+	}
+
+	if code, _, stderr := runCLI(t, "bench", "generate", "--model", silence(correction.Data), "--clips", "4"); code == 0 || !strings.Contains(stderr, "makes silence") {
+		t.Errorf("nothing but silence: exit code %d, %s", code, stderr)
+	}
+}

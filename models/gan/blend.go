@@ -60,19 +60,13 @@ func (g *Generator) Draw(r models.Request) ([]float32, error) {
 // Blend implements models.Blender. An unconditional model makes the same clip whatever the labels.
 func (g *Generator) Blend(ctx context.Context, latents []float32, a, b []int, weight []float64, r models.Request) (models.Batch, error) {
 	count, width := len(weight), g.config.Latent
-	if err := models.CheckBlend(g.shape.labels, width, latents, a, b, weight, r); err != nil {
+	keep, change, labels, err := models.BlendShares(g.shape.labels, width, latents, a, b, weight, r)
+	if err != nil {
 		return models.Batch{}, fmt.Errorf("gan: %w", err)
-	}
-	keep, change, labels := make([]float32, count), make([]float32, count), make([]int, count)
-	for i, w := range weight {
-		keep[i], change[i], labels[i] = float32(1-w), float32(w), a[i]
-		if w > 0.5 {
-			labels[i] = b[i]
-		}
 	}
 	out := models.Batch{B: count, T: g.shape.frames, F: g.shape.bins, Labels: labels}
 	out.Data = make([]float32, 0, count*out.T*out.F)
-	err := g.blender.Each(count, func(m *nn.Machine, lo, hi int) error {
+	err = g.blender.Each(count, func(m *nn.Machine, lo, hi int) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

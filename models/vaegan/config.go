@@ -41,6 +41,7 @@ type Config struct {
 func Defaults() Config {
 	autoencoder := vae.Defaults()
 	autoencoder.Texture = 0.5 // a sharpened decoder lacks less
+	autoencoder.KLWeight = 1  // latents that say more of a recording, from which classifiers learn more
 	return Config{
 		VAE: autoencoder, Share: 0.75, Channels: 24, Stddev: 8,
 		DecoderRate: 2e-4, DiscriminatorRate: 4e-4, FinalRate: 0.05, Adversarial: 1, Matching: 5, L1: 2, Average: 0.999,
