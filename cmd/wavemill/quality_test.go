@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -92,20 +93,21 @@ func TestTopupWritesClipsManifestAndProof(t *testing.T) {
 	}
 	data, out := recordingsFolder(t, 8), filepath.Join(t.TempDir(), "more")
 	model := quickModel(t, data, "vae")
-	args := []string{"topup", "--data", data, "--model", model, "--to", "9", "--out", out, "--proof=false", "--confidence", "0", "--json"}
+	args := []string{"topup", "--data", data, "--model", model, "--to", "24", "--out", out, "--proof=false", "--confidence", "0", "--json"}
 	stdout, _ := mustRun(t, args...)
 	r := decodeLines[toppedUp](t, stdout)[0]
-	if len(r.Labels) != 3 || r.To != 9 || r.Proof != nil {
+	if len(r.Labels) != 3 || r.To != 24 || r.Proof != nil {
 		t.Fatalf("%s", stdout)
 	}
-	kept := 0
+	kept, weights := 0, map[string]string{}
 	for _, l := range r.Labels {
 		kept += l.Generated
+		weights["generated"+l.Label], weights["recorded"+l.Label] = "1.000", fmt.Sprintf("%.3f", max(1, float64(l.Generated)/8))
 		refused := 0
 		for _, n := range l.Refused {
 			refused += n
 		}
-		if l.Recordings != 8 || l.Generated+l.Missing != 1 || l.Generated+refused != l.Tried || l.Acceptance != float64(l.Generated)/float64(l.Tried) {
+		if l.Recordings != 8 || l.Generated+l.Missing != 16 || l.Generated+refused != l.Tried || l.Acceptance != float64(l.Generated)/float64(l.Tried) {
 			t.Errorf("%+v", l)
 		}
 	}
@@ -120,6 +122,9 @@ func TestTopupWritesClipsManifestAndProof(t *testing.T) {
 	}
 	for _, row := range rows[1:] {
 		path := row[0]
+		if want := weights[row[2]+row[1]]; row[6] != want {
+			t.Errorf("%q: want a weight of %s", row, want)
+		}
 		if row[2] == "generated" {
 			path = filepath.Join(out, path)
 		}

@@ -49,10 +49,14 @@ that pass a sieve are kept: not silent, heard by a classifier (trained on the
 recordings) as what they were asked to be, and no copies of recordings.
 
 --out gets the clips, manifest.csv, which lists recordings and clips with their
-labels, and topup.json, with how many were tried, kept and refused and why, and the
-proof: the accuracy on held-out recordings of a classifier trained without and with
-the clips, means of three. Recordings are held out from --data as "wavemill train"
-does, or given by --test.`,
+labels and weights, and topup.json, with how many were tried, kept and refused and
+why, and the proof: the accuracy on held-out recordings of a classifier trained
+without and with the clips, means of three. Recordings are held out from --data as
+"wavemill train" does, or given by --test.
+
+A weight says how often to draw a file, to learn from, beside one clip: recordings
+that clips outnumber are to be half of what is learnt from, because what has met few
+of them hears clips better than recordings. The proof does so too.`,
 		Example: `  wavemill topup --data recordings/ --model model.safetensors --to 500 --out more
   wavemill train --data recordings/ --data more/ --labels more/manifest.csv --out better.safetensors`,
 		Args: noArgs,
@@ -348,22 +352,27 @@ func (t *topping) prove(ctx context.Context) error {
 	return nil
 }
 
-// writeManifest lists recordings and clips with their labels: what `--labels manifest.csv` reads.
+// writeManifest lists recordings and clips with their labels: what `--labels manifest.csv` reads. Their weights are how
+// often to draw each, beside a clip: recordings that clips outnumber often enough to be half of what is learnt from.
 func (t *topping) writeManifest() error {
+	weight := map[string]string{}
+	for _, l := range t.result.Labels {
+		weight[l.Label] = strconv.FormatFloat(max(1, float64(l.Generated)/float64(l.Recordings)), 'f', 3, 64)
+	}
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
-	rows := [][]string{{"file", "label", "origin", "seed", "confidence", "newness"}}
+	rows := [][]string{{"file", "label", "origin", "seed", "confidence", "newness", "weight"}}
 	for _, r := range t.all {
 		path, err := filepath.Abs(r.item.Path)
 		if err != nil {
 			return err
 		}
-		rows = append(rows, []string{path, r.item.Label, "recorded", "", "", ""})
+		rows = append(rows, []string{path, r.item.Label, "recorded", "", "", "", weight[r.item.Label]})
 	}
 	for _, c := range t.clips {
 		rows = append(rows, []string{
 			filepath.Base(c.file), c.clip.Label, "generated", strconv.FormatUint(c.clip.Seed, 10),
-			strconv.FormatFloat(c.Confidence, 'f', 4, 64), strconv.FormatFloat(c.Newness, 'f', 3, 64),
+			strconv.FormatFloat(c.Confidence, 'f', 4, 64), strconv.FormatFloat(c.Newness, 'f', 3, 64), "1.000",
 		})
 	}
 	if err := w.WriteAll(rows); err != nil {

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"wavemill/models"
 )
@@ -56,22 +57,34 @@ func augment(dst, x []float32, frames, bins int, rng *rand.Rand) {
 }
 
 // A feeder deals batches of augmented clips. Labels take turns, so that a rare one is learnt as well as a common one;
-// within a label, every clip is used once before any is used again.
+// within a label, every clip is used once before any is used again. Where generated clips outnumber the recordings of
+// their label, each recording is in the deck as many times as it takes to be about half of it: what is learnt from many
+// clips of few recordings otherwise suits clips better than recordings (Ros et al., The SYNTHIA Dataset, 2016, mix
+// synthetic and real pictures in a fixed ratio for it).
 type feeder struct {
 	data  models.Batch
 	rng   *rand.Rand
 	decks [][]int // of each label, the clips not yet dealt
-	all   [][]int // of each label
+	all   [][]int // of each label, recordings as often as they are dealt
 	turn  []int   // labels not yet dealt in this round
 	known []int   // labels that have clips
 }
 
-func newFeeder(data models.Batch, labels int, rng *rand.Rand) *feeder {
+// newFeeder deals the clips of data, of which the first are recordings and the others generated.
+func newFeeder(data models.Batch, recordings, labels int, rng *rand.Rand) *feeder {
 	f := &feeder{data: data, rng: rng, decks: make([][]int, labels), all: make([][]int, labels)}
+	recorded := make([]int, labels)
 	for i, l := range data.Labels {
 		f.all[l] = append(f.all[l], i)
+		if i < recordings {
+			recorded[l]++
+		}
 	}
 	for l, of := range f.all {
+		if n := recorded[l]; n > 0 {
+			of = append(slices.Repeat(of[:n], max(1, (len(of)-1)/n)), of[n:]...)
+			f.all[l] = of
+		}
 		if len(of) > 0 {
 			f.known = append(f.known, l)
 		}

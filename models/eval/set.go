@@ -19,6 +19,7 @@ type set struct {
 	labels         []string // sorted
 	front          *frontend.FrontEnd
 	train, heldOut models.Batch
+	generated      int // how many of train, the last ones, are generated clips beside recordings
 }
 
 // defaultHoldout is the share of clips held out where Options does not say.

@@ -56,7 +56,7 @@ func fit(ctx context.Context, s *set, o Options, epochs, steps int) (*model, int
 		Schedule: nn.Schedule{Rate: 8e-3, Warmup: int64(min(steps/10, 100)), Steps: int64(steps)},
 		EMA:      0.99, EMAWarmup: true, WeightDecay: 1e-4,
 	})
-	feed := newFeeder(s.train, m.labels, rand.New(rand.NewPCG(o.Seed, 0x6a7564676521)))
+	feed := newFeeder(s.train, s.train.B-s.generated, m.labels, rand.New(rand.NewPCG(o.Seed, 0x6a7564676521)))
 	perEpoch := steps / epochs
 	var sum float64
 	done := 0

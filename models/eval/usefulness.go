@@ -27,7 +27,7 @@ func (j *Judge) usefulness(ctx context.Context, name string, generated heard) (*
 	}
 	for i := range uint64(classifiers) {
 		tell()
-		a, err := j.trainedOn(ctx, alone, i)
+		a, err := j.accuracy(ctx, j.learning(alone), i)
 		if err != nil {
 			return nil, err
 		}
@@ -48,7 +48,7 @@ func (j *Judge) usefulness(ctx context.Context, name string, generated heard) (*
 		tell()
 		part := j.share(share)
 		g.RealClips = part.B
-		if g.After, err = j.trainedOn(ctx, join(part, generated.batch), 0); err != nil {
+		if g.After, err = j.accuracy(ctx, j.learning(part).with(generated.batch), 0); err != nil {
 			return nil, err
 		}
 		g.Points = 100 * (g.After - g.Before)
@@ -63,7 +63,7 @@ func (j *Judge) onReal(ctx context.Context, share float64, i uint64) (float64, e
 	if a, ok := j.baselines[key]; ok {
 		return a, nil
 	}
-	a, err := j.trainedOn(ctx, j.share(share), i)
+	a, err := j.accuracy(ctx, j.learning(j.share(share)), i)
 	if err != nil {
 		return 0, err
 	}
@@ -119,9 +119,12 @@ func join(a, b models.Batch) models.Batch {
 	return models.Batch{B: a.B + b.B, T: a.T, F: a.F, Data: slices.Concat(a.Data, b.Data), Labels: slices.Concat(a.Labels, b.Labels)}
 }
 
-// trainedOn is the accuracy on the held-out real clips of the ith classifier trained on a batch. It is not the judge: its
-// seed is another.
-func (j *Judge) trainedOn(ctx context.Context, b models.Batch, i uint64) (float64, error) {
-	s := &set{labels: j.classifier.labels, front: j.classifier.model.front, train: b, heldOut: j.heldOut.batch}
+// learning is a set of clips to train on and the held-out real ones to test on.
+func (j *Judge) learning(train models.Batch) *set {
+	return &set{labels: j.classifier.labels, front: j.classifier.model.front, train: train, heldOut: j.heldOut.batch}
+}
+
+// accuracy is that of the ith classifier trained on a set. It is not the judge: its seed is another.
+func (j *Judge) accuracy(ctx context.Context, s *set, i uint64) (float64, error) {
 	return accuracy(ctx, s, j.options.Seed+1+i, j.options.Steps)
 }

@@ -1,0 +1,59 @@
+package eval
+
+import (
+	"testing"
+
+	"wavemill/audio"
+	"wavemill/audio/synth"
+)
+
+func classes(t *testing.T, n int, seed uint64) []audio.Clip {
+	t.Helper()
+	var clips []audio.Clip
+	for i := range n {
+		for _, class := range synth.Classes() {
+			c, err := synth.Clip(class, seed+uint64(i), 8000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			clips = append(clips, c)
+		}
+	}
+	return clips
+}
+
+// TestUsefulnessIsAMeanOfThree has classifiers of so few steps that no two of them agree.
+func TestUsefulnessIsAMeanOfThree(t *testing.T) {
+	j, err := NewJudge(t.Context(), classes(t, 6, 0), classes(t, 10, 500), JudgeOptions{Seed: 6, Useful: true, Shares: []float64{1}, Epochs: 5, Steps: 12})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := j.hear(t.Context(), classes(t, 6, 9000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := j.usefulness(t.Context(), "fresh", h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var alone, real float64
+	seen := map[float64]bool{}
+	for i := range uint64(3) {
+		a, err := j.accuracy(t.Context(), j.learning(h.batch), i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := j.accuracy(t.Context(), j.learning(j.share(1)), i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[a] = true
+		alone, real = alone+a/3, real+r/3
+	}
+	if len(seen) < 2 {
+		t.Fatal("all classifiers have the same accuracy: they say nothing about a mean")
+	}
+	if u.Alone != alone || u.Real != real {
+		t.Errorf("%+v, three classifiers have %g and %g", u, alone, real)
+	}
+}
