@@ -111,6 +111,9 @@ func TestTopupWritesClipsManifestAndProof(t *testing.T) {
 			t.Errorf("%+v", l)
 		}
 	}
+	if r.Generated <= r.Labels[0].Recordings*len(r.Labels) {
+		t.Errorf("%d clips do not outnumber the recordings: the weights say nothing", r.Generated)
+	}
 	f, err := os.Open(r.Manifest)
 	if err != nil {
 		t.Fatal(err)

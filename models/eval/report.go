@@ -80,7 +80,8 @@ type Usefulness struct {
 }
 
 // A Gain compares a classifier trained on real clips with one trained on the same and generated ones, with equally
-// many steps, by their accuracy on held-out real clips.
+// many steps, by their accuracy on held-out real clips. Beside generated clips, the real ones of a label are at least half
+// of what is learnt from.
 type Gain struct {
 	Share     float64 `json:"share"`     // of the real training clips
 	RealClips int     `json:"clips"`     // that this share is

@@ -9,8 +9,8 @@ import (
 )
 
 // A Trial asks whether generated clips help: it trains classifiers on real clips with and without them, with equally
-// many steps, and tests both on real clips that neither has heard. With them, real clips of a label are at least about
-// half of what is learnt from.
+// many steps, and tests both on real clips that neither has heard. With them, real clips of a label are at least half
+// of what is learnt from.
 type Trial struct {
 	// Seeds of the classifiers; the accuracies are means over them. nil means three, because one training differs from
 	// the next by as much as a small gain.

@@ -22,7 +22,7 @@ func classes(t *testing.T, n int, seed uint64) []audio.Clip {
 	return clips
 }
 
-// TestUsefulnessIsAMeanOfThree has classifiers of so few steps that no two of them agree.
+// TestUsefulnessIsAMeanOfThree has classifiers of so few steps that they differ.
 func TestUsefulnessIsAMeanOfThree(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains several classifiers")
