@@ -41,7 +41,7 @@ bench:
 PYTHONS ?= $(PYTHON)
 bench-train:
 	go build -o bin/wavemill ./cmd/wavemill
-	$(firstword $(PYTHONS)) models/nn/reference/compare.py --wavemill bin/wavemill --peer $(PEERS)/train_torch.py $(addprefix --python ,$(PYTHONS))
+	$(firstword $(PYTHONS)) models/nn/benchmark/compare.py --wavemill bin/wavemill --peer $(PEERS)/train_torch.py $(addprefix --python ,$(PYTHONS))
 
 # The audio figures of docs/benchmarks.md, ours against torchaudio, SciPy and sox turn by turn on an idle machine.
 bench-audio:

@@ -19,8 +19,8 @@ func figure(c Checkpoint) float64 {
 func judged(steps int64) *Trainer {
 	return &Trainer{
 		Steps: steps, BatchSize: 7, Seed: 5, EvalEvery: 9, BestBy: "figure",
-		Judge: func(_ context.Context, c Checkpoint) (Verdict, error) {
-			return Verdict{Metrics: map[string]float64{"figure": figure(c)}, Warnings: []Warning{{"odd", fmt.Sprint("step ", c.Step), "again"}}}, nil
+		Evaluate: func(_ context.Context, c Checkpoint) (Evaluation, error) {
+			return Evaluation{Metrics: map[string]float64{"figure": figure(c)}, Warnings: []Warning{{"odd", fmt.Sprint("step ", c.Step), "again"}}}, nil
 		},
 	}
 }
@@ -45,7 +45,7 @@ func TestBestIsTheNewestWithinTheMargin(t *testing.T) {
 func TestRollsBackToTheBestWeightsAndResumesFromTheLast(t *testing.T) {
 	var atBest Checkpoint
 	trainer := judged(40)
-	trainer.Judge = func(_ context.Context, c Checkpoint) (Verdict, error) {
+	trainer.Evaluate = func(_ context.Context, c Checkpoint) (Evaluation, error) {
 		v := 1.0
 		if c.Step > 18 {
 			v = 2
@@ -53,7 +53,7 @@ func TestRollsBackToTheBestWeightsAndResumesFromTheLast(t *testing.T) {
 		if c.Step == 18 {
 			atBest = c
 		}
-		return Verdict{Metrics: map[string]float64{"figure": v}}, nil
+		return Evaluation{Metrics: map[string]float64{"figure": v}}, nil
 	}
 	c, err := trainer.Run(t.Context(), &walker{}, data(23), data(5))
 	if err != nil {
@@ -71,7 +71,7 @@ func TestRollsBackToTheBestWeightsAndResumesFromTheLast(t *testing.T) {
 		t.Errorf("the weights %v are not those of step 18, %v", w.Data, atBest.Tensors[0].Data)
 	}
 	plain := judged(40)
-	plain.BestBy, plain.Judge = "", nil
+	plain.BestBy, plain.Evaluate = "", nil
 	last, err := plain.Run(t.Context(), &walker{}, data(23), data(5))
 	if err != nil {
 		t.Fatal(err)
@@ -154,8 +154,8 @@ func TestOtherFiguresBeginTheChoiceAnew(t *testing.T) {
 func TestPlateauStops(t *testing.T) {
 	trainer := judged(1000)
 	trainer.Patience = 3
-	trainer.Judge = func(_ context.Context, c Checkpoint) (Verdict, error) {
-		return Verdict{Metrics: map[string]float64{"figure": max(100-float64(c.Step), 50)}}, nil
+	trainer.Evaluate = func(_ context.Context, c Checkpoint) (Evaluation, error) {
+		return Evaluation{Metrics: map[string]float64{"figure": max(100-float64(c.Step), 50)}}, nil
 	}
 	var done Progress
 	trainer.OnEvent = func(p Progress) { done = p }
@@ -166,14 +166,14 @@ func TestPlateauStops(t *testing.T) {
 }
 
 func TestJudgeThatFailsIsAWarning(t *testing.T) {
-	for _, bad := range []func(context.Context, Checkpoint) (Verdict, error){
-		func(context.Context, Checkpoint) (Verdict, error) { return Verdict{}, errors.New("deaf") },
-		func(context.Context, Checkpoint) (Verdict, error) {
-			return Verdict{Metrics: map[string]float64{"figure": math.NaN()}}, nil
+	for _, bad := range []func(context.Context, Checkpoint) (Evaluation, error){
+		func(context.Context, Checkpoint) (Evaluation, error) { return Evaluation{}, errors.New("deaf") },
+		func(context.Context, Checkpoint) (Evaluation, error) {
+			return Evaluation{Metrics: map[string]float64{"figure": math.NaN()}}, nil
 		},
 	} {
 		trainer := judged(20)
-		trainer.Judge = bad
+		trainer.Evaluate = bad
 		c, err := trainer.Run(t.Context(), &walker{}, data(23), data(5))
 		if err != nil || len(c.Warnings) != 1 || c.Warnings[0].Kind != "judge" || c.GeneratesFrom() != 20 {
 			t.Errorf("%v, %v, weights of %d", c.Warnings, err, c.GeneratesFrom())
@@ -189,10 +189,10 @@ func TestJudgeKeepsToItsShareOfABudget(t *testing.T) {
 		w.onStep = func() { c.t = c.t.Add(100 * time.Millisecond) }
 		trainer := &Trainer{Budget: time.Minute, BatchSize: 2, BestBy: "figure"}
 		var looks []int64
-		trainer.Judge = func(_ context.Context, cp Checkpoint) (Verdict, error) {
+		trainer.Evaluate = func(_ context.Context, cp Checkpoint) (Evaluation, error) {
 			c.t = c.t.Add(slow)
 			looks = append(looks, cp.Step)
-			return Verdict{Metrics: map[string]float64{"figure": 1}}, nil
+			return Evaluation{Metrics: map[string]float64{"figure": 1}}, nil
 		}
 		cp, err := trainer.run(t.Context(), w, data(10), data(2), c.now)
 		if err != nil {

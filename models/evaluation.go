@@ -83,7 +83,7 @@ const judgeShare = 0.03
 // chosen does not depend on the machine.
 func (r *run) lookDue(last bool) bool {
 	switch {
-	case r.Judge == nil && r.BestBy == "":
+	case r.Evaluate == nil && r.BestBy == "":
 		return false
 	case last || r.Steps > 0:
 		return true
@@ -104,17 +104,17 @@ func (r *run) look(ctx context.Context) error {
 		return err
 	}
 	r.metrics, r.warnings, r.judgedAt = map[string]float64{}, nil, r.step
-	if r.Judge != nil {
-		v, err := r.Judge(context.WithoutCancel(ctx), c)
+	if r.Evaluate != nil {
+		v, err := r.Evaluate(context.WithoutCancel(ctx), c)
 		if err == nil {
 			if name, bad := Losses(v.Metrics).NonFinite(); bad {
 				err = fmt.Errorf("%s is %v", name, v.Metrics[name])
 			}
 		}
 		if err != nil {
-			v = Verdict{Warnings: []Warning{{
-				Kind: "judge", Saw: fmt.Sprintf("step %d could not be judged: %v", r.step, err),
-				Try: "look at clips of this model before trusting it",
+			v = Evaluation{Warnings: []Warning{{
+				Kind: "judge", Finding: fmt.Sprintf("step %d could not be judged: %v", r.step, err),
+				Advice: "look at clips of this model before trusting it",
 			}}}
 		}
 		r.metrics, r.warnings = v.Metrics, v.Warnings
@@ -212,13 +212,13 @@ func (r *run) report(e Event) {
 	}
 	p := Progress{
 		Event: e, Step: r.step, Steps: r.steps, Elapsed: r.now().Sub(r.began), Val: r.valLosses, Train: r.trainLosses.values(),
-		Metrics: r.metrics, JudgedAt: r.judgedAt, Warnings: r.warnings, Best: r.best.clone(), Rollbacks: r.rollbacks,
+		Metrics: r.metrics, EvaluatedAt: r.judgedAt, Warnings: r.warnings, Best: r.best.clone(), Rollbacks: r.rollbacks,
 	}
 	if e == EventDone {
 		p.Reason = r.ended
 	}
-	if l, ok := r.learner.(Rated); ok {
-		p.Rate = l.Rate()
+	if l, ok := r.learner.(LearningRater); ok {
+		p.Rate = l.LearningRate()
 	}
 	if r.stepTime.Weight > 0 {
 		p.StepTime = time.Duration(r.stepTime.Value() * float64(time.Second))

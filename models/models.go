@@ -123,10 +123,10 @@ type Autoencoder interface {
 // A Learner learns from batches. What a step involves is its own business: a VAE descends one loss, a GAN updates
 // its two players in turn. A Learner is used by one goroutine at a time.
 type Learner interface {
-	// Plan announces how many steps there will be in all, for schedules that need to know (learning-rate decay,
+	// SetTotalSteps announces how many steps there will be in all, for schedules that need to know (learning-rate decay,
 	// warm-up). It may be called again, at any step; 0 means that the number is not known yet, and then a schedule
 	// stays at its beginning.
-	Plan(steps int64)
+	SetTotalSteps(steps int64)
 	// Step learns from x and returns the losses before the update. It draws random numbers from rng alone.
 	Step(ctx context.Context, x Batch, rng *rand.Rand) (Losses, error)
 	// Eval returns the losses on x and changes nothing.

@@ -92,7 +92,7 @@ func (r *run) rollBack(err error) error {
 		at = loss.Step
 	}
 	factor := 1.0
-	if _, ok := r.learner.(Slower); ok {
+	if _, ok := r.learner.(LRScaler); ok {
 		factor = math.Pow(slowing, float64(len(r.rollbacks)+1))
 	}
 	r.rollbacks = append(slices.Clip(r.rollbacks), Rollback{Step: at, To: r.good.Step, Reason: err.Error(), Factor: factor})
@@ -100,7 +100,7 @@ func (r *run) rollBack(err error) error {
 	r.lastEval, r.state = r.step, nil
 	*r.pcg = *rand.NewPCG(r.Seed, trainStream+uint64(len(r.rollbacks)))
 	r.afterRollbacks()
-	r.learner.Plan(r.steps)
+	r.learner.SetTotalSteps(r.steps)
 	r.report(EventRollback)
 	return nil
 }
@@ -108,7 +108,7 @@ func (r *run) rollBack(err error) error {
 // afterRollbacks makes the order and the learning rate those that follow from the roll-backs so far.
 func (r *run) afterRollbacks() {
 	r.order = order{n: r.train.B, seed: r.Seed, turn: uint64(len(r.rollbacks))}
-	if s, ok := r.learner.(Slower); ok && len(r.rollbacks) > 0 {
-		s.Slow(r.rollbacks[len(r.rollbacks)-1].Factor)
+	if s, ok := r.learner.(LRScaler); ok && len(r.rollbacks) > 0 {
+		s.ScaleLR(r.rollbacks[len(r.rollbacks)-1].Factor)
 	}
 }

@@ -42,10 +42,10 @@ type Trainer struct {
 	OnEvent func(Progress)
 	// Save, when not nil, keeps a checkpoint. It may keep what it is given, and must not change it.
 	Save func(Checkpoint) error
-	// Judge, when not nil, looks at a calibrated checkpoint at every evaluation: it makes clips with it and says how
+	// Evaluate, when not nil, looks at a calibrated checkpoint at every evaluation: it makes clips with it and says how
 	// good they are and what is wrong with them. Within a Budget alone it is called less often where it would take more
 	// than 3 % of it. Its error is a warning; training goes on. It must not change the checkpoint.
-	Judge func(context.Context, Checkpoint) (Verdict, error)
+	Evaluate func(context.Context, Checkpoint) (Evaluation, error)
 	// BestBy names the figure, the lower the better, that decides which weights are left to generate with: one of the
 	// Judge's metrics or a loss on the validation batch, such as "val/loss". See Best. "" leaves those of the last step.
 	BestBy string
@@ -86,13 +86,13 @@ type Progress struct {
 	Train     Losses        // smoothed over some fifty steps
 	Val       Losses        // of the last evaluation; nil before the first
 
-	Rate      float64            // learning rate of the next step; 0 where the learner does not tell
-	Metrics   map[string]float64 // the Judge's figures; nil before the first
-	JudgedAt  int64              // step of Metrics and Warnings
-	Warnings  []Warning          // the Judge's newest
-	Best      *Best              // the choice so far; nil without BestBy
-	Rollbacks []Rollback         // those of the whole training
-	Reason    string             // of EventDone: one of the EndedBy constants
+	Rate        float64            // learning rate of the next step; 0 where the learner does not tell
+	Metrics     map[string]float64 // the Judge's figures; nil before the first
+	EvaluatedAt int64              // step of Metrics and Warnings
+	Warnings    []Warning          // the Judge's newest
+	Best        *Best              // the choice so far; nil without BestBy
+	Rollbacks   []Rollback         // those of the whole training
+	Reason      string             // of EventDone: one of the EndedBy constants
 }
 
 // clock is time.Now but for tests.
@@ -215,8 +215,8 @@ func (t *Trainer) begin(ctx context.Context, l Learner, train, val Batch, now cl
 	if err := r.resume(); err != nil {
 		return nil, err
 	}
-	if s, ok := l.(Surveyor); ok && (t.Resume == nil || t.Resume.DataHash != r.dataHash) {
-		if err := s.Survey(context.WithoutCancel(ctx), train); err != nil {
+	if s, ok := l.(ModeFitter); ok && (t.Resume == nil || t.Resume.DataHash != r.dataHash) {
+		if err := s.FitModes(context.WithoutCancel(ctx), train); err != nil {
 			return nil, fmt.Errorf("training: looking at the data: %w", err)
 		}
 	}
@@ -309,7 +309,7 @@ func (r *run) replan() {
 	if r.Budget <= 0 {
 		if r.steps != r.Steps {
 			r.steps = r.Steps
-			r.learner.Plan(r.steps)
+			r.learner.SetTotalSteps(r.steps)
 		}
 		return
 	}
@@ -328,7 +328,7 @@ func (r *run) replan() {
 	}
 	if steps != r.steps {
 		r.steps = steps
-		r.learner.Plan(steps)
+		r.learner.SetTotalSteps(steps)
 	}
 }
 

@@ -25,7 +25,7 @@ type walker struct {
 	onStep        func()
 }
 
-func (w *walker) Plan(steps int64) { w.planned = steps }
+func (w *walker) SetTotalSteps(steps int64) { w.planned = steps }
 
 func (w *walker) Step(_ context.Context, x Batch, rng *rand.Rand) (Losses, error) {
 	w.step++

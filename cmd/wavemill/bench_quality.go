@@ -17,7 +17,7 @@ import (
 
 	"wavemill/audio"
 	"wavemill/models"
-	"wavemill/models/archs"
+	"wavemill/models/architectures"
 	"wavemill/models/eval"
 	"wavemill/models/nn/kernel"
 )
@@ -90,8 +90,8 @@ func (b *benchQuality) check() error {
 		}
 	}
 	for _, m := range b.models {
-		if !slices.Contains(archs.Names(), m) {
-			return usagef("--model %q is unknown; there are: %s", m, strings.Join(archs.Names(), ", "))
+		if !slices.Contains(architectures.Names(), m) {
+			return usagef("--model %q is unknown; there are: %s", m, strings.Join(architectures.Names(), ", "))
 		}
 	}
 	return nil
@@ -99,11 +99,11 @@ func (b *benchQuality) check() error {
 
 // qualityRun is the judgement of one model and seed, as it is kept.
 type qualityRun struct {
-	Model string        `json:"model"`
-	Seed  uint64        `json:"seed"`
-	Judge eval.Verifier `json:"judge"`
-	Row   eval.Row      `json:"row"`
-	Few   *eval.Gain    `json:"few,omitempty"` // trained on a few recordings alone
+	Model string                 `json:"model"`
+	Seed  uint64                 `json:"seed"`
+	Judge eval.EvaluatorAccuracy `json:"judge"`
+	Row   eval.Row               `json:"row"`
+	Few   *eval.Gain             `json:"few,omitempty"` // trained on a few recordings alone
 }
 
 // qualityResult is what --json prints.
@@ -265,7 +265,7 @@ func (q *qualitySeed) reference(ctx context.Context, kind string) (qualityRun, e
 		return qualityRun{}, err
 	}
 	defer e.done()
-	r := qualityRun{Model: kind, Seed: q.seed, Judge: e.judge.Report().Judge}
+	r := qualityRun{Model: kind, Seed: q.seed, Judge: e.judge.Report().Evaluator}
 	switch kind {
 	case "real":
 		r.Row = e.judge.Report().Rows[0]
@@ -289,7 +289,7 @@ func (q *qualitySeed) model(ctx context.Context, arch string) (qualityRun, error
 		return qualityRun{}, err
 	}
 	defer e.done()
-	r := qualityRun{Model: arch, Seed: q.seed, Judge: e.judge.Report().Judge}
+	r := qualityRun{Model: arch, Seed: q.seed, Judge: e.judge.Report().Evaluator}
 	if r.Row, _, err = e.model(ctx, arch, cp); err != nil {
 		return r, err
 	}
@@ -332,7 +332,7 @@ func (q *qualitySeed) few(ctx context.Context, s *school, arch string) (*eval.Ga
 	if err != nil {
 		return nil, err
 	}
-	sieve, err := eval.NewSieve(ctx, c, real, 0)
+	sieve, err := eval.NewFilter(ctx, c, real, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -344,7 +344,7 @@ func (q *qualitySeed) few(ctx context.Context, s *school, arch string) (*eval.Ga
 	if err != nil {
 		return nil, err
 	}
-	sifted, err := sieve.ByEar().Sift(ctx, clips)
+	sifted, err := sieve.WithReliableLabels().Check(ctx, clips)
 	if err != nil {
 		return nil, err
 	}

@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"wavemill/models/nn/benchmark"
 	"wavemill/models/nn/kernel"
-	"wavemill/models/nn/reference"
 )
 
 // benchTrain is what `bench train` is asked for.
@@ -37,7 +37,7 @@ WAVEMILL_KERNEL=avx512|avx2|go forces a class of kernels.`,
 	}
 	f := cmd.Flags()
 	f.IntSliceVar(&b.threads, "threads", []int{1, 2}, "thread counts, one after the other")
-	f.StringSliceVar(&b.only, "only", nil, "only these: "+strings.Join(reference.Names(), ", "))
+	f.StringSliceVar(&b.only, "only", nil, "only these: "+strings.Join(benchmark.Names(), ", "))
 	f.Float64Var(&b.seconds, "seconds", 3, "how long to time each")
 	f.BoolVar(&b.scaling, "scaling", false, "instead: the step against batch and image size, Gorgonia's own operations, and the start")
 	f.BoolVar(&b.asJSON, "json", false, "print one line of JSON for each")
@@ -46,7 +46,7 @@ WAVEMILL_KERNEL=avx512|avx2|go forces a class of kernels.`,
 
 // benchLine is one measured time, with the FMA peak of one core beside it.
 type benchLine struct {
-	reference.Timing
+	benchmark.Timing
 	Peak float64 `json:"peak_gflops"`
 }
 
@@ -75,7 +75,7 @@ func (a *app) benchTrain(b benchTrain) error {
 			if err != nil {
 				return err
 			}
-			t, err := reference.Measure(w, threads, time.Duration(b.seconds*float64(time.Second)))
+			t, err := benchmark.Measure(w, threads, time.Duration(b.seconds*float64(time.Second)))
 			if err != nil {
 				return fmt.Errorf("%s: %w", w.Name, err)
 			}
@@ -95,20 +95,20 @@ func (a *app) benchTrain(b benchTrain) error {
 }
 
 // work returns what is to be timed.
-func (b benchTrain) work() ([]func() (*reference.Work, error), error) {
+func (b benchTrain) work() ([]func() (*benchmark.Work, error), error) {
 	if b.scaling {
-		return reference.Scaling(), nil
+		return benchmark.Scaling(), nil
 	}
-	names := reference.Names()
+	names := benchmark.Names()
 	for _, name := range b.only {
 		if !slices.Contains(names, name) {
 			return nil, usagef("--only knows %s; not %q", strings.Join(names, ", "), name)
 		}
 	}
-	var list []func() (*reference.Work, error)
+	var list []func() (*benchmark.Work, error)
 	for _, name := range names {
 		if len(b.only) == 0 || slices.Contains(b.only, name) {
-			list = append(list, func() (*reference.Work, error) { return reference.New(name) })
+			list = append(list, func() (*benchmark.Work, error) { return benchmark.New(name) })
 		}
 	}
 	return list, nil

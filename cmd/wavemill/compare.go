@@ -19,7 +19,7 @@ import (
 	"wavemill/cmd/wavemill/comparison"
 	"wavemill/cmd/wavemill/report"
 	"wavemill/models"
-	"wavemill/models/archs"
+	"wavemill/models/architectures"
 	"wavemill/models/eval"
 )
 
@@ -45,7 +45,7 @@ func newCompare(a *app) *cobra.Command {
 		Long: `Compare judges models side by side on the same recordings and writes report.json
 and report.html, one file with the table, sounds, pictures and a verdict.
 
-Each --model is an architecture (` + strings.Join(archs.Names(), ", ") + `), which is trained for --budget on
+Each --model is an architecture (` + strings.Join(architectures.Names(), ", ") + `), which is trained for --budget on
 the training recordings, or a checkpoint file. A tenth of the recordings is held
 out: no model and no judge learns from it.`,
 		Example: `  wavemill compare --data recordings/ --model vae --model gan --out comparison --budget 10m
@@ -72,7 +72,7 @@ func (o *compareOptions) check() error {
 	case len(o.data) == 0:
 		return usagef("--data is missing: a folder with recordings")
 	case len(o.models) == 0:
-		return usagef("--model is missing: an architecture (%s) or a checkpoint; repeat it to compare", strings.Join(archs.Names(), ", "))
+		return usagef("--model is missing: an architecture (%s) or a checkpoint; repeat it to compare", strings.Join(architectures.Names(), ", "))
 	case o.out == "":
 		return usagef("--out is missing: the folder for the reports")
 	case o.budget <= 0:
@@ -81,11 +81,11 @@ func (o *compareOptions) check() error {
 		return usagef("--clips and --steps must not be negative")
 	}
 	for _, m := range o.models {
-		if slices.Contains(archs.Names(), m) {
+		if slices.Contains(architectures.Names(), m) {
 			continue
 		}
 		if _, err := os.Stat(m); err != nil {
-			return usagef("--model %s is neither an architecture (%s) nor a checkpoint: %w", m, strings.Join(archs.Names(), ", "), err)
+			return usagef("--model %s is neither an architecture (%s) nor a checkpoint: %w", m, strings.Join(architectures.Names(), ", "), err)
 		}
 	}
 	return nil
@@ -210,7 +210,7 @@ func (a *app) gather(ctx context.Context, o compareOptions, recordings []recordi
 	for i, name := range o.contestants() {
 		c := &contestant{name: name, file: o.models[i]}
 		var err error
-		if slices.Contains(archs.Names(), o.models[i]) {
+		if slices.Contains(architectures.Names(), o.models[i]) {
 			c.file = filepath.Join(o.out, strings.ReplaceAll(name, " ", "-")+".safetensors")
 			c.checkpoint, c.training, err = s.train(ctx, o.models[i], recordings, c.file)
 		} else {

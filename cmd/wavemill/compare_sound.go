@@ -45,7 +45,7 @@ func comparedLabels(r eval.Report, e *evaluation, contestants []*contestant) ([]
 				if err != nil {
 					return nil, err
 				}
-				sound.Detail, sound.Doubted = "heard as "+r.Labels[c.row.Heard[i]], c.row.Heard[i] != l
+				sound.Detail, sound.Doubted = "heard as "+r.Labels[c.row.Predicted[i]], c.row.Predicted[i] != l
 				near := e.train[c.row.Memorisation.Nearest[i]]
 				nearest, err := picture(front, near, "nearest: "+near.Source)
 				if err != nil {

@@ -12,7 +12,7 @@ import (
 
 	"wavemill/cmd/wavemill/report"
 	"wavemill/models"
-	"wavemill/models/archs"
+	"wavemill/models/architectures"
 )
 
 // A school trains architectures alike: the same recordings, front end, seed and time.
@@ -62,7 +62,7 @@ func (s *school) train(ctx context.Context, arch string, recordings []recording,
 	if err != nil {
 		return models.Checkpoint{}, schooling{}, err
 	}
-	learner, err := archs.NewLearner(arch, config, fe, labels, s.seed)
+	learner, err := architectures.NewLearner(arch, config, fe, labels, s.seed)
 	if err != nil {
 		return models.Checkpoint{}, schooling{}, err
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"wavemill/models"
-	"wavemill/models/archs"
+	"wavemill/models/architectures"
 )
 
 // demoOptions are the flags of `wavemill demo`.
@@ -70,7 +70,7 @@ model.safetensors, and report.html, which opens from disk.`,
 	f.DurationVar(&o.budget, "budget", demoBudget, "how long to train; reading, judging and writing take extra")
 	f.Int64Var(&o.steps, "steps", 0, "train so many steps instead of a time; the same seed then gives the same clips")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of everything random")
-	f.StringVar(&o.arch, "model", "vae", "architecture: "+strings.Join(archs.Names(), ", "))
+	f.StringVar(&o.arch, "model", "vae", "architecture: "+strings.Join(architectures.Names(), ", "))
 	f.IntVar(&o.perLabel, "per-label", demoPerLabel, "clips to make of each label")
 	f.StringVar(&o.url, "nats", "", "URL of a NATS server with JetStream to use (default: run one, with its data in --out)")
 	f.StringVar(&o.pipeline, "pipeline", "", "name of the pipeline: first token of its subjects (default wavemill; with --nats, a name made of the data)")
@@ -89,8 +89,8 @@ func (o *demoOptions) check() error {
 		return usagef("--budget %v: give the training some time", o.budget)
 	case o.perLabel < 1 || o.perLabel > 1000:
 		return usagef("--per-label %d is not between 1 and 1000", o.perLabel)
-	case !slices.Contains(archs.Names(), o.arch):
-		return usagef("--model %q is unknown; there are: %s", o.arch, strings.Join(archs.Names(), ", "))
+	case !slices.Contains(architectures.Names(), o.arch):
+		return usagef("--model %q is unknown; there are: %s", o.arch, strings.Join(architectures.Names(), ", "))
 	case len(o.data) == 0 && o.labels != "":
 		return usagef("--labels is for --data; the synthesised set has its own")
 	}

@@ -138,7 +138,7 @@ type evaluation struct {
 
 	shares []float64 // as eval.JudgeOptions; nil for the default
 
-	judge          *eval.Judge
+	judge          *eval.Evaluator
 	train, heldOut []audio.Clip
 	task           *progress.Task
 	what           string
@@ -148,12 +148,12 @@ type evaluation struct {
 func (e *evaluation) open(ctx context.Context, train, heldOut []audio.Clip, useful bool) error {
 	e.train, e.heldOut = train, heldOut
 	var err error
-	e.judge, err = eval.NewJudge(ctx, train, heldOut, eval.JudgeOptions{Seed: e.seed, Useful: useful, Shares: e.shares, OnProgress: e.progress})
+	e.judge, err = eval.NewEvaluator(ctx, train, heldOut, eval.EvaluatorOptions{Seed: e.seed, Useful: useful, Shares: e.shares, OnProgress: e.progress})
 	if err != nil {
 		e.done()
 		return err
 	}
-	if v := e.judge.Report().Judge; !v.Trusted {
+	if v := e.judge.Report().Evaluator; !v.Trusted {
 		e.app.note("the judge names only %.1f %% of the held-out recordings rightly, less than %.0f %%: read its figures as a comparison", 100*v.Accuracy, 100*eval.Gate)
 	}
 	return nil
@@ -269,6 +269,6 @@ func printReport(w io.Writer, r eval.Report) error {
 				row.Name, g.RealClips, 100*g.Share, g.Before, g.Added, g.After, g.Points)
 		}
 	}
-	_, err := fmt.Fprintf(w, "judged on %d real recordings that no model has heard; the judge names %.3f of them rightly\n", r.HeldOut, r.Judge.Accuracy)
+	_, err := fmt.Fprintf(w, "judged on %d real recordings that no model has heard; the judge names %.3f of them rightly\n", r.HeldOut, r.Evaluator.Accuracy)
 	return err
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"wavemill/models"
-	"wavemill/models/archs"
+	"wavemill/models/architectures"
 	"wavemill/models/nn"
 )
 
@@ -80,7 +80,7 @@ func (a *app) export(ctx context.Context, o exportOptions) error {
 	if err != nil {
 		return err
 	}
-	networks, err := archs.Networks(checkpoint)
+	networks, err := architectures.Networks(checkpoint)
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.model, err)
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"wavemill/models"
-	"wavemill/models/archs"
+	"wavemill/models/architectures"
 	"wavemill/models/nn"
 	"wavemill/models/onnx"
 )
@@ -37,7 +37,7 @@ type manifest struct {
 	Frames       int                        `json:"frames"`
 	Bins         int                        `json:"bins"`
 	Networks     map[string]manifestNetwork `json:"networks"`
-	Sampling     archs.Sampling             `json:"sampling"`
+	Sampling     architectures.Sampling     `json:"sampling"`
 	Tensors      map[string]manifestTensors `json:"tensors,omitempty"` // by file
 }
 
@@ -72,7 +72,7 @@ func (e *exporter) files(networks []nn.Network) ([]exportedFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	sampling, err := archs.SamplingOf(c)
+	sampling, err := architectures.SamplingOf(c)
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ import (
 	"wavemill/audio/synth"
 	"wavemill/audio/wav"
 	"wavemill/models"
-	"wavemill/models/archs"
+	"wavemill/models/architectures"
 	"wavemill/models/onnx/onnxtest"
 )
 
@@ -268,7 +268,7 @@ model.draw(1, 4000, rng).astype("<f4").tofile("latents")
 			if err != nil {
 				t.Fatal(err)
 			}
-			g, err := archs.Open(c)
+			g, err := architectures.Open(c)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -310,7 +310,7 @@ func generateWith(t *testing.T, c models.Checkpoint, scale float64, n int) model
 	}
 	config["texture"] = texture * scale
 	c.Config, _ = json.Marshal(config)
-	g, err := archs.Open(c)
+	g, err := architectures.Open(c)
 	if err != nil {
 		t.Fatal(err)
 	}

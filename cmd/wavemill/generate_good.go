@@ -23,7 +23,7 @@ const (
 // A try is a clip and what the judge says of it.
 type try struct {
 	clip generate.Clip
-	eval.Sifted
+	eval.FilterResult
 }
 
 // A tally counts what became of the tries of a kind.
@@ -78,7 +78,7 @@ func (g *generation) fill(ctx context.Context, k kind) (*tally, error) {
 			t.tried++
 			if !m.OK {
 				now[strings.Fields(m.Reason)[0]]++
-				if best == nil || m.Better(best.Sifted) {
+				if best == nil || m.Better(best.FilterResult) {
 					best = &m
 				}
 			}
@@ -112,7 +112,7 @@ func (g *generation) settle(k kind, t *tally, best try, tries int, refused map[s
 			return err
 		}
 	}
-	c.judged(best.Sifted)
+	c.judged(best.FilterResult)
 	c.Tries, c.Refused = tries, refused
 	switch {
 	case best.OK:
@@ -133,7 +133,7 @@ func (g *generation) settle(k kind, t *tally, best try, tries int, refused map[s
 // tryAll makes the clips of n seeds and has them judged.
 func (g *generation) tryAll(ctx context.Context, k kind, seed uint64, n int) ([]try, error) {
 	made := make([]try, n)
-	sounds, wishes := make([]audio.Clip, n), make([]eval.Wish, n)
+	sounds, wishes := make([]audio.Clip, n), make([]eval.Condition, n)
 	group, working := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range made {
@@ -146,12 +146,12 @@ func (g *generation) tryAll(ctx context.Context, k kind, seed uint64, n int) ([]
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	sifted, err := g.sieve.SiftFor(ctx, sounds, wishes)
+	sifted, err := g.sieve.CheckFor(ctx, sounds, wishes)
 	if err != nil {
 		return nil, err
 	}
 	for i, s := range sifted {
-		made[i].Sifted = s
+		made[i].FilterResult = s
 	}
 	return made, nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"wavemill/models"
-	"wavemill/models/archs"
+	"wavemill/models/architectures"
 	"wavemill/models/eval"
 )
 
@@ -116,7 +116,7 @@ func (a *app) judge(ctx context.Context, o judgeCommand) error {
 		return err
 	}
 	result := judgeResult{Out: o.out, Recordings: len(all), Labels: sieve.Classifier().Labels(), HeldOut: sieve.Classifier().HeldOut(), Discriminators: []string{}, Seed: o.seed}
-	var known []*eval.Realness
+	var known []*eval.DiscriminatorQuantile
 	for i, cp := range checkpoints {
 		r, err := a.listen(ctx, cp, all)
 		if errors.Is(err, models.ErrNoDiscriminator) {
@@ -147,7 +147,7 @@ func (a *app) judge(ctx context.Context, o judgeCommand) error {
 }
 
 // trainSieve trains a classifier on recordings, and says where it is not to be trusted.
-func (a *app) trainSieve(ctx context.Context, all []recording, seed uint64) (*eval.Sieve, error) {
+func (a *app) trainSieve(ctx context.Context, all []recording, seed uint64) (*eval.Filter, error) {
 	task := a.console.Start("train the judge", 0, "epochs")
 	defer task.Done()
 	clips := clipsOf(all)
@@ -161,12 +161,12 @@ func (a *app) trainSieve(ctx context.Context, all []recording, seed uint64) (*ev
 	if held := c.HeldOutAccuracy(); held < eval.Gate {
 		a.note("the judge names only %.1f %% of the held-out recordings rightly, less than %.0f %%: it will refuse good clips and pass bad ones", 100*held, 100*eval.Gate)
 	}
-	return eval.NewSieve(ctx, c, clips, 0)
+	return eval.NewFilter(ctx, c, clips, 0)
 }
 
 // listen asks the discriminator of a checkpoint about the recordings that its training held out, if it learnt from
 // these, or about all where they are few.
-func (a *app) listen(ctx context.Context, cp models.Checkpoint, all []recording) (*eval.Realness, error) {
+func (a *app) listen(ctx context.Context, cp models.Checkpoint, all []recording) (*eval.DiscriminatorQuantile, error) {
 	all = slices.DeleteFunc(slices.Clone(all), func(r recording) bool { return !slices.Contains(cp.Labels, r.item.Label) })
 	const few = 50
 	if _, held := split(all, cp.Seed); len(held) >= few {
@@ -174,7 +174,7 @@ func (a *app) listen(ctx context.Context, cp models.Checkpoint, all []recording)
 	}
 	task := a.console.Start("ask the discriminator", int64(len(all)), "recordings")
 	defer task.Done()
-	r, err := eval.NewRealness(ctx, cp, clipsOf(all), cp.Seed)
+	r, err := eval.NewDiscriminatorQuantile(ctx, cp, clipsOf(all), cp.Seed)
 	task.Set(int64(len(all)))
 	return r, err
 }
@@ -192,7 +192,7 @@ func (g *generation) openJudge(ctx context.Context) error {
 	if !g.o.judge.asked() {
 		return nil
 	}
-	var realness *eval.Realness
+	var realness *eval.DiscriminatorQuantile
 	var err error
 	if g.o.judge.file != "" {
 		realness, err = g.savedJudge()
@@ -216,31 +216,31 @@ func (g *generation) openJudge(ctx context.Context) error {
 		return err
 	}
 	if realness != nil && (g.o.realness > 0 || !g.o.untilGood) {
-		g.sieve = g.sieve.Asking(realness)
+		g.sieve = g.sieve.WithDiscriminator(realness)
 	}
 	return nil
 }
 
 // savedJudge opens --judge. The realness is nil where there is none.
-func (g *generation) savedJudge() (*eval.Realness, error) {
+func (g *generation) savedJudge() (*eval.DiscriminatorQuantile, error) {
 	file, err := models.Read(g.o.judge.file)
 	if err != nil {
 		return nil, err
 	}
-	if file.Arch != eval.SieveArch {
+	if file.Arch != eval.FilterArch {
 		return nil, fmt.Errorf("%s holds a %s and no judge; \"wavemill judge\" makes one", g.o.judge.file, file.Arch)
 	}
-	if g.sieve, err = eval.OpenSieve(file); err != nil {
+	if g.sieve, err = eval.OpenFilter(file); err != nil {
 		return nil, fmt.Errorf("%s: %w", g.o.judge.file, err)
 	}
-	r, err := eval.OpenRealness(file, g.checkpoint)
+	r, err := eval.OpenDiscriminatorQuantile(file, g.checkpoint)
 	return r, g.withoutRealness(err)
 }
 
 // freshJudge trains a judge on --data.
-func (g *generation) freshJudge(ctx context.Context) (*eval.Realness, error) {
+func (g *generation) freshJudge(ctx context.Context) (*eval.DiscriminatorQuantile, error) {
 	// Asked before the judge is trained, so that nobody waits for a refusal.
-	if _, err := archs.OpenDiscriminator(g.checkpoint); err != nil {
+	if _, err := architectures.OpenDiscriminator(g.checkpoint); err != nil {
 		if err := g.withoutRealness(err); err != nil {
 			return nil, err
 		}

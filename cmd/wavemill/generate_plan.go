@@ -25,8 +25,8 @@ type generation struct {
 	o          generateOptions
 	checkpoint models.Checkpoint
 	maker      *generate.Maker
-	labels     []string    // asked for, in order
-	sieve      *eval.Sieve // nil: nobody judges
+	labels     []string     // asked for, in order
+	sieve      *eval.Filter // nil: nobody judges
 	kinds      []kind
 }
 
@@ -224,12 +224,12 @@ func (g *generation) all(ctx context.Context) error {
 		return err
 	}
 	if g.sieve != nil {
-		wishes := make([]eval.Wish, len(clips))
+		wishes := make([]eval.Condition, len(clips))
 		for i := range clips {
 			k, _ := at(i)
 			wishes[i] = k.wish()
 		}
-		sifted, err := g.sieve.SiftFor(ctx, sounds, wishes)
+		sifted, err := g.sieve.CheckFor(ctx, sounds, wishes)
 		if err != nil {
 			return err
 		}
@@ -246,8 +246,8 @@ func (g *generation) all(ctx context.Context) error {
 }
 
 // wish is what a judge has to hear in clips of a kind.
-func (k kind) wish() eval.Wish {
-	w := eval.Wish{Label: k.Label}
+func (k kind) wish() eval.Condition {
+	w := eval.Condition{Label: k.Label}
 	if k.Mix != nil && k.Mix.Label != k.Label {
 		switch k.Mix.Weight {
 		case 0:
@@ -261,7 +261,7 @@ func (k kind) wish() eval.Wish {
 }
 
 // judged adds what a judge says.
-func (c *generatedClip) judged(s eval.Sifted) {
+func (c *generatedClip) judged(s eval.FilterResult) {
 	c.Confidence, c.Newness, c.Realness, c.Reason = &s.Confidence, &s.Newness, s.Realness, s.Reason
 }
 

@@ -16,7 +16,7 @@ import (
 
 	"wavemill/audio/spectrogram"
 	"wavemill/models"
-	"wavemill/models/archs"
+	"wavemill/models/architectures"
 	"wavemill/models/frontend"
 	"wavemill/models/vae"
 )
@@ -152,7 +152,7 @@ func openMap(path string) (*latentMap, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := archs.Open(c)
+	g, err := architectures.Open(c)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

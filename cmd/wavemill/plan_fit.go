@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"wavemill/models"
-	"wavemill/models/archs"
+	"wavemill/models/architectures"
 )
 
 // channelsAuto is the --channels that lets the budget decide.
@@ -53,13 +53,13 @@ func (a *app) prepareTraining(ctx context.Context, o trainOptions, job *trainJob
 		return err
 	}
 	if channels > 0 {
-		if config, err = archs.WithWidth(o.arch, config, channels); err != nil {
+		if config, err = architectures.WithWidth(o.arch, config, channels); err != nil {
 			return err
 		}
 		a.note("network   %s of %d channels", o.arch, channels)
 	}
 	if budget > 0 {
-		f, err := archs.Fit(ctx, o.arch, config, job.frontEnd, job.labels, x, budget)
+		f, err := architectures.SearchSize(ctx, o.arch, config, job.frontEnd, job.labels, x, budget)
 		if err != nil {
 			return err
 		}
@@ -73,7 +73,7 @@ func (a *app) prepareTraining(ctx context.Context, o trainOptions, job *trainJob
 		// The budget is the user's time: what looking at the machine and the data took is part of it.
 		job.trainer.Budget = max(budget-time.Since(began), budget/2)
 	}
-	if job.learner, err = archs.NewLearner(o.arch, config, job.frontEnd, job.labels, o.seed); err != nil {
+	if job.learner, err = architectures.NewLearner(o.arch, config, job.frontEnd, job.labels, o.seed); err != nil {
 		return fmt.Errorf("--channels, --config: %w", err)
 	}
 	return nil
@@ -81,7 +81,7 @@ func (a *app) prepareTraining(ctx context.Context, o trainOptions, job *trainJob
 
 // forFew has the clips varied where they are few, and says so.
 func (a *app) forFew(arch string, config json.RawMessage, clips int, labels []string) (json.RawMessage, error) {
-	config, varied, err := archs.ForFew(arch, config, clips, len(labels))
+	config, varied, err := architectures.ForFew(arch, config, clips, len(labels))
 	if varied {
 		a.note("few       %d recordings of %d labels: they are varied in pace, formants and tilt to learn from (\"vary\": 1; 0 leaves them as they are)", clips, len(labels))
 	}
@@ -100,7 +100,7 @@ func (s *school) fit(ctx context.Context, arch string, fe models.FrontEnd, label
 	if config, err = s.app.forFew(arch, nil, x.B, labels); err != nil || s.steps > 0 {
 		return config, 0, 0, err
 	}
-	f, err := archs.Fit(ctx, arch, config, fe, labels, x, s.budget)
+	f, err := architectures.SearchSize(ctx, arch, config, fe, labels, x, s.budget)
 	if err != nil {
 		return nil, 0, 0, err
 	}

@@ -13,7 +13,7 @@ import (
 	"wavemill/audio/dataset"
 	"wavemill/audio/synth"
 	"wavemill/models"
-	"wavemill/models/archs"
+	"wavemill/models/architectures"
 	"wavemill/models/frontend"
 )
 
@@ -38,7 +38,7 @@ func TestPlanCommand(t *testing.T) {
 	if want := (frontend.Overrides{Mels: 32}).Apply(got[0].FrontEnd); c.FrontEnd != want {
 		t.Errorf("front end %+v, want %+v", c.FrontEnd, want)
 	}
-	if channels, set, err := archs.Width(c.Arch, c.Config); channels != 8 || !set || err != nil {
+	if channels, set, err := architectures.Width(c.Arch, c.Config); channels != 8 || !set || err != nil {
 		t.Errorf("%d channels, error %v", channels, err)
 	}
 	stdout, _ = mustRun(t, "plan", "--data", data, "--mels", "16", "--ceiling", "off", "--frames", "16")

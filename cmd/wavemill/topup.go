@@ -133,7 +133,7 @@ type topping struct {
 	all         []recording
 	train, test []audio.Clip
 	maker       *generate.Maker
-	sieve       *eval.Sieve
+	sieve       *eval.Filter
 	clips       []toppedClip
 	result      toppedUp
 }
@@ -142,7 +142,7 @@ type topping struct {
 type toppedClip struct {
 	file string
 	clip generate.Clip
-	eval.Sifted
+	eval.FilterResult
 }
 
 func (a *app) topup(ctx context.Context, o topupOptions) error {
@@ -222,8 +222,8 @@ func (t *topping) makeSieve(ctx context.Context) error {
 		t.note("the classifier, right about %.0f %% of %d other recordings, is not known to hear well enough to refuse clips: they only must not be silent and no copies (--confidence has it refuse them)",
 			100*c.HeldOutAccuracy(), c.HeldOut().Clips)
 	}
-	if t.sieve, err = eval.NewSieve(ctx, c, t.train, t.o.confidence); err == nil && t.o.confidence == 0 {
-		t.sieve = t.sieve.ByEar()
+	if t.sieve, err = eval.NewFilter(ctx, c, t.train, t.o.confidence); err == nil && t.o.confidence == 0 {
+		t.sieve = t.sieve.WithReliableLabels()
 	}
 	return err
 }
@@ -308,12 +308,12 @@ func (t *topping) try(ctx context.Context, label string, seed uint64, n int) ([]
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	sifted, err := t.sieve.Sift(ctx, sounds)
+	sifted, err := t.sieve.Check(ctx, sounds)
 	if err != nil {
 		return nil, err
 	}
 	for i, s := range sifted {
-		made[i].Sifted = s
+		made[i].FilterResult = s
 	}
 	return made, nil
 }

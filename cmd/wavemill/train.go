@@ -14,8 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"wavemill/models"
-	"wavemill/models/archs"
-	"wavemill/models/watch"
+	"wavemill/models/architectures"
+	"wavemill/models/monitor"
 )
 
 // trainOptions are the flags of `wavemill train`.
@@ -46,7 +46,7 @@ type trainOptions struct {
 
 // Values of --best-by beside the losses on held-out recordings.
 const (
-	bestByDistance = watch.Distance
+	bestByDistance = monitor.Distance
 	bestByLast     = "last"
 )
 
@@ -77,7 +77,7 @@ weights. The figures are in the curves beside the checkpoint.`,
 	f := cmd.Flags()
 	f.StringArrayVar(&o.data, "data", nil, "folder or file with recordings; may be repeated (required)")
 	f.StringVar(&o.out, "out", "", "file for the checkpoint, such as model.safetensors (required)")
-	f.StringVar(&o.arch, "model", "vaegan", "architecture: "+strings.Join(archs.Names(), ", "))
+	f.StringVar(&o.arch, "model", "vaegan", "architecture: "+strings.Join(architectures.Names(), ", "))
 	f.StringVar(&o.config, "config", "", "JSON file with the architecture's settings; what it leaves out keeps its default")
 	f.IntVar(&o.latent, "latent", 0, "latent variables of a vae or vaegan, over --config; 2 can be drawn")
 	f.DurationVar(&o.budget, "budget", 0, "how long to train (default 10m, unless --steps is given)")
@@ -119,8 +119,8 @@ func (o *trainOptions) check() error {
 		return usagef("--best-by %q is none of %s, val/LOSS, %s", o.bestBy, bestByDistance, bestByLast)
 	case o.bestBy == bestByLast && o.patience > 0:
 		return usagef("--patience needs a figure to watch; --best-by last has none")
-	case !slices.Contains(archs.Names(), o.arch):
-		return usagef("--model %q is unknown; there are: %s", o.arch, strings.Join(archs.Names(), ", "))
+	case !slices.Contains(architectures.Names(), o.arch):
+		return usagef("--model %q is unknown; there are: %s", o.arch, strings.Join(architectures.Names(), ", "))
 	}
 	if o.budget == 0 && o.steps == 0 {
 		o.budget = 10 * time.Minute

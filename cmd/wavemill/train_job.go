@@ -11,10 +11,10 @@ import (
 	"strings"
 
 	"wavemill/models"
-	"wavemill/models/archs"
+	"wavemill/models/architectures"
+	"wavemill/models/monitor"
 	"wavemill/models/vae"
 	"wavemill/models/vaegan"
-	"wavemill/models/watch"
 )
 
 // trainJob is a learner and what drives it.
@@ -57,7 +57,7 @@ func (a *app) trainJob(o trainOptions, recordings []recording) (*trainJob, error
 	if j.frontEnd, err = o.front.frontEnd(recordings); err != nil {
 		return nil, err
 	}
-	j.learner, err = archs.NewLearner(o.arch, config, j.frontEnd, j.labels, o.seed)
+	j.learner, err = architectures.NewLearner(o.arch, config, j.frontEnd, j.labels, o.seed)
 	return j, err
 }
 
@@ -78,7 +78,7 @@ func (a *app) resumeJob(o trainOptions, j *trainJob) error {
 	}
 	j.arch, j.labels, j.frontEnd = c.Arch, c.Labels, c.FrontEnd
 	j.trainer.Resume, j.trainer.Seed, j.trainer.BatchSize = &c, c.Seed, c.BatchSize
-	j.learner, err = archs.NewLearner(c.Arch, c.Config, c.FrontEnd, c.Labels, c.Seed)
+	j.learner, err = architectures.NewLearner(c.Arch, c.Config, c.FrontEnd, c.Labels, c.Seed)
 	return err
 }
 
@@ -138,17 +138,17 @@ func (j *trainJob) judge(ctx context.Context, o trainOptions, x, val models.Batc
 				strings.Join(slices.Sorted(maps.Keys(losses)), ", val/"))
 		}
 	}
-	options := watch.Options{Seed: j.trainer.Seed}
+	options := monitor.Options{Seed: j.trainer.Seed}
 	if o.previews != "" || o.tensorboard != "" {
-		options.Gallery = &watch.Gallery{Dir: o.previews, Show: l.show}
+		options.Gallery = &monitor.PreviewWriter{Dir: o.previews, Show: l.show}
 	}
 	if x.B == 0 {
 		return errors.New("none of the recordings can be learnt from")
 	}
-	w, err := watch.New(x, val, j.labels, j.frontEnd, options)
+	w, err := monitor.New(x, val, j.labels, j.frontEnd, options)
 	if err != nil {
 		return err
 	}
-	j.trainer.Judge = w.Judge
+	j.trainer.Evaluate = w.Evaluate
 	return nil
 }

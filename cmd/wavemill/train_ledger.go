@@ -6,13 +6,13 @@ import (
 	"strconv"
 
 	"wavemill/models"
-	"wavemill/models/curves"
-	"wavemill/models/watch"
+	"wavemill/models/metricslog"
+	"wavemill/models/monitor"
 )
 
 // A ledger is what a training leaves beside its checkpoint: curves, and a TensorBoard run. A nil recorder keeps none.
 type ledger struct {
-	recorder *curves.Recorder
+	recorder *metricslog.Recorder
 }
 
 // openLedger begins the curves of a training, or goes on with those it has.
@@ -26,7 +26,7 @@ func (a *app) openLedger(o trainOptions, j *trainJob) (*ledger, error) {
 		board = filepath.Join(o.tensorboard, filepath.Base(o.stem()))
 	}
 	var err error
-	l.recorder, err = curves.Record(o.stem()+".curves", board, j.from())
+	l.recorder, err = metricslog.Record(o.stem()+".curves", board, j.from())
 	return l, err
 }
 
@@ -38,7 +38,7 @@ func (l *ledger) take(p models.Progress) {
 }
 
 // show puts an exhibit on the board.
-func (l *ledger) show(e watch.Exhibit) error {
+func (l *ledger) show(e monitor.Preview) error {
 	if l.recorder == nil || l.recorder.Board() == nil {
 		return nil
 	}

@@ -9,7 +9,7 @@ import (
 
 	"wavemill/cmd/wavemill/progress"
 	"wavemill/models"
-	"wavemill/models/watch"
+	"wavemill/models/monitor"
 )
 
 // trainingWatch shows a training's progress.
@@ -32,7 +32,7 @@ func (a *app) watchTraining(budget time.Duration, steps int64) *trainingWatch {
 
 func (w *trainingWatch) event(p models.Progress) {
 	text := lossText(p)
-	if d, ok := p.Metrics[watch.Distance]; ok {
+	if d, ok := p.Metrics[monitor.Distance]; ok {
 		text += fmt.Sprintf(", distance %.3g", d)
 	}
 	if w.timed {
@@ -49,7 +49,7 @@ func (w *trainingWatch) event(p models.Progress) {
 	case models.EventStart:
 		w.backs = len(p.Rollbacks)
 	case models.EventEval:
-		if p.JudgedAt == p.Step {
+		if p.EvaluatedAt == p.Step {
 			w.warn(p)
 		}
 	case models.EventRollback:

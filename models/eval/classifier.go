@@ -70,8 +70,8 @@ func (p Prediction) Label(i int) (label int, confidence float64) {
 	return label, confidence
 }
 
-// Heard returns the most probable label of every clip.
-func (p Prediction) Heard() []int {
+// Labels returns the most probable label of every clip.
+func (p Prediction) Labels() []int {
 	heard := make([]int, len(p.Probs))
 	for i := range heard {
 		heard[i], _ = p.Label(i)

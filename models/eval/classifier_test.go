@@ -68,7 +68,7 @@ func accuracy(t *testing.T, c *eval.Classifier, clips []audio.Clip) float64 {
 		t.Fatal(err)
 	}
 	right := 0.0
-	for i, heard := range p.Heard() {
+	for i, heard := range p.Labels() {
 		if c.Labels()[heard] == clips[i].Label {
 			right++
 		}
@@ -124,7 +124,7 @@ func TestPredictionsAreProbabilities(t *testing.T) {
 			t.Errorf("clip %d: %d probabilities that add to %g, %d features", i, len(row), sum, len(p.Features[i]))
 		}
 		label, confidence := p.Label(i)
-		if confidence != slices.Max(row) || row[label] != confidence || p.Heard()[i] != label {
+		if confidence != slices.Max(row) || row[label] != confidence || p.Labels()[i] != label {
 			t.Errorf("clip %d: label %d at %g of %v", i, label, confidence, row)
 		}
 	}

@@ -13,8 +13,8 @@ type Row struct {
 	LabelAccuracy float64   `json:"label_accuracy"`
 	LabelRecall   []float64 `json:"label_recall"`
 	Confusion     [][]int   `json:"confusion"`
-	// Heard is the label heard in each clip, as an index into Report.Labels.
-	Heard []int `json:"-"`
+	// Predicted is the label heard in each clip, as an index into Report.Labels.
+	Predicted []int `json:"-"`
 	// Silent is the share of clips without any sound.
 	Silent float64 `json:"silent"`
 
@@ -105,17 +105,17 @@ type Training struct {
 
 // A Report is what eval and compare write as JSON.
 type Report struct {
-	Format     int      `json:"format"` // 1
-	Labels     []string `json:"labels"`
-	TrainClips int      `json:"train_clips"`
-	HeldOut    int      `json:"held_out_clips"`
-	Seed       uint64   `json:"seed"`
-	Judge      Verifier `json:"judge"`
-	Rows       []Row    `json:"rows"`
+	Format     int               `json:"format"` // 1
+	Labels     []string          `json:"labels"`
+	TrainClips int               `json:"train_clips"`
+	HeldOut    int               `json:"held_out_clips"`
+	Seed       uint64            `json:"seed"`
+	Evaluator  EvaluatorAccuracy `json:"judge"`
+	Rows       []Row             `json:"rows"`
 }
 
-// Verifier says how far the judge itself can be trusted.
-type Verifier struct {
+// EvaluatorAccuracy says how far the judge itself can be trusted.
+type EvaluatorAccuracy struct {
 	Validation HeldOut `json:"validation"` // on its own validation clips, a part of the training clips
 	Accuracy   float64 `json:"accuracy"`   // on the held-out clips
 	ECE        float64 `json:"ece"`        // expected calibration error there

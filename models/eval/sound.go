@@ -11,7 +11,7 @@ import (
 	"wavemill/audio"
 	"wavemill/audio/wav"
 	"wavemill/models"
-	"wavemill/models/archs"
+	"wavemill/models/architectures"
 	"wavemill/models/frontend"
 )
 
@@ -20,7 +20,7 @@ import (
 // Clip i depends on the checkpoint, labels[i], seed and i alone. onProgress, when not nil, is called now and then with
 // the number of clips made.
 func Generate(ctx context.Context, cp models.Checkpoint, labels []int, seed uint64, onProgress func(made int)) ([]audio.Clip, error) {
-	generator, err := archs.Open(cp)
+	generator, err := architectures.Open(cp)
 	if err != nil {
 		return nil, err
 	}

@@ -82,7 +82,7 @@ func fit(ctx context.Context, s *set, o Options, epochs, steps int) (*model, int
 		if o.Budget > 0 {
 			if fit := int(float64(done+1) * float64(o.Budget) / float64(elapsed)); fit < steps && done >= 10 {
 				steps = max(fit, done+1)
-				adam.Plan(int64(steps))
+				adam.SetTotalSteps(int64(steps))
 			}
 		}
 	}
@@ -108,7 +108,7 @@ func (c *Classifier) calibrate(ctx context.Context, heldOut models.Batch) error 
 	}
 	p := c.model.prediction(answers)
 	c.heldOut = HeldOut{Clips: heldOut.B}
-	if c.heldOut.Accuracy, err = metric.Accuracy(heldOut.Labels, p.Heard()); err != nil {
+	if c.heldOut.Accuracy, err = metric.Accuracy(heldOut.Labels, p.Labels()); err != nil {
 		return err
 	}
 	if c.heldOut.NLL, err = metric.LogLoss(p.Probs, heldOut.Labels); err != nil {

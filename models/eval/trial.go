@@ -97,7 +97,7 @@ func accuracy(ctx context.Context, s *set, seed uint64, steps int) (float64, err
 		return 0, err
 	}
 	right := 0
-	for i, l := range m.prediction(answers).Heard() {
+	for i, l := range m.prediction(answers).Labels() {
 		if l == s.heldOut.Labels[i] {
 			right++
 		}

@@ -14,7 +14,7 @@ import (
 const classifiers = 3
 
 // usefulness trains classifiers on generated and real clips and tests them on the held-out ones.
-func (j *Judge) usefulness(ctx context.Context, name string, generated heard) (*Usefulness, error) {
+func (j *Evaluator) usefulness(ctx context.Context, name string, generated heard) (*Usefulness, error) {
 	u := &Usefulness{}
 	stages, stage := float64(classifiers+2*len(j.options.Shares)), 0.0
 	tell := func() {
@@ -58,7 +58,7 @@ func (j *Judge) usefulness(ctx context.Context, name string, generated heard) (*
 }
 
 // onReal is the accuracy of the ith classifier trained on a share of the real training clips.
-func (j *Judge) onReal(ctx context.Context, share float64, i uint64) (float64, error) {
+func (j *Evaluator) onReal(ctx context.Context, share float64, i uint64) (float64, error) {
 	key := baseline{share, i}
 	if a, ok := j.baselines[key]; ok {
 		return a, nil
@@ -79,7 +79,7 @@ type baseline struct {
 
 // share returns that part of the real training clips, the same at every call: of each label the first of a shuffled
 // order, at least one.
-func (j *Judge) share(share float64) models.Batch {
+func (j *Evaluator) share(share float64) models.Batch {
 	rng := rand.New(rand.NewPCG(j.options.Seed, 0x7368617265))
 	order := rng.Perm(j.train.batch.B)
 	total := j.train.counts(len(j.classifier.labels))
@@ -120,11 +120,11 @@ func join(a, b models.Batch) models.Batch {
 }
 
 // learning is a set of clips to train on and the held-out real ones to test on.
-func (j *Judge) learning(train models.Batch) *set {
+func (j *Evaluator) learning(train models.Batch) *set {
 	return &set{labels: j.classifier.labels, front: j.classifier.model.front, train: train, heldOut: j.heldOut.batch}
 }
 
 // accuracy is that of the ith classifier trained on a set. It is not the judge: its seed is another.
-func (j *Judge) accuracy(ctx context.Context, s *set, i uint64) (float64, error) {
+func (j *Evaluator) accuracy(ctx context.Context, s *set, i uint64) (float64, error) {
 	return accuracy(ctx, s, j.options.Seed+1+i, j.options.Steps)
 }

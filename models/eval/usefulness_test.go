@@ -27,7 +27,7 @@ func TestUsefulnessIsAMeanOfThree(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains several classifiers")
 	}
-	j, err := NewJudge(t.Context(), classes(t, 6, 0), classes(t, 10, 500), JudgeOptions{Seed: 6, Useful: true, Shares: []float64{1}, Epochs: 5, Steps: 12})
+	j, err := NewEvaluator(t.Context(), classes(t, 6, 0), classes(t, 10, 500), EvaluatorOptions{Seed: 6, Useful: true, Shares: []float64{1}, Epochs: 5, Steps: 12})
 	if err != nil {
 		t.Fatal(err)
 	}

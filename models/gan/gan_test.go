@@ -225,7 +225,7 @@ func TestResumeIsExact(t *testing.T) {
 	const config = `{"channels": 4, "penalty": 0.5, "penalty_every": 2, "minibatch": 5, "critic_steps": 2, "modes": 2}`
 	whole, first := learner(t, config), learner(t, config)
 	for _, l := range []*Learner{whole, first} { // but not the one that goes on
-		if err := l.Survey(t.Context(), bars(64)); err != nil {
+		if err := l.FitModes(t.Context(), bars(64)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -416,7 +416,7 @@ func TestAuxiliaryFades(t *testing.T) {
 		{`{"channels": 4, "auxiliary": 0.5, "auxiliary_final": 0.1}`, 0, 0.5, 0.5, 0.5}, // nothing is planned
 	} {
 		l := learner(t, c.config)
-		l.Plan(c.planned)
+		l.SetTotalSteps(c.planned)
 		for step, want := range map[int64]float64{0: c.start, 25: c.mid, 50: c.end, 100: c.end} {
 			if l.steps = step; math.Abs(l.auxiliary()-want) > 1e-12 {
 				t.Errorf("%s, step %d of %d: weight %g, want %g", c.config, step, c.planned, l.auxiliary(), want)

@@ -62,8 +62,8 @@ type Learner struct {
 }
 
 var (
-	_ models.Learner  = (*Learner)(nil)
-	_ models.Surveyor = (*Learner)(nil)
+	_ models.Learner    = (*Learner)(nil)
+	_ models.ModeFitter = (*Learner)(nil)
 )
 
 // machineKey tells machines apart.
@@ -105,27 +105,27 @@ func (l *Learner) schedule(rate float64) nn.Schedule {
 	return nn.Schedule{Rate: rate, Final: rate * l.config.FinalRate, Warmup: 50, Steps: l.planned}
 }
 
-// Plan implements models.Learner.
-func (l *Learner) Plan(steps int64) {
+// SetTotalSteps implements models.Learner.
+func (l *Learner) SetTotalSteps(steps int64) {
 	l.planned = steps
 	updates := steps * int64(max(l.pieces, 1))
-	l.adamG.Plan(updates)
+	l.adamG.SetTotalSteps(updates)
 	judged := updates * int64(l.config.Critic)
 	if l.config.Penalty > 0 {
 		every := int64(l.config.PenaltyEvery)
 		judged += (updates + every - 1) / every
 	}
-	l.adamD.Plan(judged)
+	l.adamD.SetTotalSteps(judged)
 }
 
 // Slow implements models.Slower.
 func (l *Learner) Slow(factor float64) {
-	l.adamG.Slow(factor)
-	l.adamD.Slow(factor)
+	l.adamG.ScaleLR(factor)
+	l.adamD.ScaleLR(factor)
 }
 
 // Rate implements models.Rated.
-func (l *Learner) Rate() float64 { return l.adamG.Rate() }
+func (l *Learner) Rate() float64 { return l.adamG.LearningRate() }
 
 // machine returns the machine of that name for a batch size, which it builds where it is the first of its size.
 func (l *Learner) machine(what string, batch int, build func(n *nn.Graph) (*nn.Machine, error)) (*nn.Machine, error) {
@@ -152,7 +152,7 @@ func (l *Learner) Step(ctx context.Context, x models.Batch, rng *rand.Rand) (mod
 	parts := l.parts(x.B)
 	if parts != l.pieces { // as in the first step
 		l.pieces = parts
-		l.Plan(l.planned)
+		l.SetTotalSteps(l.planned)
 	}
 	for i := range parts {
 		part := cut(x, i*x.B/parts, (i+1)*x.B/parts)
@@ -412,9 +412,9 @@ func (l *Learner) check(ctx context.Context, x models.Batch) error {
 	return nil
 }
 
-// Survey implements models.Surveyor: it sorts the recordings into their modes or, after the first step, into those that
+// FitModes implements models.Surveyor: it sorts the recordings into their modes or, after the first step, into those that
 // the networks know and further ones.
-func (l *Learner) Survey(ctx context.Context, train models.Batch) error {
+func (l *Learner) FitModes(ctx context.Context, train models.Batch) error {
 	if l.modes == nil {
 		return nil
 	}
@@ -514,7 +514,7 @@ func (l *Learner) Restore(c models.Checkpoint) error {
 		}
 	}
 	l.seed, l.steps = c.Seed, c.Step
-	l.Plan(c.Planned)
+	l.SetTotalSteps(c.Planned)
 	return nil
 }
 

@@ -179,7 +179,7 @@ func TestMakesEveryKind(t *testing.T) {
 	}
 	x, _ := kinds(120)
 	l := learner(t, `{"channels": 8, "modes": 3, "latent": 8, "generator_rate": 1e-3, "discriminator_rate": 2e-3, "average": 0.9, "augment": {"frames": 0, "cutout": 0}}`)
-	if err := l.Survey(t.Context(), x); err != nil {
+	if err := l.FitModes(t.Context(), x); err != nil {
 		t.Fatal(err)
 	}
 	rng := rand.New(rand.NewPCG(2, 2))

@@ -141,7 +141,7 @@ func Overfits(a Architecture) error {
 	if err != nil {
 		return err
 	}
-	l.Plan(int64(a.Steps))
+	l.SetTotalSteps(int64(a.Steps))
 	rng := newRand(1)
 	first, err := train(a, l, rng, 1)
 	if err != nil {
@@ -214,7 +214,7 @@ func Resumes(a Architecture) error {
 	if err != nil {
 		return err
 	}
-	l.Plan(before + after)
+	l.SetTotalSteps(before + after)
 	pcg := newPCG(1)
 	rng := rand.New(pcg)
 	if _, err := train(a, l, rng, before); err != nil {
@@ -244,7 +244,7 @@ func Resumes(a Architecture) error {
 	if err != nil {
 		return err
 	}
-	restored.Plan(before + after)
+	restored.SetTotalSteps(before + after)
 	if err := restored.Restore(c); err != nil {
 		return fmt.Errorf("restoring: %w", err)
 	}

@@ -85,7 +85,7 @@ func newAutoencoder(f flaw) func(seed uint64) (models.Learner, error) {
 	}
 }
 
-func (a *autoencoder) Plan(int64) {}
+func (a *autoencoder) SetTotalSteps(int64) {}
 
 func (a *autoencoder) check(x models.Batch) error {
 	if a.flaw == "trusts its input" {

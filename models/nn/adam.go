@@ -82,16 +82,16 @@ func (a *Adam) Average() *Params { return a.ema }
 // Steps returns the number of steps taken.
 func (a *Adam) Steps() int64 { return a.step }
 
-// Plan sets the number of steps of the schedule, which may be changed at any time; 0 keeps the rate
+// SetTotalSteps sets the number of steps of the schedule, which may be changed at any time; 0 keeps the rate
 // where it is highest.
-func (a *Adam) Plan(steps int64) { a.config.Steps = steps }
+func (a *Adam) SetTotalSteps(steps int64) { a.config.Steps = steps }
 
-// Slow multiplies the schedule's rate by factor, from the next step on. It is not cumulative, and no part of the
+// ScaleLR multiplies the schedule's rate by factor, from the next step on. It is not cumulative, and no part of the
 // exported state.
-func (a *Adam) Slow(factor float64) { a.slow = factor }
+func (a *Adam) ScaleLR(factor float64) { a.slow = factor }
 
-// Rate returns the learning rate of the next step.
-func (a *Adam) Rate() float64 { return a.slow * a.config.At(a.step+1) }
+// LearningRate returns the learning rate of the next step.
+func (a *Adam) LearningRate() float64 { return a.slow * a.config.At(a.step+1) }
 
 // GradientNorm returns the norm of all gradients of the last step, before clipping.
 func (a *Adam) GradientNorm() float64 { return a.norm }

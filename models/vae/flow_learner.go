@@ -105,7 +105,7 @@ func (f *flowLearner) machine(count int) (*nn.Machine, error) {
 }
 
 // plan sets the number of steps of the networks in all.
-func (f *flowLearner) plan(steps int64) { f.adam.Plan(flowUpdates * steps) }
+func (f *flowLearner) plan(steps int64) { f.adam.SetTotalSteps(flowUpdates * steps) }
 
 // observe takes a batch's latents into the statistics.
 func (f *flowLearner) observe(z []float32) {

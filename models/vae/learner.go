@@ -95,10 +95,10 @@ func NewLearner(config json.RawMessage, fe models.FrontEnd, labels []string, see
 	return l, nil
 }
 
-// Plan implements models.Learner.
-func (l *Learner) Plan(steps int64) {
+// SetTotalSteps implements models.Learner.
+func (l *Learner) SetTotalSteps(steps int64) {
 	l.planned = steps
-	l.adam.Plan(steps)
+	l.adam.SetTotalSteps(steps)
 	if l.flow != nil {
 		l.flow.plan(steps)
 	}
@@ -106,14 +106,14 @@ func (l *Learner) Plan(steps int64) {
 
 // Slow implements models.Slower.
 func (l *Learner) Slow(factor float64) {
-	l.adam.Slow(factor)
+	l.adam.ScaleLR(factor)
 	if l.flow != nil {
-		l.flow.adam.Slow(factor)
+		l.flow.adam.ScaleLR(factor)
 	}
 }
 
 // Rate implements models.Rated.
-func (l *Learner) Rate() float64 { return l.adam.Rate() }
+func (l *Learner) Rate() float64 { return l.adam.LearningRate() }
 
 // klWeight returns the weight of the KL term at the next step.
 func (l *Learner) klWeight() float64 {
@@ -433,7 +433,7 @@ func (l *Learner) Restore(c models.Checkpoint) error {
 	}
 	l.prior, l.texture, l.seed = p, t, c.Seed
 	l.flow, l.variance = flow, variance
-	l.Plan(c.Planned)
+	l.SetTotalSteps(c.Planned)
 	return nil
 }
 

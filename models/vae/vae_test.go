@@ -247,7 +247,7 @@ func resumes(t *testing.T, config string) {
 func TestEvalAndCalibrateChangeNothing(t *testing.T) {
 	run := func(between func(l *Learner)) []float32 {
 		l := newLearner(t, small)
-		l.Plan(10)
+		l.SetTotalSteps(10)
 		rng := rand.New(rand.NewPCG(1, 1))
 		data := blobs(24, 3, 1)
 		for range 4 {

@@ -74,11 +74,11 @@ func NewLearner(config json.RawMessage, fe models.FrontEnd, labels []string, see
 // first returns how many of the planned steps train the autoencoder alone.
 func (l *Learner) first() int64 { return int64(l.config.Share * float64(l.planned)) }
 
-// Plan implements models.Learner.
-func (l *Learner) Plan(steps int64) {
+// SetTotalSteps implements models.Learner.
+func (l *Learner) SetTotalSteps(steps int64) {
 	l.planned = steps
 	if l.sharp == nil {
-		l.vae.Plan(l.first())
+		l.vae.SetTotalSteps(l.first())
 	} else {
 		l.sharp.plan(steps - l.coder)
 	}
@@ -134,7 +134,7 @@ func (l *Learner) Slow(factor float64) {
 // Rate implements models.Rated.
 func (l *Learner) Rate() float64 {
 	if l.sharp != nil {
-		return l.sharp.decoder.Rate()
+		return l.sharp.decoder.LearningRate()
 	}
 	return l.vae.Rate()
 }
@@ -227,7 +227,7 @@ func (l *Learner) Restore(c models.Checkpoint) error {
 	}
 	l.planned, l.coder, l.sharp, l.seed = c.Planned, c.Step, nil, c.Seed
 	if !second {
-		l.vae.Plan(l.first())
+		l.vae.SetTotalSteps(l.first())
 		return nil
 	}
 	if err := l.sharpen(); err != nil {

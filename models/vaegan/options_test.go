@@ -23,7 +23,7 @@ func TestOptionsOfTheAutoencoder(t *testing.T) {
 				New: func(seed uint64) (models.Learner, error) {
 					l, err := NewLearner(config, frontEnd(), labels, seed)
 					if err == nil {
-						l.Plan(4)
+						l.SetTotalSteps(4)
 					}
 					return l, err
 				},

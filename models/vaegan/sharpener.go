@@ -62,14 +62,14 @@ func (s *sharpener) schedule(rate float64) nn.Schedule {
 }
 
 func (s *sharpener) plan(steps int64) {
-	s.decoder.Plan(max(steps, 1))
-	s.judge.Plan(max(steps, 1))
+	s.decoder.SetTotalSteps(max(steps, 1))
+	s.judge.SetTotalSteps(max(steps, 1))
 }
 
 // slow multiplies the learning rates.
 func (s *sharpener) slow(factor float64) {
-	s.decoder.Slow(factor)
-	s.judge.Slow(factor)
+	s.decoder.ScaleLR(factor)
+	s.judge.ScaleLR(factor)
 }
 
 // Names of the inputs, outputs and losses of the graphs.

@@ -49,7 +49,7 @@ func TestAcceptance(t *testing.T) {
 // TestBothParts runs over the border and finds the second part's losses after it.
 func TestBothParts(t *testing.T) {
 	l := learner(t, small)
-	l.Plan(10)
+	l.SetTotalSteps(10)
 	rng := rand.New(rand.NewPCG(1, 1))
 	for i := range 10 {
 		losses, err := l.Step(t.Context(), clips(), rng)
@@ -95,12 +95,12 @@ func TestResumeIsExact(t *testing.T) {
 		return c
 	}
 	whole := learner(t, small)
-	whole.Plan(steps)
+	whole.SetTotalSteps(steps)
 	run(whole, steps, rand.NewPCG(2, 2))
 	want := save(whole)
 	for _, at := range []int{2, 4, 6} {
 		first, rng := learner(t, small), rand.NewPCG(2, 2)
-		first.Plan(steps)
+		first.SetTotalSteps(steps)
 		run(first, at, rng)
 		file, err := save(first).Encode()
 		if err != nil {
@@ -129,7 +129,7 @@ func TestResumeIsExact(t *testing.T) {
 
 func TestGeneratesWithTheSharpenedDecoder(t *testing.T) {
 	l := learner(t, small)
-	l.Plan(6)
+	l.SetTotalSteps(6)
 	rng := rand.New(rand.NewPCG(3, 3))
 	generate := func() models.Batch {
 		t.Helper()
@@ -226,7 +226,7 @@ func TestRefuses(t *testing.T) {
 		t.Error("opened a checkpoint of another architecture")
 	}
 	l := learner(t, small)
-	l.Plan(4)
+	l.SetTotalSteps(4)
 	c, err := l.Checkpoint()
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +239,7 @@ func TestRefuses(t *testing.T) {
 // TestDiscriminator opens it from a checkpoint of either part.
 func TestDiscriminator(t *testing.T) {
 	l := learner(t, small)
-	l.Plan(4)
+	l.SetTotalSteps(4)
 	rng := rand.New(rand.NewPCG(1, 1))
 	for i := range 4 {
 		if _, err := l.Step(t.Context(), clips(), rng); err != nil {

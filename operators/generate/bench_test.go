@@ -6,7 +6,7 @@ import (
 
 	"wavemill/audio/wav"
 	"wavemill/models"
-	"wavemill/models/archs"
+	"wavemill/models/architectures"
 	"wavemill/models/frontend"
 	"wavemill/models/modeltest"
 	"wavemill/operators/generate"
@@ -14,11 +14,11 @@ import (
 
 // BenchmarkClip makes one clip after the other, from label to WAV, with a network of default size.
 func BenchmarkClip(b *testing.B) {
-	for _, arch := range archs.Names() {
+	for _, arch := range architectures.Names() {
 		b.Run(arch, func(b *testing.B) {
 			fe := frontend.Plan([]int{8000}, []time.Duration{time.Second})
 			labels := []string{"one", "two"}
-			learner, err := archs.NewLearner(arch, nil, fe, labels, 1)
+			learner, err := architectures.NewLearner(arch, nil, fe, labels, 1)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -29,7 +29,7 @@ import (
 	"wavemill/audio"
 	"wavemill/audio/wav"
 	"wavemill/models"
-	"wavemill/models/archs"
+	"wavemill/models/architectures"
 	"wavemill/pipeline"
 	"wavemill/pipeline/artifact"
 	"wavemill/pipeline/header"
@@ -64,14 +64,14 @@ type Hooks struct {
 	Judge func(ctx context.Context, clip audio.Clip, label string) (float64, bool)
 	// OnModel is told the digest of every model that is put to use.
 	OnModel func(digest string)
-	// Open replaces models/archs.
+	// Open replaces models/architectures.
 	Open func(models.Checkpoint) (models.Generator, error)
 }
 
 // Factory builds the operator.
 func Factory(h Hooks) pipeline.Factory {
 	if h.Open == nil {
-		h.Open = archs.Open
+		h.Open = architectures.Open
 	}
 	return pipeline.Typed(Defaults(), func(c Config, env pipeline.Env) (pipeline.Operator, error) {
 		if c.MaxN < 1 || c.Timeout <= 0 || c.Concurrency < 0 {

@@ -11,7 +11,7 @@ import (
 	"wavemill/audio"
 	"wavemill/audio/wav"
 	"wavemill/models"
-	"wavemill/models/archs"
+	"wavemill/models/architectures"
 	"wavemill/models/frontend"
 )
 
@@ -29,9 +29,9 @@ type Maker struct {
 	means     sync.Map // of each label's latents, by index
 }
 
-// NewMaker opens a checkpoint with the architectures of models/archs.
+// NewMaker opens a checkpoint with the architectures of models/architectures.
 func NewMaker(c models.Checkpoint) (*Maker, error) {
-	return NewMakerWith(c, archs.Open)
+	return NewMakerWith(c, architectures.Open)
 }
 
 // NewMakerWith opens a checkpoint with a function of the caller's.

@@ -10,7 +10,7 @@ import (
 	"wavemill/audio"
 	"wavemill/audio/synth"
 	"wavemill/audio/wav"
-	"wavemill/models/archs"
+	"wavemill/models/architectures"
 	"wavemill/operators/generate"
 	"wavemill/pipeline"
 	"wavemill/pipeline/header"
@@ -20,7 +20,7 @@ import (
 func newSmallMill(t *testing.T, arch string) (*mill, *generate.Maker) {
 	t.Helper()
 	c := learnedCheckpoint(t, arch, 5)
-	m := newMill(t, "{max_n: 20}", generate.Hooks{}, nil, archs.Open)
+	m := newMill(t, "{max_n: 20}", generate.Hooks{}, nil, architectures.Open)
 	content, err := c.Encode()
 	if err != nil {
 		t.Fatal(err)

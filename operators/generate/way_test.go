@@ -15,7 +15,7 @@ import (
 	"wavemill/audio/synth"
 	"wavemill/audio/wav"
 	"wavemill/models"
-	"wavemill/models/archs"
+	"wavemill/models/architectures"
 	"wavemill/models/frontend"
 	"wavemill/operators/generate"
 )
@@ -75,7 +75,7 @@ func learnedCheckpoint(t testing.TB, arch string, steps int64) models.Checkpoint
 		data.Data = append(data.Data, s.Data...)
 		data.Labels = append(data.Labels, slices.Index(sounds, c.Label))
 	}
-	l, err := archs.NewLearner(arch, json.RawMessage(smallConfigs[arch]), fe, sounds, 1)
+	l, err := architectures.NewLearner(arch, json.RawMessage(smallConfigs[arch]), fe, sounds, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func said(t *testing.T, file []byte) (generate.Provenance, string) {
 
 // TestEveryClipCanBeMadeAgain makes a clip of every kind, and again by what its file says, with another maker.
 func TestEveryClipCanBeMadeAgain(t *testing.T) {
-	for _, arch := range archs.Names() {
+	for _, arch := range architectures.Names() {
 		t.Run(arch, func(t *testing.T) {
 			m, other := learned(t, arch, 30), learned(t, arch, 30)
 			kinds := map[string]generate.Provenance{
@@ -204,7 +204,7 @@ func encoded(t *testing.T, m *generate.Maker, seed uint64, label string) *genera
 
 // TestWayBeginsAndEndsAtItsEnds compares the ends of every way with what lies there, to the byte.
 func TestWayBeginsAndEndsAtItsEnds(t *testing.T) {
-	for _, arch := range archs.Names() {
+	for _, arch := range architectures.Names() {
 		m := learned(t, arch, 30)
 		_, chirp := compose(t, m, generate.Provenance{Label: "chirp", Seed: 5})
 		_, kick := compose(t, m, generate.Provenance{Label: "kick", Seed: 5})

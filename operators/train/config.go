@@ -12,15 +12,15 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"wavemill/models"
-	"wavemill/models/archs"
+	"wavemill/models/architectures"
 	"wavemill/models/frontend"
-	"wavemill/models/watch"
+	"wavemill/models/monitor"
 	"wavemill/pipeline"
 )
 
 // Config is the operator's configuration.
 type Config struct {
-	// Model is the architecture, one of models/archs.
+	// Model is the architecture, one of models/architectures.
 	Model string `yaml:"model"`
 	// Name is what the model is called on the bus: <pipeline>.model.<name>. Empty: Model.
 	Name string `yaml:"name"`
@@ -37,7 +37,7 @@ type Config struct {
 	EvalEvery int64 `yaml:"eval_every"`
 	// SaveEvery is the least time between saved checkpoints; 0: the trainer's default.
 	SaveEvery time.Duration `yaml:"save_every"`
-	// BestBy is the figure, the lower the better, by which the weights to generate with are chosen: watch.Distance, a loss
+	// BestBy is the figure, the lower the better, by which the weights to generate with are chosen: monitor.Distance, a loss
 	// on held-out clips such as "val/loss", or "last" for those of the last step.
 	BestBy string `yaml:"best_by"`
 	// Validation is the share of clips that is held out to evaluate on.
@@ -57,7 +57,7 @@ type Config struct {
 // Defaults are the configuration of an empty document.
 func Defaults() Config {
 	return Config{
-		Model: "vae", Budget: 2 * time.Minute, Validation: 0.1, BestBy: watch.Distance,
+		Model: "vae", Budget: 2 * time.Minute, Validation: 0.1, BestBy: monitor.Distance,
 		MinClips: 16, Idle: 3 * time.Second,
 		MaxClips: 20000, // 330 MB of 64 x 64 spectrograms.
 	}
@@ -71,7 +71,7 @@ type Hooks struct {
 	OnProgress func(model string, p models.Progress)
 	// OnEvent is told what is published on <pipeline>.model.<model>.
 	OnEvent func(Event)
-	// NewLearner and Resume replace models/archs.
+	// NewLearner and Resume replace models/architectures.
 	NewLearner func(arch string, config json.RawMessage, fe models.FrontEnd, labels []string, seed uint64) (models.Learner, error)
 	Resume     func(models.Checkpoint) (models.Learner, error)
 	// NewJudge replaces package watch; what it returns looks at the checkpoints of one training. Without it, the learners
@@ -80,15 +80,15 @@ type Hooks struct {
 }
 
 // A Judge is a models.Trainer's.
-type Judge func(context.Context, models.Checkpoint) (models.Verdict, error)
+type Judge func(context.Context, models.Checkpoint) (models.Evaluation, error)
 
 // watchOver is the judge of the known architectures.
 func watchOver(train, val models.Batch, labels []string, fe models.FrontEnd, seed uint64) (Judge, error) {
-	w, err := watch.New(train, val, labels, fe, watch.Options{Seed: seed})
+	w, err := monitor.New(train, val, labels, fe, monitor.Options{Seed: seed})
 	if err != nil {
 		return nil, err
 	}
-	return w.Judge, nil
+	return w.Evaluate, nil
 }
 
 // lastWeights is the BestBy that does not choose.
@@ -98,17 +98,17 @@ const lastWeights = "last"
 func Factory(h Hooks) pipeline.Factory {
 	known := h.NewLearner == nil
 	if h.NewLearner == nil {
-		h.NewLearner = archs.NewLearner
+		h.NewLearner = architectures.NewLearner
 		if h.NewJudge == nil {
 			h.NewJudge = watchOver
 		}
 	}
 	if h.Resume == nil {
-		h.Resume = archs.Resume
+		h.Resume = architectures.Resume
 	}
 	return pipeline.Typed(Defaults(), func(c Config, env pipeline.Env) (pipeline.Operator, error) {
-		if known && !slices.Contains(archs.Names(), c.Model) {
-			return nil, fmt.Errorf("model %q is unknown; there are: %s", c.Model, strings.Join(archs.Names(), ", "))
+		if known && !slices.Contains(architectures.Names(), c.Model) {
+			return nil, fmt.Errorf("model %q is unknown; there are: %s", c.Model, strings.Join(architectures.Names(), ", "))
 		}
 		op, err := newOperator(c, env, h)
 		if err == nil && known {
@@ -121,7 +121,7 @@ func Factory(h Hooks) pipeline.Factory {
 // checkArch finds faults of an architecture's configuration now, not when the clips have been collected, by building
 // the network for a front end of no account.
 func checkArch(model string, config json.RawMessage) error {
-	if _, err := archs.NewLearner(model, config, frontend.Plan(nil, nil), []string{"a", "b"}, 0); err != nil {
+	if _, err := architectures.NewLearner(model, config, frontend.Plan(nil, nil), []string{"a", "b"}, 0); err != nil {
 		return fmt.Errorf("config: %w", err)
 	}
 	return nil
@@ -143,7 +143,7 @@ func (c Config) check() (Config, json.RawMessage, error) {
 	fault(c.Validation < 0 || c.Validation > 0.9, "validation must be between 0 and 0.9")
 	fault(c.MinClips < 1, "min_clips must be at least 1")
 	fault(c.WaitFor < 0 || c.Again < 0 || c.BatchSize < 0 || c.EvalEvery < 0 || c.SaveEvery < 0, "wait_for, again, batch_size, eval_every and save_every must not be negative")
-	fault(c.BestBy != watch.Distance && c.BestBy != lastWeights && !strings.HasPrefix(c.BestBy, "val/"), "best_by must be "+watch.Distance+", val/ and a loss, or last")
+	fault(c.BestBy != monitor.Distance && c.BestBy != lastWeights && !strings.HasPrefix(c.BestBy, "val/"), "best_by must be "+monitor.Distance+", val/ and a loss, or last")
 	fault(c.Idle <= 0, "idle must be positive")
 	fault(c.MaxClips < c.MinClips, "max_clips must be at least min_clips")
 	var config json.RawMessage

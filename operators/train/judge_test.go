@@ -16,10 +16,10 @@ func (m *mill) judged() {
 		if x.B == 0 || val.B == 0 || len(labels) != 3 {
 			m.t.Errorf("a judge with %d and %d clips of %v", x.B, val.B, labels)
 		}
-		return func(_ context.Context, c models.Checkpoint) (models.Verdict, error) {
-			v := models.Verdict{Metrics: map[string]float64{"preview/distance": 1 + math.Abs(float64(c.Step-4))}}
+		return func(_ context.Context, c models.Checkpoint) (models.Evaluation, error) {
+			v := models.Evaluation{Metrics: map[string]float64{"preview/distance": 1 + math.Abs(float64(c.Step-4))}}
 			if c.Step == 4 {
-				v.Warnings = []models.Warning{{Kind: "tone", Saw: "a hum", Try: "another plug"}}
+				v.Warnings = []models.Warning{{Kind: "tone", Finding: "a hum", Advice: "another plug"}}
 			}
 			return v, nil
 		}, nil

@@ -29,7 +29,7 @@ import (
 	"time"
 
 	"wavemill/models"
-	"wavemill/models/watch"
+	"wavemill/models/monitor"
 	"wavemill/pipeline"
 )
 
@@ -252,8 +252,8 @@ func (r *training) judge(t *models.Trainer, train, val models.Batch) error {
 	if err != nil {
 		return err
 	}
-	t.Judge = judge
-	if r.config.BestBy != lastWeights && (val.B > 0 || r.config.BestBy == watch.Distance) {
+	t.Evaluate = judge
+	if r.config.BestBy != lastWeights && (val.B > 0 || r.config.BestBy == monitor.Distance) {
 		t.BestBy = r.config.BestBy
 	}
 	return nil
@@ -263,11 +263,11 @@ func (r *training) judge(t *models.Trainer, train, val models.Batch) error {
 func (r *training) progress(p models.Progress) {
 	r.elapsed = p.Elapsed
 	switch {
-	case p.Event == models.EventEval && p.JudgedAt == p.Step:
+	case p.Event == models.EventEval && p.EvaluatedAt == p.Step:
 		now := map[string]bool{}
 		for _, w := range p.Warnings {
 			if now[w.Kind] = true; !r.warned[w.Kind] {
-				r.log.Warn("what the model makes is not right", "step", p.Step, "planned", p.Steps, "kind", w.Kind, "saw", w.Saw, "try", w.Try)
+				r.log.Warn("what the model makes is not right", "step", p.Step, "planned", p.Steps, "kind", w.Kind, "saw", w.Finding, "try", w.Advice)
 			}
 		}
 		r.warned = now

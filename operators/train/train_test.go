@@ -34,7 +34,7 @@ type average struct {
 	onStep func(step int64)
 }
 
-func (l *average) Plan(int64) {}
+func (l *average) SetTotalSteps(int64) {}
 
 func (l *average) Step(_ context.Context, x models.Batch, rng *rand.Rand) (models.Losses, error) {
 	sum := float32(0)

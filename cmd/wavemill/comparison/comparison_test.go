@@ -32,7 +32,7 @@ func reported(models ...eval.Row) eval.Report {
 	}
 	return eval.Report{
 		Labels: []string{"no", "yes"}, TrainClips: 900, HeldOut: 300, Rows: append(rows, models...),
-		Judge: eval.Verifier{Accuracy: 0.99, Trusted: true},
+		Evaluator: eval.EvaluatorAccuracy{Accuracy: 0.99, Trusted: true},
 	}
 }
 
@@ -76,7 +76,7 @@ func TestVerdict(t *testing.T) {
 
 func TestCautions(t *testing.T) {
 	r := reported(model("vae", 0.98, 3))
-	r.HeldOut, r.Judge = 40, eval.Verifier{Accuracy: 0.8}
+	r.HeldOut, r.Evaluator = 40, eval.EvaluatorAccuracy{Accuracy: 0.8}
 	r.Rows[1].FrechetRatio = 3
 	text := strings.Join(comparison.Decide(r).Cautions, "\n")
 	for _, want := range []string{"names only 80.0 %", "Only 40 recordings", "front end is a bottleneck"} {

@@ -155,15 +155,15 @@ func gain(m eval.Row) []string {
 // cautions are what limits the whole comparison.
 func cautions(r eval.Report) []string {
 	out := []string{}
-	if !r.Judge.Trusted {
+	if !r.Evaluator.Trusted {
 		out = append(out, fmt.Sprintf("The judge names only %.1f %% of held-out recordings rightly; below %.0f %% its figures are no more than a comparison.",
-			100*r.Judge.Accuracy, 100*eval.Gate))
+			100*r.Evaluator.Accuracy, 100*eval.Gate))
 	}
 	if r.HeldOut < 100 {
 		out = append(out, fmt.Sprintf("Only %d recordings were held out: differences of a few points are chance.", r.HeldOut))
 	}
 	for _, c := range ofKind(r, "ceiling") {
-		if c.FrechetRatio > 2 || c.LabelAccuracy < r.Judge.Accuracy-0.02 {
+		if c.FrechetRatio > 2 || c.LabelAccuracy < r.Evaluator.Accuracy-0.02 {
 			out = append(out, fmt.Sprintf("The front end is a bottleneck: real recordings sent through it and back are heard rightly in %.1f %% and lie %.1f times as far from the training clips. More bins or a shorter hop would help all models.",
 				100*c.LabelAccuracy, c.FrechetRatio))
 		}

@@ -1,0 +1,206 @@
+package eval
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+
+	"wavemill/audio"
+	"wavemill/models"
+	"wavemill/models/architectures"
+	"wavemill/models/frontend"
+)
+
+// A DiscriminatorQuantile says how real clips are to the discriminator that a generator was trained against: the share of recordings
+// of the label to which it gives a lower score. Scores have no scale of their own, and recordings come out of a WAV as
+// generated clips do, so both go through the front end and back before they are compared. It is safe for concurrent use.
+type DiscriminatorQuantile struct {
+	discriminator models.Discriminator
+	front         *frontend.FrontEnd
+	labels        []string
+	scores        scores
+}
+
+// scores are quantiles of the scores of recordings, in ascending order: of each label, and of all labels together.
+type scores struct {
+	digest string      // of the checkpoint
+	values [][]float64 // [labels + 1][scoreQuantiles]
+}
+
+const (
+	scoreQuantiles = 101
+	fewScores      = 20  // of one label: too few for quantiles of its own
+	realnessClips  = 512 // recordings that are scored at most, about
+)
+
+// NewDiscriminatorQuantile asks the discriminator of a checkpoint about real clips, best ones that it was not trained on. A
+// checkpoint without a discriminator is models.ErrNoDiscriminator. Labels of the clips that the checkpoint does not
+// know are an error. The seed is of the phases.
+func NewDiscriminatorQuantile(ctx context.Context, cp models.Checkpoint, real []audio.Clip, seed uint64) (*DiscriminatorQuantile, error) {
+	r, err := openRealness(cp)
+	if err != nil {
+		return nil, err
+	}
+	if len(real) < 2 {
+		return nil, fmt.Errorf("eval: %d recordings say nothing about what is real", len(real))
+	}
+	real = evenly(real, realnessClips)
+	rebuilt, err := RoundTrip(ctx, cp.FrontEnd, real, seed)
+	if err != nil {
+		return nil, err
+	}
+	wishes := make([]Condition, len(real))
+	for i, c := range real {
+		wishes[i].Label = c.Label
+	}
+	values, err := r.score(ctx, rebuilt, wishes)
+	if err != nil {
+		return nil, err
+	}
+	byLabel := make([][]float64, len(r.labels))
+	for i, c := range real {
+		l := slices.Index(r.labels, c.Label)
+		byLabel[l] = append(byLabel[l], values[i])
+	}
+	all := quantiles(values)
+	for _, of := range byLabel {
+		if len(of) < fewScores {
+			r.scores.values = append(r.scores.values, all)
+		} else {
+			r.scores.values = append(r.scores.values, quantiles(of))
+		}
+	}
+	r.scores.values = append(r.scores.values, all)
+	return r, nil
+}
+
+// openRealness is NewRealness without recordings.
+func openRealness(cp models.Checkpoint) (*DiscriminatorQuantile, error) {
+	d, err := architectures.OpenDiscriminator(cp)
+	if err != nil {
+		return nil, err
+	}
+	front, err := frontend.New(cp.FrontEnd)
+	if err != nil {
+		return nil, err
+	}
+	digest, err := cp.Digest()
+	if err != nil {
+		return nil, err
+	}
+	return &DiscriminatorQuantile{discriminator: d, front: front, labels: slices.Clone(cp.Labels), scores: scores{digest: digest}}, nil
+}
+
+// Digest names the checkpoint of the discriminator.
+func (r *DiscriminatorQuantile) Digest() string { return r.scores.digest }
+
+// Of returns the realness of clips that were asked to be what the wish of each says. For one between two labels the
+// scores under both count by weight, as the projection of a blended label would.
+func (r *DiscriminatorQuantile) Of(ctx context.Context, clips []audio.Clip, wishes []Condition) ([]float64, error) {
+	values, err := r.score(ctx, clips, wishes)
+	if err != nil {
+		return nil, err
+	}
+	for i, w := range wishes {
+		known := r.scores.values[slices.Index(r.labels, w.Label)]
+		if w.Other != "" {
+			other := r.scores.values[slices.Index(r.labels, w.Other)]
+			mixed := make([]float64, len(known))
+			for j := range mixed {
+				mixed[j] = (1-w.Weight)*known[j] + w.Weight*other[j]
+			}
+			known = mixed
+		}
+		values[i] = share(known, values[i])
+	}
+	return values, nil
+}
+
+// score returns the discriminator's scores.
+func (r *DiscriminatorQuantile) score(ctx context.Context, clips []audio.Clip, wishes []Condition) ([]float64, error) {
+	b, err := analyze(ctx, r.front, clips)
+	if err != nil {
+		return nil, err
+	}
+	under := func(label func(Condition) string) ([]float64, error) {
+		for i, w := range wishes {
+			if b.Labels[i] = slices.Index(r.labels, label(w)); b.Labels[i] < 0 {
+				return nil, fmt.Errorf("eval: the discriminator does not know the label %q", label(w))
+			}
+		}
+		return r.discriminator.Score(ctx, b)
+	}
+	values, err := under(func(w Condition) string { return w.Label })
+	if err != nil || !slices.ContainsFunc(wishes, func(w Condition) bool { return w.Other != "" }) {
+		return values, err
+	}
+	others, err := under(func(w Condition) string {
+		if w.Other == "" {
+			return w.Label
+		}
+		return w.Other
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, w := range wishes {
+		if w.Other != "" {
+			values[i] = (1-w.Weight)*values[i] + w.Weight*others[i]
+		}
+	}
+	return values, nil
+}
+
+// evenly returns about limit of the clips, as many of each label, those of a label spread over what there is.
+func evenly(clips []audio.Clip, limit int) []audio.Clip {
+	count := map[string]int{}
+	for _, c := range clips {
+		count[c.Label]++
+	}
+	each := max(fewScores, limit/max(1, len(count)))
+	seen := map[string]int{}
+	var out []audio.Clip
+	for _, c := range clips {
+		n, at := count[c.Label], seen[c.Label]
+		seen[c.Label]++
+		// Of n clips the one is taken at which at·each/n rises.
+		if n <= each || at*each/n != (at+1)*each/n {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// quantiles returns scoreQuantiles of them, from the least to the greatest.
+func quantiles(x []float64) []float64 {
+	s := slices.Sorted(slices.Values(x))
+	q := make([]float64, scoreQuantiles)
+	for i := range q {
+		at := float64(i) / (scoreQuantiles - 1) * float64(len(s)-1)
+		lo := int(at)
+		q[i] = s[lo] + (at-float64(lo))*(s[min(lo+1, len(s)-1)]-s[lo])
+		// As a file keeps them, so that a sieve from a file says the same.
+		q[i] = float64(float32(q[i]))
+	}
+	return q
+}
+
+// share returns which share of a distribution with these quantiles lies below v.
+func share(quantiles []float64, v float64) float64 {
+	last := len(quantiles) - 1
+	at := sort.SearchFloat64s(quantiles, v)
+	switch {
+	case at == 0:
+		return 0
+	case at > last:
+		return 1
+	}
+	lo, hi := quantiles[at-1], quantiles[at]
+	part := 0.0
+	if hi > lo {
+		part = (v - lo) / (hi - lo)
+	}
+	return math.Min(1, (float64(at-1)+part)/float64(last))
+}

@@ -1,0 +1,144 @@
+package monitor
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"wavemill/models"
+	"wavemill/models/eval/metric"
+)
+
+// Kinds of warnings.
+const (
+	KindSilence       = "silence"
+	KindTone          = "tone"
+	KindNoise         = "noise"
+	KindCollapse      = "collapse"
+	KindMemorisation  = "memorisation"
+	KindDiscriminator = "discriminator"
+)
+
+// Shares of previews from which on there is a warning.
+const (
+	manyOfAll   = 0.25
+	mostOfLabel = 0.5
+)
+
+// Heard clips are what the detectors of sounds go by.
+type heard struct {
+	timbres []timbre
+	labels  []int
+}
+
+func (w *Monitor) listen(b models.Batch) heard {
+	h := heard{labels: b.Labels}
+	for i := range b.B {
+		h.timbres = append(h.timbres, timbreOf(w.sound.config, b.Clip(i), b.F))
+	}
+	return h
+}
+
+// count finds the share of previews for which bad holds, of all and of each label.
+func (w *Monitor) count(h heard, bad func(timbre) bool) (of string, found bool) {
+	all, counts, sizes := 0, make([]int, len(w.labels)), make([]int, len(w.labels))
+	for i, l := range h.labels {
+		sizes[l]++
+		if bad(h.timbres[i]) {
+			all++
+			counts[l]++
+		}
+	}
+	var labels []string
+	for l, n := range counts {
+		if sizes[l] > 0 && float64(n) >= mostOfLabel*float64(sizes[l]) && n >= 2 {
+			labels = append(labels, w.labels[l])
+		}
+	}
+	switch {
+	case float64(all) >= manyOfAll*float64(len(h.labels)):
+		return fmt.Sprintf("%d of %d previews", all, len(h.labels)), true
+	case labels != nil:
+		return "most previews of " + some(labels), true
+	}
+	return "", false
+}
+
+// some names a few of the labels.
+func some(labels []string) string {
+	const most = 5
+	if len(labels) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(labels[:most], ", "), len(labels)-most)
+	}
+	return strings.Join(labels, ", ")
+}
+
+func (w *Monitor) silence(h heard) (models.Warning, bool) {
+	of, found := w.count(h, func(t timbre) bool { return t.level < w.sound.quiet })
+	return models.Warning{
+		Kind: KindSilence, Finding: of + " are silent: their loudest value is half-way from recordings to the floor",
+		Advice: "train longer; look for silent or very quiet recordings in the data (wavemill inspect)",
+	}, found
+}
+
+func (w *Monitor) tone(h heard) (models.Warning, bool) {
+	of, found := w.count(h, func(t timbre) bool { return t.tone > w.sound.tone && t.level >= w.sound.quiet })
+	return models.Warning{
+		Kind: KindTone, Finding: fmt.Sprintf("%s are one steady tone: more than %.0f %% of their power is in one bin all the time", of, 100*w.sound.tone),
+		Advice: "train longer; halve the learning rate; look for hum in the recordings",
+	}, found
+}
+
+func (w *Monitor) noise(h heard) (models.Warning, bool) {
+	of, found := w.count(h, func(t timbre) bool { return t.flat > w.sound.flat && t.level >= w.sound.quiet })
+	return models.Warning{
+		Kind: KindNoise, Finding: fmt.Sprintf("%s are noise: their spectral flatness is above %.2f", of, w.sound.flat),
+		Advice: "train longer; a vae learns sounds sooner than a gan; for a gan, halve generator_rate and discriminator_rate",
+	}, found
+}
+
+// collapsed is the share of the recordings' diversity below which there is a warning.
+const collapsed = 0.3
+
+func (w *Monitor) collapse(v variety) (models.Warning, bool) {
+	var labels []string
+	for l, d := range v.byLabel {
+		if !math.IsNaN(d) && d < collapsed {
+			labels = append(labels, w.labels[l])
+		}
+	}
+	saw := fmt.Sprintf("clips of a label differ by %.2f of what recordings do", v.mean)
+	if v.mean >= collapsed {
+		saw = "nearly one and the same clip for " + some(labels)
+	}
+	return models.Warning{
+		Kind: KindCollapse, Finding: saw,
+		Advice: "for a gan, a lower discriminator_rate or a larger minibatch_stddev, or the vaegan instead; for a vae, a lower kl_weight or a higher temperature; more recordings of these labels",
+	}, v.known && (v.mean < collapsed || labels != nil)
+}
+
+func (w *Monitor) memorisation(nearest float64) (models.Warning, bool) {
+	return models.Warning{
+		Kind: KindMemorisation,
+		Finding: fmt.Sprintf("a twentieth of the previews is nearer than %.2f times the usual distance to a training recording; of recordings it is %.2f",
+			nearest, w.real.ordinary),
+		Advice: "more recordings, a smaller model (fewer channels), less training, or a prior other than kde",
+	}, nearest < min(metric.MemorisationAlarm, metric.MemorisationMargin*w.real.ordinary)
+}
+
+// The discriminator has won where its loss is gone and its scores lie apart; what it then says teaches nothing.
+const (
+	lostGame  = 0.1
+	apartGame = 2.0
+)
+
+// discriminator looks at a GAN's own figures; others have none.
+func discriminator(metrics map[string]float64) (models.Warning, bool) {
+	loss, is := metrics["train/discriminator"]
+	real, fake := metrics["train/real score"], metrics["train/fake score"]
+	return models.Warning{
+		Kind:    KindDiscriminator,
+		Finding: fmt.Sprintf("the discriminator has won: its loss is %.2g, it gives recordings %.2g and made clips %.2g", loss, real, fake),
+		Advice:  "a lower discriminator_rate or a higher generator_rate; fewer critic_steps; more augment",
+	}, is && loss < lostGame && real-fake > apartGame && loss > -apartGame
+}

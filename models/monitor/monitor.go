@@ -1,0 +1,197 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"wavemill/models"
+	"wavemill/models/architectures"
+	"wavemill/models/frontend"
+)
+
+// Names of the figures that a Watch adds to a checkpoint's metrics. But for Distance they are 1 where previews are like
+// recordings.
+const (
+	Distance  = "preview/distance"  // to recordings, see Watch.Judge; the lower the better
+	Diversity = "preview/diversity" // mean distance within a label, divided by that of recordings
+	Nearest   = "preview/nearest"   // 5 % quantile of the distance to the nearest training clip, by the median of held-out clips
+)
+
+// Previews are what a model made at one evaluation.
+type Previews struct {
+	Step   int64
+	Labels []string
+	Batch  models.Batch // labels in order, equally many clips of each
+}
+
+// Options say what a Watch does beside judging. The zero value is usable.
+type Options struct {
+	// Seed of the clips made at every evaluation, so that evaluations differ by the model alone, and of all that is
+	// drawn from the data.
+	Seed uint64
+	// Clips is about how many are made; 0 means 256, some tens for each of ten labels, at a cost below that of twenty
+	// training steps.
+	Clips int
+	// Gallery, when not nil, keeps pictures and sounds of some of them.
+	Gallery *PreviewWriter
+}
+
+// A Monitor judges checkpoints of one training. It is for one goroutine.
+type Monitor struct {
+	options Options
+	labels  []string
+	front   *frontend.FrontEnd
+	request models.Request
+	basis   *basis
+	real    *reference
+	sound   *soundLimits
+}
+
+// Limits on the clips that are looked at.
+const (
+	defaultClips = 256
+	realLimit    = 1024  // recordings that figures are taken from, evenly over labels
+	nearLimit    = 16384 // recordings that previews might be copies of
+	minHeldOut   = 20    // below, distances to the nearest clip are compared with those among training clips
+)
+
+// New prepares a watch over a training on the clips of train. val are recordings that are not learnt from; it may be
+// empty. It does not keep the batches.
+func New(train, val models.Batch, labels []string, fe models.FrontEnd, o Options) (*Monitor, error) {
+	if err := train.Validate(len(labels)); err != nil {
+		return nil, fmt.Errorf("watch: %w", err)
+	}
+	if val.B > 0 {
+		if err := val.Validate(len(labels)); err != nil {
+			return nil, fmt.Errorf("watch: held-out clips: %w", err)
+		}
+		if val.T != train.T || val.F != train.F {
+			return nil, fmt.Errorf("watch: held-out clips of [%d, %d], training clips of [%d, %d]", val.T, val.F, train.T, train.F)
+		}
+	}
+	front, err := frontend.New(fe)
+	if err != nil {
+		return nil, fmt.Errorf("watch: %w", err)
+	}
+	if o.Clips <= 0 {
+		o.Clips = defaultClips
+	}
+	all := sample(train, len(labels), nearLimit)
+	train = sample(train, len(labels), realLimit)
+	w := &Monitor{options: o, labels: labels, front: front, sound: limitsOf(fe.Spectrogram, train)}
+	w.request = request(len(labels), o.Clips, o.Seed)
+	features := featuresOf(train)
+	if w.basis, err = newBasis(features); err != nil {
+		return nil, fmt.Errorf("watch: %w", err)
+	}
+	val = sample(val, len(labels), realLimit)
+	held := w.basis.project(featuresOf(val))
+	w.real = newReference(w.basis.project(features), train.Labels, w.basis.project(featuresOf(all)), held, len(labels))
+	if len(held) >= minHeldOut {
+		if w.real.heldOut, err = w.real.distance(held, val.Labels); err != nil {
+			return nil, fmt.Errorf("watch: %w", err)
+		}
+	}
+	return w, nil
+}
+
+// request asks for about so many clips, equally many of each label, or two of as many labels as there is room for.
+func request(labels, clips int, seed uint64) models.Request {
+	r := models.Request{Seed: seed}
+	count := min(labels, max(1, clips/2))
+	for i := range count {
+		for range max(2, clips/count) {
+			r.Labels = append(r.Labels, i*labels/count)
+		}
+	}
+	return r
+}
+
+// sample returns about limit clips, evenly over the labels and over each label's clips; all, where there are no more.
+func sample(b models.Batch, labels, limit int) models.Batch {
+	if b.B <= limit {
+		return b
+	}
+	of := make([][]int, labels)
+	for i, l := range b.Labels {
+		of[l] = append(of[l], i)
+	}
+	var chosen []int
+	for _, clips := range of {
+		n := min(len(clips), max(1, limit/labels))
+		for i := range n {
+			chosen = append(chosen, clips[i*len(clips)/n])
+		}
+	}
+	return b.Select(models.Batch{}, chosen)
+}
+
+// Evaluate makes previews with a checkpoint and says how good they are: it is for models.Trainer.Evaluate.
+//
+// The figure Distance is the mean of two Fréchet distances between previews and training recordings, over 32 principal
+// components of coarse spectrograms (means and deviations of 16 by 16 cells): one of all clips, and one within labels,
+// with diagonal covariances; each divided by the recordings' own variance. 0 is equality; about 2 is no resemblance.
+// Sources: Heusel et al. 2017 for the distance, DeVries et al. 2019 for looking at labels too.
+func (w *Monitor) Evaluate(ctx context.Context, c models.Checkpoint) (models.Evaluation, error) {
+	g, err := architectures.Open(c)
+	if err != nil {
+		return models.Evaluation{}, err
+	}
+	b, err := g.Generate(ctx, w.request)
+	if err != nil {
+		return models.Evaluation{}, err
+	}
+	v, err := w.evaluate(b, c)
+	if err != nil {
+		return v, err
+	}
+	if w.options.Gallery != nil {
+		if err := w.options.Gallery.show(ctx, w.front, Previews{Step: c.Step, Labels: w.labels, Batch: b}); err != nil {
+			return v, fmt.Errorf("previews of step %d: %w", c.Step, err)
+		}
+	}
+	return v, nil
+}
+
+// evaluate measures made clips.
+func (w *Monitor) evaluate(b models.Batch, c models.Checkpoint) (models.Evaluation, error) {
+	if err := b.Validate(len(w.labels)); err != nil {
+		return models.Evaluation{}, err
+	}
+	for _, x := range b.Data {
+		if x != x || x-x != 0 {
+			return models.Evaluation{}, errors.New("a clip holds values that are not numbers")
+		}
+	}
+	made := w.basis.project(featuresOf(b))
+	d, err := w.real.distance(made, b.Labels)
+	if err != nil {
+		return models.Evaluation{}, err
+	}
+	diversity := w.real.diversity(made, b.Labels)
+	nearest := w.real.nearness(made)
+	v := models.Evaluation{Metrics: map[string]float64{Distance: d, Nearest: nearest}}
+	if diversity.known {
+		v.Metrics[Diversity] = diversity.mean
+	}
+	h := w.listen(b)
+	detectors := []func() (models.Warning, bool){
+		func() (models.Warning, bool) { return w.silence(h) },
+		func() (models.Warning, bool) { return w.tone(h) },
+		func() (models.Warning, bool) { return w.noise(h) },
+		func() (models.Warning, bool) { return w.collapse(diversity) },
+		func() (models.Warning, bool) { return w.memorisation(nearest) },
+		func() (models.Warning, bool) { return discriminator(c.Metrics) },
+	}
+	for _, detect := range detectors {
+		if warning, found := detect(); found {
+			v.Warnings = append(v.Warnings, warning)
+		}
+	}
+	return v, nil
+}
+
+// HeldOut is the Distance of the held-out recordings from those trained on: what previews cannot do better than, but
+// by chance or by repeating them. It is 0 where there are too few.
+func (w *Monitor) HeldOut() float64 { return w.real.heldOut }
