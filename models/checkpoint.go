@@ -43,6 +43,10 @@ type Checkpoint struct {
 	Warnings    []Warning  `json:"warnings,omitempty"`     // what was wrong with what they make
 	Rollbacks   []Rollback `json:"rollbacks,omitempty"`    // divergences, of the whole training
 
+	// Data says which recordings were learnt from and held out; nil in checkpoints that were written before it was
+	// recorded, whose held-out figures cannot be trusted.
+	Data *TrainingData `json:"data,omitempty"`
+
 	Tensors []Tensor `json:"-"`
 }
 

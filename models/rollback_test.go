@@ -22,7 +22,7 @@ func newDiverging(how string, till float64) *diverging {
 	return &diverging{at: 14, till: till, how: how, slow: 1}
 }
 
-func (d *diverging) Slow(factor float64) { d.slow = factor }
+func (d *diverging) ScaleLR(factor float64) { d.slow = factor }
 
 // A gradientError is as a learner's optimiser returns it.
 type gradientError struct{}

@@ -48,7 +48,7 @@ func (w *walker) Eval(_ context.Context, x Batch) (Losses, error) {
 	return Losses{"zeta": float64(x.Data[0])}, nil
 }
 
-func (w *walker) Survey(_ context.Context, x Batch) error { w.surveyed += x.B; return nil }
+func (w *walker) FitModes(_ context.Context, x Batch) error { w.surveyed += x.B; return nil }
 
 func (w *walker) Calibrate(context.Context, Batch) error { w.calibrated++; return nil }
 

@@ -63,7 +63,9 @@ type Learner struct {
 
 var (
 	_ models.Learner    = (*Learner)(nil)
-	_ models.ModeFitter = (*Learner)(nil)
+	_ models.ModeFitter    = (*Learner)(nil)
+	_ models.LRScaler      = (*Learner)(nil)
+	_ models.LearningRater = (*Learner)(nil)
 )
 
 // machineKey tells machines apart.
@@ -118,14 +120,14 @@ func (l *Learner) SetTotalSteps(steps int64) {
 	l.adamD.SetTotalSteps(judged)
 }
 
-// Slow implements models.Slower.
-func (l *Learner) Slow(factor float64) {
+// ScaleLR implements models.LRScaler.
+func (l *Learner) ScaleLR(factor float64) {
 	l.adamG.ScaleLR(factor)
 	l.adamD.ScaleLR(factor)
 }
 
-// Rate implements models.Rated.
-func (l *Learner) Rate() float64 { return l.adamG.LearningRate() }
+// LearningRate implements models.LearningRater.
+func (l *Learner) LearningRate() float64 { return l.adamG.LearningRate() }
 
 // machine returns the machine of that name for a batch size, which it builds where it is the first of its size.
 func (l *Learner) machine(what string, batch int, build func(n *nn.Graph) (*nn.Machine, error)) (*nn.Machine, error) {

@@ -20,12 +20,12 @@ type poisoned struct {
 	factor float64
 }
 
-func (p *poisoned) Slow(factor float64) {
+func (p *poisoned) ScaleLR(factor float64) {
 	p.factor = factor
 	p.Learner.(models.LRScaler).ScaleLR(factor)
 }
 
-func (p *poisoned) Rate() float64 { return p.Learner.(models.LearningRater).LearningRate() }
+func (p *poisoned) LearningRate() float64 { return p.Learner.(models.LearningRater).LearningRate() }
 
 func (p *poisoned) Restore(c models.Checkpoint) error {
 	p.step = c.Step

@@ -60,7 +60,11 @@ type Learner struct {
 	drawn    []float32
 }
 
-var _ models.Learner = (*Learner)(nil)
+var (
+	_ models.Learner       = (*Learner)(nil)
+	_ models.LRScaler      = (*Learner)(nil)
+	_ models.LearningRater = (*Learner)(nil)
+)
 
 // NewLearner returns an untrained model. The config is JSON over the Defaults; nil means these.
 func NewLearner(config json.RawMessage, fe models.FrontEnd, labels []string, seed uint64) (models.Learner, error) {
@@ -104,16 +108,16 @@ func (l *Learner) SetTotalSteps(steps int64) {
 	}
 }
 
-// Slow implements models.Slower.
-func (l *Learner) Slow(factor float64) {
+// ScaleLR implements models.LRScaler.
+func (l *Learner) ScaleLR(factor float64) {
 	l.adam.ScaleLR(factor)
 	if l.flow != nil {
 		l.flow.adam.ScaleLR(factor)
 	}
 }
 
-// Rate implements models.Rated.
-func (l *Learner) Rate() float64 { return l.adam.LearningRate() }
+// LearningRate implements models.LearningRater.
+func (l *Learner) LearningRate() float64 { return l.adam.LearningRate() }
 
 // klWeight returns the weight of the KL term at the next step.
 func (l *Learner) klWeight() float64 {

@@ -48,7 +48,11 @@ type Learner struct {
 	slow  float64 // factor of the learning rates; 0 is 1
 }
 
-var _ models.Learner = (*Learner)(nil)
+var (
+	_ models.Learner       = (*Learner)(nil)
+	_ models.LRScaler      = (*Learner)(nil)
+	_ models.LearningRater = (*Learner)(nil)
+)
 
 // NewLearner returns an untrained model. The config is JSON over the Defaults; nil means these.
 func NewLearner(config json.RawMessage, fe models.FrontEnd, labels []string, seed uint64) (models.Learner, error) {
@@ -122,21 +126,21 @@ func (l *Learner) sharpen() error {
 	return nil
 }
 
-// Slow implements models.Slower.
-func (l *Learner) Slow(factor float64) {
+// ScaleLR implements models.LRScaler.
+func (l *Learner) ScaleLR(factor float64) {
 	l.slow = factor
-	l.vae.Slow(factor)
+	l.vae.ScaleLR(factor)
 	if l.sharp != nil {
 		l.sharp.slow(factor)
 	}
 }
 
-// Rate implements models.Rated.
-func (l *Learner) Rate() float64 {
+// LearningRate implements models.LearningRater.
+func (l *Learner) LearningRate() float64 {
 	if l.sharp != nil {
 		return l.sharp.decoder.LearningRate()
 	}
-	return l.vae.Rate()
+	return l.vae.LearningRate()
 }
 
 // Eval implements models.Learner. The losses are the autoencoder's, in the second part with the sharpened decoder.
