@@ -32,7 +32,7 @@ func (p *plan) workFiles(ctx context.Context, m *meter) error {
 		w := &fileWorker{p: p, partial: partial}
 		if p.config != nil {
 			var err error
-			if w.x, err = newExtractor(*p.config); err != nil {
+			if w.x, err = newExtractor(*p.config, &p.resamplers); err != nil {
 				return err
 			}
 		}
@@ -131,7 +131,7 @@ func (w *fileWorker) copy(ctx context.Context, j job, f *os.File) outcome {
 	}
 	channels := make([]*audio.ResampleStream, 0, info.Channels)
 	if rate != info.SampleRate {
-		rs, err := audio.NewResampler(info.SampleRate, rate)
+		rs, err := w.p.resamplers.Get(info.SampleRate, rate)
 		if err != nil {
 			return outcome{skip: err}
 		}
