@@ -97,7 +97,9 @@ func (w *fileWorker) do(ctx context.Context, i int) outcome {
 	return o
 }
 
-// place moves a whole file to where it belongs.
+// place moves a whole file from the folder of unfinished results to where it belongs. Results are not
+// synced one by one, because there may be many thousands: whole recognises those that a power failure
+// cut short.
 func place(from, to string) error {
 	err := os.Rename(from, to)
 	if errors.Is(err, os.ErrNotExist) {
