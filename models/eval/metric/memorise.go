@@ -3,6 +3,8 @@ package metric
 import (
 	"fmt"
 	"slices"
+
+	"wavemill/internal/stats"
 )
 
 // MemorisationAlarm is the ratio below which the lowest twentieth of generated clips must not fall, nor below
@@ -61,7 +63,7 @@ func Memorise(generated, heldOut, train [][]float64) (Memorisation, error) {
 		m.Judged, m.Reason = false, "all recordings are copies of one another"
 		return m, nil
 	}
-	scale := quantile(base, 0.5)
+	scale := stats.Quantile(base, 0.5)
 	for i := range m.Ratios {
 		m.Ratios[i] /= scale
 	}
@@ -69,8 +71,8 @@ func Memorise(generated, heldOut, train [][]float64) (Memorisation, error) {
 	for i := range base {
 		base[i] /= scale
 	}
-	m.HeldOut = quantile(base, 0.05)
-	m.Ratio = quantile(m.Ratios, 0.05)
+	m.HeldOut = stats.Quantile(base, 0.05)
+	m.Ratio = stats.Quantile(m.Ratios, 0.05)
 	m.Alarm = m.Ratio < min(MemorisationAlarm, MemorisationMargin*m.HeldOut)
 	switch {
 	case len(generated) < LeastMemorisationClips:
@@ -101,7 +103,7 @@ func withoutCopies(distance []float64) []float64 {
 	if len(positive) == 0 {
 		return nil
 	}
-	limit := nearCopy * quantile(positive, 0.5)
+	limit := nearCopy * stats.Quantile(positive, 0.5)
 	return slices.DeleteFunc(positive, func(d float64) bool { return d < limit })
 }
 

@@ -110,12 +110,3 @@ func mean(x []float64) float64 {
 	}
 	return sum / math.Max(float64(len(x)), 1)
 }
-
-// quantile interpolates linearly between order statistics, as NumPy does.
-func quantile(x []float64, q float64) float64 {
-	s := slices.Sorted(slices.Values(x))
-	at := q * float64(len(s)-1)
-	lo := int(at)
-	hi := min(lo+1, len(s)-1)
-	return s[lo] + (at-float64(lo))*(s[hi]-s[lo])
-}
