@@ -47,7 +47,7 @@ func (g ridges) Generate(ctx context.Context, r models.Request) (models.Batch, e
 		}
 	}
 	b := models.Batch{B: len(r.Labels), T: g.shape.Frames, F: g.shape.Spectrogram.Bins(), Labels: r.Labels}
-	rng := rand.New(rand.NewPCG(r.Seed, uint64(r.Temperature*1000)))
+	rng := rand.New(rand.NewPCG(r.Seeds[0], uint64(r.Temperature*1000)))
 	for _, label := range r.Labels {
 		for range b.T {
 			for f := range b.F {

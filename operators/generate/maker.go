@@ -102,7 +102,7 @@ func (m *Maker) Imagine(ctx context.Context, p Provenance) (models.Batch, error)
 	}
 	var batch models.Batch
 	if p.Like == nil && p.Mix == nil {
-		batch, err = m.generator.Generate(ctx, models.Request{Labels: []int{index}, Seed: p.Seed, Temperature: p.Temperature})
+		batch, err = m.generator.Generate(ctx, models.Series([]int{index}, p.Seed, p.Temperature))
 	} else {
 		batch, err = m.blend(ctx, p)
 	}

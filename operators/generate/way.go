@@ -87,7 +87,7 @@ func (m *Maker) blend(ctx context.Context, p Provenance) (models.Batch, error) {
 		}
 		z = vary(from, fresh, p.Strength)
 	}
-	r := models.Request{Seed: p.Seed, Temperature: p.Temperature}
+	r := models.Request{Seeds: []uint64{p.Seed}, Temperature: p.Temperature}
 	return blender.Blend(ctx, z, []int{from.label}, []int{to.label}, []float64{weight}, r)
 }
 
@@ -108,7 +108,7 @@ func (m *Maker) end(g models.Blender, p Provenance, label string, source *Source
 		return end{}, err
 	}
 	if source == nil {
-		e.latent, err = g.Draw(models.Request{Labels: []int{index}, Seed: p.Seed, Temperature: p.Temperature})
+		e.latent, err = g.Draw(models.Series([]int{index}, p.Seed, p.Temperature))
 		return e, err
 	}
 	if _, ok := m.generator.(models.Autoencoder); !ok {
@@ -121,31 +121,14 @@ func (m *Maker) end(g models.Blender, p Provenance, label string, source *Source
 	return e, nil
 }
 
-// The draws that a label's mean is estimated with. Their number leaves an error of a twenty-third of the label's own
-// deviation, on which little depends: the mean is what a way's deviations are taken from.
-const (
-	meanDraws = 512
-	meanSeed  = 0x6d65616e
-)
-
-// mean returns the mean of a label's latents. It is estimated by draws, because that is the one thing that all priors
-// can do: Gaussians, mixtures, kernel densities and flows.
+// mean returns the mean of a label's latents, which it keeps.
 func (m *Maker) mean(g models.Blender, label int) ([]float32, error) {
 	if known, ok := m.means.Load(label); ok {
 		return known.([]float32), nil //nolint:forcetypeassert // Nothing else is stored.
 	}
-	z, err := g.Draw(models.Request{Labels: slices.Repeat([]int{label}, meanDraws), Seed: meanSeed})
+	mean, err := g.LabelMean(label)
 	if err != nil {
 		return nil, err
-	}
-	width := len(z) / meanDraws
-	sum := make([]float64, width)
-	for i, v := range z {
-		sum[i%width] += float64(v)
-	}
-	mean := make([]float32, width)
-	for i, v := range sum {
-		mean[i] = float32(v / meanDraws)
 	}
 	m.means.Store(label, mean)
 	return mean, nil
