@@ -31,7 +31,7 @@ func (s *Sampler) blend(ctx context.Context, ps []Provenance) (models.Batch, err
 		b[i], weights[i] = second.label, p.Mix.Weight
 		latents = append(latents, interpolate(first, second, p.Mix.Weight)...)
 	}
-	return blend(ctx, blender, latents, a, b, weights, seeds, ps[0].Temperature)
+	return blender.Blend(ctx, latents, a, b, weights, models.Request{Seeds: seeds, Temperature: ps[0].Temperature})
 }
 
 // An endpoint is latents, and the mean of the latents of the label's clips.
@@ -62,7 +62,10 @@ func (s *Sampler) endpoints(g models.Blender, ps []Provenance) ([]endpoint, erro
 			ends = append(ends, e)
 		}
 	}
-	z, err := draw(g, labels, seeds, ps[0].Temperature)
+	if len(drawn) == 0 {
+		return ends, nil
+	}
+	z, err := g.Draw(models.Request{Labels: labels, Seeds: seeds, Temperature: ps[0].Temperature})
 	if err != nil {
 		return nil, err
 	}
@@ -93,31 +96,14 @@ func (s *Sampler) given(g models.Blender, r Reference) (endpoint, error) {
 	return e, nil
 }
 
-// The draws that a label's mean is estimated with. 512 leave an error of 1/23 of the label's own standard deviation, on
-// which little depends: the mean is the point that deviations are measured from.
-const (
-	meanDraws = 512
-	meanSeed  = 0x6d65616e
-)
-
-// mean returns the mean of a label's latents, [Latent]. It is estimated from draws, because that works with every prior:
-// Gaussians, mixtures, kernel densities and flows.
+// mean returns the mean of a label's latents, [Latent], which it keeps.
 func (s *Sampler) mean(g models.Blender, label int) ([]float32, error) {
 	if known, ok := s.means.Load(label); ok {
 		return known.([]float32), nil //nolint:forcetypeassert // Nothing else is stored.
 	}
-	z, err := drawForMean(g, label)
+	mean, err := g.LabelMean(label)
 	if err != nil {
 		return nil, err
-	}
-	width := len(z) / meanDraws
-	sum := make([]float64, width)
-	for i, v := range z {
-		sum[i%width] += float64(v)
-	}
-	mean := make([]float32, width)
-	for i, v := range sum {
-		mean[i] = float32(v / meanDraws)
 	}
 	s.means.Store(label, mean)
 	return mean, nil

@@ -26,12 +26,12 @@ type ridges struct {
 
 func (g ridges) Generate(_ context.Context, r models.Request) (models.Batch, error) {
 	b := models.Batch{B: len(r.Labels), T: g.shape.Frames, F: g.shape.Spectrogram.Bins(), Labels: r.Labels}
-	for _, label := range r.Labels {
-		rng := rand.New(rand.NewPCG(r.Seed, uint64(r.Temperature*1000)))
+	for i, label := range r.Labels {
+		rng := rand.New(rand.NewPCG(r.Seeds[i], uint64(r.Temperature*1000)))
 		for range b.T {
 			for f := range b.F {
 				v := float32(-1)
-				if d := f - 10*(label+1); d > -3 && d < 3 && (g.quiet == nil || !g.quiet(r.Seed)) {
+				if d := f - 10*(label+1); d > -3 && d < 3 && (g.quiet == nil || !g.quiet(r.Seeds[i])) {
 					v = 0.5 + 0.3*rng.Float32()
 				}
 				b.Data = append(b.Data, v)

@@ -164,5 +164,5 @@ func (s *Sampler) plain(ctx context.Context, ps []Provenance) (models.Batch, err
 		}
 		seeds[i] = p.Seed
 	}
-	return generate(ctx, s.generator, labels, seeds, ps[0].Temperature)
+	return s.generator.Generate(ctx, models.Request{Labels: labels, Seeds: seeds, Temperature: ps[0].Temperature})
 }

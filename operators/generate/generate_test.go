@@ -44,8 +44,8 @@ func (g ridges) Generate(ctx context.Context, r models.Request) (models.Batch, e
 		}
 	}
 	b := models.Batch{B: len(r.Labels), T: g.shape.Frames, F: g.shape.Spectrogram.Bins(), Labels: r.Labels}
-	rng := rand.New(rand.NewPCG(r.Seed, uint64(r.Temperature*1000)))
-	for _, label := range r.Labels {
+	for i, label := range r.Labels {
+		rng := rand.New(rand.NewPCG(r.Seeds[i], uint64(r.Temperature*1000)))
 		for range b.T {
 			for f := range b.F {
 				v := float32(-1)
