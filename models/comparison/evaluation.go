@@ -10,6 +10,7 @@ import (
 	"wavemill/audio"
 	"wavemill/models"
 	"wavemill/models/eval"
+	"wavemill/models/sampling"
 )
 
 // Data are the recordings of an evaluation. The caller has split them.
@@ -29,14 +30,6 @@ type HeldOut struct {
 	Source string `json:"source"` // path below its data folder
 	Label  string `json:"label"`
 	Digest string `json:"digest"` // of the decoded samples
-}
-
-// A Sampler generates the clips of one candidate.
-type Sampler interface {
-	// Clips returns one clip per label, as its 16-bit WAV file decodes: clip i is that of seed+i, and silence where the
-	// model made nothing else. The Label of each is the requested one. onProgress, when not nil, is called now and then
-	// with the number of clips made.
-	Clips(ctx context.Context, labels []string, seed uint64, onProgress func(made int)) ([]audio.Clip, error)
 }
 
 // Progress shows what an evaluation is doing. Its methods are called from one goroutine.
@@ -71,7 +64,7 @@ type Candidate struct {
 	Name       string // as it appears in the report
 	File       string // of the checkpoint; may be empty
 	Checkpoint models.Checkpoint
-	Sampler    Sampler // opened from Checkpoint
+	Sampler    *sampling.Sampler // nil: opened from Checkpoint
 	// What training took; 0: not known.
 	Seconds, CPUSeconds float64
 
@@ -210,10 +203,7 @@ func (e *Evaluation) Model(ctx context.Context, c *Candidate) error {
 	}
 	e.left = max(e.left-1, 0)
 	began := time.Now()
-	c.Clips, err = c.Sampler.Clips(ctx, labels, e.options.Seed, func(made int) {
-		e.options.Progress.Stage("generating with "+c.Name, float64(made)/float64(len(labels)))
-	})
-	if err != nil {
+	if err := e.generate(ctx, c, labels); err != nil {
 		return fmt.Errorf("%s: %w", c.Name, err)
 	}
 	took := time.Since(began)
@@ -225,6 +215,32 @@ func (e *Evaluation) Model(ctx context.Context, c *Candidate) error {
 		Seconds: c.Seconds, CPUSeconds: c.CPUSeconds, PerClip: 1000 * took.Seconds() / float64(len(c.Clips)),
 	}
 	return nil
+}
+
+// generate sets the clips of a candidate, one per label: clip i is that of seed+i, as its 16-bit WAV file decodes, and
+// silence where the model made nothing else.
+func (e *Evaluation) generate(ctx context.Context, c *Candidate, labels []string) error {
+	s := c.Sampler
+	if s == nil {
+		var err error
+		if s, err = sampling.Open(c.Checkpoint); err != nil {
+			return err
+		}
+	}
+	requests := make([]sampling.Provenance, len(labels))
+	for i, l := range labels {
+		requests[i] = sampling.Provenance{Label: l, Seed: e.options.Seed + uint64(i)}
+	}
+	c.Clips = make([]audio.Clip, 0, len(labels))
+	return s.WithSilence().Stream(ctx, requests, func(i int, clip sampling.Clip) error {
+		decoded, err := clip.Decoded()
+		if err != nil {
+			return err
+		}
+		c.Clips = append(c.Clips, decoded)
+		e.options.Progress.Stage("generating with "+c.Name, float64(i+1)/float64(len(labels)))
+		return nil
+	})
 }
 
 // requested returns the labels to generate: as often as they occur among the recordings to learn from, or in that

@@ -27,44 +27,27 @@ const trialSteps = 1000
 
 // Run runs the trial. All clips need labels, and test may have none that train lacks.
 func (t Trial) Run(ctx context.Context, train, generated, test []audio.Clip) (Gain, error) {
-	if len(train) == 0 || len(test) == 0 {
-		return Gain{}, errors.New("eval: a trial needs real clips to train on and others to test on")
-	}
-	seeds, steps := t.Seeds, t.Steps
-	if len(seeds) == 0 {
-		seeds = []uint64{1, 2, 3}
-	}
-	if steps == 0 {
-		steps = trialSteps
-	}
-	s, err := newTrialSet(ctx, train, test)
+	outcomes, err := t.Outcomes(ctx, train, [][]audio.Clip{nil, generated}, test)
 	if err != nil {
 		return Gain{}, err
 	}
-	extra, err := s.batch(ctx, generated)
-	if err != nil {
-		return Gain{}, err
-	}
-	var before, after hitTable
-	for i, seed := range seeds {
-		for j, part := range []*set{s, s.with(extra)} {
-			if t.OnProgress != nil {
-				t.OnProgress(2*i+j, 2*len(seeds))
-			}
-			hits, err := testHits(ctx, part, seed, steps)
-			if err != nil {
-				return Gain{}, err
-			}
-			if j == 0 {
-				before = append(before, hits)
-			} else {
-				after = append(after, hits)
+	g := Gain{Share: 1, RealClips: len(train), Added: len(generated)}
+	g.fill(tableOf(outcomes[0]).twoLevel(1, "before", 0), tableOf(outcomes[1]).twoLevel(1, "after", 0))
+	return g, nil
+}
+
+// tableOf is the hit table of outcomes, [seed][test clip].
+func tableOf(right [][]bool) hitTable {
+	t := make(hitTable, len(right))
+	for s, row := range right {
+		t[s] = make([]float64, len(row))
+		for i, hit := range row {
+			if hit {
+				t[s][i] = 1
 			}
 		}
 	}
-	g := Gain{Share: 1, RealClips: len(train), Added: len(generated)}
-	g.fill(before.twoLevel(seeds[0], "before", 0), after.twoLevel(seeds[0], "after", 0))
-	return g, nil
+	return t
 }
 
 // fill fills in the accuracies, the gain and their intervals, and returns the gain's draws.
