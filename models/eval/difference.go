@@ -2,6 +2,7 @@ package eval
 
 import (
 	"math"
+	"math/rand/v2"
 
 	"wavemill/internal/stats"
 )
@@ -58,12 +59,17 @@ func pairedInterval(x, y draws) Interval {
 	for i := range values {
 		values[i] = x.values[i] - y.values[i]
 		if cases > 0 {
-			values[i] += float64(poisson(rng.Float64())-poisson(rng.Float64())) / float64(cases)
+			values[i] += pseudo(rng, cases)
 		}
 	}
 	q := stats.Quantiles(values, 0.025, 0.975)
 	v := x.value - y.value
 	return Interval{min(q[0], v), max(q[1], v)}
+}
+
+// pseudo is what two pseudo-recordings, one in favour of either side, add to a resampled difference of shares.
+func pseudo(rng *rand.Rand, cases int) float64 {
+	return float64(poisson(rng.Float64())-poisson(rng.Float64())) / float64(cases)
 }
 
 // poisson is the quantile of the Poisson distribution of mean 1: how often one thing among many is drawn.

@@ -64,6 +64,17 @@ func (d draws) over(base draws) draws {
 	return q
 }
 
+// quotient is over for two shares of the same cases. Like a difference of shares, it has two pseudo-recordings (see
+// Compare), so that equal scores on few recordings are not taken for certain.
+func (d draws) quotient(base draws) draws {
+	q := d.over(base)
+	rng := stream(0, "pseudo-recordings", d.cases)
+	for i := range q.values {
+		q.values[i] += ratio(pseudo(rng, d.cases), base.values[i])
+	}
+	return q
+}
+
 // scaled multiplies the figure and its draws.
 func (d draws) scaled(by float64) draws {
 	s := draws{value: by * d.value, values: make([]float64, len(d.values))}

@@ -38,7 +38,7 @@ func (e *Evaluator) usefulness(ctx context.Context, r *Row, generated embeddings
 	seed := e.options.Seed
 	a, b := onSynthetic.twoLevel(seed, r.Name, 0), onReal.twoLevel(seed, "real", 0)
 	u.Alone, u.Real = a.value, b.value
-	quotient := a.over(b)
+	quotient := a.quotient(b)
 	u.Ratio = quotient.value
 	r.figures[FigureAlone], r.figures[FigureReal], r.figures[FigureRatio] = a, b, quotient
 	u.Intervals = Intervals{"trained_on_synthetic": a.interval(), "trained_on_real": b.interval(), "ratio": quotient.interval()}
