@@ -17,6 +17,7 @@ const (
 	KindCollapse      = "collapse"
 	KindMemorisation  = "memorisation"
 	KindDiscriminator = "discriminator"
+	KindRecordings    = "recordings"
 )
 
 // Shares of previews from which on there is a warning.
@@ -95,6 +96,14 @@ func (w *Monitor) noise(h heard) (models.Warning, bool) {
 		Kind: KindNoise, Finding: fmt.Sprintf("%s are noise: their spectral flatness is above %.2f", of, w.sound.flat),
 		Advice: "train longer; a vae learns sounds sooner than a gan; for a gan, halve generator_rate and discriminator_rate",
 	}, found
+}
+
+// equalRecordings is the warning where all recordings are equal.
+func equalRecordings() (models.Warning, bool) {
+	return models.Warning{
+		Kind: KindRecordings, Finding: "all recordings have the same spectrogram, so that diversity, collapse and memorisation cannot be measured",
+		Advice: "look at the recordings (wavemill inspect): a constant signal, or copies of one recording, hold nothing to learn",
+	}, true
 }
 
 // collapsed is the share of the recordings' diversity below which there is a warning.
