@@ -86,7 +86,8 @@ func (h Holdout) Split(ids []Identity) (Parts, error) {
 			side[i] = 1
 		}
 	}
-	for want, share := range map[int]float64{1: h.Validation, 2: h.Share} {
+	for want := 2; want > 0; want-- {
+		share := []float64{0, h.Validation, h.Share}[want]
 		if share == 0 || h.Group != "" {
 			continue
 		}
@@ -133,4 +134,13 @@ func NewMatcher(ids []Identity) *Matcher {
 func (m *Matcher) Contains(id Identity) (int, bool) {
 	i, ok := m.at[cmp.Or(id.Digest, id.Source)]
 	return i, ok
+}
+
+// Clips returns the clips.
+func Clips(all []Recording) []audio.Clip {
+	out := make([]audio.Clip, len(all))
+	for i, r := range all {
+		out[i] = r.Clip
+	}
+	return out
 }

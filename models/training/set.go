@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"wavemill/audio"
 	"wavemill/audio/dataset"
 	"wavemill/audio/spectrogram"
 	"wavemill/models"
@@ -30,9 +29,12 @@ type Set struct {
 type Options struct {
 	// Holdout is the rule of the split. With Resume, the record of the checkpoint replaces it, where there is one.
 	Holdout dataset.Holdout
-	// FrontEnd chooses the front end for the clips that may be learnt from; nil means frontend.PlanFor. Resume keeps the
-	// checkpoint's front end.
-	FrontEnd func(clips []audio.Clip) (models.FrontEnd, error)
+	// Known, when not nil, is the record of another checkpoint: its recordings keep the parts that they have there, so that
+	// both can be compared on the same recordings. Others are split by Holdout.
+	Known *models.TrainingData
+	// FrontEnd chooses the front end for the recordings that may be learnt from, which are in canonical order; nil means
+	// frontend.PlanFor. Resume keeps the checkpoint's front end.
+	FrontEnd func(learnable []dataset.Recording) (models.FrontEnd, error)
 	// Resume, when not nil, is the checkpoint that is to be trained further. Its labels and front end are kept, and its
 	// recordings keep their parts, see Divide.
 	Resume *models.Checkpoint
@@ -51,7 +53,7 @@ func (o Options) rule() (dataset.Holdout, *models.TrainingData) {
 	if o.Resume != nil && o.Resume.Data != nil {
 		return Rule(*o.Resume.Data), o.Resume.Data
 	}
-	return o.Holdout, nil
+	return o.Holdout, o.Known
 }
 
 // Select returns the recordings that can be learnt from, and notes why others cannot: files that could not be decoded and
@@ -109,16 +111,12 @@ func (o Options) frontEnd(recordings []dataset.Recording, parts Parts) (models.F
 		return o.Resume.FrontEnd, nil
 	}
 	ids := Identities(recordings)
-	learnable := parts.Learnable()
-	slices.SortFunc(learnable, func(a, b int) int { return order(ids[a], ids[b]) }) // a plan samples them evenly
-	clips := make([]audio.Clip, len(learnable))
-	for i, at := range learnable {
-		clips[i] = recordings[at].Clip
-	}
+	indices := parts.Learnable()
+	slices.SortFunc(indices, func(a, b int) int { return order(ids[a], ids[b]) })
 	if o.FrontEnd == nil {
-		return frontend.PlanFor(clips), nil
+		return frontend.PlanFor(clipsAt(recordings, indices)), nil
 	}
-	return o.FrontEnd(clips)
+	return o.FrontEnd(pick(recordings, indices))
 }
 
 // analyze computes the spectrograms of the recordings with the given indices, in parallel. The result has an entry for
@@ -181,13 +179,13 @@ func (o Options) assemble(fe models.FrontEnd, ids []dataset.Identity, specs []*s
 	if len(parts.Train) == 0 {
 		return Set{}, errNoRecordings
 	}
-	rule, record := o.rule()
+	rule, _ := o.rule()
 	s := Set{FrontEnd: fe, Labels: labelsOf(ids, parts.Learnable()), Data: recordOf(ids, parts, rule)}
 	if o.Resume != nil {
 		s.Labels = o.Resume.Labels
-	}
-	if record != nil {
-		s.Data = withEarlier(s.Data, *record)
+		if o.Resume.Data != nil {
+			s.Data = withEarlier(s.Data, *o.Resume.Data)
+		}
 	}
 	front, err := frontend.New(fe)
 	if err != nil {
