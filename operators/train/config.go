@@ -28,9 +28,10 @@ type Config struct {
 	Config yaml.RawMessage `yaml:"config"`
 	// Seed decides weights, order and noise.
 	Seed uint64 `yaml:"seed"`
-	// Steps or Budget end the training; with both, whichever comes first.
-	Steps  int64         `yaml:"steps"`
-	Budget time.Duration `yaml:"budget"`
+	// Steps or Budget end the training; with both, whichever comes first. Where neither is given, Budget is DefaultBudget; with
+	// Steps alone there is no budget, and nothing depends on the speed of the machine.
+	Steps  int64          `yaml:"steps"`
+	Budget *time.Duration `yaml:"budget"`
 	// BatchSize is the number of clips a step; 0: the trainer's default.
 	BatchSize int `yaml:"batch_size"`
 	// EvalEvery is the number of steps between evaluations; 0: the trainer's default.
@@ -59,10 +60,13 @@ type Config struct {
 	MaxClips int `yaml:"max_clips"`
 }
 
+// DefaultBudget is how long a training takes that is given neither steps nor a budget.
+const DefaultBudget = 2 * time.Minute
+
 // Defaults are the configuration of an empty document.
 func Defaults() Config {
 	return Config{
-		Model: "vae", Budget: 2 * time.Minute, Holdout: 0.1, Validation: 0.05, BestBy: monitor.Distance,
+		Model: "vae", Holdout: 0.1, Validation: 0.05, BestBy: monitor.Distance,
 		MinClips: 16, Idle: 3 * time.Second,
 		MaxClips: 20000, // 330 MB of 64 x 64 spectrograms.
 	}
@@ -107,6 +111,14 @@ func checkArch(model string, config json.RawMessage) error {
 	return nil
 }
 
+// budget is Budget, or 0 where there is none.
+func (c Config) budget() time.Duration {
+	if c.Budget == nil {
+		return 0
+	}
+	return *c.Budget
+}
+
 // check fills in what follows from other fields and reports every fault.
 func (c Config) check() (Config, json.RawMessage, error) {
 	var faults []error
@@ -119,7 +131,10 @@ func (c Config) check() (Config, json.RawMessage, error) {
 		c.Name = c.Model
 	}
 	fault(c.Name == "" || pipeline.Slug(c.Name) != c.Name, "name: use letters, digits, - and _")
-	fault(c.Steps < 0 || c.Budget < 0 || c.Steps == 0 && c.Budget == 0, "steps or budget must be positive")
+	if c.Budget == nil && c.Steps == 0 {
+		c.Budget = new(DefaultBudget)
+	}
+	fault(c.Steps < 0 || c.budget() < 0 || c.Steps == 0 && c.budget() == 0, "steps or budget must be positive")
 	fault(!(c.Validation >= 0 && c.Validation <= 0.9), "validation must be between 0 and 0.9")
 	fault(!(c.Holdout >= 0 && c.Holdout <= 0.9), "holdout must be between 0 and 0.9")
 	fault(c.MinClips < 1, "min_clips must be at least 1")

@@ -65,7 +65,7 @@ func (r *run) plan(ctx context.Context) (*training.Job, error) {
 	}
 	j := &training.Job{
 		Arch: r.config.Model, Config: r.arch, Seed: r.config.Seed,
-		Steps: r.config.Steps, Budget: r.config.Budget, BatchSize: r.config.BatchSize,
+		Steps: r.config.Steps, Budget: r.config.budget(), BatchSize: r.config.BatchSize,
 		EvalEvery: r.config.EvalEvery, SaveEvery: r.config.SaveEvery, BestBy: r.config.BestBy,
 		OnEvent: r.progress, Save: func(c models.Checkpoint) error { return r.intermediate(ctx, c) },
 		NewLearner: r.hooks.NewLearner, NewEvaluator: r.hooks.NewEvaluator,
