@@ -33,8 +33,8 @@ type Options struct {
 	// Clips is about how many are made; 0 means 256, some tens for each of ten labels, at a cost below that of twenty
 	// training steps.
 	Clips int
-	// Gallery, when not nil, writes pictures and sounds of some of them.
-	Gallery *PreviewWriter
+	// Previews, when not nil, writes pictures and sounds of some of them.
+	Previews *PreviewWriter
 }
 
 // A Monitor evaluates the checkpoints of one training. It is for one goroutine.
@@ -49,7 +49,7 @@ type Monitor struct {
 	equal   []float64 // the features of the recordings where all are equal, else nil
 }
 
-// Limits on the clips that are looked at.
+// Limits on the clips that are used.
 const (
 	defaultClips = 256
 	realLimit    = 1024  // recordings that figures are taken from, evenly over labels
@@ -152,8 +152,8 @@ func (w *Monitor) Evaluate(ctx context.Context, c models.Checkpoint) (models.Eva
 	if err != nil {
 		return v, err
 	}
-	if w.options.Gallery != nil {
-		if err := w.options.Gallery.show(ctx, w.front, Previews{Step: c.Step, Labels: w.labels, Batch: b}); err != nil {
+	if w.options.Previews != nil {
+		if err := w.options.Previews.show(ctx, w.front, Previews{Step: c.Step, Labels: w.labels, Batch: b}); err != nil {
 			return v, fmt.Errorf("previews of step %d: %w", c.Step, err)
 		}
 	}
@@ -170,7 +170,7 @@ func (w *Monitor) evaluate(b models.Batch, c models.Checkpoint) (models.Evaluati
 			return models.Evaluation{}, errors.New("a clip holds values that are not numbers")
 		}
 	}
-	h := w.listen(b)
+	h := w.timbres(b)
 	v := models.Evaluation{Metrics: map[string]float64{}}
 	detectors := []func() (models.Warning, bool){
 		func() (models.Warning, bool) { return w.silence(h) },

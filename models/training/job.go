@@ -162,7 +162,7 @@ func (r *Run) evaluations(ctx context.Context) error {
 
 // monitor is the usual evaluator.
 func (r *Run) monitor(set Set, seed uint64) (Evaluator, error) {
-	m, err := monitor.New(set.Train, set.Validation, set.Labels, set.FrontEnd, monitor.Options{Seed: seed, Gallery: r.job.Previews})
+	m, err := monitor.New(set.Train, set.Validation, set.Labels, set.FrontEnd, monitor.Options{Seed: seed, Previews: r.job.Previews})
 	if err != nil {
 		return nil, err
 	}
