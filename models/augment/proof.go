@@ -30,9 +30,9 @@ type Proof struct {
 
 // An ArmResult is the accuracy of the classifiers of one arm.
 type ArmResult struct {
-	Name     string   `json:"name"`
-	Added    int      `json:"added"` // clips beside the recordings
-	Accuracy float64  `json:"accuracy"`
+	Name     string         `json:"name"`
+	Added    int            `json:"added"` // clips beside the recordings
+	Accuracy float64        `json:"accuracy"`
 	Interval stats.Interval `json:"interval"`
 }
 
