@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"slices"
 	"time"
@@ -132,34 +131,6 @@ func labelNames(recordings []recording) []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// analyze turns recordings into a batch, in order; those that the front end refuses (silence) are noted and left out.
-func (a *app) analyze(ctx context.Context, fe models.FrontEnd, labels []string, recordings []recording) (models.Batch, error) {
-	front, err := frontend.New(fe)
-	if err != nil {
-		return models.Batch{}, err
-	}
-	specs, err := a.spectrogramsOf(ctx, front, recordings)
-	if err != nil {
-		return models.Batch{}, err
-	}
-	kept := make([]*spectrogram.Spectrogram, 0, len(specs))
-	var indices []int
-	for i, s := range specs {
-		if s == nil {
-			continue
-		}
-		at, ok := slices.BinarySearch(labels, recordings[i].item.Label)
-		if !ok {
-			return models.Batch{}, fmt.Errorf("%s: the model does not know the label %q; it knows %s", recordings[i].item.Path, recordings[i].item.Label, abridge(labels, 12))
-		}
-		kept, indices = append(kept, s), append(indices, at)
-	}
-	if len(kept) == 0 {
-		return models.Batch{}, nil
-	}
-	return front.Batch(kept, indices)
 }
 
 // spectrogramsOf analyzes recordings in parallel; those that the front end refuses (silence) are noted and nil.
