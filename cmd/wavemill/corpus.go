@@ -53,11 +53,12 @@ func (a *app) decode(ctx context.Context, items []dataset.Item) ([]dataset.Recor
 //
 // It and the functions below stand in for dataset.Recording until every command uses that.
 type recording struct {
-	item          dataset.Item
-	clip          audio.Clip
-	truncated     bool
-	err           error // why it cannot be used; clip is then empty
-	digest, print string
+	item      dataset.Item
+	clip      audio.Clip
+	truncated bool
+	err       error // why it cannot be used; clip is then empty
+	digest    string
+	print     fingerprint.Print
 }
 
 // decodeAll decodes files and returns them in order, with those that cannot be used.
@@ -68,19 +69,16 @@ func (a *app) decodeAll(ctx context.Context, items []dataset.Item) ([]recording,
 	}
 	out := make([]recording, len(all))
 	for i, r := range all {
-		out[i] = recording{r.Item, r.Clip, r.Truncated, r.Err, r.Digest, r.Print.String()}
+		out[i] = recording{r.Item, r.Clip, r.Truncated, r.Err, r.Digest, r.Print}
 	}
 	return out, nil
 }
 
 // decoded returns r as package dataset has it.
 func (r recording) decoded() dataset.Recording {
-	d := dataset.Recording{Item: r.item, Clip: r.clip, Truncated: r.truncated, Err: r.err, Digest: r.digest}
+	d := dataset.Recording{Item: r.item, Clip: r.clip, Truncated: r.truncated, Err: r.err, Digest: r.digest, Print: r.print}
 	if d.Digest == "" {
-		d.Digest = fingerprint.Digest(r.clip)
-	}
-	if p, err := fingerprint.Parse(r.print); err == nil {
-		d.Print = p
+		d.Digest, d.Print = fingerprint.Digest(r.clip), fingerprint.Of(r.clip)
 	}
 	return d
 }
@@ -105,7 +103,7 @@ func planFrontEnd(recordings []recording) models.FrontEnd {
 
 // split holds out recordings as a training of the same seed does without a group.
 func split(recordings []recording, seed uint64) (train, held []recording) {
-	parts, err := training.Divide(training.Identities(decodedAll(recordings)), holdoutFlags{}.rule(seed), nil)
+	parts, err := training.Divide(dataset.Identities(decodedAll(recordings)), holdoutFlags{}.rule(seed), nil)
 	if err != nil {
 		return recordings, nil
 	}

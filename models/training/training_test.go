@@ -181,7 +181,7 @@ func TestSpectrogramsMakeTheSameWeights(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		examples = append(examples, training.Example{Identity: training.IdentityOf(r), Spectrogram: spec})
+		examples = append(examples, training.Example{Identity: r.Identity(), Spectrogram: spec})
 	}
 	b, err := training.PrepareSpectrograms(a.FrontEnd, examples, o)
 	if err != nil {

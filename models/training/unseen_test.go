@@ -41,7 +41,7 @@ func TestUnseen(t *testing.T) {
 	// The list of a report is that of the checkpoint.
 	var ids []dataset.Identity
 	for _, i := range p.Unseen {
-		ids = append(ids, training.IdentityOf(recordings[i]))
+		ids = append(ids, recordings[i].Identity())
 	}
 	if got, want := training.HeldOutList(ids), training.HeldOutOf(c); !slices.Equal(got, want) || len(got) == 0 {
 		t.Errorf("%v, want %v", got, want)
@@ -82,7 +82,7 @@ func TestUnseenWithoutARecord(t *testing.T) {
 	recordings := synthetic(t, 20)
 	seed := rule()
 	seed.Seed = 42
-	want, err := training.Divide(training.Identities(recordings), seed, nil)
+	want, err := training.Divide(dataset.Identities(recordings), seed, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
