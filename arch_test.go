@@ -33,7 +33,7 @@ var arrows = []arrow{
 	{"audio", []string{"audio", "internal"}, "audio stands on its own: it knows nothing of models, the bus or commands"},
 	{"audio/.", []string{"internal/cpu"}, "the root holds the nouns of sound, on which every other audio package stands; the resampler has SIMD kernels"},
 	{"audio/wav", []string{"audio/.", "internal/atomicfile"}, "a container format needs only the clip, and writes files whole"},
-	{"audio/fingerprint", []string{"audio/."}, "an identity is made of samples"},
+	{"audio/fingerprint", []string{"audio/."}, "the identity of a recording is made of its samples, not of its file"},
 	{"audio/npy", nil, "an array format needs nothing of ours"},
 	{"audio/spectrogram", []string{"audio/.", "audio/spectrogram", "internal/cpu"}, "transforms see samples, not files"},
 	{"models/.", []string{"audio/spectrogram/.", "internal"}, "a checkpoint carries the spectrogram's Config, nothing else of audio"},
@@ -62,7 +62,7 @@ var arrows = []arrow{
 }
 
 // forTests are packages that any test may use: acceptance suites, and what test data are made with.
-var forTests = map[string]bool{"models/modeltest": true, "models/onnx/onnxtest": true, "audio/synth": true, "audio/spectrogram": true}
+var forTests = map[string]bool{"models/modeltest": true, "models/onnx/onnxtest": true, "audio/synth": true, "audio/spectrogram": true, "audio/wav": true, "audio/codec": true}
 
 // goFile is one parsed file and the folder it lies in, relative to the module's root.
 type goFile struct {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"wavemill/audio"
 	"wavemill/audio/dataset"
 	"wavemill/models"
 	"wavemill/models/comparison"
@@ -53,7 +52,7 @@ func (d evaluationData) divide(checkpoints []models.Checkpoint) (division, error
 	case len(d.test) > 0:
 		return d.divideTest(checkpoints)
 	case len(checkpoints) == 0:
-		parts, err := training.Divide(training.Identities(d.all), d.rule, nil)
+		parts, err := training.Divide(dataset.Identities(d.all), d.rule, nil)
 		if err != nil {
 			return division{}, err
 		}
@@ -83,7 +82,7 @@ func (d division) withLearnable(rule dataset.Holdout) (division, error) {
 	if most >= 2 && !slices.ContainsFunc(d.held, func(r dataset.Recording) bool { return count[r.Label] == 0 }) {
 		return d, nil
 	}
-	parts, err := training.Divide(training.Identities(d.held), rule, nil)
+	parts, err := training.Divide(dataset.Identities(d.held), rule, nil)
 	if err != nil {
 		return division{}, err
 	}
@@ -104,7 +103,7 @@ func (d evaluationData) divideTest(checkpoints []models.Checkpoint) (division, e
 		return division{}, fmt.Errorf("--test: %w", err)
 	}
 	out := division{learn: d.all, untrusted: p.Warning()}
-	known := dataset.NewMatcher(training.Identities(d.all))
+	known := dataset.NewMatcher(dataset.Identities(d.all))
 	if !p.Trusted {
 		// A checkpoint without a record knows nothing of --test: all of it may be unseen.
 		p.Unseen, p.UnknownGroup = slices.Sorted(slices.Values(slices.Concat(p.Unseen, p.Seen))), nil
@@ -115,7 +114,7 @@ func (d evaluationData) divideTest(checkpoints []models.Checkpoint) (division, e
 	}
 	for at, i := range p.Unseen {
 		r := d.test[i]
-		if _, copied := known.Contains(training.IdentityOf(r)); copied {
+		if _, copied := known.Contains(r.Identity()); copied {
 			continue
 		}
 		out.held = append(out.held, r)
@@ -133,7 +132,7 @@ func (d evaluationData) divideTest(checkpoints []models.Checkpoint) (division, e
 
 // data returns the division as an evaluation takes it.
 func (d division) data() comparison.Data {
-	out := comparison.Data{Learn: audioOf(d.learn), HeldOut: audioOf(d.held), Untrusted: d.untrusted}
+	out := comparison.Data{Learn: dataset.Clips(d.learn), HeldOut: dataset.Clips(d.held), Untrusted: d.untrusted}
 	grouped := false
 	for i, r := range d.held {
 		out.Sources = append(out.Sources, comparison.HeldOut{Source: r.Name, Label: r.Label, Digest: r.Digest})
@@ -150,7 +149,7 @@ func (d division) data() comparison.Data {
 func (d division) record() *models.TrainingData {
 	out := &models.TrainingData{}
 	for _, r := range d.held {
-		out.HeldOut = append(out.HeldOut, training.Recorded(training.IdentityOf(r)))
+		out.HeldOut = append(out.HeldOut, training.Recorded(r.Identity()))
 	}
 	return out
 }
@@ -172,14 +171,6 @@ func pickRecordings(all []dataset.Recording, indices []int) []dataset.Recording 
 	out := make([]dataset.Recording, len(indices))
 	for i, at := range indices {
 		out[i] = all[at]
-	}
-	return out
-}
-
-func audioOf(recordings []dataset.Recording) []audio.Clip {
-	out := make([]audio.Clip, len(recordings))
-	for i, r := range recordings {
-		out[i] = r.Clip
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package training_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -92,7 +93,7 @@ func run(t testing.TB, j training.Job, s training.Set) (models.Checkpoint, train
 func TestPrepare(t *testing.T) {
 	recordings := synthetic(t, 20)
 	broken := decoded("bell/broken.wav", "bell", "", audio.Clip{})
-	broken.Err = fmt.Errorf("no sound")
+	broken.Err = errors.New("no sound")
 	var notes []string
 	s := prepare(t, append(slices.Clone(recordings), silent("kick/silent.wav", "kick"), silent("none/a.wav", "none"), broken),
 		training.Options{Holdout: rule(), Note: func(line string) { notes = append(notes, line) }})
@@ -180,7 +181,7 @@ func TestSpectrogramsMakeTheSameWeights(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		examples = append(examples, training.Example{Identity: training.IdentityOf(r), Spectrogram: spec})
+		examples = append(examples, training.Example{Identity: r.Identity(), Spectrogram: spec})
 	}
 	b, err := training.PrepareSpectrograms(a.FrontEnd, examples, o)
 	if err != nil {
