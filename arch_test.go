@@ -48,6 +48,7 @@ var arrows = []arrow{
 	{"models/onnx", []string{"models/nn"}, "the ONNX writer sees networks, whatever architecture they are of"},
 	{"models/onnx/onnxtest", nil, "it runs files in other programs"},
 	{"models/priors", []string{"models/.", "models/nn"}, "priors stand on the layers"},
+	{"internal", []string{"internal"}, "small tools that know nothing of audio, models or the bus"},
 	{"pipeline", []string{"pipeline"}, "the runtime knows nothing of what it carries"},
 	{"operators", []string{"audio", "models", "pipeline"}, "operators join the halves and never see each other"},
 	{"operators/contract", []string{"audio", "models", "pipeline", "operators"}, "the test of the bus contract runs the operators together"},
@@ -56,7 +57,7 @@ var arrows = []arrow{
 }
 
 // forTests are packages that any test may use: acceptance suites, and what test data are made with.
-var forTests = map[string]bool{"models/modeltest": true, "models/onnx/onnxtest": true, "audio/synth": true, "audio/spectrogram": true}
+var forTests = map[string]bool{"models/modeltest": true, "models/onnx/onnxtest": true, "audio/synth": true, "audio/spectrogram": true, "internal/oracle": true}
 
 // goFile is one parsed file and the folder it lies in, relative to the module's root.
 type goFile struct {
