@@ -15,9 +15,9 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"wavemill/pipeline/artifact"
 	"wavemill/pipeline/header"
-	"wavemill/pipeline/objects"
+	"wavemill/pipeline/modelstore"
+	"wavemill/pipeline/objectstore"
 	"wavemill/pipeline/server"
 )
 
@@ -29,8 +29,8 @@ type Bus struct {
 	server  *server.Server // Nil when the server is external.
 	conn    *nats.Conn
 	js      jetstream.JetStream
-	objects *objects.Store
-	models  *artifact.Store
+	objects *objectstore.Store
+	models  *modelstore.Store
 	closed  chan struct{} // Closed when the connection is closed for good.
 
 	connection atomic.Pointer[connection]
@@ -101,11 +101,11 @@ func (b *Bus) open(ctx context.Context, o BusOptions) error {
 	if err != nil {
 		return fmt.Errorf("JetStream at %s: %w", b.place(), err)
 	}
-	b.objects = &objects.Store{
+	b.objects = &objectstore.Store{
 		JetStream: b.js, Bucket: b.spec.objectBucket(), TTL: b.spec.Streams.ObjectTTL,
 		Replicas: b.spec.Streams.Replicas, Bind: b.spec.Streams.Bind,
 	}
-	b.models = &artifact.Store{JetStream: b.js, Bucket: b.spec.ModelBucket(), Replicas: b.spec.Streams.Replicas, Bind: b.spec.Streams.Bind}
+	b.models = &modelstore.Store{JetStream: b.js, Bucket: b.spec.ModelBucket(), Replicas: b.spec.Streams.Replicas, Bind: b.spec.Streams.Bind}
 	return b.ensureStreams(ctx)
 }
 
@@ -254,7 +254,7 @@ func (b *Bus) Spec() Spec { return b.spec }
 func (b *Bus) Conn() *nats.Conn { return b.conn }
 
 // Models is where the pipeline's models are kept, by name.
-func (b *Bus) Models() *artifact.Store { return b.models }
+func (b *Bus) Models() *modelstore.Store { return b.models }
 
 // JetStream is the stream side of Conn.
 func (b *Bus) JetStream() jetstream.JetStream { return b.js }

@@ -16,7 +16,7 @@ import (
 	"wavemill/pipeline/deadletter"
 	"wavemill/pipeline/delivery"
 	"wavemill/pipeline/header"
-	"wavemill/pipeline/objects"
+	"wavemill/pipeline/objectstore"
 )
 
 // handle processes one delivered message and decides what becomes of it.
@@ -54,7 +54,7 @@ func (s *stage) process(ctx context.Context, worker int, m *Message) error {
 		defer cancel()
 	}
 	switch err := s.bus.resolve(ctx, m); {
-	case errors.Is(err, objects.ErrGone), errors.Is(err, objects.ErrReference):
+	case errors.Is(err, objectstore.ErrGone), errors.Is(err, objectstore.ErrReference):
 		return &Error{Kind: Invalid, Err: err}
 	case err != nil:
 		return &Error{Kind: Transient, Err: err}

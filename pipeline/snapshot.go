@@ -49,7 +49,7 @@ type Status struct {
 	Redelivered uint64        `json:"redelivered"` // Redelivered counts deliveries that were not the first.
 	Retried     uint64        `json:"retried"`     // Retried counts failures that will be tried again.
 	Dead        uint64        `json:"dead"`        // Dead counts dead letters.
-	Held        int           `json:"held"`        // Held is how many messages are in hand.
+	InFlight    int           `json:"held"`        // InFlight counts messages fetched and not yet settled.
 	Waiting     uint64        `json:"waiting"`     // Waiting is the stream's backlog, as last heard.
 	Busy        time.Duration `json:"busy"`        // Busy is the time spent in Process, summed over workers, ns.
 	// DeadLetters are the last thousand, oldest first.
@@ -74,7 +74,7 @@ func (s *stage) snapshot() Status {
 		Dead: c.dead.Load(), Busy: time.Duration(c.busy.Load()), DeadLetters: c.letters(),
 	}
 	if s.loop != nil {
-		status.Held = s.loop.Held()
+		status.InFlight = s.loop.InFlight()
 		status.Waiting, _ = s.loop.Pending()
 	}
 	return status

@@ -20,7 +20,7 @@ import (
 	"wavemill/operators/spectrogram"
 	"wavemill/operators/train"
 	"wavemill/pipeline"
-	"wavemill/pipeline/artifact"
+	"wavemill/pipeline/modelstore"
 	"wavemill/pipeline/header"
 )
 
@@ -48,7 +48,7 @@ func (d *demo) onBus(ctx context.Context) (err error) {
 	err = errors.Join(err, running.Stop(stopping))
 	if err != nil || ctx.Err() != nil {
 		// What has been learned so far is worth having as a file too.
-		if e := exportModel(stopping, bus, d.o.arch, filepath.Join(d.o.out, demoModel)); e != nil && !errors.Is(e, artifact.ErrNotFound) {
+		if e := exportModel(stopping, bus, d.o.arch, filepath.Join(d.o.out, demoModel)); e != nil && !errors.Is(e, modelstore.ErrNotFound) {
 			err = errors.Join(err, e)
 		}
 		return errors.Join(err, ctx.Err())

@@ -31,7 +31,7 @@ import (
 	"wavemill/models"
 	"wavemill/models/archs"
 	"wavemill/pipeline"
-	"wavemill/pipeline/artifact"
+	"wavemill/pipeline/modelstore"
 	"wavemill/pipeline/header"
 )
 
@@ -140,7 +140,7 @@ func (o *operator) Run(ctx context.Context) error {
 // follow puts every version of the model to use, until ctx is done. Faults of the store are waited out.
 func (o *operator) follow(ctx context.Context) error {
 	for ctx.Err() == nil {
-		err := o.env.Bus.Models().Watch(ctx, o.config.Model, func(e artifact.Entry) {
+		err := o.env.Bus.Models().Watch(ctx, o.config.Model, func(e modelstore.Entry) {
 			if err := o.load(ctx, e); err != nil && ctx.Err() == nil {
 				o.log.Error("a new version of the model cannot be used; the one before stays", "model", e.Name, "version", e.Version, "error", err)
 			}
@@ -156,7 +156,7 @@ func (o *operator) follow(ctx context.Context) error {
 	return nil
 }
 
-func (o *operator) load(ctx context.Context, e artifact.Entry) error {
+func (o *operator) load(ctx context.Context, e modelstore.Entry) error {
 	if m := o.maker.Load(); m != nil && m.Digest == e.Digest {
 		return nil
 	}

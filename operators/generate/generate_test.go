@@ -24,7 +24,7 @@ import (
 	"wavemill/models/frontend"
 	"wavemill/operators/generate"
 	"wavemill/pipeline"
-	"wavemill/pipeline/artifact"
+	"wavemill/pipeline/modelstore"
 	"wavemill/pipeline/header"
 )
 
@@ -77,7 +77,7 @@ type mill struct {
 	calls atomic.Int64
 	inUse chan string
 	block chan struct{}
-	entry artifact.Entry
+	entry modelstore.Entry
 }
 
 // newMill runs the operator on ridges or, where open is given, on models of its own.

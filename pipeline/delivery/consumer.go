@@ -21,7 +21,7 @@ func (l *Loop) open(ctx context.Context) (jetstream.Consumer, error) {
 	info := stream.CachedInfo()
 	if !info.Created.Equal(l.created) {
 		// What is held belongs to the stream before, and must not be mistaken for this one's.
-		if l.held.room(ctx, l.held.slots) == 0 {
+		if l.inFlight.room(ctx, l.inFlight.slots) == 0 {
 			return nil, ctx.Err()
 		}
 		l.created, l.floor, l.repeated = info.Created, 0, 0 // Another stream: its sequences begin at 1 again.

@@ -88,8 +88,8 @@ type Loop struct {
 	log    *slog.Logger
 	handle Handler
 
-	held  held
-	queue chan *entry // Capacity prefetch x workers: a fetch never brings more than there is room for.
+	inFlight inFlight
+	queue    chan *entry // Capacity prefetch x workers: a fetch never brings more than there is room for.
 
 	floor    uint64    // floor is the highest stream sequence known to be acknowledged with all before it.
 	created  time.Time // created is when the stream was made; a new stream starts its sequences over.
@@ -116,7 +116,7 @@ func New(conn *nats.Conn, js jetstream.JetStream, c Config, log *slog.Logger, ha
 	}
 	slots := prefetch * c.Workers
 	l := &Loop{config: c, conn: conn, js: js, log: log, handle: handle, queue: make(chan *entry, slots)}
-	l.held.init(slots)
+	l.inFlight.init(slots)
 	return l, nil
 }
 
@@ -124,5 +124,5 @@ func New(conn *nats.Conn, js jetstream.JetStream, c Config, log *slog.Logger, ha
 // acknowledged, as the server last said.
 func (l *Loop) Pending() (waiting, unacknowledged uint64) { return l.pending.load() }
 
-// Held returns how many messages this loop holds.
-func (l *Loop) Held() int { return l.held.len() }
+// InFlight returns how many fetched messages are not yet settled.
+func (l *Loop) InFlight() int { return l.inFlight.len() }

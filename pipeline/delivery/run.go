@@ -76,7 +76,7 @@ func permanent(err error) bool {
 func (l *Loop) fetch(ctx, working context.Context, consumer jetstream.Consumer) error {
 	for {
 		// Asking for half the slots at a time keeps the workers busy and the requests few.
-		room := l.held.room(ctx, l.config.Workers)
+		room := l.inFlight.room(ctx, l.config.Workers)
 		if room == 0 {
 			return nil
 		}
@@ -115,7 +115,7 @@ func (l *Loop) accept(working context.Context, msg jetstream.Msg) {
 	l.pending.waiting.Store(meta.NumPending)
 	e := &entry{msg: msg, seq: meta.Sequence.Stream, reply: msg.Reply(), lease: time.Now()}
 	e.ctx, e.cancel = context.WithCancelCause(working)
-	if !l.held.add(e) {
+	if !l.inFlight.add(e) {
 		// The server thinks we have lost it. We have not.
 		e.cancel(nil)
 		l.log.Debug("a copy of a message in work is dropped", "consumer", l.config.Durable, "sequence", e.seq)
@@ -132,7 +132,7 @@ func (l *Loop) work(worker int) {
 			outcome = l.handle(e.ctx, worker, e.msg)
 		}
 		l.settle(e, outcome)
-		l.held.remove(e)
+		l.inFlight.remove(e)
 	}
 }
 
@@ -149,7 +149,7 @@ func (l *Loop) settle(e *entry, o Outcome) {
 	case Drop:
 		err = l.confirm(e, "+TERM "+o.Reason)
 	case Retry:
-		err = l.conn.Publish(l.held.replyOf(e), fmt.Appendf(nil, `-NAK {"delay": %d}`, o.Delay.Nanoseconds()))
+		err = l.conn.Publish(l.inFlight.replyOf(e), fmt.Appendf(nil, `-NAK {"delay": %d}`, o.Delay.Nanoseconds()))
 	case Abandon:
 	}
 	if err != nil {
@@ -164,7 +164,7 @@ func (l *Loop) confirm(e *entry, verb string) error {
 	defer cancel()
 	for {
 		attempt, done := context.WithTimeout(ctx, min(max(l.config.AckWait/4, time.Second/4), 2*time.Second))
-		_, err := l.conn.RequestWithContext(attempt, l.held.replyOf(e), []byte(verb))
+		_, err := l.conn.RequestWithContext(attempt, l.inFlight.replyOf(e), []byte(verb))
 		done()
 		if err == nil || ctx.Err() != nil {
 			return err
@@ -205,19 +205,19 @@ func (l *Loop) heartbeat(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		entries := l.held.all()
+		entries := l.inFlight.all()
 		at := time.Now()
 		renewed := len(entries) > 0 && l.conn.IsConnected()
 		for _, e := range entries {
-			if err := l.conn.Publish(l.held.replyOf(e), []byte("+WPI")); err != nil {
+			if err := l.conn.Publish(l.inFlight.replyOf(e), []byte("+WPI")); err != nil {
 				renewed = false
 			}
 		}
 		// The answer to a ping means that the server has read what was sent before it.
 		if renewed && l.conn.FlushTimeout(every) == nil {
-			l.held.renew(entries, at)
+			l.inFlight.renew(entries, at)
 		}
-		if n := l.held.expire(l.config.AckWait, time.Now()); n > 0 {
+		if n := l.inFlight.expire(l.config.AckWait, time.Now()); n > 0 {
 			l.log.Warn("the server could not be reached in time; messages in work are given up", "consumer", l.config.Durable, "messages", n)
 		}
 	}

@@ -3,7 +3,7 @@
 //
 // The content is stored first and the entry second, with compare-and-set, so an entry never names content that is not
 // there, and of two writers one is told.
-package artifact
+package modelstore
 
 import (
 	"context"

@@ -2,7 +2,7 @@
 //
 // An object's name is the SHA-256 of its content, so storing a body twice stores it once, and a name is never used
 // for anything else. Objects expire: the store has a time to live, because nothing else would ever remove them.
-package objects
+package objectstore
 
 import (
 	"context"

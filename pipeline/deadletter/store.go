@@ -19,8 +19,8 @@ import (
 // ErrNotFound means that there is no letter of that number.
 var ErrNotFound = errors.New("there is no such dead letter")
 
-// A Box is the dead-letter stream of a pipeline. It is safe for concurrent use.
-type Box struct {
+// A Store is the dead-letter stream of a pipeline. It is safe for concurrent use.
+type Store struct {
 	JetStream jetstream.JetStream
 	Stream    string // Stream is <PIPELINE>_DLQ.
 }
@@ -49,11 +49,11 @@ func (f Filter) matches(l Letter) bool {
 
 // List yields the letters that f chooses and that are there now, oldest first, with their bodies. A message in the
 // stream that is no dead letter is yielded as an error, and the iteration goes on; after an error of the server it ends.
-func (b Box) List(ctx context.Context, f Filter) iter.Seq2[Letter, error] {
+func (s Store) List(ctx context.Context, f Filter) iter.Seq2[Letter, error] {
 	return func(yield func(Letter, error) bool) {
-		stream, err := b.JetStream.Stream(ctx, b.Stream)
+		stream, err := s.JetStream.Stream(ctx, s.Stream)
 		if err != nil {
-			yield(Letter{}, fmt.Errorf("stream %s: %w", b.Stream, err))
+			yield(Letter{}, fmt.Errorf("stream %s: %w", s.Stream, err))
 			return
 		}
 		state := stream.CachedInfo().State
@@ -63,7 +63,7 @@ func (b Box) List(ctx context.Context, f Filter) iter.Seq2[Letter, error] {
 				return
 			}
 			if err != nil {
-				yield(Letter{}, fmt.Errorf("stream %s: %w", b.Stream, err))
+				yield(Letter{}, fmt.Errorf("stream %s: %w", s.Stream, err))
 				return
 			}
 			if number = msg.Sequence; number > state.LastSeq { // The ones between have been deleted.
@@ -78,14 +78,14 @@ func (b Box) List(ctx context.Context, f Filter) iter.Seq2[Letter, error] {
 }
 
 // Get returns one letter.
-func (b Box) Get(ctx context.Context, number uint64) (Letter, error) {
-	stream, err := b.JetStream.Stream(ctx, b.Stream)
+func (s Store) Get(ctx context.Context, number uint64) (Letter, error) {
+	stream, err := s.JetStream.Stream(ctx, s.Stream)
 	if err != nil {
-		return Letter{}, fmt.Errorf("stream %s: %w", b.Stream, err)
+		return Letter{}, fmt.Errorf("stream %s: %w", s.Stream, err)
 	}
 	msg, err := stream.GetMsg(ctx, number)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return Letter{}, fmt.Errorf("%d in %s: %w", number, b.Stream, ErrNotFound)
+		return Letter{}, fmt.Errorf("%d in %s: %w", number, s.Stream, ErrNotFound)
 	}
 	if err != nil {
 		return Letter{}, fmt.Errorf("dead letter %d: %w", number, err)
@@ -96,7 +96,7 @@ func (b Box) Get(ctx context.Context, number uint64) (Letter, error) {
 // Replay publishes the message of a letter where it was published first, and then takes the letter out of the box. The
 // message gets a new id, replay/<number>/<old id>, because the stream still remembers the old one; replaying a letter
 // twice publishes it once. Every operator that reads the stream receives it.
-func (b Box) Replay(ctx context.Context, l Letter) (*jetstream.PubAck, error) {
+func (s Store) Replay(ctx context.Context, l Letter) (*jetstream.PubAck, error) {
 	if l.Subject == "" {
 		return nil, fmt.Errorf("dead letter %d does not say where it was published", l.Number)
 	}
@@ -105,18 +105,18 @@ func (b Box) Replay(ctx context.Context, l Letter) (*jetstream.PubAck, error) {
 	maps.Copy(msg.Header, l.Header)
 	id := fmt.Sprintf("replay/%d/%s", l.Number, l.MessageID)
 	msg.Header.Set(jetstream.MsgIDHeader, header.EncodeValue(id))
-	ack, err := b.JetStream.PublishMsg(ctx, msg)
+	ack, err := s.JetStream.PublishMsg(ctx, msg)
 	if err != nil {
 		return nil, fmt.Errorf("replay dead letter %d on %s: %w", l.Number, l.Subject, err)
 	}
-	return ack, b.Remove(ctx, l.Number)
+	return ack, s.Remove(ctx, l.Number)
 }
 
 // Remove takes a letter out of the box; it is no error when it is gone.
-func (b Box) Remove(ctx context.Context, number uint64) error {
-	stream, err := b.JetStream.Stream(ctx, b.Stream)
+func (s Store) Remove(ctx context.Context, number uint64) error {
+	stream, err := s.JetStream.Stream(ctx, s.Stream)
 	if err != nil {
-		return fmt.Errorf("stream %s: %w", b.Stream, err)
+		return fmt.Errorf("stream %s: %w", s.Stream, err)
 	}
 	if err := stream.DeleteMsg(ctx, number); err != nil && !errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) && !errors.Is(err, jetstream.ErrMsgNotFound) {
 		return fmt.Errorf("remove dead letter %d: %w", number, err)
@@ -125,13 +125,13 @@ func (b Box) Remove(ctx context.Context, number uint64) error {
 }
 
 // Purge removes the letters that f chooses and returns how many.
-func (b Box) Purge(ctx context.Context, f Filter) (int, error) {
+func (s Store) Purge(ctx context.Context, f Filter) (int, error) {
 	n := 0
-	for l, err := range b.List(ctx, f) {
+	for l, err := range s.List(ctx, f) {
 		if err != nil {
 			return n, err
 		}
-		if err := b.Remove(ctx, l.Number); err != nil {
+		if err := s.Remove(ctx, l.Number); err != nil {
 			return n, err
 		}
 		n++
