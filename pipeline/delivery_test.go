@@ -362,7 +362,7 @@ func TestRepeatedAfterTheWindow(t *testing.T) {
 	}
 	// The proof that the stream alone would have stored them twice.
 	for range 2 {
-		ack, err := bus.JetStream().Publish(within(t), "t.quarantine.x", nil, jetstream.WithMsgID("same"))
+		ack, err := bus.JetStream().Publish(within(t), "t.spectrogram.x", nil, jetstream.WithMsgID("same"))
 		if err != nil || ack.Duplicate {
 			t.Fatalf("the window still covers this: %+v %v", ack, err)
 		}

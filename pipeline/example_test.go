@@ -48,7 +48,7 @@ operators:
 	if _, err := bus.Publish(ctx, &pipeline.Message{Type: pipeline.TypeAudio, Label: "two words", Body: []byte("hello")}); err != nil {
 		panic(err)
 	}
-	for m, err := range bus.Messages(ctx, pipeline.Subscription{Type: pipeline.TypeClip, From: 1}) {
+	for m, err := range bus.Messages(ctx, pipeline.Subscription{Stream: pipeline.TypeClip, From: 1}) {
 		if err != nil {
 			panic(err)
 		}

@@ -56,7 +56,7 @@ func TestPublishTwiceIsHarmless(t *testing.T) {
 	}
 	defer closeQuietly(t, bus)
 	n := 0
-	for m, err := range bus.Messages(t.Context(), pipeline.Subscription{Type: pipeline.TypeAudio, Label: oddLabel, From: 1, Last: true}) {
+	for m, err := range bus.Messages(t.Context(), pipeline.Subscription{Stream: pipeline.TypeAudio, Label: oddLabel, From: 1, Last: true}) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,8 +20,8 @@ import (
 	"wavemill/operators/spectrogram"
 	"wavemill/operators/train"
 	"wavemill/pipeline"
+	"wavemill/pipeline/deadletter"
 	"wavemill/pipeline/modelstore"
-	"wavemill/pipeline/header"
 )
 
 // onBus runs everything that happens on the bus, from the first recording to the last clip.
@@ -177,19 +177,15 @@ func (d *demo) fetchModel(ctx context.Context, bus *pipeline.Bus) error {
 	return d.watch.loaded(ctx, d.digest)
 }
 
-// readLetters reads from the bus which recordings the spectrogram operator gave up, and why.
+// readLetters reads from the bus which recordings the spectrogram operator could not convert, and why.
 func (d *demo) readLetters(ctx context.Context, bus *pipeline.Bus) error {
-	for m, err := range bus.Messages(ctx, pipeline.Subscription{Type: pipeline.TypeDLQ, From: 1, Last: true}) {
+	for l, err := range bus.DeadLetters().List(ctx, deadletter.Filter{Operator: "spectrogram"}) {
 		if err != nil {
 			return err
 		}
-		if m.Header[header.DeadOperator] != "spectrogram" {
-			continue
-		}
-		name := m.Header[header.Source]
 		// The table names the recording already.
-		reason := strings.TrimPrefix(strings.TrimPrefix(m.Header[header.DeadReason], "spectrogram: "), name+": ")
-		d.letters = append(d.letters, report.Letter{Name: name, Reason: reason})
+		reason := strings.TrimPrefix(strings.TrimPrefix(l.Reason, "spectrogram: "), l.Source+": ")
+		d.letters = append(d.letters, report.Letter{Name: l.Source, Reason: reason})
 	}
 	slices.SortStableFunc(d.letters, func(a, b report.Letter) int { return cmp.Compare(a.Name, b.Name) })
 	return ctx.Err()

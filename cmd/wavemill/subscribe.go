@@ -70,7 +70,7 @@ func (a *app) subscribe(ctx context.Context, flags *busFlags, o subscribeOptions
 	}
 	defer func() { err = errors.Join(err, closeBus(ctx, bus)) }()
 
-	what := pipeline.Subscription{Type: pipeline.TypeClip, Label: o.label}
+	what := pipeline.Subscription{Stream: pipeline.TypeClip, Label: o.label}
 	if o.all {
 		what.From = 1
 	}

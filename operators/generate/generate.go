@@ -100,7 +100,13 @@ type operator struct {
 	stopping bool // No request is taken any more.
 }
 
-var _ pipeline.Runner = (*operator)(nil)
+var (
+	_ pipeline.Producer = (*operator)(nil)
+	_ pipeline.Runner   = (*operator)(nil)
+)
+
+// Output implements pipeline.Producer.
+func (o *operator) Output() string { return pipeline.TypeClip }
 
 // Process refuses: this operator answers requests.
 func (o *operator) Process(context.Context, *pipeline.Message, pipeline.Emit) error {

@@ -256,7 +256,7 @@ func TestListingAndJudge(t *testing.T) {
 		t.Fatalf("%+v %v", first, err)
 	}
 	stored := map[uint64]*pipeline.Message{}
-	for msg, err := range m.bus.Messages(t.Context(), pipeline.Subscription{Type: pipeline.TypeClip, From: last + 1, Last: true}) {
+	for msg, err := range m.bus.Messages(t.Context(), pipeline.Subscription{Stream: pipeline.TypeClip, From: last + 1, Last: true}) {
 		if err != nil {
 			t.Fatal(err)
 		}

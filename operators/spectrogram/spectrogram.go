@@ -56,7 +56,10 @@ type operator struct {
 	said     *sync.Map
 }
 
-var _ pipeline.Consumer = (*operator)(nil)
+var (
+	_ pipeline.Consumer = (*operator)(nil)
+	_ pipeline.Producer = (*operator)(nil)
+)
 
 func newOperator(c Config, env pipeline.Env, said *sync.Map) (pipeline.Operator, error) {
 	fe, err := c.frontEnd()
@@ -121,6 +124,9 @@ func ConfigFor(fe models.FrontEnd) ([]byte, error) {
 
 // Input implements pipeline.Consumer.
 func (o *operator) Input() string { return pipeline.TypeAudio }
+
+// Output implements pipeline.Producer.
+func (o *operator) Output() string { return pipeline.TypeSpectrogram }
 
 // Process emits the spectrogram of one recording.
 func (o *operator) Process(ctx context.Context, m *pipeline.Message, emit pipeline.Emit) error {

@@ -19,7 +19,8 @@ import (
 // ErrNotFound means that there is no letter of that number.
 var ErrNotFound = errors.New("there is no such dead letter")
 
-// A Store is the dead-letter stream of a pipeline. It is safe for concurrent use.
+// A Store is the dead-letter stream of a pipeline; [wavemill/pipeline.Bus.DeadLetters] returns it. It is safe for
+// concurrent use.
 type Store struct {
 	JetStream jetstream.JetStream
 	Stream    string // Stream is <PIPELINE>_DLQ.
@@ -30,8 +31,8 @@ type Filter struct {
 	Operator string
 	Label    string
 	Kind     string
-	Reason   string    // Reason is a part of the reason.
-	Since    time.Time // Since and Until bound the time of death; zero: unbounded.
+	Reason   string    // Reason is a part of the letter's reason.
+	Since    time.Time // Since and Until bound Letter.Died, from Since (included) to Until (excluded); zero: unbounded.
 	Until    time.Time
 	Numbers  []uint64 // Numbers chooses by number; empty: any.
 }
@@ -47,8 +48,8 @@ func (f Filter) matches(l Letter) bool {
 		(len(f.Numbers) == 0 || slices.Contains(f.Numbers, l.Number))
 }
 
-// List yields the letters that f chooses and that are there now, oldest first, with their bodies. A message in the
-// stream that is no dead letter is yielded as an error, and the iteration goes on; after an error of the server it ends.
+// List yields the letters that f chooses and that exist when List begins, oldest first, with their bodies. A message in
+// the stream that is not a dead letter is yielded as an error, and the iteration goes on; an error of the server ends it.
 func (s Store) List(ctx context.Context, f Filter) iter.Seq2[Letter, error] {
 	return func(yield func(Letter, error) bool) {
 		stream, err := s.JetStream.Stream(ctx, s.Stream)
@@ -66,7 +67,7 @@ func (s Store) List(ctx context.Context, f Filter) iter.Seq2[Letter, error] {
 				yield(Letter{}, fmt.Errorf("stream %s: %w", s.Stream, err))
 				return
 			}
-			if number = msg.Sequence; number > state.LastSeq { // The ones between have been deleted.
+			if number = msg.Sequence; number > state.LastSeq { // The letters in between have been deleted.
 				return
 			}
 			l, err := Parse(msg)
@@ -93,12 +94,23 @@ func (s Store) Get(ctx context.Context, number uint64) (Letter, error) {
 	return Parse(msg)
 }
 
-// Replay publishes the message of a letter where it was published first, and then takes the letter out of the box. The
-// message gets a new id, replay/<number>/<old id>, because the stream still remembers the old one; replaying a letter
-// twice publishes it once. Every operator that reads the stream receives it.
+// Same reports whether the letter of the given number is about the same message and operator as l. Letters of different
+// messages can have one [ID]: a stream that was deleted and created again counts its sequences anew, and two operators
+// can fail on one message.
+func (s Store) Same(ctx context.Context, number uint64, l Letter) (bool, error) {
+	old, err := s.Get(ctx, number)
+	if err != nil {
+		return false, err
+	}
+	return old.Operator == l.Operator && old.MessageID == l.MessageID && old.Subject == l.Subject, nil
+}
+
+// Replay publishes the message of a letter on its original subject and then removes the letter. The message gets a new
+// id, replay/<number>/<old id>, because the stream may still remember the old one; replaying a letter twice stores the
+// message once. Every operator that reads the stream receives it.
 func (s Store) Replay(ctx context.Context, l Letter) (*jetstream.PubAck, error) {
 	if l.Subject == "" {
-		return nil, fmt.Errorf("dead letter %d does not say where it was published", l.Number)
+		return nil, fmt.Errorf("dead letter %d has no %s header: its original subject is not known", l.Number, header.DeadSubject)
 	}
 	msg := nats.NewMsg(l.Subject)
 	msg.Data = l.Body
@@ -112,7 +124,7 @@ func (s Store) Replay(ctx context.Context, l Letter) (*jetstream.PubAck, error) 
 	return ack, s.Remove(ctx, l.Number)
 }
 
-// Remove takes a letter out of the box; it is no error when it is gone.
+// Remove deletes a letter. Deleting one that does not exist is no error.
 func (s Store) Remove(ctx context.Context, number uint64) error {
 	stream, err := s.JetStream.Stream(ctx, s.Stream)
 	if err != nil {

@@ -17,7 +17,11 @@ const (
 	Traceparent = "traceparent" // Traceparent is the W3C trace context, in lower case as NATS clients write it.
 
 	Label       = "Wavemill-Label"       // Label is the true label; the subject's last token is its slug.
+	Type        = "Wavemill-Type"        // Type is the message type, where the stream is not the one of that name.
 	Source      = "Wavemill-Source"      // Source names the recording, for example its file name.
+	Recording   = "Wavemill-Recording"   // Recording is the hexadecimal digest of the decoded recording.
+	Fingerprint = "Wavemill-Fingerprint" // Fingerprint is text that is similar for near copies of one recording.
+	Group       = "Wavemill-Group"       // Group names what recordings share, such as a speaker or a session.
 	Model       = "Wavemill-Model"       // Model is the digest of the checkpoint that made a clip.
 	Seed        = "Wavemill-Seed"        // Seed repeats a clip, with the model and the label.
 	Confidence  = "Wavemill-Confidence"  // Confidence is a number in [0, 1].
