@@ -221,3 +221,53 @@ func TestOperatorAloneRunsOneStage(t *testing.T) {
 		t.Errorf("it ran %v", names)
 	}
 }
+
+// TestPublishKeepsGroups: what the label pattern calls a speaker goes onto the bus with the recording.
+func TestPublishKeepsGroups(t *testing.T) {
+	url, data := startServer(t), t.TempDir()
+	folder := recordingsFolder(t, 1)
+	body, err := os.ReadFile(firstWAV(t, folder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"one_theo_0.wav", "one_lucas_0.wav"} {
+		if err := os.WriteFile(filepath.Join(data, name), body, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustRun(t, "publish", "--nats", url, "--labels", "{label}_{speaker}_{n}", data)
+	mustRun(t, "publish", "--nats", url, "--labels", "prefix", "--pipeline", "plain", data)
+	for pipe, want := range map[string]map[string]string{
+		"wavemill": {"one_theo_0.wav": "theo", "one_lucas_0.wav": "lucas"},
+		"plain":    {"one_theo_0.wav": "", "one_lucas_0.wav": ""},
+	} {
+		bus, err := pipeline.Open(t.Context(), pipeline.Spec{Name: pipe, NATS: url}, pipeline.BusOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer closeQuietly(t, bus)
+		n := 0
+		for m, err := range bus.Messages(t.Context(), pipeline.Subscription{Stream: pipeline.TypeAudio, From: 1, Last: true}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if group, known := want[m.Header[header.Source]]; !known || m.Header[header.Group] != group {
+				t.Errorf("%s: headers %v, want group %q", pipe, m.Header, group)
+			}
+			n++
+		}
+		if n != 2 {
+			t.Errorf("%s: %d messages", pipe, n)
+		}
+	}
+}
+
+// firstWAV returns the path of one recording below dir.
+func firstWAV(t *testing.T, dir string) string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "*", "*.wav"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("%v %v", paths, err)
+	}
+	return paths[0]
+}

@@ -31,8 +31,8 @@ import (
 	"wavemill/models"
 	"wavemill/models/archs"
 	"wavemill/pipeline"
-	"wavemill/pipeline/modelstore"
 	"wavemill/pipeline/header"
+	"wavemill/pipeline/modelstore"
 )
 
 // ContentType is the media type of clips.

@@ -24,8 +24,8 @@ import (
 	"wavemill/models/frontend"
 	"wavemill/operators/generate"
 	"wavemill/pipeline"
-	"wavemill/pipeline/modelstore"
 	"wavemill/pipeline/header"
+	"wavemill/pipeline/modelstore"
 )
 
 const patience = 60 * time.Second

@@ -17,9 +17,9 @@ import (
 	"wavemill/models"
 	"wavemill/operators/train"
 	"wavemill/pipeline"
-	"wavemill/pipeline/modelstore"
 	"wavemill/pipeline/deadletter"
 	"wavemill/pipeline/header"
+	"wavemill/pipeline/modelstore"
 )
 
 const patience = 60 * time.Second

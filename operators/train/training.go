@@ -14,8 +14,8 @@ import (
 
 	"wavemill/models"
 	"wavemill/pipeline"
-	"wavemill/pipeline/modelstore"
 	"wavemill/pipeline/header"
+	"wavemill/pipeline/modelstore"
 )
 
 // Event is what is published as JSON on <pipeline>.model.<name> for every stored checkpoint, and kept beside it.
@@ -45,7 +45,7 @@ type training struct {
 	*operator
 	set     set
 	entry   modelstore.Entry // The current version.
-	event   Event          // Of the current version; the zero Event where there is none.
+	event   Event            // Of the current version; the zero Event where there is none.
 	resume  *models.Checkpoint
 	earlier time.Duration // Spent before this run.
 	elapsed time.Duration // Spent in this run.
