@@ -33,8 +33,8 @@ type Bus struct {
 	connection atomic.Pointer[connection]
 }
 
-// connection is one stretch of being connected: its context ends when the server is lost, and with it every wait for
-// an answer that will not come.
+// connection is one period of being connected. Its context ends when the connection is lost, and with it every wait for an
+// answer of the server.
 type connection struct {
 	ctx  context.Context
 	lose context.CancelFunc
@@ -114,7 +114,7 @@ func (b *Bus) place() string {
 	return "the embedded server in " + b.spec.DataDir
 }
 
-// connectOptions are for a connection that never gives up and notices a dead peer within twenty seconds.
+// connectOptions are for a connection that reconnects for ever and notices an unreachable server within twenty seconds.
 func (b *Bus) connectOptions(name string) ([]nats.Option, error) {
 	options := []nats.Option{
 		nats.Name(name),
@@ -124,7 +124,7 @@ func (b *Bus) connectOptions(name string) ([]nats.Option, error) {
 		nats.ReconnectJitter(200*time.Millisecond, time.Second),
 		nats.PingInterval(10 * time.Second),
 		nats.MaxPingsOutstanding(2),
-		nats.IgnoreAuthErrorAbort(), // Credentials may be rotated while we are away.
+		nats.IgnoreAuthErrorAbort(), // Credentials may be rotated while the connection is down.
 		nats.PermissionErrOnSubscribe(true),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			b.connection.Swap(newConnection()).lose()
@@ -205,7 +205,7 @@ func (b *Bus) DeadLetters() deadletter.Store {
 // JetStream is the JetStream context of Conn.
 func (b *Bus) JetStream() jetstream.JetStream { return b.js }
 
-// URL is where other clients can connect; empty for an embedded server that does not listen.
+// URL returns the address for other clients; empty for an embedded server without Spec.Listen.
 func (b *Bus) URL() string {
 	if b.server != nil {
 		return b.server.URL()
@@ -219,7 +219,7 @@ func (b *Bus) Close(ctx context.Context) error {
 	switch {
 	case errors.Is(err, nats.ErrConnectionClosed):
 		err = nil
-	case err != nil: // Reconnecting: there is nobody to drain to.
+	case err != nil: // It is reconnecting: there is no server to drain to.
 		b.conn.Close()
 	}
 	select {

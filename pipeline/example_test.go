@@ -31,7 +31,7 @@ func Example() {
 	spec, err := pipeline.ParseSpec([]byte(`
 name: example
 operators:
-  - {operator: shout, input: audio, config: {suffix: "!"}}
+  - {operator: shout, from: audio, config: {suffix: "!"}}
 `))
 	if err != nil {
 		panic(err)

@@ -186,7 +186,7 @@ func (s *stage) failed(ctx context.Context, msg jetstream.Msg, m *Message, err e
 	s.logPanic(m, err)
 	s.counters.retried.Add(1)
 	s.event(EventRetried, m, err)
-	delay := retryDelay(m.Attempt, rand.Float64()) //nolint:gosec // Jitter, not a result.
+	delay := retryDelay(m.Attempt, rand.Float64()) // Jitter: results do not depend on it.
 	s.log.Warn("failed, trying again", "sequence", m.Sequence, "label", m.Label, "attempt", m.Attempt, "kind", kind.String(), "delay", delay, "error", err)
 	return delivery.Outcome{Verdict: delivery.Retry, Delay: delay}
 }

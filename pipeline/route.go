@@ -25,7 +25,7 @@ func (s Spec) routes(reg Registry) (own, others []route, faults []error) {
 		own, faults = append(own, r), append(faults, err)
 	}
 	for _, o := range s.others {
-		r, _ := s.route(o, reg) // It may be another program's operator: what the spec says of it must do.
+		r, _ := s.route(o, reg) // It may be an operator of another program: the explicit names suffice.
 		others = append(others, r)
 	}
 	return own, others, faults
@@ -72,7 +72,7 @@ func sameStream(stream string) error {
 }
 
 // routeFaults reports stages that read their own output, directly or through other stages, and own stages that read a
-// stream of the user's naming which nobody writes.
+// stream of the user's naming that is not written.
 func (s Spec) routeFaults(own, others []route) []error {
 	var faults []error
 	all := slices.Concat(own, others)
@@ -91,7 +91,7 @@ func (s Spec) routeFaults(own, others []route) []error {
 	}
 	for _, r := range own {
 		if !isMessageType(r.from) && !s.written(r.from, all) {
-			faults = append(faults, fmt.Errorf("operator %s: nobody writes the stream %s that it reads; "+
+			faults = append(faults, fmt.Errorf("operator %s: no operator writes the stream %s that it reads; "+
 				"set `to: %s` on the operator before it, or list %s under inputs if clients publish there", r.stage, r.from, r.from, r.from))
 		}
 	}

@@ -265,7 +265,7 @@ func TestStreamFaults(t *testing.T) {
 		{"[{operator: guard, from: x, to: x}]", "guard: it reads and writes the stream x"},
 		{"[{operator: guard, to: x}, {name: again, operator: guard, from: x, to: spectrogram}]", "form a cycle, in which messages would go round for ever: guard reads spectrogram and writes x, again reads x and writes spectrogram"},
 		{"[{operator: guard, to: x}, {operator: plain, from: x, to: y}, {name: again, operator: guard, from: y, to: spectrogram}]", "form a cycle"},
-		{"[{operator: convert}, {operator: collect, from: gaurded}]", "collect: nobody writes the stream gaurded that it reads; set `to: gaurded` on the operator before it, or list gaurded under inputs"},
+		{"[{operator: convert}, {operator: collect, from: gaurded}]", "collect: no operator writes the stream gaurded that it reads; set `to: gaurded` on the operator before it, or list gaurded under inputs"},
 		{"[{operator: collect}]", ""}, // Clients may publish spectrograms.
 		{"[{operator: convert, from: takes}]", ""},
 		{"[{operator: convert, to: Big}]", `stream "Big": use 1 to 32`},

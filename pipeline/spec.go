@@ -18,8 +18,8 @@ const (
 	DefaultName = "wavemill"
 	// DefaultWorkers is one: more is a decision about memory and cores that only the user can take.
 	DefaultWorkers = 1
-	// DefaultAckWait is how long the server waits for a sign of life. The runtime gives one every third of it
-	// however long an operator works, so this is only the time lost when a process dies.
+	// DefaultAckWait is how long the server waits for a sign of life before it delivers a message again. The runtime
+	// sends one every third of it, however long an operator works, so this is only the time lost when a process dies.
 	DefaultAckWait = 30 * time.Second
 	// DefaultMaxAttempts is how often an error of kind Other is tried before the message becomes a dead letter.
 	DefaultMaxAttempts = 5
@@ -43,7 +43,7 @@ type Spec struct {
 	// DataDir is where the embedded server keeps its streams. It has no default: data is never put into a
 	// temporary directory by accident.
 	DataDir string `yaml:"data_dir,omitempty"`
-	// Listen is host:port where the embedded server lets other clients in. Empty: nobody but this process.
+	// Listen is host:port where other clients can connect to the embedded server. Empty: only this process can.
 	Listen string `yaml:"listen,omitempty"`
 	// Streams are the limits of the pipeline's streams.
 	Streams StreamSpec `yaml:"streams,omitempty"`

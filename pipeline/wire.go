@@ -16,7 +16,7 @@ import (
 // maxHeader is the largest header block JetStream stores.
 const maxHeader = 64<<10 - 1
 
-// encode writes m as a NATS message for a stream; the body is taken over, not copied.
+// encode writes m as a NATS message for a stream; the body is not copied.
 func (s Spec) encode(stream string, m *Message) (*nats.Msg, error) {
 	if err := checkType(m.Type); err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func decode(msg jetstream.Msg) (*Message, error) {
 	}
 	m := &Message{
 		Body: msg.Data(), Sequence: meta.Sequence.Stream, Stream: meta.Stream,
-		Attempt: int(meta.NumDelivered), Time: meta.Timestamp, //nolint:gosec // A delivery count.
+		Attempt: int(meta.NumDelivered), Time: meta.Timestamp,
 	}
 	tokens := strings.SplitN(msg.Subject(), ".", 3)
 	if len(tokens) != 3 {
