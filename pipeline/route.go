@@ -39,9 +39,6 @@ func (s Spec) route(o OperatorSpec, reg Registry) (route, error) {
 		names := slices.Sorted(maps.Keys(reg))
 		return r, fmt.Errorf("operator %s: there is no operator %q; there are: %s", o.Name, o.Operator, strings.Join(names, ", "))
 	}
-	if r.from != "" && r.to != "" {
-		return r, nil
-	}
 	op, err := factory(o.Config, Env{Pipeline: s.Name, Operator: o.Name, From: o.From, To: o.To, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return r, err

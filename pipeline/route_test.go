@@ -113,26 +113,7 @@ func TestAnOperatorStandsBetweenTwo(t *testing.T) {
 		s := p.Snapshot()
 		return s[2].Emitted == 3 && s[1].Processed == 4
 	})
-	for stream, want := range map[string]string{
-		pipeline.TypeSpectrogram: "spectrogram spectrogram spectrogram spectrogram", "guarded": "spectrogram spectrogram spectrogram",
-		pipeline.TypeClip: "clip clip clip", pipeline.TypeQuarantine: "quarantine",
-	} {
-		var types []string
-		for _, m := range kept(t, bus, stream) {
-			types = append(types, m.Type)
-			if m.Stream != "T_"+strings.ToUpper(stream) || m.Header[header.Type] != "" {
-				t.Errorf("%s: stream %s, headers %v", stream, m.Stream, m.Header)
-			}
-			for name, want := range map[string]string{header.Source: string(m.Body) + ".wav", header.Group: "theo", header.Recording: "ab12", header.Fingerprint: "print"} {
-				if m.Header[name] != want {
-					t.Errorf("%s: header %s is %q, want %q", stream, name, m.Header[name], want)
-				}
-			}
-		}
-		if got := strings.Join(types, " "); got != want {
-			t.Errorf("stream %s has types %q, want %q", stream, got, want)
-		}
-	}
+	typesAndHeaders(t, bus)
 	raw, err := rawStream(t, bus, "guarded").GetMsg(within(t), 1)
 	if err != nil || raw.Subject != "t.guarded.l" || raw.Header.Get(header.Type) != pipeline.TypeSpectrogram {
 		t.Errorf("%+v %v", raw, err)
@@ -156,6 +137,32 @@ func TestAnOperatorStandsBetweenTwo(t *testing.T) {
 	}
 	if s := p.Snapshot()[1]; s.From != "spectrogram" || s.To != "guarded" {
 		t.Errorf("%+v", s)
+	}
+}
+
+// typesAndHeaders checks what the stages of TestAnOperatorStandsBetweenTwo have written: each message with the type and
+// the inherited headers that it should have.
+func typesAndHeaders(t *testing.T, bus *pipeline.Bus) {
+	t.Helper()
+	for stream, want := range map[string]string{
+		pipeline.TypeSpectrogram: "spectrogram spectrogram spectrogram spectrogram", "guarded": "spectrogram spectrogram spectrogram",
+		pipeline.TypeClip: "clip clip clip", pipeline.TypeQuarantine: "quarantine",
+	} {
+		var types []string
+		for _, m := range kept(t, bus, stream) {
+			types = append(types, m.Type)
+			if m.Stream != "T_"+strings.ToUpper(stream) || m.Header[header.Type] != "" {
+				t.Errorf("%s: stream %s, headers %v", stream, m.Stream, m.Header)
+			}
+			for name, want := range map[string]string{header.Source: string(m.Body) + ".wav", header.Group: "theo", header.Recording: "ab12", header.Fingerprint: "print"} {
+				if m.Header[name] != want {
+					t.Errorf("%s: header %s is %q, want %q", stream, name, m.Header[name], want)
+				}
+			}
+		}
+		if got := strings.Join(types, " "); got != want {
+			t.Errorf("stream %s has types %q, want %q", stream, got, want)
+		}
 	}
 }
 

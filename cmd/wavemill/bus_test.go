@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"wavemill/audio/synth"
 	"wavemill/audio/wav"
@@ -150,6 +152,30 @@ func TestUpServesHealth(t *testing.T) {
 	interrupt()
 	if c := <-code; c != exitOK {
 		t.Errorf("exit code %d after an interruption, want 0", c)
+	}
+}
+
+// TestPipelineFilesThatCannotRun: mistakes in a file end the command before anything is started.
+func TestPipelineFilesThatCannotRun(t *testing.T) {
+	for content, want := range map[string]string{
+		"name: drums\n": "the pipeline has no operators",
+		"operators: [{operator: spectrogram}, {operator: train, from: gaurded}]":                                                             "no operator writes the stream gaurded",
+		"operators: [{operator: spectrogram, to: audio}]":                                                                                    "reads and writes the stream audio",
+		"operators: [{operator: spectrogram}, {operator: train, from: audio, to: a}]":                                                        "only announces models",
+		"operators: [{operator: spectrogram}, {operator: train, from: clip, input: clip}, {name: b, operator: spectrogram, from: a, to: a}]": "reads and writes the stream a",
+	} {
+		file := filepath.Join(t.TempDir(), "pipeline.yaml")
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // A file that is accepted would run for ever.
+		var errout bytes.Buffer
+		code := execute(ctx, []string{"up", "-f", file, "--data-dir", t.TempDir()}, strings.NewReader(""), io.Discard, &errout)
+		cancel()
+		stderr := errout.String()
+		if code != exitFailed || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit code %d, and stderr does not say %q: %s", content, code, want, stderr)
+		}
 	}
 }
 
