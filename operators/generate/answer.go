@@ -52,10 +52,10 @@ func (o *operator) make(ctx context.Context, t task, p Provenance) (made, error)
 		}
 	}
 	spec := o.env.Bus.Spec()
-	out.listed.Subject = spec.Subject(pipeline.TypeClip, p.Name())
+	out.listed.Subject = spec.Subject(o.env.To, p.Name())
 	ctx, cancel := context.WithTimeout(ctx, publishWait)
 	defer cancel()
-	ack, err := o.env.Bus.Publish(ctx, &pipeline.Message{
+	ack, err := o.env.Bus.PublishTo(ctx, o.env.To, &pipeline.Message{
 		ID: out.listed.ID, Type: pipeline.TypeClip, Label: p.Name(), Header: maps.Clone(out.header), Body: body,
 	})
 	if err != nil {

@@ -31,8 +31,8 @@ import (
 	"wavemill/models"
 	"wavemill/models/architectures"
 	"wavemill/pipeline"
-	"wavemill/pipeline/artifact"
 	"wavemill/pipeline/header"
+	"wavemill/pipeline/modelstore"
 )
 
 // ContentType is the media type of clips.
@@ -100,7 +100,13 @@ type operator struct {
 	stopping bool // No request is taken any more.
 }
 
-var _ pipeline.Runner = (*operator)(nil)
+var (
+	_ pipeline.Producer = (*operator)(nil)
+	_ pipeline.Runner   = (*operator)(nil)
+)
+
+// Output implements pipeline.Producer.
+func (o *operator) Output() string { return pipeline.TypeClip }
 
 // Process refuses: this operator answers requests.
 func (o *operator) Process(context.Context, *pipeline.Message, pipeline.Emit) error {
@@ -140,7 +146,7 @@ func (o *operator) Run(ctx context.Context) error {
 // follow puts every version of the model to use, until ctx is done. Faults of the store are waited out.
 func (o *operator) follow(ctx context.Context) error {
 	for ctx.Err() == nil {
-		err := o.env.Bus.Models().Watch(ctx, o.config.Model, func(e artifact.Entry) {
+		err := o.env.Bus.Models().Watch(ctx, o.config.Model, func(e modelstore.Entry) {
 			if err := o.load(ctx, e); err != nil && ctx.Err() == nil {
 				o.log.Error("a new version of the model cannot be used; the one before stays", "model", e.Name, "version", e.Version, "error", err)
 			}
@@ -156,7 +162,7 @@ func (o *operator) follow(ctx context.Context) error {
 	return nil
 }
 
-func (o *operator) load(ctx context.Context, e artifact.Entry) error {
+func (o *operator) load(ctx context.Context, e modelstore.Entry) error {
 	if m := o.maker.Load(); m != nil && m.Digest == e.Digest {
 		return nil
 	}

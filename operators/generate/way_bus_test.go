@@ -108,7 +108,7 @@ func TestSeriesOnTheBus(t *testing.T) {
 		t.Fatalf("%s %v", reply.Data, err)
 	}
 	subjects := map[uint64]string{}
-	for msg, err := range m.bus.Messages(t.Context(), pipeline.Subscription{Type: pipeline.TypeClip, From: last + 1, Last: true}) {
+	for msg, err := range m.bus.Messages(t.Context(), pipeline.Subscription{Stream: pipeline.TypeClip, From: last + 1, Last: true}) {
 		if err != nil {
 			t.Fatal(err)
 		}
