@@ -255,7 +255,7 @@ const drawsPerLabel = 400
 
 // draws returns latents drawn for one label.
 func (m *latentMap) draws(label int, seed uint64) ([]float32, error) {
-	return m.space.Draw(models.Request{Labels: slices.Repeat([]int{label}, drawsPerLabel), Seed: seed})
+	return m.space.Draw(models.Series(slices.Repeat([]int{label}, drawsPerLabel), seed, 0))
 }
 
 // lay lays the plane through the latents of the recordings, or through drawn ones.

@@ -32,7 +32,7 @@ func Generate(ctx context.Context, cp models.Checkpoint, labels []int, seed uint
 	clips := make([]audio.Clip, 0, len(labels))
 	for lo := 0; lo < len(labels); lo += share {
 		part := labels[lo:min(lo+share, len(labels))]
-		b, err := generator.Generate(ctx, models.Request{Labels: part, Seed: seed, First: lo})
+		b, err := generator.Generate(ctx, models.Series(part, seed+uint64(lo), 0))
 		if err != nil {
 			return nil, err
 		}
