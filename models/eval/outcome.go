@@ -40,29 +40,16 @@ func (t Trial) Outcomes(ctx context.Context, train []audio.Clip, arms [][]audio.
 			if t.OnProgress != nil {
 				t.OnProgress(a*len(seeds)+i, len(arms)*len(seeds))
 			}
-			right, err := outcome(ctx, part, seed, steps)
+			hits, err := testHits(ctx, part, seed, steps)
 			if err != nil {
 				return nil, err
+			}
+			right := make([]bool, len(hits))
+			for k, hit := range hits {
+				right[k] = hit == 1
 			}
 			out[a] = append(out[a], right)
 		}
 	}
 	return out, nil
-}
-
-// outcome trains a classifier on a set and returns which of its held-out clips it names correctly.
-func outcome(ctx context.Context, s *set, seed uint64, steps int) ([]bool, error) {
-	m, _, err := fit(ctx, s, Options{Seed: seed}, 1, steps)
-	if err != nil {
-		return nil, err
-	}
-	answers, err := m.answers(ctx, s.heldOut)
-	if err != nil {
-		return nil, err
-	}
-	right := make([]bool, s.heldOut.B)
-	for i, l := range m.prediction(answers).Labels() {
-		right[i] = l == s.heldOut.Labels[i]
-	}
-	return right, nil
 }
