@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mewkiz/flac"
@@ -68,6 +69,9 @@ func EncodeFLAC(c audio.Clip, o FLACOptions) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("codec: FLAC: %w", err)
 	}
+	// The library adds the residuals of a block in an int, whose overflow at 32 bits makes it choose codes of
+	// gigabytes. There blocks are written without prediction.
+	enc.EnablePredictionAnalysis(strconv.IntSize > 32)
 	q := wav.NewQuantizer(o.Bits, wav.Options{DitherSeed: o.DitherSeed, NoDither: o.NoDither})
 	for x := c.Samples; len(x) > 0; {
 		n := min(flacBlock, len(x)/c.Channels)

@@ -130,7 +130,7 @@ func count(shape []int) (int, error) {
 			return 0, fmt.Errorf("npy: negative dimension in shape %v", shape)
 		case d == 0:
 			zero = true
-		case n > math.MaxInt64/16/d:
+		case n > math.MaxInt/16/d:
 			return 0, fmt.Errorf("npy: shape %v is too large", shape)
 		default:
 			n *= d

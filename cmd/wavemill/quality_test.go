@@ -180,7 +180,7 @@ func TestTopupWritesClipsManifestAndProof(t *testing.T) {
 	args := []string{"topup", "--data", data, "--model", model, "--to", "24", "--out", out, "--proof=false", "--confidence", "0", "--json"}
 	stdout, _ := mustRun(t, args...)
 	r := decodeLines[augment.Report](t, stdout)[0]
-	if len(r.Labels) != 3 || r.To != 24 || r.Proof != nil {
+	if len(r.Labels) != 3 || r.To != 24 || r.Proof != nil || r.HeldOut == nil || len(r.HeldOut) != 0 {
 		t.Fatalf("%s", stdout)
 	}
 	kept, weights := 0, map[string]string{}

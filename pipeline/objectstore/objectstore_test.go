@@ -1,4 +1,4 @@
-package objects_test
+package objectstore_test
 
 import (
 	"bytes"
@@ -11,11 +11,11 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"wavemill/pipeline/objects"
+	"wavemill/pipeline/objectstore"
 	"wavemill/pipeline/server"
 )
 
-func open(t *testing.T) (context.Context, *objects.Store) {
+func open(t *testing.T) (context.Context, *objectstore.Store) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
@@ -33,7 +33,7 @@ func open(t *testing.T) (context.Context, *objects.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ctx, &objects.Store{JetStream: js, Bucket: "T_OBJECT", TTL: time.Hour}
+	return ctx, &objectstore.Store{JetStream: js, Bucket: "T_OBJECT", TTL: time.Hour}
 }
 
 func TestBodiesReturn(t *testing.T) {
@@ -78,13 +78,13 @@ func TestBadReferences(t *testing.T) {
 		t.Fatal(err)
 	}
 	for bad, want := range map[string]error{
-		"":                                  objects.ErrReference,
-		"T_OBJECT":                          objects.ErrReference,
-		"OTHER/" + forged:                   objects.ErrReference,
-		"T_OBJECT/sha256-12":                objects.ErrReference,
-		"T_OBJECT/" + forged:                objects.ErrReference,
-		ref[:len(ref)-1] + "g":              objects.ErrGone,
-		"T_OBJECT/md5-" + ref[len(ref)-64:]: objects.ErrReference,
+		"":                                  objectstore.ErrReference,
+		"T_OBJECT":                          objectstore.ErrReference,
+		"OTHER/" + forged:                   objectstore.ErrReference,
+		"T_OBJECT/sha256-12":                objectstore.ErrReference,
+		"T_OBJECT/" + forged:                objectstore.ErrReference,
+		ref[:len(ref)-1] + "g":              objectstore.ErrGone,
+		"T_OBJECT/md5-" + ref[len(ref)-64:]: objectstore.ErrReference,
 	} {
 		if _, err := s.Get(ctx, bad); !errors.Is(err, want) {
 			t.Errorf("%q: %v, want %v", bad, err, want)

@@ -15,8 +15,8 @@ import (
 	"wavemill/pipeline/server"
 )
 
-// box is an empty box on a server of its own, with the stream that letters come from.
-func box(t *testing.T) (context.Context, deadletter.Box) {
+// newStore returns an empty store on a server of its own, with the stream that letters come from.
+func newStore(t *testing.T) (context.Context, deadletter.Store) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
@@ -39,7 +39,7 @@ func box(t *testing.T) (context.Context, deadletter.Box) {
 			t.Fatal(err)
 		}
 	}
-	return ctx, deadletter.Box{JetStream: js, Stream: "T_DLQ"}
+	return ctx, deadletter.Store{JetStream: js, Stream: "T_DLQ"}
 }
 
 func letter(sequence uint64, label, reason string) deadletter.Letter {
@@ -52,16 +52,16 @@ func letter(sequence uint64, label, reason string) deadletter.Letter {
 	}
 }
 
-func put(ctx context.Context, t *testing.T, b deadletter.Box, l deadletter.Letter) {
+func put(ctx context.Context, t *testing.T, s deadletter.Store, l deadletter.Letter) {
 	t.Helper()
-	if _, err := b.JetStream.PublishMsg(ctx, l.Message("t.dlq.work")); err != nil {
+	if _, err := s.JetStream.PublishMsg(ctx, l.Message("t.dlq.work")); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func list(ctx context.Context, t *testing.T, b deadletter.Box, f deadletter.Filter) (labels []string) {
+func list(ctx context.Context, t *testing.T, s deadletter.Store, f deadletter.Filter) (labels []string) {
 	t.Helper()
-	for l, err := range b.List(ctx, f) {
+	for l, err := range s.List(ctx, f) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,10 +71,10 @@ func list(ctx context.Context, t *testing.T, b deadletter.Box, f deadletter.Filt
 }
 
 func TestALetterKeepsEverything(t *testing.T) {
-	ctx, b := box(t)
+	ctx, s := newStore(t)
 	want := letter(7, "one", "bad\nfile: größe")
-	put(ctx, t, b, want)
-	got, err := b.Get(ctx, 1)
+	put(ctx, t, s, want)
+	got, err := s.Get(ctx, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,25 +86,25 @@ func TestALetterKeepsEverything(t *testing.T) {
 	if got.Header.Get("Content-Type") != "audio/wav" || got.Header.Get("Nats-Rollup") != "" || got.Header.Get("Wavemill-Dead-Reason") != "" {
 		t.Errorf("headers %v", got.Header)
 	}
-	if _, err := b.Get(ctx, 99); !errors.Is(err, deadletter.ErrNotFound) {
+	if _, err := s.Get(ctx, 99); !errors.Is(err, deadletter.ErrNotFound) {
 		t.Errorf("letter 99: %v", err)
 	}
 	long := letter(8, "two", strings.Repeat("é", 5000))
-	put(ctx, t, b, long)
-	if got, err = b.Get(ctx, 2); err != nil || len(got.Reason) > 2100 || !strings.HasPrefix(long.Reason, strings.TrimSuffix(got.Reason, " ...")) {
+	put(ctx, t, s, long)
+	if got, err = s.Get(ctx, 2); err != nil || len(got.Reason) > 2100 || !strings.HasPrefix(long.Reason, strings.TrimSuffix(got.Reason, " ...")) {
 		t.Errorf("a long reason became %d bytes: %v", len(got.Reason), err)
 	}
 }
 
 func TestFilters(t *testing.T) {
-	ctx, b := box(t)
+	ctx, s := newStore(t)
 	for i, label := range []string{"one", "two", "three"} {
-		put(ctx, t, b, letter(uint64(i), label, "reason "+label))
+		put(ctx, t, s, letter(uint64(i), label, "reason "+label))
 	}
-	if err := b.Remove(ctx, 2); err != nil { // A hole in the sequences.
+	if err := s.Remove(ctx, 2); err != nil { // A hole in the sequences.
 		t.Fatal(err)
 	}
-	if err := b.Remove(ctx, 2); err != nil {
+	if err := s.Remove(ctx, 2); err != nil {
 		t.Errorf("removing twice: %v", err)
 	}
 	base := letter(0, "", "").Died
@@ -121,15 +121,15 @@ func TestFilters(t *testing.T) {
 		{deadletter.Filter{Until: base.Add(time.Hour)}, "one"},
 		{deadletter.Filter{Numbers: []uint64{3, 4}}, "three"},
 	} {
-		if got := strings.Join(list(ctx, t, b, c.filter), " "); got != c.want {
+		if got := strings.Join(list(ctx, t, s, c.filter), " "); got != c.want {
 			t.Errorf("%+v: %q, want %q", c.filter, got, c.want)
 		}
 	}
-	if _, err := b.JetStream.Publish(ctx, "t.dlq.work", []byte("somebody else's")); err != nil {
+	if _, err := s.JetStream.Publish(ctx, "t.dlq.work", []byte("somebody else's")); err != nil {
 		t.Fatal(err)
 	}
 	faults := 0
-	for _, err := range b.List(ctx, deadletter.Filter{}) {
+	for _, err := range s.List(ctx, deadletter.Filter{}) {
 		if err != nil {
 			faults++
 		}
@@ -140,22 +140,22 @@ func TestFilters(t *testing.T) {
 }
 
 func TestReplayAndPurge(t *testing.T) {
-	ctx, b := box(t)
-	put(ctx, t, b, letter(1, "one", "r"))
-	put(ctx, t, b, letter(2, "two", "r"))
-	l, err := b.Get(ctx, 1)
+	ctx, s := newStore(t)
+	put(ctx, t, s, letter(1, "one", "r"))
+	put(ctx, t, s, letter(2, "two", "r"))
+	l, err := s.Get(ctx, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, err := b.Replay(ctx, l)
+	first, err := s.Replay(ctx, l)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := b.Replay(ctx, l)
+	again, err := s.Replay(ctx, l)
 	if err != nil || !again.Duplicate || again.Sequence != first.Sequence {
 		t.Errorf("replayed twice: %+v %v", again, err)
 	}
-	stream, err := b.JetStream.Stream(ctx, "T_AUDIO")
+	stream, err := s.JetStream.Stream(ctx, "T_AUDIO")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,16 +167,16 @@ func TestReplayAndPurge(t *testing.T) {
 		msg.Header.Get("Wavemill-Dead-Reason") != "" || header.DecodeValue(msg.Header.Get(header.Source)) != "größe.wav" {
 		t.Errorf("%s %q %v", msg.Subject, msg.Data, msg.Header)
 	}
-	if got := list(ctx, t, b, deadletter.Filter{}); len(got) != 1 {
+	if got := list(ctx, t, s, deadletter.Filter{}); len(got) != 1 {
 		t.Errorf("%v are left", got)
 	}
-	if n, err := b.Purge(ctx, deadletter.Filter{Label: "nobody"}); n != 0 || err != nil {
+	if n, err := s.Purge(ctx, deadletter.Filter{Label: "nobody"}); n != 0 || err != nil {
 		t.Errorf("%d %v", n, err)
 	}
-	if n, err := b.Purge(ctx, deadletter.Filter{}); n != 1 || err != nil {
+	if n, err := s.Purge(ctx, deadletter.Filter{}); n != 1 || err != nil {
 		t.Errorf("%d %v", n, err)
 	}
-	if got := list(ctx, t, b, deadletter.Filter{}); len(got) != 0 {
+	if got := list(ctx, t, s, deadletter.Filter{}); len(got) != 0 {
 		t.Errorf("%v are left", got)
 	}
 }

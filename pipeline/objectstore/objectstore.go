@@ -1,8 +1,8 @@
-// Package objects keeps bodies that are too large for a message in a JetStream object store.
+// Package objectstore keeps message bodies that exceed the server's max payload in a JetStream object store.
 //
-// An object's name is the SHA-256 of its content, so storing a body twice stores it once, and a name is never used
-// for anything else. Objects expire: the store has a time to live, because nothing else would ever remove them.
-package objects
+// The name of an object is the SHA-256 of its content: a body that is stored twice exists once, and the content of a name
+// never changes. Objects expire after the store's time to live, because nothing else removes them.
+package objectstore
 
 import (
 	"context"
@@ -17,14 +17,15 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// MaxSize is the largest body a reader fetches, 1 GiB: a reference comes from outside, and its size is checked
+// MaxSize is the largest body that [Store.Get] fetches, 1 GiB. References come from other programs, so the size is checked
 // before anything is allocated.
 const MaxSize = 1 << 30
 
-// ErrGone is in the chain of errors about an object that does not exist, most likely because it has expired.
-var ErrGone = errors.New("the stored body is gone; it has expired or was deleted")
+// ErrGone is in the chain of errors about an object that does not exist, usually because it has expired.
+var ErrGone = errors.New("the stored body does not exist; it has expired or was deleted")
 
-// ErrReference is in the chain of errors about a reference that can never be resolved.
+// ErrReference is in the chain of errors about a reference that can never be resolved: it is malformed, names another
+// bucket, or its object is too large or has other content.
 var ErrReference = errors.New("not a reference to a stored body")
 
 // A Store reads and writes bodies. It is safe for concurrent use.
@@ -33,19 +34,19 @@ type Store struct {
 	Bucket    string        // Bucket is the object store's name.
 	TTL       time.Duration // TTL is how long a body is kept.
 	Replicas  int           // Replicas of the store; 0 is 1.
-	Bind      bool          // Bind never creates the store.
+	Bind      bool          // Bind uses an existing store and never creates it.
 
 	mu   sync.Mutex
 	open jetstream.ObjectStore
 }
 
-// Open finds or creates the store, so that clients in other languages find it too.
+// Open finds or creates the store. Put and Get do so by themselves; Open does it early, for clients in other languages.
 func (s *Store) Open(ctx context.Context) error {
 	_, err := s.store(ctx)
 	return err
 }
 
-// Put stores body, unless it is there, and returns its reference: <bucket>/sha256-<hex>.
+// Put stores body, unless it is stored already, and returns its reference: <bucket>/sha256-<64 hexadecimal digits>.
 func (s *Store) Put(ctx context.Context, body []byte) (string, error) {
 	store, err := s.store(ctx)
 	if err != nil {
@@ -53,7 +54,7 @@ func (s *Store) Put(ctx context.Context, body []byte) (string, error) {
 	}
 	sum := sha256.Sum256(body)
 	name := "sha256-" + hex.EncodeToString(sum[:])
-	// An object about to expire is written again: the message that refers to it is as young as now.
+	// An object in the second half of its life is written again, which renews its TTL.
 	if info, err := store.GetInfo(ctx, name); err == nil && info.Size == uint64(len(body)) && time.Since(info.ModTime) < s.TTL/2 {
 		return s.Bucket + "/" + name, nil
 	}
@@ -94,7 +95,7 @@ func (s *Store) Get(ctx context.Context, ref string) ([]byte, error) {
 	return body, nil
 }
 
-// store opens the bucket on first use.
+// store opens or creates the bucket on first use.
 func (s *Store) store(ctx context.Context) (jetstream.ObjectStore, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

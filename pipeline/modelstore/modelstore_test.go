@@ -1,4 +1,4 @@
-package artifact_test
+package modelstore_test
 
 import (
 	"context"
@@ -11,12 +11,12 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"wavemill/pipeline/artifact"
+	"wavemill/pipeline/modelstore"
 	"wavemill/pipeline/server"
 )
 
 // open returns functions that make stores on one server: two writers of the same bucket.
-func open(t *testing.T) (context.Context, func() *artifact.Store) {
+func open(t *testing.T) (context.Context, func() *modelstore.Store) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
@@ -34,16 +34,16 @@ func open(t *testing.T) (context.Context, func() *artifact.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ctx, func() *artifact.Store { return &artifact.Store{JetStream: js, Bucket: "T_MODEL"} }
+	return ctx, func() *modelstore.Store { return &modelstore.Store{JetStream: js, Bucket: "T_MODEL"} }
 }
 
 func TestVersions(t *testing.T) {
 	ctx, newStore := open(t)
 	s := newStore()
-	if _, err := s.Get(ctx, "vae"); !errors.Is(err, artifact.ErrNotFound) {
+	if _, err := s.Get(ctx, "vae"); !errors.Is(err, modelstore.ErrNotFound) {
 		t.Errorf("before the first version: %v", err)
 	}
-	var e artifact.Entry
+	var e modelstore.Entry
 	var objects []string
 	for i := range 6 {
 		var err error
@@ -60,12 +60,12 @@ func TestVersions(t *testing.T) {
 			t.Errorf("%q %v", content, err)
 		}
 	}
-	if !slices.Equal(e.Kept, objects[1:artifact.DefaultKeep]) {
+	if !slices.Equal(e.Kept, objects[1:modelstore.DefaultKeep]) {
 		t.Errorf("kept %v of %v", e.Kept, objects)
 	}
 	for i, object := range objects {
-		_, err := s.Load(ctx, artifact.Entry{Name: "vae", Object: object})
-		if (err == nil) != (i < artifact.DefaultKeep) {
+		_, err := s.Load(ctx, modelstore.Entry{Name: "vae", Object: object})
+		if (err == nil) != (i < modelstore.DefaultKeep) {
 			t.Errorf("object %d from the newest: %v", i, err)
 		}
 	}
@@ -74,7 +74,7 @@ func TestVersions(t *testing.T) {
 func TestTheSameContentAgain(t *testing.T) {
 	ctx, newStore := open(t)
 	s := newStore()
-	one, err := s.Put(ctx, "vae", "same", []byte("content"), nil, artifact.Entry{})
+	one, err := s.Put(ctx, "vae", "same", []byte("content"), nil, modelstore.Entry{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,17 +90,17 @@ func TestTheSameContentAgain(t *testing.T) {
 func TestTwoWriters(t *testing.T) {
 	ctx, newStore := open(t)
 	a, b := newStore(), newStore()
-	first, err := a.Put(ctx, "vae", "a1", []byte("a1"), nil, artifact.Entry{})
+	first, err := a.Put(ctx, "vae", "a1", []byte("a1"), nil, modelstore.Entry{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Put(ctx, "vae", "b1", []byte("b1"), nil, artifact.Entry{}); !errors.Is(err, artifact.ErrConflict) {
+	if _, err := b.Put(ctx, "vae", "b1", []byte("b1"), nil, modelstore.Entry{}); !errors.Is(err, modelstore.ErrConflict) {
 		t.Errorf("a second first version: %v", err)
 	}
 	if _, err := a.Put(ctx, "vae", "a2", []byte("a2"), nil, first); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Put(ctx, "vae", "b2", []byte("b2"), nil, first); !errors.Is(err, artifact.ErrConflict) {
+	if _, err := b.Put(ctx, "vae", "b2", []byte("b2"), nil, first); !errors.Is(err, modelstore.ErrConflict) {
 		t.Errorf("a second second version: %v", err)
 	}
 	if e, err := b.Get(ctx, "vae"); err != nil || e.Digest != "a2" {
@@ -111,18 +111,18 @@ func TestTwoWriters(t *testing.T) {
 func TestWatch(t *testing.T) {
 	ctx, newStore := open(t)
 	s := newStore()
-	e, err := s.Put(ctx, "vae", "d1", []byte("1"), nil, artifact.Entry{})
+	e, err := s.Put(ctx, "vae", "d1", []byte("1"), nil, modelstore.Entry{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	watching, stop := context.WithCancel(ctx)
 	seen := make(chan string, 10)
 	done := make(chan error, 1)
-	go func() { done <- newStore().Watch(watching, "vae", func(e artifact.Entry) { seen <- e.Digest }) }()
+	go func() { done <- newStore().Watch(watching, "vae", func(e modelstore.Entry) { seen <- e.Digest }) }()
 	if got := <-seen; got != "d1" {
 		t.Errorf("first %s", got)
 	}
-	if _, err := s.Put(ctx, "gan", "other", []byte("g"), nil, artifact.Entry{}); err != nil {
+	if _, err := s.Put(ctx, "gan", "other", []byte("g"), nil, modelstore.Entry{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err = s.Put(ctx, "vae", "d2", []byte("2"), nil, e); err != nil {

@@ -1,12 +1,12 @@
-// Package deadletter keeps messages that an operator gave up, with the reason, in the stream <PIPELINE>_DLQ.
+// Package deadletter reads and writes dead letters: messages that an operator failed to process, kept with the reason in
+// the stream <PIPELINE>_DLQ.
 //
-// A dead letter has the body and the headers of the message that died, and beside them the Wavemill-Dead-* headers:
-// where it was, who gave it up, why, and after how many attempts. Nothing of the original is lost, so it can be
-// replayed.
+// A dead letter has the body and the headers of the failed message and, beside them, the Wavemill-Dead-* headers: the
+// stream and subject of the message, the operator, the error, and the number of attempts. The original is complete, so
+// it can be replayed. The runtime writes letters; [Store] lists, replays and removes them.
 package deadletter
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -22,7 +22,7 @@ import (
 // maxReason keeps reasons readable and headers small, in bytes.
 const maxReason = 2000
 
-// A Letter is one dead message.
+// A Letter is a failed message and the reason.
 type Letter struct {
 	Operator  string          `json:"operator"`
 	Reason    string          `json:"reason"`
@@ -35,15 +35,15 @@ type Letter struct {
 	MessageID string          `json:"message_id,omitempty"`
 	Label     string          `json:"label"`
 	Source    string          `json:"source,omitempty"`
-	Died      time.Time       `json:"died"`
+	Died      time.Time       `json:"died"` // Died is when the operator gave up.
 	Size      int             `json:"size"` // Size of the body in bytes; of a stored body 0.
 
 	Number uint64      `json:"number"` // Number is the letter's own sequence in the dead-letter stream.
-	Header nats.Header `json:"-"`      // Header holds the headers of the message that died.
+	Header nats.Header `json:"-"`      // Header holds the headers of the failed message.
 	Body   []byte      `json:"-"`
 }
 
-// ID is the Nats-Msg-Id of a dead letter, so that giving up a message twice keeps one letter.
+// ID returns the Nats-Msg-Id of the letter about a message, so that a message that fails twice has one letter.
 func ID(stream string, sequence uint64) string {
 	return "dlq-" + stream + "-" + strconv.FormatUint(sequence, 10)
 }
@@ -63,11 +63,11 @@ func (l Letter) Message(subject string) *nats.Msg {
 		}
 	}
 	set(jetstream.MsgIDHeader, ID(l.Stream, l.Sequence))
-	set(header.Label, l.Label) // Where the message had none, its subject said it, and that is another here.
+	set(header.Label, l.Label) // A message without the header has its label in its subject, which a letter does not share.
 	set(header.DeadOperator, l.Operator)
 	set(header.DeadReason, clip(l.Reason, maxReason))
 	set(header.DeadKind, l.Kind)
-	if len(l.Error) <= 4*maxReason { // Half a JSON is none; the reason stays.
+	if len(l.Error) <= 4*maxReason { // Truncated JSON would be useless; the reason stays.
 		set(header.DeadError, string(l.Error))
 	}
 	set(header.DeadAttempts, strconv.Itoa(l.Attempts))
@@ -79,7 +79,7 @@ func (l Letter) Message(subject string) *nats.Msg {
 	return msg
 }
 
-// clip shortens s to at most n bytes at a character's border.
+// clip shortens s to at most n bytes at a character boundary.
 func clip(s string, n int) string {
 	if len(s) <= n {
 		return s
@@ -118,18 +118,4 @@ func Parse(msg *jetstream.RawStreamMsg) (Letter, error) {
 		}
 	}
 	return l, nil
-}
-
-// SameDeath reports whether a stored letter is about the same message and operator as l: a stream that was deleted
-// and made again counts its sequences anew, and two operators can give up one message.
-func SameDeath(ctx context.Context, stream jetstream.Stream, number uint64, l Letter) (bool, error) {
-	msg, err := stream.GetMsg(ctx, number)
-	if err != nil {
-		return false, fmt.Errorf("dead letter %d: %w", number, err)
-	}
-	old, err := Parse(msg)
-	if err != nil {
-		return false, err
-	}
-	return old.Operator == l.Operator && old.MessageID == l.MessageID && old.Subject == l.Subject, nil
 }

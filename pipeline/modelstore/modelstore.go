@@ -1,9 +1,9 @@
-// Package artifact keeps versions of named files, such as models: the content in a JetStream object store, and what is
-// current in a key-value bucket, both under one name.
+// Package modelstore keeps versions of models, or of other named files: the content in a JetStream object store, and the
+// entry of the current version in a key-value bucket of the same name.
 //
-// The content is stored first and the entry second, with compare-and-set, so an entry never names content that is not
-// there, and of two writers one is told.
-package artifact
+// [Store.Put] stores the content first and then the entry, by compare-and-set: an entry never names content that does not
+// exist, and of two concurrent writers one gets [ErrConflict].
+package modelstore
 
 import (
 	"context"
@@ -18,34 +18,35 @@ import (
 
 var (
 	// ErrNotFound means that nothing has been stored under a name.
-	ErrNotFound = errors.New("there is none")
-	// ErrConflict means that somebody else has stored a version meanwhile.
+	ErrNotFound = errors.New("no version is stored")
+	// ErrConflict means that another writer has stored a version since the entry was read.
 	ErrConflict = errors.New("another process has stored a newer version")
 )
 
-// DefaultKeep is how many versions stay readable: whoever loads the last one is not overtaken, and one can go back.
+// DefaultKeep is how many versions stay readable, so that a reader that is loading one is not interrupted by the next, and
+// an earlier one can be restored.
 const DefaultKeep = 3
 
-// Entry is the current version under a name, as the key-value bucket holds it in JSON.
+// Entry describes the current version under a name. The key-value bucket holds it as JSON.
 type Entry struct {
 	Name    string          `json:"name"`
 	Version uint64          `json:"version"` // Version counts from 1.
-	Digest  string          `json:"digest"`  // Digest is the content's, as its writer computes it.
-	Object  string          `json:"object"`  // Object is the content's name in the object store.
+	Digest  string          `json:"digest"`  // Digest of the content, as its writer computes it.
+	Object  string          `json:"object"`  // Object is the name of the content in the object store.
 	Size    int             `json:"size"`    // Size of the content in bytes.
 	Created time.Time       `json:"created"`
 	Info    json.RawMessage `json:"info,omitempty"` // Info is the writer's own description.
-	Kept    []string        `json:"kept,omitempty"` // Kept are the objects of earlier versions, newest first.
+	Kept    []string        `json:"kept,omitempty"` // Kept lists the objects of earlier versions, newest first.
 
 	revision uint64
 }
 
-// A Store holds artifacts. It is safe for concurrent use.
+// A Store reads and writes versions. It is safe for concurrent use.
 type Store struct {
 	JetStream jetstream.JetStream
 	Bucket    string // Bucket names the object store and the key-value bucket.
 	Replicas  int    // Replicas of both; 0 is 1.
-	Bind      bool   // Bind never creates them.
+	Bind      bool   // Bind uses existing ones and never creates them.
 	Keep      int    // Keep is the number of versions to keep; 0: DefaultKeep.
 
 	mu      sync.Mutex
@@ -53,8 +54,8 @@ type Store struct {
 	entries jetstream.KeyValue
 }
 
-// Put stores content as the version after old, which is the zero Entry where there is none yet. The digest names the
-// content; info, JSON or nil, is kept beside it. It returns ErrConflict when old is not the current version.
+// Put stores content as the version after old, which is the zero Entry for the first version. The digest names the
+// content; info, JSON or nil, is stored in the entry. Put returns ErrConflict when old is not the current version.
 func (s *Store) Put(ctx context.Context, name, digest string, content []byte, info json.RawMessage, old Entry) (Entry, error) {
 	if err := s.open(ctx); err != nil {
 		return Entry{}, err
@@ -88,12 +89,12 @@ func (s *Store) Put(ctx context.Context, name, digest string, content []byte, in
 		return Entry{}, fmt.Errorf("store %s version %d: %w", name, e.Version, err)
 	}
 	for _, object := range drop {
-		_ = s.objects.Delete(ctx, object) // The new version stands, whether or not an old one stays behind.
+		_ = s.objects.Delete(ctx, object) // The new version is stored; a leftover old one is harmless.
 	}
 	return e, nil
 }
 
-// rotate fills in what e keeps of old and returns the objects that are one too many.
+// rotate sets e.Kept from old and returns the objects beyond the number to keep.
 func (s *Store) rotate(e *Entry, old Entry) (drop []string) {
 	keep := s.Keep
 	if keep == 0 {
@@ -114,7 +115,7 @@ func (s *Store) rotate(e *Entry, old Entry) (drop []string) {
 	return drop
 }
 
-// Get returns the current entry of name; ErrNotFound where there is none.
+// Get returns the current entry of name, or ErrNotFound.
 func (s *Store) Get(ctx context.Context, name string) (Entry, error) {
 	if err := s.open(ctx); err != nil {
 		return Entry{}, err
@@ -150,11 +151,11 @@ func (s *Store) Load(ctx context.Context, e Entry) ([]byte, error) {
 	return content, nil
 }
 
-// pollEvery is how often Watch looks by itself, in case that a notification was lost with its server.
+// pollEvery is how often Watch reads the entry by itself, in case a notification was lost with its server.
 const pollEvery = 15 * time.Second
 
-// Watch calls f with the current entry of name, if there is one, and with every later one, until ctx is done. It may
-// leave out versions that were replaced at once.
+// Watch calls f with the current entry of name, if there is one, and with every later one, until ctx is done; it then
+// returns nil. It may skip versions that were replaced quickly. Calls of f do not overlap.
 func (s *Store) Watch(ctx context.Context, name string, f func(Entry)) error {
 	if err := s.open(ctx); err != nil {
 		return err
@@ -163,7 +164,7 @@ func (s *Store) Watch(ctx context.Context, name string, f func(Entry)) error {
 	if err != nil {
 		return fmt.Errorf("watch %s in %s: %w", name, s.Bucket, err)
 	}
-	defer watcher.Stop() //nolint:errcheck // Nothing depends on it.
+	defer func() { _ = watcher.Stop() }() // An error only means that it has ended already.
 	updates := watcher.Updates()
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
@@ -181,7 +182,7 @@ func (s *Store) Watch(ctx context.Context, name string, f func(Entry)) error {
 		case kv, ok := <-updates:
 			switch {
 			case !ok:
-				updates = nil // The watcher has ended; looking goes on.
+				updates = nil // The watcher has ended; polling continues.
 			case kv != nil && kv.Operation() == jetstream.KeyValuePut:
 				show(parse(kv))
 			}
@@ -206,16 +207,16 @@ func (s *Store) open(ctx context.Context) error {
 		}
 	} else {
 		objects, err = s.JetStream.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
-			Bucket: s.Bucket, Description: "the content of artifacts", Replicas: s.Replicas,
+			Bucket: s.Bucket, Description: "the content of models", Replicas: s.Replicas,
 		})
 		if err == nil {
 			entries, err = s.JetStream.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-				Bucket: s.Bucket, Description: "the current versions of artifacts", Replicas: s.Replicas, History: 5,
+				Bucket: s.Bucket, Description: "the current versions of models", Replicas: s.Replicas, History: 5,
 			})
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("artifact store %s: %w", s.Bucket, err)
+		return fmt.Errorf("model store %s: %w", s.Bucket, err)
 	}
 	s.objects, s.entries = objects, entries
 	return nil
