@@ -32,6 +32,7 @@ var arrows = []arrow{
 	{"audio", []string{"audio"}, "audio stands on its own: it knows nothing of models, the bus or commands"},
 	{"audio/.", nil, "the root holds the nouns of sound, on which every other audio package stands"},
 	{"audio/wav", []string{"audio/."}, "a container format needs only the clip"},
+	{"audio/fingerprint", []string{"audio/."}, "the identity of a recording is made of its samples, not of its file"},
 	{"audio/npy", nil, "an array format needs nothing of ours"},
 	{"audio/spectrogram", []string{"audio/.", "audio/spectrogram"}, "transforms see samples, not files"},
 	{"models/.", []string{"audio/spectrogram/."}, "a checkpoint carries the spectrogram's Config, nothing else of audio"},
