@@ -47,7 +47,7 @@ var arrows = []arrow{
 	{"models/sampling", []string{"models", "audio"}, "the one way from a checkpoint to a WAV file: architectures, front end, codec, and the results of filters"},
 	{"models/training", []string{"models", "audio"}, "the one way from recordings to a checkpoint"},
 	{"models/augment", []string{"models", "audio"}, "generates with sampling and measures with eval"},
-	{"models/comparison", []string{"models", "audio"}, "evaluates candidates side by side, from sampling to the verdict"},
+	{"models/comparison", []string{"models", "audio"}, "candidates, their rows and the verdict: sampling and eval"},
 	{"models/report", []string{"models", "audio"}, "the HTML page of a demo, a comparison, an evaluation"},
 	{"models/benchmark", []string{"models", "audio"}, "trains, samples and compares to make the published tables"},
 	{"models/latentmap", []string{"models", "audio"}, "draws the latents of clips"},
@@ -66,7 +66,7 @@ var arrows = []arrow{
 }
 
 // forTests are packages that any test may use: acceptance suites, and what test data are made with.
-var forTests = map[string]bool{"models/modeltest": true, "models/onnx/onnxtest": true, "audio/synth": true, "audio/spectrogram": true, "audio/wav": true, "audio/codec": true, "internal/oracle": true}
+var forTests = map[string]bool{"models/modeltest": true, "models/onnx/onnxtest": true, "audio/synth": true, "audio/spectrogram": true, "internal/oracle": true, "audio/wav": true, "audio/codec": true}
 
 // goFile is one parsed file and the folder it lies in, relative to the module's root.
 type goFile struct {

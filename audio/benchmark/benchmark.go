@@ -76,7 +76,7 @@ func Names() []string {
 // uses at most Threads processors.
 func Run(ctx context.Context, o Options, emit func(Line) error) error {
 	if o.Threads < 1 || o.Time <= 0 {
-		return fmt.Errorf("benchmark: %d threads for %v; both are to be above zero", o.Threads, o.Time)
+		return fmt.Errorf("benchmark: %d threads for %v; both must be positive", o.Threads, o.Time)
 	}
 	for _, name := range o.Only {
 		if !slices.Contains(Names(), name) {

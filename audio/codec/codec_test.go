@@ -213,7 +213,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"x.opus", "OggS\x00\x02" + strings.Repeat("\x00", 20) + "\x01\x13OpusHead", "decoding Opus needs the ffmpeg"},
 		{"x.mp3", "some text after all", "decoding this kind of audio (.mp3) needs"},
 		{"x.flac", "fLaC", "FLAC: the file ends within its metadata"},
-		{"x.flac", "fLaC\x81\x00\x00\x01a", "no stream header"},
+		{"x.flac", "fLaC\x81\x00\x00\x01a", "not STREAMINFO"},
 		{"x.flac", "fLaC\x80\x00\x00\x22" + strings.Repeat("\x00", 34), "FLAC: "},
 		{"x.ogg", "OggS\x00\x02" + strings.Repeat("\x00", 20) + "\x01\x07\x01vorbis", "vorbis: the file ends within its headers"},
 	} {

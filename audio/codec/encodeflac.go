@@ -44,11 +44,11 @@ func EncodeFLAC(c audio.Clip, o FLACOptions) ([]byte, error) {
 	}
 	switch {
 	case o.Bits != 16 && o.Bits != 24:
-		return nil, fmt.Errorf("codec: FLAC of %d bits; 16 and 24 can be written", o.Bits)
+		return nil, fmt.Errorf("codec: cannot write FLAC of %d bits; use 16 or 24", o.Bits)
 	case c.Channels > 8:
-		return nil, fmt.Errorf("codec: FLAC of %d channels; it has at most 8", c.Channels)
+		return nil, fmt.Errorf("codec: cannot write FLAC of %d channels; the maximum is 8", c.Channels)
 	case c.Rate > 655350:
-		return nil, fmt.Errorf("codec: FLAC of %d Hz; it reaches 655350", c.Rate)
+		return nil, fmt.Errorf("codec: cannot write FLAC of %d Hz; the maximum is 655350", c.Rate)
 	}
 	for name := range o.Tags {
 		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '}' || r == '=' }) {

@@ -77,7 +77,7 @@ func digests(recordings []models.Recording) []string {
 }
 
 func vae(steps int64) training.Job {
-	return training.Job{Arch: "vae", Config: json.RawMessage(small), Seed: 5, Steps: steps, BatchSize: 8}
+	return training.Job{Arch: "vae", Config: json.RawMessage(small), Seed: 5, Steps: steps, BatchSize: 8, EvalEvery: max(steps/2, 1)}
 }
 
 func run(t testing.TB, j training.Job, s training.Set) (models.Checkpoint, training.Result) {
@@ -218,7 +218,7 @@ func TestResume(t *testing.T) {
 	if err == nil || part.Step != 3 || result.EndedBy != "" || part.Data == nil {
 		t.Fatalf("step %d, ended by %q, %v", part.Step, result.EndedBy, err)
 	}
-	again := training.Job{Resume: &part, Steps: 6} // the rest is in the checkpoint
+	again := training.Job{Resume: &part, Steps: 6, EvalEvery: 3} // the rest is in the checkpoint
 	set := prepare(t, recordings, training.Options{Resume: &part, Holdout: dataset.Holdout{Seed: 99}})
 	got, result := run(t, again, set)
 	if a, b := mustDigest(t, whole), mustDigest(t, got); a != b {
