@@ -123,15 +123,19 @@ func (a *app) compare(ctx context.Context, o compareOptions) error {
 	if err != nil {
 		return err
 	}
+	data := split.Data()
+	options, stages := o.options(a, len(candidates))
+	defer stages.stop()
+	if err := comparison.Announce(ctx, data, options); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err
 	}
 	if err := a.trainCandidates(ctx, o, candidates, split); err != nil {
 		return err
 	}
-	options, stages := o.options(a, len(candidates))
-	defer stages.stop()
-	e, err := comparison.Open(ctx, split.Data(), options)
+	e, err := comparison.Open(ctx, data, options)
 	if err != nil {
 		return err
 	}
