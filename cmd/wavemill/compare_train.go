@@ -37,7 +37,7 @@ func (s *school) train(ctx context.Context, arch string, recordings []dataset.Re
 	var learnable []dataset.Recording
 	set, err := training.Prepare(ctx, recordings, training.Options{
 		Known:   s.record,
-		Holdout: dataset.Holdout{Validation: validationShare, Seed: s.seed}, Note: func(line string) { s.app.note("%s", line) },
+		Holdout: dataset.Holdout{Validation: dataset.DefaultHoldout(0).Validation, Seed: s.seed}, Note: func(line string) { s.app.note("%s", line) },
 		FrontEnd: func(of []dataset.Recording) (models.FrontEnd, error) {
 			learnable = of
 			return (&frontOptions{}).frontEnd(of)
