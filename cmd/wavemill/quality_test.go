@@ -13,6 +13,7 @@ import (
 
 	"wavemill/models"
 	"wavemill/models/augment"
+	"wavemill/models/comparison"
 	"wavemill/models/eval"
 )
 
@@ -69,11 +70,11 @@ func TestCompareWritesBothReports(t *testing.T) {
 	if n := len(r.Rows); n != 5 || r.Rows[3].Name != "vae" || r.Rows[4].Name != "vae 2" || r.Rows[3].Training.Seconds <= 0 || r.Rows[4].Training.Seconds != 0 {
 		t.Errorf("rows: %s", text)
 	}
-	if !strings.Contains(stderr, "training the judge") {
+	if !strings.Contains(stderr, "training the evaluator") {
 		t.Errorf("nothing is said of what takes long:\n%s", stderr)
 	}
 	var table strings.Builder
-	if err := printReport(&table, r.Report); err != nil || !strings.Contains(table.String(), "ceiling") || !strings.Contains(table.String(), "Fréchet/real") {
+	if err := comparison.WriteTable(&table, r.Report); err != nil || !strings.Contains(table.String(), "ceiling") || !strings.Contains(table.String(), "Fréchet/real") {
 		t.Errorf("table, error %v:\n%s", err, table.String())
 	}
 	if r.Verdict.Headline == "" || r.DataHash == "" || !strings.Contains(r.Command, "--steps 2") {
@@ -97,7 +98,7 @@ func TestTopupWritesClipsManifestAndProof(t *testing.T) {
 	args := []string{"topup", "--data", data, "--model", model, "--to", "24", "--out", out, "--proof=false", "--confidence", "0", "--json"}
 	stdout, _ := mustRun(t, args...)
 	r := decodeLines[augment.Report](t, stdout)[0]
-	if len(r.Labels) != 3 || r.To != 24 || r.Proof != nil || r.HeldOut == nil || len(r.HeldOut) != 0 {
+	if len(r.Labels) != 3 || r.To != 24 || r.Proof != nil {
 		t.Fatalf("%s", stdout)
 	}
 	kept, weights := 0, map[string]string{}
@@ -214,29 +215,6 @@ func TestMeansOverSeeds(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
-	}
-}
-
-func TestSchoolingKeepsShortCurves(t *testing.T) {
-	s := schooling{losses: map[string][]float64{}, held: map[string][]float64{}}
-	for step := range int64(10000) {
-		losses := models.Losses{"a": float64(step)}
-		if step > 5000 {
-			losses["b"] = 1
-		}
-		s.take(models.Progress{Event: models.EventStep, Step: step + 1, Train: losses})
-	}
-	s.take(models.Progress{Event: models.EventEval, Step: 10000, Val: models.Losses{"a": 7}})
-	if n := len(s.steps); n > curvePoints+1 || n < curvePoints/4 || len(s.losses["a"]) != n || len(s.losses["b"]) != n {
-		t.Fatalf("%d steps, %d and %d losses", n, len(s.losses["a"]), len(s.losses["b"]))
-	}
-	for i, step := range s.steps {
-		if s.losses["a"][i] != step-1 || math.IsNaN(s.losses["b"][i]) != (step <= 5001) {
-			t.Fatalf("step %g: losses %g and %g", step, s.losses["a"][i], s.losses["b"][i])
-		}
-	}
-	if c := s.curves("vae"); len(c) != 2 || c[0].Name != "vae: a" || len(c[0].Lines) != 2 || len(c[1].Lines) != 1 {
-		t.Errorf("%+v", c)
 	}
 }
 

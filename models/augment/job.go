@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"wavemill/audio"
+	"wavemill/audio/dataset"
 	"wavemill/audio/wav"
 	"wavemill/models/eval"
 	"wavemill/models/sampling"
@@ -56,7 +57,7 @@ type Job struct {
 // Run generates the missing clips of every label of the recordings, and returns what it did. s is the division of the
 // recordings, from [HoldOut] or [TestOn]. The manifest lists all recordings and the clips. The errors are those of
 // [Split.CheckTest] where a proof is wanted, of the classifiers' training, of generation, and of Store.
-func (j Job) Run(ctx context.Context, sampler *sampling.Sampler, recordings []Recording, s Split) (Report, error) {
+func (j Job) Run(ctx context.Context, sampler *sampling.Sampler, recordings []dataset.Recording, s Split) (Report, error) {
 	if j.Proof {
 		if err := s.CheckTest(); err != nil {
 			return Report{}, err
@@ -93,7 +94,7 @@ func (j Job) Run(ctx context.Context, sampler *sampling.Sampler, recordings []Re
 type run struct {
 	Job
 	sampler    *sampling.Sampler
-	recordings []Recording
+	recordings []dataset.Recording
 	split      Split
 	filter     *eval.Filter
 	added      []added
@@ -110,10 +111,10 @@ type added struct {
 }
 
 // labelsOf returns the labels of recordings, sorted.
-func labelsOf(recordings []Recording) []string {
+func labelsOf(recordings []dataset.Recording) []string {
 	labels := map[string]bool{}
 	for _, r := range recordings {
-		labels[r.Clip.Label] = true
+		labels[r.Label] = true
 	}
 	return slices.Sorted(maps.Keys(labels))
 }
@@ -155,7 +156,7 @@ const (
 func (r *run) fill(ctx context.Context, label string) error {
 	l := Label{Label: label, Refused: map[string]int{}}
 	for _, of := range r.recordings {
-		if of.Clip.Label == label {
+		if of.Label == label {
 			l.Recordings++
 		}
 	}
@@ -216,7 +217,7 @@ func (r *run) writeManifest() error {
 		if err != nil {
 			return err
 		}
-		rows = append(rows, []string{path, of.Clip.Label, "recorded", "", "", "", weights[of.Clip.Label]})
+		rows = append(rows, []string{path, of.Label, "recorded", "", "", "", weights[of.Label]})
 	}
 	for _, c := range r.added {
 		rows = append(rows, []string{

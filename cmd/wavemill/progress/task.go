@@ -133,6 +133,25 @@ func (t *Task) Done() {
 	t.finish()
 }
 
+// Cancel ends a task that was stopped: the bar leaves the screen and no totals are printed.
+func (t *Task) Cancel() {
+	if t == nil {
+		return
+	}
+	t.c.mu.Lock()
+	defer t.c.mu.Unlock()
+	if t.ended {
+		return
+	}
+	t.ended = true
+	if t.c.task == t {
+		t.c.task = nil
+	}
+	if t.bar != nil {
+		_ = t.bar.Clear()
+	}
+}
+
 func (t *Task) set(n int64) {
 	if t.ended {
 		return

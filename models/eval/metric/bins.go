@@ -35,13 +35,22 @@ func Cluster(features [][]float64, k int, seed uint64) (*Bins, error) {
 // Len is the number of bins.
 func (b *Bins) Len() int { return len(b.centres) }
 
-// Count returns how many of the features fall into each bin.
-func (b *Bins) Count(features [][]float64) ([]int, error) {
+// Assign returns the bin of each row.
+func (b *Bins) Assign(features [][]float64) ([]int, error) {
 	if _, err := pair("the features", features, "the centres", b.centres, 1); err != nil {
 		return nil, err
 	}
-	count := make([]int, len(b.centres))
 	bin, _ := nearest(features, b.centres, false)
+	return bin, nil
+}
+
+// Count returns how many of the features fall into each bin.
+func (b *Bins) Count(features [][]float64) ([]int, error) {
+	bin, err := b.Assign(features)
+	if err != nil {
+		return nil, err
+	}
+	count := make([]int, len(b.centres))
 	for _, i := range bin {
 		count[i]++
 	}
