@@ -318,7 +318,7 @@ func (q *qualitySeed) trained(ctx context.Context, s *school, arch string, recor
 		return cp, log, err
 	}
 	q.note("%s, seed %d, %d recordings", arch, q.seed, len(recordings))
-	cp, log, err := s.train(ctx, arch, recordings, file)
+	cp, log, err := s.train(ctx, arch, decodedAll(recordings), file)
 	if err != nil {
 		return cp, log, err
 	}

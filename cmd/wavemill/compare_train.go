@@ -13,13 +13,14 @@ import (
 	"wavemill/models/training"
 )
 
-// A school trains architectures alike: the same recordings, front end, seed and time. It stands in for training.Prepare and
-// training.Job until compare and bench use them.
+// A school trains architectures alike: the same recordings, front end, seed and time.
 type school struct {
 	app    *app
 	seed   uint64
 	budget time.Duration
 	steps  int64 // instead of the budget
+	// record lists recordings that are held out; nil: none is.
+	record *models.TrainingData
 
 	shown bool // whether the plan has been
 }
@@ -30,12 +31,12 @@ type schooling struct {
 	history             training.History
 }
 
-// train trains an architecture and writes its checkpoint to a file. None of the recordings is held out: the caller has
-// done that.
-func (s *school) train(ctx context.Context, arch string, recordings []recording, file string) (models.Checkpoint, schooling, error) {
+// train trains an architecture and writes its checkpoint to a file. Of the recordings, those in the record are held out.
+func (s *school) train(ctx context.Context, arch string, recordings []dataset.Recording, file string) (models.Checkpoint, schooling, error) {
 	none := models.Checkpoint{}
 	var learnable []dataset.Recording
-	set, err := training.Prepare(ctx, decodedAll(recordings), training.Options{
+	set, err := training.Prepare(ctx, recordings, training.Options{
+		Known:   s.record,
 		Holdout: dataset.Holdout{Validation: validationShare, Seed: s.seed}, Note: func(line string) { s.app.note("%s", line) },
 		FrontEnd: func(of []dataset.Recording) (models.FrontEnd, error) {
 			learnable = of

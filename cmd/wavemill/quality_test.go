@@ -140,6 +140,11 @@ func TestTopupWritesClipsManifestAndProof(t *testing.T) {
 	if code, _, stderr := runCLI(t, args...); code != exitFailed || !strings.Contains(stderr, "--overwrite") {
 		t.Errorf("a second time: exit code %d, %s", code, stderr)
 	}
+	// What the model was trained on proves nothing, whatever the files are called.
+	code, _, stderr := runCLI(t, "topup", "--data", data, "--model", model, "--to", "24", "--out", t.TempDir(), "--test", data)
+	if code != exitFailed || !strings.Contains(stderr, "24 of 24 recordings of --test are left out") || !strings.Contains(stderr, "with --test DIR") {
+		t.Errorf("tested on what was trained on: exit code %d, %s", code, stderr)
+	}
 }
 
 func TestJudgingCommandsRefuse(t *testing.T) {

@@ -63,8 +63,8 @@ func OutcomeAccuracy(outcomes [][]bool) (float64, Interval) {
 
 // OutcomeGain compares the outcomes of classifiers trained on real clips (before) with those of classifiers trained on
 // the same and added generated clips (after).
-func OutcomeGain(before, after [][]bool, real, added int) Gain {
-	g := Gain{Share: 1, RealClips: real, Added: added}
+func OutcomeGain(before, after [][]bool, recordings, added int) Gain {
+	g := Gain{Share: 1, RealClips: recordings, Added: added}
 	g.fill(tableOf(before).twoLevel(1, "before", 0), tableOf(after).twoLevel(1, "after", 0))
 	return g
 }
