@@ -53,8 +53,10 @@ func (s *school) train(ctx context.Context, arch string, recordings []dataset.Re
 		}
 	}
 	p := &trainingProgress{}
-	job := training.Job{Arch: arch, Seed: s.seed, Steps: s.steps, OnEvent: p.event,
-		Save: func(c models.Checkpoint) error { return c.Write(file) }}
+	job := training.Job{
+		Arch: arch, Seed: s.seed, Steps: s.steps, OnEvent: p.event,
+		Save: func(c models.Checkpoint) error { return c.Write(file) },
+	}
 	if s.steps == 0 {
 		job.Budget = s.budget
 	}

@@ -15,7 +15,7 @@ import (
 	"wavemill/pipeline"
 )
 
-// health serves what an orchestrator and a person ask a running pipeline:
+// health serves the state of a running pipeline over HTTP:
 //
 //	/livez   200 while the process answers
 //	/readyz  200 while the operators run and the bus is connected, else 503
@@ -37,13 +37,13 @@ func (h health) handler() http.Handler {
 	})
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		// Whoever asked has gone if this fails.
+		// It fails only if the client has disconnected.
 		_ = json.NewEncoder(w).Encode(map[string]any{"pipeline": h.bus.Spec().Name, "operators": h.running.Snapshot()})
 	})
 	return mux
 }
 
-// fault says why the pipeline is not ready, or nil.
+// fault returns the reason why the pipeline is not ready, or nil.
 func (h health) fault() error {
 	select {
 	case <-h.running.Done():

@@ -57,14 +57,14 @@ func TestPlanRefuses(t *testing.T) {
 		code int
 		want string
 	}{
-		"no data":       {[]string{"plan"}, exitUsage, "--data is missing"},
-		"odd mels":      {[]string{"plan", "--data", data, "--mels", "20"}, exitUsage, "multiples of 16"},
-		"odd frames":    {[]string{"plan", "--data", data, "--frames", "20"}, exitUsage, "multiples of 16"},
-		"wide hop":      {[]string{"plan", "--data", data, "--hop", "400"}, exitUsage, "hop"},
-		"ceiling":       {[]string{"plan", "--data", data, "--ceiling", "high"}, exitUsage, "auto, full, fast, off"},
-		"no file":       {[]string{"plan", "--data", data, "--front-end", "none.json"}, exitFailed, "none.json"},
-		"wrong file":    {[]string{"plan", "--data", data, "--front-end", wrong}, exitFailed, "framse"},
-		"channels":      {[]string{"train", "--data", data, "--out", "x", "--channels", "many"}, exitUsage, "--channels"},
+		"no data":    {[]string{"plan"}, exitUsage, "--data is missing"},
+		"odd mels":   {[]string{"plan", "--data", data, "--mels", "20"}, exitUsage, "multiples of 16"},
+		"odd frames": {[]string{"plan", "--data", data, "--frames", "20"}, exitUsage, "multiples of 16"},
+		"wide hop":   {[]string{"plan", "--data", data, "--hop", "400"}, exitUsage, "hop"},
+		"ceiling":    {[]string{"plan", "--data", data, "--ceiling", "high"}, exitUsage, "auto, full, fast, off"},
+		"no file":    {[]string{"plan", "--data", data, "--front-end", "none.json"}, exitFailed, "none.json"},
+		"wrong file": {[]string{"plan", "--data", data, "--front-end", wrong}, exitFailed, "framse"},
+		"channels":   {[]string{"train", "--data", data, "--out", "x", "--channels", "many"}, exitUsage, "--channels"},
 	} {
 		var out, errOut bytes.Buffer
 		code := execute(t.Context(), c.args, nil, &out, &errOut)

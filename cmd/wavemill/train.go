@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -135,7 +136,11 @@ func (a *app) trainJob(o trainOptions) (*training.Job, error) {
 
 // trainingSet decodes the recordings and computes what the training learns from. It shows the plan of a new training.
 func (a *app) trainingSet(ctx context.Context, o trainOptions, job *training.Job) (training.Set, error) {
-	recordings, err := a.load(ctx, o.data, o.labels, o.holdout)
+	groups := o.holdout
+	if c := job.Resume; c != nil && c.Data != nil {
+		groups.group = c.Data.Group // which the command line may leave out
+	}
+	recordings, err := a.load(ctx, o.data, o.labels, groups)
 	if err != nil {
 		return training.Set{}, err
 	}
@@ -213,7 +218,7 @@ func (o *trainOptions) resumeCommand() string {
 	add("out", o.out)
 	add("labels", o.labels)
 	if o.steps > 0 {
-		add("steps", fmt.Sprint(o.steps))
+		add("steps", strconv.FormatInt(o.steps, 10))
 	} else {
 		add("budget", o.budget.String())
 	}
@@ -221,10 +226,10 @@ func (o *trainOptions) resumeCommand() string {
 		add("best-by", o.bestBy)
 	}
 	if o.patience > 0 {
-		add("patience", fmt.Sprint(o.patience))
+		add("patience", strconv.Itoa(o.patience))
 	}
 	if o.evalEvery > 0 {
-		add("eval-every", fmt.Sprint(o.evalEvery))
+		add("eval-every", strconv.FormatInt(o.evalEvery, 10))
 	}
 	add("group", o.holdout.group)
 	for _, g := range o.holdout.out {

@@ -3,13 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"wavemill/pipeline"
 )
 
-// defaultDataDir is where `wavemill up` without a server keeps the bus: beside the user's work, in plain sight.
+// defaultDataDir is where the server of `wavemill up` keeps its data: in the current folder, not a hidden one.
 const defaultDataDir = "wavemill-data"
 
 // runFlags are the flags of the commands that run operators.
@@ -24,9 +25,9 @@ func newUp(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Run a whole pipeline in one process",
-		Long: `Up runs all operators of a pipeline until it is interrupted. Without --nats it runs
-a NATS server too, which keeps its data in ./` + defaultDataDir + ` and lets other
-programs on this machine in at ` + defaultURL + `.
+		Long: `Up runs all operators of a pipeline until it is interrupted. Without --nats it also
+runs a NATS server, which keeps its data in ./` + defaultDataDir + ` and accepts other
+programs on this machine at ` + defaultURL + `.
 
 Without -f it runs the standard pipeline: spectrogram, train, generate.`,
 		Example: `  wavemill up
@@ -42,8 +43,8 @@ Without -f it runs the standard pipeline: spectrogram, train, generate.`,
 	}
 	flags.busFlags.add(cmd.Flags())
 	cmd.Flags().Lookup("nats").Usage = "URL of the NATS server (default: run one)"
-	cmd.Flags().StringVar(&flags.dataDir, "data-dir", "", "where the server that is run keeps its data (default ./"+defaultDataDir+")")
-	cmd.Flags().StringVar(&flags.listen, "listen", "", "host:port where the server that is run lets clients in (default 127.0.0.1:4222)")
+	cmd.Flags().StringVar(&flags.dataDir, "data-dir", "", "data folder of the server that up runs (default ./"+defaultDataDir+")")
+	cmd.Flags().StringVar(&flags.listen, "listen", "", "host:port where other clients can connect to the server that up runs (default 127.0.0.1:4222)")
 	cmd.Flags().StringVar(&flags.http, "http", "", "host:port for /livez, /readyz and /status, such as :8080 (default: none)")
 	cmd.Flags().StringVar(&flags.checkpoints, "checkpoints", "", "folder where the trainer also writes its checkpoints, <model>.safetensors (default: on the bus only)")
 	return cmd
@@ -71,7 +72,7 @@ generate.`,
 				return err
 			}
 			if spec.NATS == "" {
-				return usagef("--nats is missing: one operator alone needs a server where the others are")
+				return usagef("--nats is missing: a single operator needs the server that the other operators use")
 			}
 			if spec, err = spec.Only(args[0]); err != nil {
 				return usageError{err}
@@ -86,18 +87,21 @@ generate.`,
 	return cmd
 }
 
-// runnable returns the spec to run: the file's or the standard one, with the flags laid over it.
+// runnable returns the spec to run: the file's or the standard one, with the flags applied to it.
 func (r *runFlags) runnable() (pipeline.Spec, error) {
 	spec, err := r.read()
 	if err != nil {
 		return pipeline.Spec{}, err
 	}
-	if r.file == "" {
+	switch {
+	case r.file == "":
 		spec.Operators = standardOperators()
+	case len(spec.Operators) == 0:
+		return pipeline.Spec{}, fmt.Errorf("%s: the pipeline has no operators; list them under operators, or leave out -f for the standard pipeline", r.file)
 	}
 	if spec.NATS != "" {
 		if r.dataDir != "" || r.listen != "" {
-			return pipeline.Spec{}, usagef("--data-dir and --listen are for the server that is run without --nats")
+			return pipeline.Spec{}, usagef("--data-dir and --listen belong to the server that up runs when --nats is not given")
 		}
 		return spec, nil
 	}

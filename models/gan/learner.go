@@ -62,7 +62,7 @@ type Learner struct {
 }
 
 var (
-	_ models.Learner    = (*Learner)(nil)
+	_ models.Learner       = (*Learner)(nil)
 	_ models.ModeFitter    = (*Learner)(nil)
 	_ models.LRScaler      = (*Learner)(nil)
 	_ models.LearningRater = (*Learner)(nil)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"math"
 	"reflect"
@@ -42,7 +43,7 @@ func file(t *testing.T, rate, channels int, seconds float64) []byte {
 func run(t *testing.T, op pipeline.Operator, body []byte) ([]*pipeline.Message, error) {
 	t.Helper()
 	var out []*pipeline.Message
-	err := op.Process(t.Context(), &pipeline.Message{ID: "1", Type: pipeline.TypeAudio, Label: "l", Body: body, Header: map[string]string{header.Source: "a.wav"}},
+	err := op.Process(t.Context(), &pipeline.Message{ID: "1", Type: pipeline.TypeAudio, Label: "l", Body: body, Header: map[string]string{header.Source: "a.wav", header.Group: "theo"}},
 		func(_ context.Context, m *pipeline.Message) error {
 			out = append(out, m)
 			return nil
@@ -101,7 +102,7 @@ func TestOneSpectrogramPerFile(t *testing.T) {
 	}
 }
 
-func TestConversionsAreSaidOnce(t *testing.T) {
+func TestConversionsAreLoggedOnce(t *testing.T) {
 	var log bytes.Buffer
 	factory := spectrogram.Factory()
 	logger := slog.New(slog.NewTextHandler(&log, nil))
@@ -117,11 +118,44 @@ func TestConversionsAreSaidOnce(t *testing.T) {
 	}
 	for _, want := range []string{"resampled from 44100 to 8000 Hz", "mixed down from 2 channels", "cut to"} {
 		if n := strings.Count(log.String(), want); n != 1 {
-			t.Errorf("%q is said %d times in:\n%s", want, n, log.String())
+			t.Errorf("%q is logged %d times in:\n%s", want, n, log.String())
 		}
 	}
 	if n := strings.Count(log.String(), "\n"); n != 3 {
 		t.Errorf("%d lines:\n%s", n, log.String())
+	}
+}
+
+func TestIdentity(t *testing.T) {
+	id := spectrogram.Identity{Recording: "ab12", Fingerprint: "print"}
+	var fault error
+	var seen []audio.Clip
+	factory := spectrogram.FactoryWith(func(c audio.Clip) (spectrogram.Identity, error) {
+		seen = append(seen, c)
+		return id, fault
+	})
+	op := build(t, factory, []byte("{rate: 8000}"), slog.New(slog.DiscardHandler))
+	body := file(t, 16000, 1, 0.3)
+	out, err := run(t, op, body)
+	if err != nil || out[0].Header[header.Recording] != "ab12" || out[0].Header[header.Fingerprint] != "print" || out[0].Header[header.Group] != "theo" {
+		t.Errorf("%v %v", out, err)
+	}
+	decoded, _, err := wav.Decode(body)
+	if err != nil || len(seen) != 1 || seen[0].Rate != 16000 || !reflect.DeepEqual(seen[0].Samples, decoded.Samples) {
+		t.Errorf("the clip is not the recording as it was decoded: %d clips", len(seen))
+	}
+	id = spectrogram.Identity{}
+	out, err = run(t, op, body)
+	if _, ok := out[0].Header[header.Recording]; err != nil || ok {
+		t.Errorf("an empty identity left headers: %v %v", out[0].Header, err)
+	}
+	fault = errors.New("no identity")
+	if out, err := run(t, op, body); pipeline.KindOf(err) != pipeline.Invalid || len(out) != 0 || !strings.Contains(err.Error(), "a.wav: identity: no identity") {
+		t.Errorf("%d outputs, error %v", len(out), err)
+	}
+	out, err = run(t, build(t, spectrogram.Factory(), nil, slog.New(slog.DiscardHandler)), body)
+	if err != nil || out[0].Header[header.Group] != "theo" || out[0].Header[header.Recording] != "" {
+		t.Errorf("%v %v", out, err)
 	}
 }
 
