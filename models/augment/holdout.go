@@ -65,12 +65,13 @@ func HoldOut(c models.Checkpoint, recordings []dataset.Recording, rule dataset.H
 			s.Train = append(s.Train, r)
 		}
 	}
-	known := dataset.NewMatcher(training.Identities(s.Train))
+	known := dataset.NewMatcher(dataset.Identities(s.Train))
+	ids := dataset.Identities(recordings)
 	for i, r := range recordings {
 		if !isTest[i] {
 			continue
 		}
-		if _, isCopy := known.Contains(training.IdentityOf(r)); isCopy {
+		if _, isCopy := known.Contains(ids[i]); isCopy {
 			s.Train = append(s.Train, r)
 		} else {
 			s.Test = append(s.Test, r)
@@ -93,9 +94,10 @@ func TestOn(c models.Checkpoint, recordings, test []dataset.Recording) Split {
 	} else { // Nothing is known of what the checkpoint has seen.
 		unseen = slices.Repeat([]bool{true}, len(test))
 	}
-	known := dataset.NewMatcher(training.Identities(recordings))
+	known := dataset.NewMatcher(dataset.Identities(recordings))
+	ids := dataset.Identities(test)
 	for i, r := range test {
-		if _, isCopy := known.Contains(training.IdentityOf(r)); unseen[i] && !isCopy {
+		if _, isCopy := known.Contains(ids[i]); unseen[i] && !isCopy {
 			s.Test = append(s.Test, r)
 		}
 	}

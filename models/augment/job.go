@@ -17,6 +17,7 @@ import (
 	"wavemill/audio/wav"
 	"wavemill/models/eval"
 	"wavemill/models/sampling"
+	"wavemill/models/training"
 )
 
 // A Progress shows how far long work is. Nil in a [Job] shows nothing.
@@ -65,7 +66,7 @@ func (j Job) Run(ctx context.Context, sampler *sampling.Sampler, recordings []da
 	}
 	r := &run{Job: j, sampler: sampler, recordings: recordings, split: s, report: Report{
 		Out: j.Out, Manifest: filepath.Join(j.Out, ManifestName), Model: sampler.Digest, Seed: j.Seed, To: j.To,
-		HeldOut: []HeldOut{}, HeldOutTrusted: s.Trusted,
+		HeldOut: []training.HeldOut{}, HeldOutTrusted: s.Trusted,
 	}}
 	if err := r.trainFilter(ctx); err != nil {
 		return Report{}, err

@@ -4,7 +4,9 @@ import (
 	"context"
 
 	"wavemill/audio"
+	"wavemill/audio/dataset"
 	"wavemill/models/eval"
+	"wavemill/models/training"
 )
 
 // A Proof compares classifiers trained without and with the clips, with equally many steps, by their accuracy on
@@ -63,9 +65,7 @@ func (r *run) prove(ctx context.Context) error {
 		return err
 	}
 	r.report.Proof = newProof(arms, outcomes, len(r.split.Train))
-	for _, of := range r.split.Test {
-		r.report.HeldOut = append(r.report.HeldOut, HeldOut{Source: of.Name, Label: of.Label, Digest: of.Digest})
-	}
+	r.report.HeldOut = training.HeldOutList(dataset.Identities(r.split.Test))
 	return nil
 }
 
