@@ -121,7 +121,7 @@ func (a *app) recordings(ctx context.Context, roots []string, labels string) ([]
 	all, err := a.load(ctx, roots, labels, holdoutFlags{})
 	out := make([]recording, len(all))
 	for i, r := range all {
-		out[i] = recording{r.Item, r.Clip, r.Truncated, r.Err, r.Digest, r.Print.String()}
+		out[i] = recording{r.Item, r.Clip, r.Truncated, r.Err, r.Digest, r.Print}
 	}
 	return out, err
 }

@@ -53,7 +53,7 @@ func (d evaluationData) divide(checkpoints []models.Checkpoint) (division, error
 	case len(d.test) > 0:
 		return d.divideTest(checkpoints)
 	case len(checkpoints) == 0:
-		parts, err := training.Divide(training.Identities(d.all), d.rule, nil)
+		parts, err := training.Divide(dataset.Identities(d.all), d.rule, nil)
 		if err != nil {
 			return division{}, err
 		}
@@ -83,7 +83,7 @@ func (d division) withLearnable(rule dataset.Holdout) (division, error) {
 	if most >= 2 && !slices.ContainsFunc(d.held, func(r dataset.Recording) bool { return count[r.Label] == 0 }) {
 		return d, nil
 	}
-	parts, err := training.Divide(training.Identities(d.held), rule, nil)
+	parts, err := training.Divide(dataset.Identities(d.held), rule, nil)
 	if err != nil {
 		return division{}, err
 	}
@@ -104,7 +104,7 @@ func (d evaluationData) divideTest(checkpoints []models.Checkpoint) (division, e
 		return division{}, fmt.Errorf("--test: %w", err)
 	}
 	out := division{learn: d.all, untrusted: p.Warning()}
-	known := dataset.NewMatcher(training.Identities(d.all))
+	known := dataset.NewMatcher(dataset.Identities(d.all))
 	if !p.Trusted {
 		// A checkpoint without a record knows nothing of --test: all of it may be unseen.
 		p.Unseen, p.UnknownGroup = slices.Sorted(slices.Values(slices.Concat(p.Unseen, p.Seen))), nil
@@ -115,7 +115,7 @@ func (d evaluationData) divideTest(checkpoints []models.Checkpoint) (division, e
 	}
 	for at, i := range p.Unseen {
 		r := d.test[i]
-		if _, copied := known.Contains(training.IdentityOf(r)); copied {
+		if _, copied := known.Contains(r.Identity()); copied {
 			continue
 		}
 		out.held = append(out.held, r)
@@ -150,7 +150,7 @@ func (d division) data() comparison.Data {
 func (d division) record() *models.TrainingData {
 	out := &models.TrainingData{}
 	for _, r := range d.held {
-		out.HeldOut = append(out.HeldOut, training.Recorded(training.IdentityOf(r)))
+		out.HeldOut = append(out.HeldOut, training.Recorded(r.Identity()))
 	}
 	return out
 }
