@@ -16,12 +16,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"wavemill/audio"
+	"wavemill/audio/dataset"
 	"wavemill/models"
 	"wavemill/models/architectures"
 	"wavemill/models/comparison"
 	"wavemill/models/eval"
 	"wavemill/models/nn/kernel"
 	"wavemill/models/sampling"
+	"wavemill/models/training"
 )
 
 // benchQuality is what `bench quality` is asked for.
@@ -284,7 +286,9 @@ func (q *qualitySeed) reference(ctx context.Context, kind string) (qualityRun, e
 
 // model trains, unless its checkpoint is there, and evaluates.
 func (q *qualitySeed) model(ctx context.Context, arch string) (qualityRun, error) {
-	school := &school{app: q.app, seed: q.seed, budget: q.b.budget}
+	school := &school{app: q.app, seed: q.seed, budget: q.b.budget, options: training.Options{
+		Holdout: dataset.Holdout{Validation: validationShare, Seed: q.seed}, // the held-out recordings are not among these
+	}}
 	cp, log, err := q.trained(ctx, school, arch, q.train, q.file(arch, ".safetensors"))
 	if err != nil {
 		return qualityRun{}, err
