@@ -42,7 +42,7 @@ func SamplingOf(c models.Checkpoint) (Sampling, error) {
 }
 
 func samplingOf(c vae.Config) Sampling {
-	s := Sampling{Latent: c.Latent, Prior: c.Prior, Temperature: c.Temperature, Texture: c.Texture}
+	s := Sampling{Latent: c.Latent, Prior: c.Prior, Temperature: c.Temperature, Texture: c.ResidualNoise}
 	if c.Prior == vae.PriorFlow {
 		s.Steps = c.FlowSteps()
 	}

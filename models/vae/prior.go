@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"wavemill/models"
+	"wavemill/models/internal/shape"
 )
 
 // A prior is a mixture of Gaussians over the latents for every label, or one for all of them. The components of a label
@@ -73,11 +74,11 @@ func (p *prior) draw(dst []float32, label int, rng *rand.Rand, temperature float
 }
 
 // priors is how many labels have a prior of their own.
-func (c Config) priors(s shape) int {
+func (c Config) priors(s shape.Shape) int {
 	if c.Unconditional {
 		return 1
 	}
-	return s.labels
+	return s.Labels
 }
 
 // fitPrior fits the latents z [B, Z] of each label as the Config says; as a class Gaussian where the Config says flow,

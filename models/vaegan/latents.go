@@ -10,8 +10,9 @@ import (
 	"wavemill/models/vae"
 )
 
-// latents follows the means and covariances of each label's latents while the decoder is sharpened, so that it also
-// practises on what will be drawn. Everything is float32 and changed in place, so that a resumed run is exact.
+// latents tracks the means and covariances of each label's latents in the second phase, so that the decoder is also
+// trained on latents as the prior will draw them. Everything is float32 and changed in place, so that a resumed run is
+// exact.
 type latents struct {
 	width int
 	count []float32 // [labels], limited to memory
@@ -28,10 +29,10 @@ type latents struct {
 	search vae.Search
 }
 
-// memory is how many clips of a label the moments remember, about.
+// memory is about the number of clips of a label that the moments average over.
 const memory = 500
 
-// banked is how many of a label's latents the bank holds: every take of a label of a few hundred.
+// banked is the number of a label's latents that the bank holds: all of a label of up to 256 recordings.
 const banked = 256
 
 func newLatents(labels, width int) *latents {
@@ -67,6 +68,19 @@ func (p *latents) observe(label int, z []float32) {
 		for j := range row {
 			row[j] = (1-rate)*row[j] + k*d[j]
 		}
+	}
+}
+
+// drawAs appends latents of a label to dst, drawn like those of package vae's prior. The kernel density and the manifold
+// begin at z, the latents of a clip of the label.
+func (p *latents) drawAs(dst []float32, label int, z []float32, c vae.Config, rng *rand.Rand) []float32 {
+	switch c.Prior {
+	case vae.PriorManifold:
+		return p.between(dst, label, z, c, rng)
+	case vae.PriorKDE:
+		return p.around(dst, label, z, c.Bandwidth, c.Temperature, rng)
+	default:
+		return p.draw(dst, label, c.Temperature, rng)
 	}
 }
 
