@@ -57,7 +57,7 @@ What is done stays in --keep: the same command goes on where it was stopped.
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&b.data, "data", nil, "folder or file with the recordings; may be repeated (required)")
-	f.StringSliceVar(&b.models, "model", []string{"vae", "gan", "vaegan"}, "architectures to train")
+	f.StringSliceVar(&b.models, "model", architectures.Names(), "architectures to train")
 	f.DurationVar(&b.budget, "budget", 10*time.Minute, "how long to train each")
 	f.IntVar(&b.seeds, "seeds", 3, "seeds of split, training and judge: 1 to this")
 	f.IntVar(&b.clips, "clips", 0, "clips to generate with each (default: as many as there are training recordings)")

@@ -33,6 +33,8 @@ type Options struct {
 	// Clips is about how many are made; 0 means 256, some tens for each of ten labels, at a cost below that of twenty
 	// training steps.
 	Clips int
+	// Open opens the checkpoints; nil means architectures.Open.
+	Open func(models.Checkpoint) (models.Generator, error)
 	// Gallery, when not nil, keeps pictures and sounds of some of them.
 	Gallery *PreviewWriter
 }
@@ -73,6 +75,9 @@ func New(train, val models.Batch, labels []string, fe models.FrontEnd, o Options
 	front, err := frontend.New(fe)
 	if err != nil {
 		return nil, fmt.Errorf("watch: %w", err)
+	}
+	if o.Open == nil {
+		o.Open = architectures.Open
 	}
 	if o.Clips <= 0 {
 		o.Clips = defaultClips
@@ -134,7 +139,7 @@ func sample(b models.Batch, labels, limit int) models.Batch {
 // with diagonal covariances; each divided by the recordings' own variance. 0 is equality; about 2 is no resemblance.
 // Sources: Heusel et al. 2017 for the distance, DeVries et al. 2019 for looking at labels too.
 func (w *Monitor) Evaluate(ctx context.Context, c models.Checkpoint) (models.Evaluation, error) {
-	g, err := architectures.Open(c)
+	g, err := w.options.Open(c)
 	if err != nil {
 		return models.Evaluation{}, err
 	}

@@ -87,3 +87,19 @@ func With(text json.RawMessage, value any, path ...string) (json.RawMessage, err
 	fields[path[0]] = inner
 	return json.Marshal(fields)
 }
+
+// WithDefault is With where the setting at the path is not there yet, and reports whether it was set. Errors begin with the
+// architecture's name.
+func WithDefault(arch string, text json.RawMessage, value any, path ...string) (json.RawMessage, bool, error) {
+	_, found, err := Lookup(text, path...)
+	if err == nil && found {
+		return text, false, nil
+	}
+	if err == nil {
+		text, err = With(text, value, path...)
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("%s: %w", arch, err)
+	}
+	return text, true, nil
+}
