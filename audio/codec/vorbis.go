@@ -3,6 +3,7 @@ package codec
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -22,6 +23,21 @@ type vorbisDecoder struct {
 	order []int // Where each channel goes, nil when it stays.
 	done  int64
 	err   error
+}
+
+// vorbisFormat is decoded here, but for variants that the library cannot read.
+var vorbisFormat = format{
+	name: "vorbis", title: "Ogg Vorbis", extensions: []string{".ogg"}, mediaType: "audio/ogg",
+	magic: oggBegins("\x01vorbis"), open: openVorbis,
+}
+
+func openVorbis(ctx context.Context, s source) (decoder, error) {
+	d, err := newVorbis(s.content)
+	if errors.Is(err, errVariant) {
+		s.kind = "this variant of " + s.kind
+		return newFFmpeg(ctx, s)
+	}
+	return d, err
 }
 
 // maxVorbisHeaders bounds the three header packets together.
@@ -70,7 +86,7 @@ var errVariant = errors.New("a variant that is not supported")
 func (d *vorbisDecoder) headers(packets [][]byte) error {
 	for i, p := range packets {
 		if kind := byte(2*i + 1); len(p) < 7 || p[0] != kind || string(p[1:7]) != "vorbis" {
-			return fmt.Errorf("header %d of 3 is none", i+1)
+			return fmt.Errorf("header packet %d of 3 has another type", i+1)
 		}
 	}
 	id := packets[0][7:]
@@ -160,9 +176,9 @@ func (d *vorbisDecoder) finish() error {
 	d.about.Frames = d.done
 	if !d.pages.ended {
 		d.about.Truncated = true
-		d.about.note("The Ogg stream has no end: the %d frames before it breaks off are kept.", d.done)
+		d.about.note("The Ogg stream ends without its last page: the %d frames before that are kept.", d.done)
 	} else if rest, err := d.pages.br.Peek(4); err == nil && bytes.Equal(rest, []byte("OggS")) {
-		d.about.note("Another Ogg stream follows the first, which alone was decoded.")
+		d.about.note("The file holds further Ogg streams; only the first was decoded.")
 	}
 	return io.EOF
 }

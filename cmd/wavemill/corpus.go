@@ -64,7 +64,7 @@ func (a *app) decodeAll(ctx context.Context, items []dataset.Item) ([]recording,
 // usable reports what makes a decoded clip unfit to learn from, or nil.
 func usable(c audio.Clip) error {
 	if c.Frames() == 0 {
-		return errors.New("there is no sound in it")
+		return errors.New("the recording has no samples")
 	}
 	return nil
 }

@@ -154,7 +154,7 @@ func (a *app) inspectAudio(ctx context.Context, path string, asJSON bool) error 
 		lines = append(lines, fmt.Sprintf("  %s: %s", tag, facts.Tags[tag]))
 	}
 	if facts.Truncated {
-		lines = append(lines, "  truncated: the file ends before the sound it promises")
+		lines = append(lines, "  truncated: the file ends before the data that its header declares")
 	}
 	for _, n := range facts.Notes {
 		lines = append(lines, "  "+n)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"wavemill/audio/dataset"
+	"wavemill/internal/atomicfile"
 	"wavemill/pipeline"
 	"wavemill/pipeline/header"
 )
@@ -124,19 +125,7 @@ func saveClip(dir string, m *pipeline.Message) (savedClip, error) {
 	return clip, nil
 }
 
-// writeFile writes a file, all of it or none.
+// writeFile writes a file, all of it or none. It does not sync: commands write many files that can be made again.
 func writeFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(0o644), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	return atomicfile.Write(path, data, atomicfile.Options{NoSync: true})
 }

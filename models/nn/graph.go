@@ -3,6 +3,7 @@ package nn
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -11,8 +12,9 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// building serialises the construction of graphs: Gorgonia keeps pools and type variables that all
-// graphs of a process share.
+// building serialises the construction of graphs, because Gorgonia keeps pools and type variables in
+// package variables that all graphs of a process share. The lock must therefore be shared by all
+// graphs of a process too; it guards no state of this package.
 var building sync.Mutex
 
 // A Mode says how the layers that learn differently from how they are used behave.
@@ -343,12 +345,12 @@ func checkShape(shape []int) error {
 	if len(shape) == 0 {
 		return errors.New("the shape has no axes")
 	}
-	total := 1
+	total := int64(1) // 64 bits on every machine: an axis is at most 1<<30.
 	for _, d := range shape {
 		if d <= 0 || d > 1<<30 {
 			return fmt.Errorf("shape %v has an axis that is not positive", shape)
 		}
-		if total *= d; total > 1<<31 {
+		if total *= int64(d); total > min(1<<31, math.MaxInt) {
 			return fmt.Errorf("shape %v is too large", shape)
 		}
 	}
