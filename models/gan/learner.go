@@ -207,8 +207,10 @@ func (l *Learner) FitModes(ctx context.Context, train models.Batch) error {
 	}
 	if l.steps > 0 {
 		l.modes.refit(train, l.header.Seed)
-	} else {
-		l.modes.fit(train, l.header.Seed)
+		return nil
+	}
+	if err := l.modes.fit(train, l.header.Seed); err != nil {
+		return fmt.Errorf("gan: %w", err)
 	}
 	return nil
 }

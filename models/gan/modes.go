@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"wavemill/internal/stats"
 	"wavemill/models"
 	"wavemill/models/internal/shape"
 )
@@ -27,9 +28,13 @@ type modes struct {
 const (
 	clipsPerMode = 8    // on average; with fewer, a mode would be a single recording
 	modeClips    = 4096 // recordings of a label that are clustered at most
-	modeTries    = 4    // runs of k-means, of which the best is kept
-	modeRounds   = 50   // iterations of k-means at most
 )
+
+// kMeans returns the options of the clustering. A centre that loses its recordings stays where it is, so that modes that the
+// networks have learnt keep their numbers.
+func kMeans() stats.KMeansOptions {
+	return stats.KMeansOptions{Tries: 4, Rounds: 50, Empty: stats.KeepEmpty}
+}
 
 // modeFeatures is the number of features that clips are clustered by.
 func modeFeatures(s shape.Shape) int { return 2*s.Bins + s.Frames }
@@ -67,14 +72,18 @@ func appendFeatures(dst, clip []float32, s shape.Shape) []float32 {
 }
 
 // fit finds the modes of the recordings x.
-func (m *modes) fit(x models.Batch, seed uint64) {
+func (m *modes) fit(x models.Batch, seed uint64) error {
 	size := modeFeatures(m.shape)
 	for l, clips := range m.described(x) {
 		if n := len(clips) / size; n > 0 {
-			centres, counts := cluster(clips, size, m.most(n), m.rng(seed, l))
-			m.take(l, centres, counts, n)
+			c, err := stats.KMeans(clips, size, m.most(n), kMeans(), m.rng(seed, l))
+			if err != nil {
+				return fmt.Errorf("modes of label %d: %w", l, err)
+			}
+			m.take(l, c.Centres, c.Counts, n)
 		}
 	}
+	return nil
 }
 
 // refit fits modes that the networks have learnt to other recordings. Modes in use keep their numbers and move to the
@@ -88,9 +97,9 @@ func (m *modes) refit(x models.Batch, seed uint64) {
 			continue
 		}
 		centres := slices.Clone(m.centres[l*m.each*size:][:m.used(l)*size])
-		centres = spread(centres, clips, size, m.most(n), m.rng(seed, l))
-		counts, _ := settle(clips, centres, size)
-		m.take(l, centres, counts, n)
+		centres = stats.GrowCentres(centres, clips, size, m.most(n), m.rng(seed, l))
+		c := stats.Lloyd(clips, size, centres, kMeans())
+		m.take(l, c.Centres, c.Counts, n)
 	}
 }
 
@@ -136,108 +145,13 @@ func (m *modes) take(label int, centres []float32, counts []int, n int) {
 	}
 }
 
-// cluster divides the rows of x [n, size] into k clusters by k-means from k-means++ seeds (Lloyd 1982; Arthur and
-// Vassilvitskii 2007), and returns their centres [k, size] and sizes.
-func cluster(x []float32, size, k int, rng *rand.Rand) (centres []float32, counts []int) {
-	best := math.Inf(1)
-	for range modeTries {
-		first := rng.IntN(len(x) / size)
-		c := spread(slices.Clone(x[first*size:(first+1)*size]), x, size, k, rng)
-		if held, sum := settle(x, c, size); sum < best {
-			best, centres, counts = sum, c, held
-		}
-	}
-	return centres, counts
-}
-
-// spread adds rows of x [n, size] to the centres c until there are k, each drawn in proportion to the square of its
-// distance to the nearest centre.
-func spread(c, x []float32, size, k int, rng *rand.Rand) []float32 {
-	n := len(x) / size
-	row := func(i int) []float32 { return x[i*size : (i+1)*size] }
-	near := slices.Repeat([]float64{math.Inf(1)}, n)
-	fresh := c
-	for len(c) < k*size {
-		total := 0.0
-		for i := range near {
-			_, d := nearest(row(i), fresh)
-			near[i] = min(near[i], d)
-			total += near[i]
-		}
-		at, pick := rng.Float64()*total, n-1
-		for i, d := range near {
-			if at -= d; at < 0 {
-				pick = i
-				break
-			}
-		}
-		fresh = row(pick)
-		c = append(c, fresh...)
-	}
-	return c
-}
-
-// settle moves the centres c [k, size] to the means of the rows of x that are nearest to them, until no row changes
-// sides, and returns how many each has and the sum of the squared distances. A centre without rows stays where it is.
-func settle(x, c []float32, size int) (counts []int, sum float64) {
-	n, k := len(x)/size, len(c)/size
-	side := slices.Repeat([]int{-1}, n)
-	means := make([]float64, len(c))
-	for range modeRounds {
-		counts, sum = make([]int, k), 0
-		clear(means)
-		moved := false
-		for i := range n {
-			row := x[i*size : (i+1)*size]
-			j, d := nearest(row, c)
-			moved = moved || j != side[i]
-			side[i], sum = j, sum+d
-			counts[j]++
-			for p, v := range row {
-				means[j*size+p] += float64(v)
-			}
-		}
-		if !moved {
-			break
-		}
-		for j, held := range counts {
-			for p := range c[j*size:][:size] {
-				if held > 0 {
-					c[j*size+p] = float32(means[j*size+p] / float64(held))
-				}
-			}
-		}
-	}
-	return counts, sum
-}
-
-// nearest returns which of the centres lies nearest to x, and how far squared.
-func nearest(x, centres []float32) (k int, distance float64) {
-	distance = math.Inf(1)
-	for j := range len(centres) / len(x) {
-		if d := squaredDistance(x, centres[j*len(x):(j+1)*len(x)]); d < distance {
-			k, distance = j, d
-		}
-	}
-	return k, distance
-}
-
-func squaredDistance(a, b []float32) float64 {
-	var sum float32
-	for i, v := range a {
-		d := v - b[i]
-		sum += d * d
-	}
-	return float64(sum)
-}
-
 // of appends the number of the mode of every clip of x, among those of all labels.
 func (m *modes) of(dst []int, x models.Batch) []int {
 	size := modeFeatures(m.shape)
 	var clip []float32
 	for i, l := range x.Labels {
 		clip = appendFeatures(clip[:0], x.Clip(i), m.shape)
-		k, _ := nearest(clip, m.centres[l*m.each*size:][:m.used(l)*size])
+		k, _ := stats.NearestCentre(clip, m.centres[l*m.each*size:][:m.used(l)*size])
 		dst = append(dst, l*m.each+k)
 	}
 	return dst

@@ -36,7 +36,9 @@ func kinds(n int) (b models.Batch, kind []int) {
 func TestModesAreKinds(t *testing.T) {
 	x, kind := kinds(120)
 	m := newModes(shape.Shape{Frames: 32, Bins: 16, Labels: 2}, 3)
-	m.fit(x, 1)
+	if err := m.fit(x, 1); err != nil {
+		t.Fatal(err)
+	}
 	of := m.of(nil, x)
 	for i, mode := range of {
 		if mode/3 != x.Labels[i] {
@@ -57,7 +59,9 @@ func TestModesAreKinds(t *testing.T) {
 		}
 	}
 	again := newModes(m.shape, 3)
-	again.fit(x, 1)
+	if err := again.fit(x, 1); err != nil {
+		t.Fatal(err)
+	}
 	if !slices.Equal(again.centres, m.centres) {
 		t.Error("the same seed finds other modes")
 	}
@@ -72,7 +76,9 @@ func TestModesOfFewRecordings(t *testing.T) {
 		}
 	}
 	m := newModes(shape.Shape{Frames: 32, Bins: 16, Labels: 3}, 8)
-	m.fit(x, 1)
+	if err := m.fit(x, 1); err != nil {
+		t.Fatal(err)
+	}
 	for l, want := range []int{3, 1, 1} {
 		used := 0
 		for _, w := range m.weight[8*l : 8*l+8] {
@@ -99,7 +105,9 @@ func TestModesFollowOtherRecordings(t *testing.T) {
 		return x.Select(models.Batch{}, rows)
 	}
 	two := newModes(shape.Shape{Frames: 32, Bins: 16, Labels: 3}, 2)
-	two.fit(of(0, 1), 1)
+	if err := two.fit(of(0, 1), 1); err != nil {
+		t.Fatal(err)
+	}
 	m := newModes(two.shape, 3)
 	for l := range 3 { // the modes of two kinds, and room for a third
 		copy(m.centres[3*l*modeFeatures(m.shape):], two.centres[2*l*modeFeatures(m.shape):][:2*modeFeatures(m.shape)])
@@ -138,7 +146,9 @@ func TestModesFollowOtherRecordings(t *testing.T) {
 func TestModesOfEqualRecordings(t *testing.T) {
 	x := models.Batch{B: 64, T: 32, F: 16, Data: make([]float32, 64*32*16), Labels: make([]int, 64)}
 	m := newModes(shape.Shape{Frames: 32, Bins: 16, Labels: 1}, 4)
-	m.fit(x, 1)
+	if err := m.fit(x, 1); err != nil {
+		t.Fatal(err)
+	}
 	if of := m.of(nil, x); slices.Max(of) != slices.Min(of) || m.weight[of[0]] != 1 {
 		t.Errorf("equal clips are of modes %v with weights %v", of, m.weight)
 	}
