@@ -6,6 +6,9 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"gonum.org/v1/gonum/mat"
+
+	"wavemill/internal/stats"
 	"wavemill/models"
 	"wavemill/models/vae"
 )
@@ -134,8 +137,7 @@ func (p *latents) noisy(dst []float32, label int, z []float32, keep, h, temperat
 	}
 	factor := p.factor[label*n*n : (label+1)*n*n]
 	if !p.fresh[label] {
-		cholesky(factor, p.cov[label*n*n:(label+1)*n*n], n)
-		p.fresh[label] = true
+		p.factorise(label)
 	}
 	for i := range n {
 		v := float64(p.mean[label*n+i])
@@ -150,33 +152,26 @@ func (p *latents) noisy(dst []float32, label int, z []float32, keep, h, temperat
 	return dst
 }
 
-// cholesky puts the lower factor of a covariance into l. A covariance of fewer clips than latents has directions without
-// variance, of which rounding makes tiny ones, negative too: they get almost none, and no part in the other variables,
-// which dividing by almost nothing would blow up.
-func cholesky(l []float64, c []float32, n int) {
+// factorise puts the lower factor of a label's covariance into its place. A covariance that is not finite has none; then
+// the losses are not finite either, which the trainer reports.
+func (p *latents) factorise(label int) {
+	n := p.width
+	from := p.cov[label*n*n : (label+1)*n*n]
+	c := mat.NewSymDense(n, nil)
 	for i := range n {
 		for j := range i + 1 {
-			s := float64(c[i*n+j])
-			for k := range j {
-				s -= l[i*n+k] * l[j*n+k]
-			}
-			switch pivot := l[j*n+j]; {
-			case i == j:
-				l[i*n+i] = leastDeviation
-				if s > max(leastDeviation*leastDeviation, 1e-5*float64(c[i*n+i])) {
-					l[i*n+i] = math.Sqrt(s)
-				}
-			case pivot == leastDeviation:
-				l[i*n+j] = 0
-			default:
-				l[i*n+j] = s / pivot
-			}
+			c.SetSym(j, i, float64(from[i*n+j]))
 		}
 	}
+	if lower, _, err := stats.CholeskyRidge(c, leastVariance); err == nil {
+		copy(p.factor[label*n*n:], lower)
+	}
+	p.fresh[label] = true
 }
 
-// leastDeviation is that of directions without variance.
-const leastDeviation = 1e-4
+// leastVariance is added to the variance of every latent before a covariance is factored: that of a few clips has
+// directions without variance.
+const leastVariance = 1e-8
 
 // Names of the moments' tensors.
 const (
