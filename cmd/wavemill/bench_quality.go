@@ -61,7 +61,7 @@ What is done stays in --keep: the same command goes on where it was stopped.
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&b.data, "data", nil, "folder or file with the recordings; may be repeated (required)")
-	f.StringSliceVar(&b.models, "model", []string{"vae", "gan", "vaegan"}, "architectures to train")
+	f.StringSliceVar(&b.models, "model", architectures.Names(), "architectures to train")
 	f.DurationVar(&b.budget, "budget", 10*time.Minute, "how long to train each")
 	f.IntVar(&b.seeds, "seeds", 3, "seeds of split, training and judge: 1 to this")
 	f.IntVar(&b.clips, "clips", 0, "clips to generate with each (default: as many as there are training recordings)")
@@ -287,7 +287,7 @@ func (q *qualitySeed) reference(ctx context.Context, kind string) (qualityRun, e
 // model trains, unless its checkpoint is there, and evaluates.
 func (q *qualitySeed) model(ctx context.Context, arch string) (qualityRun, error) {
 	school := &school{app: q.app, seed: q.seed, budget: q.b.budget, options: training.Options{
-		Holdout: dataset.Holdout{Validation: validationShare, Seed: q.seed}, // the held-out recordings are not among these
+		Holdout: dataset.Holdout{Validation: dataset.DefaultHoldout(0).Validation, Seed: q.seed}, // the held-out recordings are not among these
 	}}
 	cp, log, err := q.trained(ctx, school, arch, q.train, q.file(arch, ".safetensors"))
 	if err != nil {

@@ -35,14 +35,13 @@ type schooling struct {
 func (s *school) train(ctx context.Context, arch string, recordings []dataset.Recording, file string) (models.Checkpoint, schooling, error) {
 	none := models.Checkpoint{}
 	var learnable []dataset.Recording
-	set, err := training.Prepare(ctx, recordings, training.Options{
-		Known:   s.record,
-		Holdout: dataset.Holdout{Validation: dataset.DefaultHoldout(0).Validation, Seed: s.seed}, Note: func(line string) { s.app.note("%s", line) },
-		FrontEnd: func(of []dataset.Recording) (models.FrontEnd, error) {
-			learnable = of
-			return (&frontOptions{}).frontEnd(of)
-		},
-	})
+	o := s.options
+	o.Note = func(line string) { s.app.note("%s", line) }
+	o.FrontEnd = func(of []dataset.Recording) (models.FrontEnd, error) {
+		learnable = of
+		return (&frontOptions{}).frontEnd(of)
+	}
+	set, err := training.Prepare(ctx, recordings, o)
 	if err != nil {
 		return none, schooling{}, err
 	}
