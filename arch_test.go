@@ -47,6 +47,7 @@ var arrows = []arrow{
 	{"models/vaegan", []string{"models/.", "models/nn", "models/vae", "models/gan"}, "a VAE sharpened by the GAN's discriminator"},
 	{"models/onnx", []string{"models/nn"}, "the ONNX writer sees networks, whatever architecture they are of"},
 	{"models/onnx/onnxtest", nil, "it runs files in other programs"},
+	{"models/export", []string{"models"}, "joins architectures and the ONNX writer, which may not know each other"},
 	{"models/latentmap", []string{"models", "audio"}, "pictures of the latents of recordings: models and sound, no command"},
 	{"models/priors", []string{"models/.", "models/nn"}, "priors stand on the layers"},
 	{"pipeline", []string{"pipeline"}, "the runtime knows nothing of what it carries"},
