@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -181,15 +180,4 @@ func (a *app) spectrogramsOf(ctx context.Context, front *frontend.FrontEnd, reco
 		return nil, err
 	}
 	return out, ctx.Err()
-}
-
-// roundDuration makes a duration short enough to read.
-func roundDuration(d time.Duration) time.Duration {
-	switch {
-	case d < time.Second:
-		return d.Round(time.Millisecond)
-	case d < time.Minute:
-		return d.Round(100 * time.Millisecond)
-	}
-	return d.Round(time.Second)
 }

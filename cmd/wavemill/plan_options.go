@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -97,13 +96,4 @@ func readFrontEnd(path string) (models.FrontEnd, error) {
 		return fe, fmt.Errorf("%s: %w", path, err)
 	}
 	return fe, nil
-}
-
-// thousands writes a number with a comma after each three digits.
-func thousands(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

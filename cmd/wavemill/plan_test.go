@@ -124,7 +124,7 @@ func TestCeilingHearsLabels(t *testing.T) {
 		}
 	}
 	a := &app{out: io.Discard, err: io.Discard, logFormat: "auto", logLevel: "info", progressMode: "off"}
-	if err := a.setup(); err != nil {
+	if err := a.setup(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	var recordings []recording

@@ -24,7 +24,7 @@ a server of its own it embeds one.`,
 		SilenceUsage:      true,
 		Args:              cobra.ArbitraryArgs,
 		RunE:              groupOnly,
-		PersistentPreRunE: func(*cobra.Command, []string) error { return a.setup() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.setup(cmd.Context()) },
 	}
 	root.SetVersionTemplate("wavemill {{.Version}}\n")
 	f := root.PersistentFlags()
