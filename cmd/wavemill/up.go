@@ -3,13 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"wavemill/pipeline"
 )
 
-// defaultDataDir is where `wavemill up` without a server keeps the bus: beside the user's work, in plain sight.
+// defaultDataDir is the folder in which `wavemill up` without a server keeps the bus, in the current folder.
 const defaultDataDir = "wavemill-data"
 
 // runFlags are the flags of the commands that run operators.
@@ -24,9 +25,9 @@ func newUp(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Run a whole pipeline in one process",
-		Long: `Up runs all operators of a pipeline until it is interrupted. Without --nats it runs
-a NATS server too, which keeps its data in ./` + defaultDataDir + ` and lets other
-programs on this machine in at ` + defaultURL + `.
+		Long: `Up runs all operators of a pipeline until it is interrupted. Without --nats it also
+runs a NATS server, which keeps its data in ./` + defaultDataDir + ` and accepts clients
+of this machine at ` + defaultURL + `.
 
 Without -f it runs the standard pipeline: spectrogram, train, generate.`,
 		Example: `  wavemill up
@@ -42,8 +43,8 @@ Without -f it runs the standard pipeline: spectrogram, train, generate.`,
 	}
 	flags.busFlags.add(cmd.Flags())
 	cmd.Flags().Lookup("nats").Usage = "URL of the NATS server (default: run one)"
-	cmd.Flags().StringVar(&flags.dataDir, "data-dir", "", "where the server that is run keeps its data (default ./"+defaultDataDir+")")
-	cmd.Flags().StringVar(&flags.listen, "listen", "", "host:port where the server that is run lets clients in (default 127.0.0.1:4222)")
+	cmd.Flags().StringVar(&flags.dataDir, "data-dir", "", "folder for the data of the embedded server (default ./"+defaultDataDir+")")
+	cmd.Flags().StringVar(&flags.listen, "listen", "", "host:port at which the embedded server accepts clients (default 127.0.0.1:4222)")
 	cmd.Flags().StringVar(&flags.http, "http", "", "host:port for /livez, /readyz and /status, such as :8080 (default: none)")
 	cmd.Flags().StringVar(&flags.checkpoints, "checkpoints", "", "folder where the trainer also writes its checkpoints, <model>.safetensors (default: on the bus only)")
 	return cmd
@@ -55,7 +56,7 @@ func newOperator(a *app) *cobra.Command {
 		Use:   "operator NAME",
 		Short: "Run one operator of a pipeline",
 		Long: `Operator runs one operator of a pipeline against a NATS server until it is
-interrupted: what the Helm chart deploys. NAME is the operator's name in the
+interrupted. The Helm chart deploys this command. NAME is the operator's name in the
 pipeline file; without -f, one of the standard pipeline: spectrogram, train,
 generate.`,
 		Example: "  wavemill operator spectrogram --nats nats://host:4222 -f pipeline.yaml",
@@ -71,7 +72,7 @@ generate.`,
 				return err
 			}
 			if spec.NATS == "" {
-				return usagef("--nats is missing: one operator alone needs a server where the others are")
+				return usagef("--nats is missing: a single operator needs the server that the other operators use")
 			}
 			if spec, err = spec.Only(args[0]); err != nil {
 				return usageError{err}
@@ -86,18 +87,21 @@ generate.`,
 	return cmd
 }
 
-// runnable returns the spec to run: the file's or the standard one, with the flags laid over it.
+// runnable returns the spec to run: that of the file or the standard one, changed by the flags.
 func (r *runFlags) runnable() (pipeline.Spec, error) {
 	spec, err := r.read()
 	if err != nil {
 		return pipeline.Spec{}, err
 	}
-	if r.file == "" {
+	switch {
+	case r.file == "":
 		spec.Operators = standardOperators()
+	case len(spec.Operators) == 0:
+		return pipeline.Spec{}, fmt.Errorf("%s names no operators: list what to run under operators:, or leave -f out for the standard pipeline", r.file)
 	}
 	if spec.NATS != "" {
 		if r.dataDir != "" || r.listen != "" {
-			return pipeline.Spec{}, usagef("--data-dir and --listen are for the server that is run without --nats")
+			return pipeline.Spec{}, usagef("--data-dir and --listen are for the embedded server, which --nats replaces")
 		}
 		return spec, nil
 	}
