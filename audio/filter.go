@@ -2,9 +2,8 @@ package audio
 
 import (
 	"math"
-	"sync"
 
-	"github.com/tphakala/simd/f32"
+	"wavemill/internal/cpu"
 )
 
 // The anti-alias filter is a sinc under a Kaiser window (Kaiser and Schafer, "On the use of the
@@ -23,8 +22,6 @@ const (
 	// interpolatedPhases is the density of the interpolated table in phases per period of the lower
 	// rate. Linear interpolation errs by (pi/4096)^2/8 = -142 dB of the filter's passband.
 	interpolatedPhases = 4096
-	// maxCachedTables bounds the memory that clips of many odd rates can hold.
-	maxCachedTables = 12
 )
 
 // kaiserBeta is the window's shape for an attenuation above 50 dB.
@@ -46,14 +43,16 @@ type phaseTable struct {
 	exact      bool      // Each output phase has a row of its own.
 	rows       []float32 // [phases(+1)][taps]; nil when there is a bank.
 	bank       *filterBank
+	dot        func(a, b []float32) float32 // Used where there is no bank.
 }
 
 func (t *phaseTable) row(p int) []float32 { return t.rows[p*t.taps : (p+1)*t.taps : (p+1)*t.taps] }
 
-// newPhaseTable samples the filter for a ratio of up/down in lowest terms.
-func newPhaseTable(up, down int, kernels []fir) *phaseTable {
+// newPhaseTable samples the filter for a ratio of up/down in lowest terms and lays it out for the
+// kernels of a class.
+func newPhaseTable(up, down int, class cpu.Class) *phaseTable {
 	scale := min(1, float64(up)/float64(down)) // The lower rate in units of the input rate.
-	t := &phaseTable{up: up, down: down, half: int(math.Ceil(zeroCrossings / scale))}
+	t := &phaseTable{up: up, down: down, half: int(math.Ceil(zeroCrossings / scale)), dot: dotOf(class)}
 	t.taps = 2 * t.half
 	t.exact = up*t.taps <= maxTableSamples
 	rows := up
@@ -81,7 +80,7 @@ func newPhaseTable(up, down int, kernels []fir) *phaseTable {
 			row[j] = float32(v / sum) // Every phase passes a constant unchanged.
 		}
 	}
-	if t.bank = newFilterBank(t, up, down, kernels); t.bank != nil {
+	if t.bank = newFilterBank(t, up, down, firs(class)); t.bank != nil {
 		t.rows = nil
 	}
 	return t
@@ -117,13 +116,13 @@ func (t *phaseTable) run(dst, x []float32, origin, k int) {
 // apply applies taps a to b of the filter for an output rest/up after an input sample.
 func (t *phaseTable) apply(x []float32, rest, a, b int) float32 {
 	if t.exact {
-		return f32.DotProduct(x, t.row(rest)[a:b])
+		return t.dot(x, t.row(rest)[a:b])
 	}
 	at := float64(rest) / float64(t.up) * float64(t.phases)
 	row := int(at)
 	w := float32(at - float64(row))
-	y0 := f32.DotProduct(x, t.row(row)[a:b])
-	y1 := f32.DotProduct(x, t.row(row + 1)[a:b])
+	y0 := t.dot(x, t.row(row)[a:b])
+	y1 := t.dot(x, t.row(row + 1)[a:b])
 	return y0 + w*(y1-y0)
 }
 
@@ -153,40 +152,4 @@ func besselI0(x float64) float64 {
 		sum += term
 	}
 	return sum
-}
-
-// tables remembers the phase tables of the last ratios used. A table depends on nothing but its
-// ratio, so sharing it can never be observed except as speed.
-var tables tableCache
-
-type tableCache struct {
-	mu      sync.Mutex
-	entries []cachedTable // Most recently used last.
-}
-
-type cachedTable struct {
-	up, down int
-	table    func() *phaseTable
-}
-
-// get returns the table for a ratio; concurrent callers of one new ratio build it once.
-func (c *tableCache) get(up, down int) *phaseTable {
-	c.mu.Lock()
-	var e cachedTable
-	for i, old := range c.entries {
-		if old.up == up && old.down == down {
-			e = old
-			c.entries = append(c.entries[:i], c.entries[i+1:]...)
-			break
-		}
-	}
-	if e.table == nil {
-		e = cachedTable{up, down, sync.OnceValue(func() *phaseTable { return newPhaseTable(up, down, firs()) })}
-		if len(c.entries) == maxCachedTables {
-			c.entries = c.entries[1:]
-		}
-	}
-	c.entries = append(c.entries, e)
-	c.mu.Unlock()
-	return e.table()
 }

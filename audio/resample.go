@@ -4,30 +4,24 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"wavemill/internal/cpu"
 )
 
 // maxRatio bounds how far Resample converts, either way. 8 kHz to 384 kHz is 48; what lies beyond
 // 256 is a broken header, and would make a small file huge.
 const maxRatio = 256
 
-// Resample converts a clip to another rate. The result has exactly ceil(frames*rate/c.Rate) frames,
-// no delay, and aliases and images below -120 dB (see Resampler). A clip that has the rate already
-// is returned as it is, sharing its samples.
-func Resample(c Clip, rate int) (Clip, error) {
-	if err := c.Validate(); err != nil {
-		return Clip{}, err
-	}
-	if c.Rate == rate {
-		return c, nil
-	}
-	r, err := NewResampler(c.Rate, rate)
-	if err != nil {
-		return Clip{}, fmt.Errorf("%w (clip %q)", err, c.Source)
-	}
+// Resample converts one clip to another rate, see Resamplers.Resample. It makes a Resampler and
+// forgets it; to convert many clips, keep a Resamplers.
+func Resample(c Clip, rate int) (Clip, error) { return new(Resamplers).Resample(c, rate) }
+
+// clip converts a valid clip, whose rate is the one that the Resampler converts from.
+func (r *Resampler) clip(c Clip, rate int) Clip {
 	m := r.OutputFrames(c.Frames())
 	if c.Channels == 1 {
 		c.Samples, c.Rate = r.Resample(make([]float32, 0, m), c.Samples), rate
-		return c, nil
+		return c
 	}
 	out := make([]float32, m*c.Channels)
 	buf := make([]float32, 0, m)
@@ -38,30 +32,46 @@ func Resample(c Clip, rate int) (Clip, error) {
 		}
 	}
 	c.Samples, c.Rate = out, rate
-	return c, nil
+	return c
 }
 
 // A Resampler converts one channel from one rate to another with a Kaiser-windowed sinc in
 // polyphase form: linear phase, zero delay, flat to 0.9 of the lower Nyquist frequency and below
-// -120 dB from there on up. It is immutable and safe for concurrent use; its phase table is shared
-// by all Resamplers of the same ratio.
+// -120 dB from there on up. It is immutable and safe for concurrent use.
 type Resampler struct {
 	up, down int // Output and input rate in lowest terms.
 	table    *phaseTable
 }
 
 // NewResampler prepares the conversion between two rates in Hz. Both must be positive and within a
-// factor of 256 of each other.
+// factor of 256 of each other. It is also an error if WAVEMILL_KERNEL names kernels that do not exist
+// or that this processor cannot run.
 func NewResampler(from, to int) (*Resampler, error) {
+	up, down, err := ratio(from, to)
+	if err != nil {
+		return nil, err
+	}
+	return newResampler(up, down), nil
+}
+
+// ratio returns the output and the input rate in lowest terms.
+func ratio(from, to int) (up, down int, err error) {
+	if err := cpu.Check(); err != nil {
+		return 0, 0, fmt.Errorf("audio: resampling: %w", err)
+	}
 	if from <= 0 || to <= 0 || from > math.MaxInt32 || to > math.MaxInt32 {
-		return nil, fmt.Errorf("audio: cannot resample from %d Hz to %d Hz: rates must be positive and below 2^31", from, to)
+		return 0, 0, fmt.Errorf("audio: cannot resample from %d Hz to %d Hz: rates must be positive and below 2^31", from, to)
 	}
 	if float64(from) > maxRatio*float64(to) || float64(to) > maxRatio*float64(from) {
-		return nil, fmt.Errorf("audio: cannot resample from %d Hz to %d Hz: the rates differ by more than a factor of %d", from, to, maxRatio)
+		return 0, 0, fmt.Errorf("audio: cannot resample from %d Hz to %d Hz: the rates differ by more than a factor of %d", from, to, maxRatio)
 	}
 	g := gcd(from, to)
-	up, down := to/g, from/g
-	return &Resampler{up: up, down: down, table: tables.get(up, down)}, nil
+	return to / g, from / g, nil
+}
+
+// newResampler makes the Resampler of a ratio in lowest terms for the class of this process.
+func newResampler(up, down int) *Resampler {
+	return &Resampler{up: up, down: down, table: newPhaseTable(up, down, cpu.Current())}
 }
 
 func gcd(a, b int) int {

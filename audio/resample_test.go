@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"wavemill/internal/cpu"
 )
 
 // ratios are those that users have, and some that strain the tables: 1:1 neighbours, large factors,
@@ -111,7 +113,7 @@ func TestResampleKernels(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		plain := newPhaseTable(r.up, r.down, nil)
+		plain := newPhaseTable(r.up, r.down, cpu.Go)
 		rng := rand.New(rand.NewPCG(1, 2))
 		x := make([]float32, 30*max(1, r.down)+3*plain.half)
 		x = x[:min(len(x), 20000)]
@@ -125,13 +127,13 @@ func TestResampleKernels(t *testing.T) {
 				t.Errorf("%d -> %d: output %d is %v, by definition %v", c.from, c.to, k, want[k], ref)
 			}
 		}
-		for _, kernel := range firs() {
-			table := newPhaseTable(r.up, r.down, []fir{kernel})
+		for _, class := range cpu.Supported() {
+			table := newPhaseTable(r.up, r.down, class)
 			got := make([]float32, len(want))
 			table.run(got, x, 0, 0)
 			for k := range want {
 				if math.Abs(float64(got[k]-want[k])) > 2e-6 {
-					t.Fatalf("%d -> %d, %s: output %d is %v, dot products give %v", c.from, c.to, kernel.name, k, got[k], want[k])
+					t.Fatalf("%d -> %d, %s: output %d is %v, dot products give %v", c.from, c.to, class, k, got[k], want[k])
 				}
 			}
 		}
@@ -167,14 +169,8 @@ func TestResampleStream(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if kernels := append(firs(), fir{}); true {
-			k := rapid.SampledFrom(kernels).Draw(t, "kernel")
-			if k.name == "" {
-				r = &Resampler{r.up, r.down, newPhaseTable(r.up, r.down, nil)}
-			} else {
-				r = &Resampler{r.up, r.down, newPhaseTable(r.up, r.down, []fir{k})}
-			}
-		}
+		class := rapid.SampledFrom(cpu.Supported()).Draw(t, "class")
+		r = &Resampler{r.up, r.down, newPhaseTable(r.up, r.down, class)}
 		limit := len(x)
 		if c.to > 20*c.from {
 			limit = 500
@@ -277,19 +273,26 @@ func TestResampleRefuses(t *testing.T) {
 	}
 }
 
-// TestTableCache keeps its size and hands out one table for one ratio.
-func TestTableCache(t *testing.T) {
-	var c tableCache
-	first := c.get(2, 1)
-	for up := 3; up < 3+maxCachedTables-1; up++ {
-		c.get(up, 1)
+// TestResamplersAreKept checks that one ratio gives one Resampler and that the number kept is bounded.
+func TestResamplersAreKept(t *testing.T) {
+	var rs Resamplers
+	get := func(up int) *Resampler {
+		r, err := rs.Get(8000, 8000*up)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
 	}
-	if c.get(2, 1) != first {
-		t.Error("the table was made again")
+	first := get(2)
+	for up := 3; up < 3+maxResamplers-1; up++ {
+		get(up)
 	}
-	c.get(99, 1) // Drops the least recently used, 3:1.
-	if len(c.entries) != maxCachedTables || c.get(2, 1) != first {
-		t.Errorf("%d tables are kept, at most %d should be, and the recent ones", len(c.entries), maxCachedTables)
+	if get(2) != first {
+		t.Error("the Resampler was made again")
+	}
+	get(99) // Drops the least recently used, 3:1.
+	if len(rs.entries) != maxResamplers || get(2) != first {
+		t.Errorf("%d Resamplers are kept, want the %d most recent", len(rs.entries), maxResamplers)
 	}
 }
 

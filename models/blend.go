@@ -12,13 +12,16 @@ type Blender interface {
 	Generator
 	// Latent is the number of latent variables of a clip.
 	Latent() int
-	// Draw returns the latents that Generate makes the clips of r from. The same number under two labels is drawn with
+	// Draw returns the latents that Generate makes the clips of r from. The same seed under two labels is drawn with
 	// the same noise. The slice belongs to the caller.
 	Draw(r Request) ([]float32, error)
+	// LabelMean returns an estimate of the mean latents of a label's clips at the default temperature, [Latent]. It is
+	// the same for every call; interpolation takes deviations from it. The slice belongs to the caller.
+	LabelMean(label int) ([]float32, error)
 	// Blend makes clip i from latents i under the embedding (1 - weight[i]) a[i] + weight[i] b[i], weights from 0 to 1.
-	// Of r, Seed, First and Temperature count, for noise that is no latent: with the latents of Draw a weight of 0 gives
-	// what Generate does, to the byte. A clip's label in the answer is the one of greater weight. The batch belongs to
-	// the caller.
+	// Of r, Seeds (one for each clip) and Temperature are used, for noise that is not part of the latents: with the
+	// latents of Draw, a weight of 0 gives the bytes that Generate does. A clip's label in the answer is the one of
+	// greater weight. The batch belongs to the caller.
 	Blend(ctx context.Context, latents []float32, a, b []int, weight []float64, r Request) (Batch, error)
 }
 

@@ -40,9 +40,17 @@ func (b Batch) Validate(labels int) error {
 	if len(b.Labels) != b.B {
 		return fmt.Errorf("batch: %d labels for %d clips", len(b.Labels), b.B)
 	}
-	for i, l := range b.Labels {
-		if l < 0 || l >= labels {
-			return fmt.Errorf("batch: clip %d has label %d; the model knows 0 to %d", i, l, labels-1)
+	if err := ValidateLabels(b.Labels, labels); err != nil {
+		return fmt.Errorf("batch: %w", err)
+	}
+	return nil
+}
+
+// ValidateLabels reports the first of labels that a model with count labels does not know.
+func ValidateLabels(labels []int, count int) error {
+	for i, l := range labels {
+		if l < 0 || l >= count {
+			return fmt.Errorf("clip %d has label %d; the model knows 0 to %d", i, l, count-1)
 		}
 	}
 	return nil
@@ -75,25 +83,37 @@ func (l Losses) NonFinite() (string, bool) {
 	return "", false
 }
 
-// A Request asks for one clip per entry of Labels. Clip i of the answer depends only on the checkpoint, Labels[i],
-// Seed, First+i and Temperature, so that a long series can be made in pieces of any size, in any order, with the
-// same result.
+// A Request asks for one clip per entry of Labels. Clip i depends only on the checkpoint, Labels[i], Seeds[i] and
+// Temperature, so that clips can be generated in batches of any size and in any order with the same result.
 type Request struct {
-	Labels      []int   // indices into Checkpoint.Labels
-	Seed        uint64  // of the series
-	First       int     // number of Labels[0] in the series
-	Temperature float64 // scale of the latent noise; 0 means the model's own default
+	Labels      []int    // indices into Checkpoint.Labels
+	Seeds       []uint64 // one for each clip
+	Temperature float64  // scale of the latent noise, 0 to 10; 0 selects the model's own default
 }
 
-// Validate reports the first thing that a model of so many labels cannot answer.
-func (r Request) Validate(labels int) error {
-	for i, l := range r.Labels {
-		if l < 0 || l >= labels {
-			return fmt.Errorf("request: clip %d: label %d; the model knows 0 to %d", i, l, labels-1)
-		}
+// Series returns a request for a series of clips: clip i has the label labels[i] and the seed seed+i. Its labels are
+// the caller's slice.
+func Series(labels []int, seed uint64, temperature float64) Request {
+	r := Request{Labels: labels, Seeds: make([]uint64, len(labels)), Temperature: temperature}
+	for i := range r.Seeds {
+		r.Seeds[i] = seed + uint64(i)
 	}
-	if r.First < 0 {
-		return fmt.Errorf("request: the first clip has the number %d; they are counted from 0", r.First)
+	return r
+}
+
+// Slice returns the request for the clips lo to hi-1. It shares r's slices.
+func (r Request) Slice(lo, hi int) Request {
+	r.Labels, r.Seeds = r.Labels[lo:hi], r.Seeds[lo:hi]
+	return r
+}
+
+// Validate reports the first thing that a model with that many labels cannot answer.
+func (r Request) Validate(labels int) error {
+	if err := ValidateLabels(r.Labels, labels); err != nil {
+		return fmt.Errorf("request: %w", err)
+	}
+	if len(r.Seeds) != len(r.Labels) {
+		return fmt.Errorf("request: %d seeds for %d labels; give one seed for each clip", len(r.Seeds), len(r.Labels))
 	}
 	if !(r.Temperature >= 0 && r.Temperature <= 10) {
 		return fmt.Errorf("request: temperature %g is not between 0 and 10", r.Temperature)

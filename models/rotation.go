@@ -7,7 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
+
+	"wavemill/internal/atomicfile"
 )
 
 // A Rotation keeps a checkpoint in a file and those before it beside it: Path, Path.1, Path.2, …, the newest first.
@@ -86,64 +87,18 @@ func (r Rotation) Exists() bool {
 // Sweep removes the temporary files that a killed process left behind while it wrote to Path. No other process may be
 // writing there.
 func (r Rotation) Sweep() error {
-	dir, prefix := filepath.Dir(r.Path), temporaryPrefix(r.Path)
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+	err := atomicfile.Sweep(filepath.Dir(r.Path), func(base string) bool { return base == filepath.Base(r.Path) })
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
-	var errs []error
-	for _, e := range entries {
-		rest, ours := strings.CutPrefix(e.Name(), prefix)
-		if _, err := strconv.ParseUint(rest, 10, 64); ours && err == nil && e.Type().IsRegular() {
-			errs = append(errs, os.Remove(filepath.Join(dir, e.Name())))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// temporaryPrefix begins the names of the temporary files for path; a number follows.
-func temporaryPrefix(path string) string { return "." + filepath.Base(path) + "." }
-
-// replaceFile puts b into the named file: all of it or, on error, nothing (temporary file, sync, rename). before, when
-// not nil, is called when b is safe on the disk and not yet in place.
-func replaceFile(path string, b []byte, before func() error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), temporaryPrefix(path)+"*")
-	if err != nil {
-		return fmt.Errorf("checkpoint: %w", err)
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Chmod(f.Name(), 0o644)
-	}
-	if err == nil && before != nil {
-		err = before()
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("checkpoint: write %s: %w", path, err), os.Remove(f.Name()))
-	}
-	syncFolder(filepath.Dir(path))
 	return nil
 }
 
-// syncFolder makes renames last, where the system can.
-func syncFolder(dir string) {
-	d, err := os.Open(dir)
-	if err != nil {
-		return
+// replaceFile puts b into the named file: all of it or, on error, nothing. before, when not nil, is called when b is
+// safe on the disk and not yet in place.
+func replaceFile(path string, b []byte, before func() error) error {
+	if err := atomicfile.Write(path, b, atomicfile.Options{Before: before}); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
 	}
-	// Not every file system syncs folders; the file itself is safe.
-	_ = d.Sync()
-	d.Close()
+	return nil
 }

@@ -1,9 +1,13 @@
-// Package codec decodes audio files of any kind by their content: WAV, FLAC and Ogg Vorbis itself,
-// everything else through the ffmpeg program where that is installed. It encodes FLAC.
+// Package codec decodes audio files: WAV, FLAC and Ogg Vorbis itself, other formats through the ffmpeg
+// program where it is installed. The content of a file decides its format, not its name. It encodes
+// FLAC.
 //
 // Decode and DecodeFile make a clip of a whole file; Open streams a file of any length in constant
-// memory. Nothing that a file claims is trusted: hostile input gives an error, never a panic, a
-// hang, or memory out of proportion to its size (see Limit).
+// memory. A file's claims are checked: hostile input gives an error, never a panic, a hang, or memory
+// out of proportion to its size (see Limit).
+//
+// A codec is added in one place: a value of format in a file of its own and one line in the table
+// standard (format.go). Extensions, IsAudioName and MediaType follow from the table.
 package codec
 
 import (
@@ -16,7 +20,6 @@ import (
 	"slices"
 
 	"wavemill/audio"
-	"wavemill/audio/wav"
 )
 
 // Info says what a file holds and how it holds it.
@@ -45,14 +48,6 @@ func (i *Info) note(format string, args ...any) {
 	i.Notes = append(i.Notes, fmt.Sprintf(format, args...))
 }
 
-// fromWAV is the Info of a WAV header.
-func fromWAV(h wav.Header) Info {
-	return Info{
-		Format: "wav", Encoding: h.Encoding, SampleRate: h.SampleRate, Channels: h.Channels,
-		Frames: h.Frames, Tags: h.Tags, Truncated: h.Truncated, Notes: h.Notes,
-	}
-}
-
 // Limit is how many samples Decode makes of a file of so many bytes before it refuses to go on:
 // 16 Mi (64 MB, three minutes of 48 kHz stereo) and 256 for each byte. Compressed silence and
 // hostile files can stand for any length; a Reader takes them block by block.
@@ -62,18 +57,22 @@ func Limit(size int64) int64 { return 16<<20 + 256*size }
 // begins every error; its extension helps only where the content is of no known kind. The clip
 // shares no memory with data. A cancelled context ends it with the context's error.
 func Decode(ctx context.Context, name string, data []byte) (audio.Clip, Info, error) {
+	return standard.decode(ctx, name, data)
+}
+
+func (t table) decode(ctx context.Context, name string, data []byte) (audio.Clip, Info, error) {
 	if err := ctx.Err(); err != nil {
 		return audio.Clip{}, Info{}, err
 	}
-	if sniff(data) == kindWAV { // The common case without a stream's buffers.
-		c, h, err := wav.Decode(data)
+	if f := t.byContent(data); f != nil && f.whole != nil {
+		c, info, err := f.whole(data)
 		if err != nil {
 			return audio.Clip{}, Info{}, fmt.Errorf("%s: %w", name, err)
 		}
 		c.Source = name
-		return c, fromWAV(h), nil
+		return c, info, nil
 	}
-	r, err := open(ctx, name, content{data: data, size: int64(len(data))})
+	r, err := t.reader(ctx, name, content{data: data, size: int64(len(data))})
 	if err != nil {
 		return audio.Clip{}, Info{}, err
 	}
@@ -83,6 +82,10 @@ func Decode(ctx context.Context, name string, data []byte) (audio.Clip, Info, er
 
 // DecodeFile decodes the file at path, see Decode.
 func DecodeFile(ctx context.Context, path string) (audio.Clip, Info, error) {
+	return standard.decodeFile(ctx, path)
+}
+
+func (t table) decodeFile(ctx context.Context, path string) (audio.Clip, Info, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return audio.Clip{}, Info{}, err
@@ -95,12 +98,12 @@ func DecodeFile(ctx context.Context, path string) (audio.Clip, Info, error) {
 	if !info.Mode().IsRegular() {
 		return audio.Clip{}, Info{}, fmt.Errorf("%s: not a regular file", path)
 	}
-	head := make([]byte, min(info.Size(), sniffLength))
+	head := make([]byte, min(info.Size(), headLength))
 	if _, err := io.ReadFull(f, head); err != nil {
 		return audio.Clip{}, Info{}, fmt.Errorf("%s: %w", path, err)
 	}
-	if sniff(head) != kindWAV { // Compressed files are streamed: they need not be in memory as well.
-		r, err := Open(ctx, path)
+	if f := t.byContent(head); f == nil || f.whole == nil { // Compressed files are streamed: they need not be in memory as well.
+		r, err := t.openFile(ctx, path)
 		if err != nil {
 			return audio.Clip{}, Info{}, err
 		}
@@ -112,7 +115,7 @@ func DecodeFile(ctx context.Context, path string) (audio.Clip, Info, error) {
 		n, err := f.Read(data[len(data):cap(data)])
 		data = data[:len(data)+n]
 		if errors.Is(err, io.EOF) {
-			return Decode(ctx, path, data)
+			return t.decode(ctx, path, data)
 		}
 		if err != nil {
 			return audio.Clip{}, Info{}, fmt.Errorf("%s: %w", path, err)
@@ -141,7 +144,9 @@ type Reader struct {
 
 // Open begins to decode the file at path. Cancelling the context ends a child process that decodes
 // it; Close releases what is held.
-func Open(ctx context.Context, path string) (*Reader, error) {
+func Open(ctx context.Context, path string) (*Reader, error) { return standard.openFile(ctx, path) }
+
+func (t table) openFile(ctx context.Context, path string) (*Reader, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -154,7 +159,7 @@ func Open(ctx context.Context, path string) (*Reader, error) {
 		f.Close()
 		return nil, err
 	}
-	return open(ctx, path, content{file: f, size: info.Size()})
+	return t.reader(ctx, path, content{file: f, size: info.Size()})
 }
 
 // content is an encoded file, in memory or open.
@@ -171,50 +176,35 @@ func (c content) reader() io.ReadSeeker {
 	return bytes.NewReader(c.data)
 }
 
+// head reads the beginning, up to headLength bytes, and goes back to the start.
+func (c content) head() ([]byte, error) {
+	r := c.reader()
+	head := make([]byte, min(c.size, headLength))
+	n, err := io.ReadFull(r, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	_, err = r.Seek(0, io.SeekStart)
+	return head[:n], err
+}
+
 func (c content) close() {
 	if c.file != nil {
 		c.file.Close()
 	}
 }
 
-// open chooses the decoder. It owns c.
-func open(ctx context.Context, name string, c content) (*Reader, error) {
-	d, err := newDecoder(ctx, name, c)
-	if err != nil {
-		c.close()
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return &Reader{name: name, d: d}, nil
-}
-
-func newDecoder(ctx context.Context, name string, c content) (decoder, error) {
-	r := c.reader()
-	head := make([]byte, min(c.size, sniffLength))
-	n, err := io.ReadFull(r, head)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	if _, err := r.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	head = head[:n]
-	switch kind := sniff(head); {
-	case len(head) == 0:
-		return nil, errors.New("the file is empty")
-	case kind == kindWAV:
-		return newWAV(c)
-	case kind == kindFLAC:
-		return newFLAC(c)
-	case kind == kindVorbis:
-		d, err := newVorbis(c)
-		if errors.Is(err, errVariant) {
-			return newFFmpeg(ctx, name, "this variant of "+kindVorbis, c)
+// reader opens c with the decoder of its format. It owns c.
+func (t table) reader(ctx context.Context, name string, c content) (*Reader, error) {
+	head, err := c.head()
+	if err == nil {
+		var d decoder
+		if d, err = t.open(ctx, name, head, c); err == nil {
+			return &Reader{name: name, d: d}, nil
 		}
-		return d, err
-	case kind != "" || plausibleName(name):
-		return newFFmpeg(ctx, name, kind, c)
 	}
-	return nil, fmt.Errorf("not an audio file of a known kind (it begins with %q)", head[:min(len(head), 12)])
+	c.close()
+	return nil, fmt.Errorf("%s: %w", name, err)
 }
 
 // Info says what is known so far; it is final once ReadFrames has returned io.EOF.
@@ -270,21 +260,3 @@ func (r *Reader) all(ctx context.Context, limit int64) (audio.Clip, Info, error)
 		}
 	}
 }
-
-// wavDecoder decodes WAV.
-type wavDecoder struct {
-	*wav.Reader
-	c content
-}
-
-func newWAV(c content) (decoder, error) {
-	r, err := wav.NewReader(c.reader())
-	if err != nil {
-		return nil, err
-	}
-	return wavDecoder{r, c}, nil
-}
-
-func (d wavDecoder) readFrames(dst []float32) (int, error) { return d.ReadFrames(dst) }
-func (d wavDecoder) info() Info                            { return fromWAV(d.Header()) }
-func (d wavDecoder) close() error                          { d.c.close(); return nil }

@@ -200,7 +200,7 @@ func TestDecodeRefuses(t *testing.T) {
 	t.Setenv("PATH", "") // No ffmpeg.
 	for _, tc := range []struct{ name, data, want string }{
 		{"x.wav", "", "x.wav: the file is empty"},
-		{"x.wav", "hello there, no sound here", `not an audio file of a known kind (it begins with "hello there,")`},
+		{"x.wav", "hello there, no sound here", `not an audio file of a known kind (it begins with "hello there,", which is not WAV)`},
 		{"README.md", "# hi", `not an audio file`},
 		{"x.wav", "RIFF\x04\x00\x00\x00WAVE", "no fmt chunk"},
 		{"x.mp3", "\xff\xfb\x90\x00 and so on", "x.mp3: decoding MP3 needs the ffmpeg program, which is not installed; install it (apt install ffmpeg"},

@@ -18,9 +18,9 @@ import (
 	"wavemill/audio/wav"
 )
 
-// ffmpegFormats are the demuxers that ffmpeg may use: containers of sound, and none that can name
+// ffmpegDemuxers are the demuxers that ffmpeg may use: containers of sound, and none that can name
 // other files or addresses (playlists, concat scripts).
-const ffmpegFormats = "aac,ac3,eac3,aiff,amr,ape,asf,au,caf,dts,flac,loas,matroska,webm,mov,mp3,mp2,mpeg,mpegts,nistsphere,ogg,rm,shn,tak,tta,voc,w64,wsaud,wv,xwma,mpc,mpc8,oma,gsm,iff,sox,avi,flv"
+const ffmpegDemuxers = "aac,ac3,eac3,aiff,amr,ape,asf,au,caf,dts,flac,loas,matroska,webm,mov,mp3,mp2,mpeg,mpegts,nistsphere,ogg,rm,shn,tak,tta,voc,w64,wsaud,wv,xwma,mpc,mpc8,oma,gsm,iff,sox,avi,flv"
 
 // ffmpegDecoder decodes through a child process that writes a streamed float WAV to a pipe.
 type ffmpegDecoder struct {
@@ -37,20 +37,12 @@ type ffmpegDecoder struct {
 }
 
 // newFFmpeg starts the child. It takes the container's name and the codec's from ffmpeg's log.
-func newFFmpeg(ctx context.Context, name, kind string, c content) (decoder, error) {
-	if kind == "MP3" {
-		if d, err := flacBehindID3(c); d != nil || err != nil {
-			return d, err
-		}
-	}
+func newFFmpeg(ctx context.Context, s source) (decoder, error) {
 	program, err := exec.LookPath("ffmpeg")
 	if err != nil {
-		if kind == "" {
-			kind = "this kind of audio (" + filepath.Ext(name) + ")"
-		}
-		return nil, fmt.Errorf("decoding %s needs the ffmpeg program, which is not installed; install it (apt install ffmpeg, brew install ffmpeg, winget install ffmpeg) or convert the file to WAV, FLAC or Ogg Vorbis", kind)
+		return nil, fmt.Errorf("decoding %s needs the ffmpeg program, which is not installed; install it (apt install ffmpeg, brew install ffmpeg, winget install ffmpeg) or convert the file to WAV, FLAC or Ogg Vorbis", s.kind)
 	}
-	d := &ffmpegDecoder{c: c, log: &capped{limit: 64 << 10}}
+	d := &ffmpegDecoder{c: s.content, log: &capped{limit: 64 << 10}}
 	path, err := d.path()
 	if err != nil {
 		return nil, err
@@ -58,7 +50,7 @@ func newFFmpeg(ctx context.Context, name, kind string, c content) (decoder, erro
 	d.ctx, d.cancel = context.WithCancel(ctx)
 	d.cmd = exec.CommandContext(d.ctx, program, //nolint:gosec // The program is the installed ffmpeg, the path is behind "file:".
 		"-nostdin", "-hide_banner", "-loglevel", "info", "-nostats",
-		"-protocol_whitelist", "file", "-format_whitelist", ffmpegFormats, "-threads", "1",
+		"-protocol_whitelist", "file", "-format_whitelist", ffmpegDemuxers, "-threads", "1",
 		"-i", "file:"+path, "-map", "0:a:0", "-map_metadata", "-1", "-fflags", "+bitexact",
 		"-c:a", "pcm_f32le", "-f", "wav", "pipe:1")
 	d.cmd.Stderr = d.log

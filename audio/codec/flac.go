@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bufio"
+	"context"
 	"crypto/md5"
 	"errors"
 	"fmt"
@@ -28,6 +29,12 @@ type flacDecoder struct {
 	sum    hash.Hash    // MD5 of the samples, nil when the file has none to compare.
 	want   [md5.Size]byte
 	err    error
+}
+
+var flacFormat = format{
+	name: "flac", title: "FLAC", extensions: []string{".flac"}, mediaType: "audio/flac",
+	magic: begins(0, "fLaC"),
+	open:  func(_ context.Context, s source) (decoder, error) { return newFLAC(s.content) },
 }
 
 // newFLAC walks the metadata, keeping the stream's header and the comments, and shows the decoder a

@@ -3,6 +3,7 @@ package codec
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -22,6 +23,21 @@ type vorbisDecoder struct {
 	order []int // Where each channel goes, nil when it stays.
 	done  int64
 	err   error
+}
+
+// vorbisFormat is decoded here, but for variants that the library cannot read.
+var vorbisFormat = format{
+	name: "vorbis", title: "Ogg Vorbis", extensions: []string{".ogg"}, mediaType: "audio/ogg",
+	magic: oggBegins("\x01vorbis"), open: openVorbis,
+}
+
+func openVorbis(ctx context.Context, s source) (decoder, error) {
+	d, err := newVorbis(s.content)
+	if errors.Is(err, errVariant) {
+		s.kind = "this variant of " + s.kind
+		return newFFmpeg(ctx, s)
+	}
+	return d, err
 }
 
 // maxVorbisHeaders bounds the three header packets together.

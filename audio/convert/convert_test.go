@@ -710,13 +710,13 @@ func TestTemporaries(t *testing.T) {
 	if err := os.MkdirAll(out, 0o755); err != nil { //nolint:gosec // Tests read it again.
 		t.Fatal(err)
 	}
-	for _, name := range []string{".convert.json.123-0.tmp", ".shard-00000.npy.journal.1-0.tmp", ".mine.tmp"} {
+	for _, name := range []string{".convert.json.123", ".shard-00000.npy.journal.1", ".mine.tmp", ".mine.1"} {
 		if err := os.WriteFile(filepath.Join(out, name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	run(t, Options{Sources: []string{corpus(t, 2)}, Out: out, Config: small})
-	want := []string{".mine.tmp", "convert.json", "manifest.jsonl", "shard-00000.npy", "skipped.jsonl"}
+	want := []string{".mine.1", ".mine.tmp", "convert.json", "manifest.jsonl", "shard-00000.npy", "skipped.jsonl"}
 	if diff := cmp.Diff(want, slices.Sorted(keys(files(t, out)))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -32,14 +32,16 @@ type extractor struct {
 	mono  []float32
 	out   []float32
 	file  []byte
+
+	resamplers *audio.Resamplers // Shared by the workers of a conversion.
 }
 
-func newExtractor(c spectrogram.Config) (*extractor, error) {
+func newExtractor(c spectrogram.Config, resamplers *audio.Resamplers) (*extractor, error) {
 	t, err := spectrogram.New(c)
 	if err != nil {
 		return nil, err
 	}
-	return &extractor{rate: c.SampleRate, t: t}, nil
+	return &extractor{rate: c.SampleRate, t: t, resamplers: resamplers}, nil
 }
 
 // extract hands the rows of a recording to emit, in one piece or many, and returns the number of
@@ -85,7 +87,7 @@ func (x *extractor) whole(c audio.Clip, emit func(rows []float32) error) (int64,
 		return 0, errEmpty
 	}
 	c = c.Mono()
-	c, err := audio.Resample(c, x.rate)
+	c, err := x.resamplers.Resample(c, x.rate)
 	if err != nil {
 		return 0, err
 	}
@@ -121,7 +123,7 @@ func monoBlocks(ctx context.Context, path string, rate int, x *extractor, emit f
 	info := r.Info()
 	var resample *audio.ResampleStream
 	if info.SampleRate != rate {
-		rs, err := audio.NewResampler(info.SampleRate, rate)
+		rs, err := x.resamplers.Get(info.SampleRate, rate)
 		if err != nil {
 			return info, err
 		}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"wavemill/audio"
 	"wavemill/audio/codec"
 	"wavemill/audio/dataset"
 	"wavemill/audio/spectrogram"
@@ -36,6 +37,7 @@ type plan struct {
 	config      *spectrogram.Config
 	old         *state // Of an earlier run in Out, nil when there was none.
 	writer      *dataset.ShardWriter
+	resamplers  audio.Resamplers
 }
 
 // newPlan finds the files and settles the rate and the config. It writes nothing.

@@ -9,11 +9,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"wavemill/audio/dataset"
 	"wavemill/audio/spectrogram"
 	"wavemill/audio/wav"
+	"wavemill/internal/atomicfile"
 )
 
 // stateName is the file in Out that says what conversion it holds.
@@ -96,32 +98,28 @@ func (s state) write(out string) error {
 	if err != nil {
 		return fmt.Errorf("convert: %w", err)
 	}
-	return dataset.WriteFile(filepath.Join(out, stateName), append(b, '\n'))
+	return writeFile(filepath.Join(out, stateName), append(b, '\n'))
 }
 
-// removeTemporaries removes what dataset.WriteFile was writing when an earlier run was killed. Only
-// names that this package and the shards write are touched.
-func removeTemporaries(out string) error {
-	for _, name := range []string{stateName, SkippedName, LabelsName, dataset.ManifestName, "shard-*.npy.journal"} {
-		left, err := filepath.Glob(filepath.Join(globEscape(out), "."+name+".*.tmp"))
-		if err != nil {
-			return fmt.Errorf("convert: %w", err)
-		}
-		for _, file := range left {
-			if err := os.Remove(file); err != nil {
-				return fmt.Errorf("convert: %w", err)
-			}
-		}
+// writeFile writes one of the files about a conversion.
+func writeFile(path string, data []byte) error {
+	if err := atomicfile.Write(path, data, atomicfile.Options{}); err != nil {
+		return fmt.Errorf("convert: %w", err)
 	}
 	return nil
 }
 
-// globEscape makes a folder's name stand for itself in a pattern.
-func globEscape(name string) string {
-	if filepath.Separator == '\\' {
-		return name // There a backslash is no escape.
+// removeTemporaries removes what an earlier run was writing when it was killed. Only files that this
+// package and the shards write are touched.
+func removeTemporaries(out string) error {
+	err := atomicfile.Sweep(out, func(base string) bool {
+		shard, err := filepath.Match("shard-*.npy.journal", base)
+		return shard && err == nil || slices.Contains([]string{stateName, SkippedName, LabelsName, dataset.ManifestName}, base)
+	})
+	if err != nil {
+		return fmt.Errorf("convert: %w", err)
 	}
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(name)
+	return nil
 }
 
 // close ends the conversion: it completes the shards, or leaves them to be gone on with, and writes
@@ -152,7 +150,7 @@ func (p *plan) writeSkipped(m *meter) error {
 		}
 		b = append(append(b, line...), '\n')
 	}
-	return dataset.WriteFile(filepath.Join(p.o.Out, SkippedName), b)
+	return writeFile(filepath.Join(p.o.Out, SkippedName), b)
 }
 
 // writeLabels writes labels.csv: the files that are there with their labels.
@@ -166,7 +164,7 @@ func (p *plan) writeLabels(m *meter) error {
 	if err := w.WriteAll(rows); err != nil {
 		return fmt.Errorf("convert: %w", err)
 	}
-	return dataset.WriteFile(filepath.Join(p.o.Out, LabelsName), b.Bytes())
+	return writeFile(filepath.Join(p.o.Out, LabelsName), b.Bytes())
 }
 
 // whole reports whether a result is complete. Results get their names only when they are, but they

@@ -32,7 +32,7 @@ func (p *plan) workFiles(ctx context.Context, m *meter) error {
 		w := &fileWorker{p: p, partial: partial}
 		if p.config != nil {
 			var err error
-			if w.x, err = newExtractor(*p.config); err != nil {
+			if w.x, err = newExtractor(*p.config, &p.resamplers); err != nil {
 				return err
 			}
 		}
@@ -97,7 +97,9 @@ func (w *fileWorker) do(ctx context.Context, i int) outcome {
 	return o
 }
 
-// place moves a whole file to where it belongs.
+// place moves a whole file from the folder of unfinished results to where it belongs. Results are not
+// synced one by one, because there may be many thousands: whole recognises those that a power failure
+// cut short.
 func place(from, to string) error {
 	err := os.Rename(from, to)
 	if errors.Is(err, os.ErrNotExist) {
@@ -131,7 +133,7 @@ func (w *fileWorker) copy(ctx context.Context, j job, f *os.File) outcome {
 	}
 	channels := make([]*audio.ResampleStream, 0, info.Channels)
 	if rate != info.SampleRate {
-		rs, err := audio.NewResampler(info.SampleRate, rate)
+		rs, err := w.p.resamplers.Get(info.SampleRate, rate)
 		if err != nil {
 			return outcome{skip: err}
 		}

@@ -26,7 +26,7 @@ func (p *plan) work(ctx context.Context, m *meter) error {
 	defer stop()
 	var next atomic.Int64
 	for range min(p.o.workers(), len(p.jobs)) {
-		x, err := newExtractor(*p.config)
+		x, err := newExtractor(*p.config, &p.resamplers)
 		if err != nil {
 			return err
 		}

@@ -18,6 +18,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"wavemill/audio/codec"
 )
 
 // Item is one recording.
@@ -190,7 +192,7 @@ func (w *walker) folder(path, abs string, ancestors []fs.FileInfo) error {
 			if err := w.folder(p, a, append(slices.Clip(ancestors), info)); err != nil {
 				return err
 			}
-		case !audioName(e.Name()):
+		case !codec.IsAudioName(e.Name()):
 			w.skip(p, "not a known audio file name")
 		default:
 			w.file(p, a, info)
@@ -221,18 +223,6 @@ func cause(err error) string {
 		return pe.Err.Error()
 	}
 	return err.Error()
-}
-
-// audioName reports whether a file name ends like that of an audio file: those the codecs here read
-// and those ffmpeg may.
-func audioName(name string) bool {
-	switch strings.ToLower(filepath.Ext(name)) {
-	case ".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus",
-		".mp3", ".mp2", ".m4a", ".m4b", ".aac", ".mp4", ".mka", ".webm", ".wma", ".aif", ".aiff", ".aifc",
-		".au", ".snd", ".caf", ".amr", ".ape", ".wv", ".tta", ".ac3", ".sph", ".voc":
-		return true
-	}
-	return false
 }
 
 // commonFolder is the deepest folder that holds all of the given absolute ones.

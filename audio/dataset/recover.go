@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"wavemill/audio/npy"
+	"wavemill/internal/atomicfile"
 )
 
 // recover takes up what an earlier process left: whole shards by the manifest, and of the shard it
@@ -68,8 +68,8 @@ func (w *ShardWriter) recoverNamed() error {
 		if err != nil {
 			return err
 		}
-		if err := WriteFile(filepath.Join(w.dir, ManifestName), b); err != nil {
-			return err
+		if err := atomicfile.Write(filepath.Join(w.dir, ManifestName), b, atomicfile.Options{}); err != nil {
+			return fmt.Errorf("dataset: %w", err)
 		}
 		w.entries = append(kept, lines...)
 	}
@@ -122,8 +122,8 @@ func (w *ShardWriter) rewriteJournal() error {
 	if err != nil {
 		return err
 	}
-	if err := WriteFile(w.path(journalSuffix), b); err != nil {
-		return err
+	if err := atomicfile.Write(w.path(journalSuffix), b, atomicfile.Options{}); err != nil {
+		return fmt.Errorf("dataset: %w", err)
 	}
 	if w.journal, err = os.OpenFile(w.path(journalSuffix), os.O_WRONLY|os.O_APPEND, 0o666); err != nil {
 		return fmt.Errorf("dataset: %w", err)
@@ -138,29 +138,4 @@ func (w *ShardWriter) intact(e Entry) bool {
 	size := int64(e.Frames) * int64(4*w.bins)
 	n, err := io.Copy(sum, io.NewSectionReader(w.file, w.end(), size))
 	return err == nil && n == size && hex.EncodeToString(sum.Sum(nil)) == e.SHA256
-}
-
-// WriteFile writes a file whole: to a temporary file beside it, synced, and renamed into place. When
-// it fails, nothing is left behind and the old file, if any, is as it was.
-func WriteFile(path string, data []byte) error {
-	dir, base := filepath.Split(path)
-	var f *os.File
-	for n := 0; f == nil; n++ {
-		name := filepath.Join(dir, fmt.Sprintf(".%s.%d-%d.tmp", base, os.Getpid(), n))
-		file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-		if err != nil && (!errors.Is(err, os.ErrExist) || n == 1000) {
-			return fmt.Errorf("dataset: %w", err)
-		}
-		f = file
-	}
-	_, err := f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name()) // Best effort: it is hidden, and the error is the one to report.
-		return fmt.Errorf("dataset: %w", err)
-	}
-	return nil
 }

@@ -425,31 +425,6 @@ assert i == 39
 	}
 }
 
-func TestWriteFile(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "x")
-	for _, text := range []string{"one", "two"} {
-		if err := WriteFile(path, []byte(text)); err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(map[string]string{"x": text}, files(t, dir)); diff != "" {
-			t.Error(diff)
-		}
-	}
-	if err := WriteFile(filepath.Join(dir, "none", "x"), nil); err == nil {
-		t.Error("a folder that is not there was written to")
-	}
-	if err := os.Mkdir(filepath.Join(dir, "sub"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := WriteFile(filepath.Join(dir, "sub"), nil); err == nil {
-		t.Error("a folder was replaced")
-	}
-	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 2 {
-		t.Errorf("left behind: %v, %v", entries, err)
-	}
-}
-
 // FuzzManifest shows anything to ReadManifest: what it accepts must survive writing, and it may not
 // take memory beyond the text.
 func FuzzManifest(f *testing.F) {

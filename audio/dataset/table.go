@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"wavemill/audio/codec"
 )
 
 // row is one line of a label table.
@@ -113,7 +115,7 @@ func readCSV(r io.Reader) ([]row, error) {
 			if file >= 0 && label >= 0 {
 				continue
 			}
-			if !audioName(rec[0]) || len(rec) < 2 {
+			if !codec.IsAudioName(rec[0]) || len(rec) < 2 {
 				return nil, fmt.Errorf("line 1 names no file column (%s) and label column (%s)", strings.Join(fileColumns, ", "), strings.Join(labelColumns, ", "))
 			}
 			file, label, group = 0, 1, 2

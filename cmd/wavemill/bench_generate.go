@@ -16,7 +16,7 @@ import (
 	"wavemill/models"
 	"wavemill/models/frontend"
 	"wavemill/models/nn/kernel"
-	"wavemill/operators/generate"
+	"wavemill/models/sampling"
 )
 
 // benchGenerate is what `bench generate` is asked for.
@@ -46,7 +46,7 @@ them. Nothing is written; the first clips, which warm caches up, do not count.`,
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&b.models, "model", nil, "checkpoint, such as model.safetensors; may be repeated (required)")
-	f.StringSliceVar(&b.labels, "label", []string{allLabels}, "what to make, in turn: labels of the model, or all")
+	f.StringSliceVar(&b.labels, "label", []string{sampling.AllLabels}, "labels to generate, in turn, or all")
 	f.IntVar(&b.clips, "clips", 500, "clips to time, one after the other and then at once")
 	f.Uint64Var(&b.seed, "seed", 1, "seed of the first clip")
 	f.IntVar(&b.workers, "workers", runtime.GOMAXPROCS(0), "clips in the making at the same time in the second part")
@@ -133,7 +133,7 @@ func (a *app) timeModel(ctx context.Context, b benchGenerate, path string) (gene
 	if err != nil {
 		return generateTimes{}, err
 	}
-	maker, err := generate.NewMaker(checkpoint)
+	maker, err := sampling.Open(checkpoint)
 	if err != nil {
 		return generateTimes{}, fmt.Errorf("%s: %w", path, err)
 	}
@@ -141,8 +141,8 @@ func (a *app) timeModel(ctx context.Context, b benchGenerate, path string) (gene
 	if err != nil {
 		return generateTimes{}, err
 	}
-	asked := func(i int) generate.Provenance {
-		return generate.Provenance{Label: labels[i%len(labels)], Seed: b.seed + uint64(i)}
+	asked := func(i int) sampling.Provenance {
+		return sampling.Provenance{Label: labels[i%len(labels)], Seed: b.seed + uint64(i)}
 	}
 	t := generateTimes{
 		Model: path, Digest: maker.Digest, Arch: maker.Arch, Kernels: kernel.Class(), Threads: runtime.GOMAXPROCS(0),
@@ -199,14 +199,14 @@ func (a *app) timeModel(ctx context.Context, b benchGenerate, path string) (gene
 }
 
 // timeClip makes a clip and returns what it took in all, and in the network, the phase and the WAV, and how long it is.
-func timeClip(ctx context.Context, maker *generate.Maker, p generate.Provenance) (stages [4]time.Duration, seconds float64, err error) {
+func timeClip(ctx context.Context, maker *sampling.Sampler, p sampling.Provenance) (stages [4]time.Duration, seconds float64, err error) {
 	began := time.Now()
-	batch, err := maker.Imagine(ctx, p)
+	batch, err := maker.Sample(ctx, p)
 	if err != nil {
 		return stages, 0, err
 	}
 	imagined := time.Now()
-	clip, err := maker.Sound(batch, p)
+	clip, err := maker.Vocode(batch, 0, p)
 	if err != nil {
 		return stages, 0, err
 	}

@@ -18,8 +18,10 @@ import (
 	"wavemill/audio"
 	"wavemill/models"
 	"wavemill/models/architectures"
+	"wavemill/models/comparison"
 	"wavemill/models/eval"
 	"wavemill/models/nn/kernel"
+	"wavemill/models/sampling"
 )
 
 // benchQuality is what `bench quality` is asked for.
@@ -197,7 +199,8 @@ type qualitySeed struct {
 	seed        uint64
 	hash        string // of the data
 	train, held []recording
-	evaluation  *evaluation // once it is needed
+	evaluation  *comparison.Evaluation // once it is needed
+	stages      *stages
 }
 
 // run judges what has not been judged yet.
@@ -246,54 +249,57 @@ func (q *qualitySeed) kept(model string, fresh func() (qualityRun, error)) (qual
 	return r, writeFile(path, text)
 }
 
-// judge returns the judge of this seed.
-func (q *qualitySeed) judge(ctx context.Context) (*evaluation, error) {
-	if q.evaluation == nil {
-		e := &evaluation{app: q.app, seed: q.seed, clips: q.b.clips, shares: slices.DeleteFunc(slices.Clone(q.b.shares), func(s float64) bool { return s == 0 })}
-		if err := e.open(ctx, clipsOf(q.train), clipsOf(q.held), true); err != nil {
-			return nil, err
-		}
-		q.evaluation = e
+// evaluator returns the evaluation of this seed.
+func (q *qualitySeed) evaluator(ctx context.Context) (*comparison.Evaluation, error) {
+	if q.evaluation != nil {
+		return q.evaluation, nil
 	}
-	return q.evaluation, nil
+	q.stages = &stages{app: q.app}
+	var err error
+	q.evaluation, err = comparison.Open(ctx, comparison.Data{Learn: clipsOf(q.train), HeldOut: clipsOf(q.held)}, comparison.Options{
+		Seed: q.seed, Clips: q.b.clips, Useful: true, Candidates: len(q.b.models), Progress: q.stages,
+		Shares: slices.DeleteFunc(slices.Clone(q.b.shares), func(s float64) bool { return s == 0 }),
+	})
+	return q.evaluation, err
 }
 
-// reference judges real clips, the ceiling or noise.
+// reference measures real clips, the ceiling or noise.
 func (q *qualitySeed) reference(ctx context.Context, kind string) (qualityRun, error) {
-	e, err := q.judge(ctx)
+	e, err := q.evaluator(ctx)
 	if err != nil {
 		return qualityRun{}, err
 	}
-	defer e.done()
-	r := qualityRun{Model: kind, Seed: q.seed, Judge: e.judge.Report().Evaluator}
+	defer q.stages.done()
+	r := qualityRun{Model: kind, Seed: q.seed, Judge: e.Evaluator().Report().Evaluator}
 	switch kind {
 	case "real":
-		r.Row = e.judge.Report().Rows[0]
+		r.Row = e.Real()
 	case "ceiling":
-		r.Row, err = e.ceiling(ctx, planFrontEnd(q.train))
+		r.Row, err = e.Ceiling(ctx, planFrontEnd(q.train))
 	default:
-		r.Row, err = e.noise(ctx)
+		r.Row, err = e.Noise(ctx)
 	}
 	return r, err
 }
 
-// model trains, unless its checkpoint is there, and judges.
+// model trains, unless its checkpoint is there, and evaluates.
 func (q *qualitySeed) model(ctx context.Context, arch string) (qualityRun, error) {
 	school := &school{app: q.app, seed: q.seed, budget: q.b.budget}
 	cp, log, err := q.trained(ctx, school, arch, q.train, q.file(arch, ".safetensors"))
 	if err != nil {
 		return qualityRun{}, err
 	}
-	e, err := q.judge(ctx)
+	e, err := q.evaluator(ctx)
 	if err != nil {
 		return qualityRun{}, err
 	}
-	defer e.done()
-	r := qualityRun{Model: arch, Seed: q.seed, Judge: e.judge.Report().Evaluator}
-	if r.Row, _, err = e.model(ctx, arch, cp); err != nil {
+	defer q.stages.done()
+	r := qualityRun{Model: arch, Seed: q.seed, Judge: e.Evaluator().Report().Evaluator}
+	c := comparison.Candidate{Name: arch, Checkpoint: cp, Seconds: log.seconds, CPUSeconds: log.cpuSeconds}
+	if err := e.Model(ctx, &c); err != nil {
 		return r, err
 	}
-	r.Row.Training.Seconds, r.Row.Training.CPUSeconds = log.seconds, log.cpuSeconds
+	r.Row = c.Row
 	if q.b.few > 0 {
 		r.Few, err = q.few(ctx, school, arch)
 	}
@@ -336,13 +342,20 @@ func (q *qualitySeed) few(ctx context.Context, s *school, arch string) (*eval.Ga
 	if err != nil {
 		return nil, err
 	}
-	labels := make([]int, len(q.train))
-	for i := range labels {
-		labels[i] = i % len(cp.Labels)
-	}
-	clips, err := eval.Generate(ctx, cp, labels, q.seed, nil)
+	sampler, err := sampling.Open(cp)
 	if err != nil {
 		return nil, err
+	}
+	clips := make([]audio.Clip, len(q.train))
+	for i := range clips {
+		p := sampling.Provenance{Label: cp.Labels[i%len(cp.Labels)], Seed: q.seed + uint64(i)}
+		clip, err := sampler.WithSilence().Generate(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		if clips[i], err = clip.Decoded(); err != nil {
+			return nil, err
+		}
 	}
 	sifted, err := sieve.WithReliableLabels().Check(ctx, clips)
 	if err != nil {

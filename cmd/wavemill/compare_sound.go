@@ -9,8 +9,9 @@ import (
 	"wavemill/audio"
 	"wavemill/audio/spectrogram"
 	"wavemill/audio/wav"
-	"wavemill/cmd/wavemill/comparison"
+	page "wavemill/cmd/wavemill/comparison"
 	"wavemill/cmd/wavemill/report"
+	"wavemill/models/comparison"
 	"wavemill/models/eval"
 	"wavemill/models/frontend"
 )
@@ -23,36 +24,36 @@ const (
 
 // comparedLabels returns the sounds of the page: held-out recordings, and of each model the first clips of each label
 // with the training recordings that they are nearest to.
-func comparedLabels(r eval.Report, e *evaluation, contestants []*contestant) ([]comparison.Label, error) {
-	front, err := frontend.New(contestants[0].checkpoint.FrontEnd)
+func comparedLabels(r eval.Report, d comparison.Data, candidates []*candidate) ([]page.Label, error) {
+	front, err := frontend.New(candidates[0].Checkpoint.FrontEnd)
 	if err != nil {
 		return nil, err
 	}
-	var out []comparison.Label
+	var out []page.Label
 	for l, name := range r.Labels[:min(len(r.Labels), comparedMost)] {
-		label := comparison.Label{Name: name}
-		for _, c := range firstOf(e.heldOut, name) {
-			sound, err := picture(front, e.heldOut[c], e.heldOut[c].Source)
+		label := page.Label{Name: name}
+		for _, c := range firstOf(d.HeldOut, name) {
+			sound, err := picture(front, d.HeldOut[c], d.HeldOut[c].Source)
 			if err != nil {
 				return nil, err
 			}
 			label.Real = append(label.Real, sound)
 		}
-		for _, c := range contestants {
-			sounds := comparison.Sounds{Model: c.name}
-			for _, i := range firstOf(c.clips, name) {
-				sound, err := picture(front, c.clips[i], fmt.Sprintf("clip %d", i))
+		for _, c := range candidates {
+			sounds := page.Sounds{Model: c.Name}
+			for _, i := range firstOf(c.Clips, name) {
+				sound, err := picture(front, c.Clips[i], fmt.Sprintf("clip %d", i))
 				if err != nil {
 					return nil, err
 				}
-				sound.Detail, sound.Doubted = "heard as "+r.Labels[c.row.Predicted[i]], c.row.Predicted[i] != l
-				near := e.train[c.row.Memorisation.Nearest[i]]
+				sound.Detail, sound.Doubted = "classified as "+r.Labels[c.Row.Predicted[i]], c.Row.Predicted[i] != l
+				near := d.Learn[c.Row.Memorisation.Nearest[i]]
 				nearest, err := picture(front, near, "nearest: "+near.Source)
 				if err != nil {
 					return nil, err
 				}
-				nearest.Detail = fmt.Sprintf("%.2f of the usual distance", c.row.Memorisation.Ratios[i])
-				sounds.Clips = append(sounds.Clips, comparison.Clip{Sound: sound, Nearest: nearest})
+				nearest.Detail = fmt.Sprintf("%.2f of the usual distance", c.Row.Memorisation.Ratios[i])
+				sounds.Clips = append(sounds.Clips, page.Clip{Sound: sound, Nearest: nearest})
 			}
 			label.Models = append(label.Models, sounds)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"wavemill/models"
 	"wavemill/models/architectures"
+	"wavemill/models/sampling"
 )
 
 // modelFlag says what --model takes in the commands where it is not a checkpoint alone, by the command's path.
@@ -92,7 +93,7 @@ func completeLabel(cmd *cobra.Command, _ []string, word string) ([]cobra.Complet
 		}
 	}
 	if len(out) > 0 {
-		out = append(out, allLabels)
+		out = append(out, sampling.AllLabels)
 	}
 	slices.Sort(out)
 	out = slices.DeleteFunc(slices.Compact(out), func(l string) bool { return !strings.HasPrefix(l, word) })

@@ -22,7 +22,7 @@ import (
 	"wavemill/audio/synth"
 	"wavemill/audio/wav"
 	"wavemill/models"
-	"wavemill/operators/generate"
+	"wavemill/models/sampling"
 	"wavemill/pipeline/server"
 )
 
@@ -186,7 +186,7 @@ func checkClips(t *testing.T, s demoSummary) {
 		if err != nil {
 			t.Fatalf("%s: %v", clip.File, err)
 		}
-		var p generate.Provenance
+		var p sampling.Provenance
 		if err := json.Unmarshal([]byte(header.Tags["ICMT"]), &p); err != nil || p.Model != s.Digest || p.Seed != clip.Seed || p.Label != clip.Label || header.Tags["INAM"] != clip.Label {
 			t.Errorf("%s says of itself %v (%v)", clip.File, header.Tags, err)
 		}

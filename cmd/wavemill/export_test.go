@@ -278,7 +278,7 @@ model.draw(1, 4000, rng).astype("<f4").tofile("latents")
 				t.Fatalf("a %T draws no latents", g)
 			}
 			draw := func(label int, temperature float64) []float32 {
-				z, err := blender.Draw(models.Request{Labels: slices.Repeat([]int{label}, 4000), Seed: 9, Temperature: temperature})
+				z, err := blender.Draw(models.Series(slices.Repeat([]int{label}, 4000), 9, temperature))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -315,7 +315,7 @@ func generateWith(t *testing.T, c models.Checkpoint, scale float64, n int) model
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := g.Generate(t.Context(), models.Request{Labels: slices.Repeat([]int{1}, n), Seed: 9})
+	made, err := g.Generate(t.Context(), models.Series(slices.Repeat([]int{1}, n), 9, 0))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,14 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"wavemill/models"
-	"wavemill/operators/generate"
+	"wavemill/models/sampling"
 )
 
 // generateOptions are the flags of `wavemill generate`.
@@ -36,27 +34,30 @@ type generateOptions struct {
 	maxTries   int
 	keepBest   bool
 
-	given func(flag string) bool // whether a flag stands on the command line
+	given func(flag string) bool // whether the command line has a flag
 }
 
 func newGenerate(a *app) *cobra.Command {
 	var o generateOptions
 	cmd := &cobra.Command{
 		Use:   "generate --model MODEL --label LABEL --out DIR",
-		Short: "Make clips from a checkpoint, without a bus",
-		Long: `Generate makes WAV files that nobody recorded. Each is named by its label and seed,
-and says in its INFO chunk which model and seed made it, and everything else that
-"wavemill regenerate" needs: the same checkpoint and the same flags give the same
-bytes. Clip i of a series has seed + i.
+		Short: "Generate clips from a checkpoint, without a bus",
+		Long: `Generate writes new WAV files. The name of each has its label and seed. Its INFO
+chunk contains the digest of the checkpoint, the seed and everything else that
+"wavemill regenerate" needs. The same checkpoint and the same flags give the same
+bytes, on every machine with the same class of kernels. Clip i of a series has the
+seed --seed + i.
 
---mix makes clips between two labels, or between two given clips; --interpolate all
-the way from one to the other. --like makes variations of given clips. All three are
-ways through the model's latents; --like needs a model with an encoder, vae or vaegan.
+--mix generates clips between two labels or between two given clips; --interpolate
+generates a series from one to the other. --like generates variations of given
+clips. All three work in the model's latent space; --like needs a model with an
+encoder, vae or vaegan.
 
---until-good throws away what a judge does not hear as its label, what the model's
-own discriminator finds unreal, and copies of recordings, and tries the next seed.
-The judge comes from "wavemill judge" or is trained on --data. Without --until-good
-a judge only says what it hears.`,
+--until-good keeps only clips that a filter accepts, and tries the next seed for
+each rejected one. The filter rejects clips that a classifier assigns to another
+label, clips that the model's own discriminator scores below most recordings, and
+copies of recordings. It comes from "wavemill judge", or is trained on --data.
+Without --until-good, the filter's figures are printed and nothing is rejected.`,
 		Example: `  wavemill generate --model m.safetensors --label kick --seed 7 --out clips
   wavemill generate --model m.safetensors --label all --n 10 --out clips --json
 
@@ -75,16 +76,16 @@ a judge only says what it hears.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.model, "model", "", "checkpoint, such as model.safetensors (required)")
-	f.StringArrayVar(&o.labels, "label", nil, "what to make: a label of the model, several with commas between, or all; may be repeated")
+	f.StringArrayVar(&o.labels, "label", nil, "label to generate: one of the model's, several separated by commas, or all; may be repeated")
 	f.IntVar(&o.n, "n", 1, "clips for each label, or for each point of --interpolate")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the first clip of each label")
-	f.Float64Var(&o.temperature, "temperature", 0, "variety: below 1 nearer to the typical, above 1 further (default: the model's own)")
-	f.StringVar(&o.out, "out", "", "folder for the clips; it is made if it is not there (required)")
+	f.Float64Var(&o.temperature, "temperature", 0, "scale of the noise, 0 to 10: 0 no noise, above 1 more variety than in training (default: the model's own)")
+	f.StringVar(&o.out, "out", "", "folder for the clips; it is created if it does not exist (required)")
 	f.BoolVar(&o.asJSON, "json", false, `print one line for each clip: {"file","label","seed","confidence",...}; see docs/generating.md`)
-	f.Float64Var(&o.mix, "mix", 0, "between two labels or two clips: 0 is all the first, 1 all the second")
-	f.IntVar(&o.interpolate, "interpolate", 0, "so many clips from one label or clip to the other, both ends included, equally spaced")
-	f.StringArrayVar(&o.likes, "like", nil, "clip to vary, or to begin or end at with --mix and --interpolate; may be repeated")
-	f.Float64Var(&o.strength, "strength", generate.DefaultStrength, "how far variations go: 0 is the clip as the model hears it, 1 a new clip of the label")
+	f.Float64Var(&o.mix, "mix", 0, "position between two labels or two clips: 0 is the first, 1 the second")
+	f.IntVar(&o.interpolate, "interpolate", 0, "number of equally spaced clips from one label or clip to the other, both endpoints included")
+	f.StringArrayVar(&o.likes, "like", nil, "clip to vary, or an endpoint of --mix and --interpolate; may be repeated")
+	f.Float64Var(&o.strength, "strength", sampling.DefaultStrength, "how much variations differ: 0 is the clip's reconstruction, 1 a new clip of the label")
 	addJudge(f, &o.judge)
 	addUntilGood(f, &o)
 	return cmd
@@ -92,16 +93,24 @@ a judge only says what it hears.`,
 
 // addUntilGood adds the flags of rejection.
 func addUntilGood(f *pflag.FlagSet, o *generateOptions) {
-	f.BoolVar(&o.untilGood, "until-good", false, "keep only clips that pass --judge, and try further seeds for the others")
+	f.BoolVar(&o.untilGood, "until-good", false, "keep only clips that the filter of --judge accepts, and try further seeds for the others")
 	f.Float64Var(&o.confidence, "confidence", 0.5, "until good: least probability of the right label")
-	f.Float64Var(&o.realness, "realness", defaultRealness, "until good: least share of recordings that the model's discriminator finds less real; 0 does not ask it")
-	f.Float64Var(&o.newness, "newness", 0, "until good: least distance to the nearest recording, in usual distances between recordings (default: the judge's own, about 0.5)")
+	f.Float64Var(&o.realness, "realness", defaultRealness, "until good: least share of recordings that the model's discriminator scores lower than the clip; 0 switches this off")
+	f.Float64Var(&o.newness, "newness", 0, "until good: least distance to the nearest recording, in usual distances between recordings (default: the filter's own, about 0.5)")
 	f.IntVar(&o.maxTries, "max-tries", 100, "until good: tries for each clip before it counts as failed")
-	f.BoolVar(&o.keepBest, "keep-best", false, "until good: where no try passes, keep the best of them instead of failing")
+	f.BoolVar(&o.keepBest, "keep-best", false, "until good: where no try is accepted, keep the best of them instead of failing")
 }
 
-// defaultRealness is the quantile of recordings' scores that a clip has to reach.
+// defaultRealness is the quantile of the recordings' scores that a clip has to reach.
 const defaultRealness = 0.05
+
+// requestedTemperature is the value of --temperature, nil without the flag.
+func (o *generateOptions) requestedTemperature() *float64 {
+	if !o.given("temperature") {
+		return nil
+	}
+	return &o.temperature
+}
 
 func (o *generateOptions) check() error {
 	switch {
@@ -113,43 +122,44 @@ func (o *generateOptions) check() error {
 		return usagef("--out is missing: the folder for the clips")
 	case o.n < 1:
 		return usagef("--n %d: ask for one clip or more", o.n)
-	case !(o.temperature >= 0 && o.temperature <= 10):
+	}
+	if _, err := sampling.Temperature(o.requestedTemperature()); err != nil {
 		return usagef("--temperature %g is not between 0 and 10", o.temperature)
 	}
-	if err := o.checkWay(); err != nil {
+	if err := o.checkInterpolation(); err != nil {
 		return err
 	}
 	return o.checkJudging()
 }
 
-// maxInterpolate bounds a series; far below it neighbours sound the same.
+// maxInterpolate bounds a series; far below it, neighbours sound the same.
 const maxInterpolate = 10000
 
-// isWay says whether the clips lie on a way between two ends.
-func (o *generateOptions) isWay() bool { return o.given("mix") || o.given("interpolate") }
+// interpolates reports whether the clips lie between two endpoints.
+func (o *generateOptions) interpolates() bool { return o.given("mix") || o.given("interpolate") }
 
-// checkWay looks at the flags of mixes, series and variations.
-func (o *generateOptions) checkWay() error {
+// checkInterpolation checks the flags of mixes, interpolations and variations.
+func (o *generateOptions) checkInterpolation() error {
 	switch {
 	case o.given("mix") && o.given("interpolate"):
-		return usagef("--mix is one point of the way and --interpolate all of it: use one of them")
+		return usagef("--mix is one point and --interpolate a series: use one of them")
 	case !(o.mix >= 0 && o.mix <= 1):
-		return usagef("--mix %g is not between 0 (all the first) and 1 (all the second)", o.mix)
+		return usagef("--mix %g is not between 0 (the first) and 1 (the second)", o.mix)
 	case o.given("interpolate") && (o.interpolate < 2 || o.interpolate > maxInterpolate):
-		return usagef("--interpolate %d: ask for 2 to %d clips; the ends are two of them", o.interpolate, maxInterpolate)
+		return usagef("--interpolate %d: ask for 2 to %d clips; the endpoints are two of them", o.interpolate, maxInterpolate)
 	case !(o.strength >= 0 && o.strength <= 1):
-		return usagef("--strength %g is not between 0 (the clip itself) and 1 (a new clip)", o.strength)
+		return usagef("--strength %g is not between 0 (the given clip) and 1 (a new clip)", o.strength)
 	case o.given("strength") && len(o.likes) == 0:
-		return usagef("--strength is for variations of a clip: name it with --like")
-	case o.given("strength") && o.isWay():
-		return usagef("--strength is for variations of a clip; between two ends, --mix says how far")
-	case o.isWay() && len(o.likes) > 2:
-		return usagef("a way has two ends; --like names %d clips", len(o.likes))
+		return usagef("--strength applies to variations of a clip: name it with --like")
+	case o.given("strength") && o.interpolates():
+		return usagef("--strength applies to variations of a clip; the position between two endpoints is --mix")
+	case o.interpolates() && len(o.likes) > 2:
+		return usagef("an interpolation has two endpoints; --like names %d clips", len(o.likes))
 	}
 	return nil
 }
 
-// checkJudging looks at the flags of judging and rejection.
+// checkJudging checks the flags of judging and rejection.
 func (o *generateOptions) checkJudging() error {
 	if err := o.judge.check(); err != nil {
 		return err
@@ -157,9 +167,9 @@ func (o *generateOptions) checkJudging() error {
 	if o.untilGood {
 		switch {
 		case !o.judge.asked():
-			return usagef("--until-good needs a judge: --judge FILE, made by \"wavemill judge\", or --data DIR, the recordings to train one on")
+			return usagef("--until-good needs a filter: --judge FILE, made by \"wavemill judge\", or --data DIR, the recordings to train one on")
 		case o.given("interpolate"):
-			return usagef("--until-good and --interpolate contradict each other: a series is one draw, whose middle may be neither label")
+			return usagef("--until-good and --interpolate contradict each other: the clips of a series have one seed, and those in its middle may belong to neither label")
 		}
 	}
 	for _, flag := range []string{"confidence", "realness", "newness", "max-tries", "keep-best"} {
@@ -188,16 +198,16 @@ func (a *app) generate(ctx context.Context, o generateOptions) error {
 	if err != nil {
 		return err
 	}
-	maker, err := generate.NewMaker(checkpoint)
+	sampler, err := sampling.Open(checkpoint)
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.model, err)
 	}
-	g := &generation{app: a, o: o, checkpoint: checkpoint, maker: maker}
-	// All that can be refused is refused before a judge is trained and a file is written.
+	g := &generation{app: a, o: o, checkpoint: checkpoint, sampler: sampler}
+	// Every check comes before a filter is trained and a file is written.
 	if err := g.checkLabels(); err != nil {
 		return err
 	}
-	if err := g.openJudge(ctx); err != nil {
+	if err := g.openFilter(ctx); err != nil {
 		return err
 	}
 	if err := g.plan(ctx); err != nil {
@@ -210,44 +220,4 @@ func (a *app) generate(ctx context.Context, o generateOptions) error {
 		return g.untilGood(ctx)
 	}
 	return g.all(ctx)
-}
-
-// allLabels stands for every label of the model, where none is called so.
-const allLabels = "all"
-
-// chosenLabels returns the labels asked for, each once, in the order in which they were asked for.
-func chosenLabels(asked, known []string) ([]string, error) {
-	var out []string
-	for _, label := range listedLabels(asked, known) {
-		switch {
-		case slices.Contains(known, label):
-			out = append(out, label)
-		case label == allLabels:
-			out = append(out, known...)
-		default:
-			err := &generate.LabelError{Label: label, Labels: known}
-			return nil, usagef("--label: %w", err)
-		}
-	}
-	seen := map[string]bool{}
-	return slices.DeleteFunc(out, func(label string) bool {
-		again := seen[label]
-		seen[label] = true
-		return again
-	}), nil
-}
-
-// listedLabels parts lists with commas. A label that has commas itself is none.
-func listedLabels(asked, known []string) []string {
-	var out []string
-	for _, list := range asked {
-		if slices.Contains(known, list) {
-			out = append(out, list)
-			continue
-		}
-		for label := range strings.SplitSeq(list, ",") {
-			out = append(out, strings.TrimSpace(label))
-		}
-	}
-	return out
 }

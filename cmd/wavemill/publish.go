@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"wavemill/audio/codec"
 	"wavemill/audio/dataset"
 	"wavemill/pipeline"
 	"wavemill/pipeline/header"
@@ -155,26 +155,6 @@ func fileMessage(item dataset.Item) (*pipeline.Message, error) {
 	}
 	m := &pipeline.Message{Type: pipeline.TypeAudio, Label: item.Label, Body: body}
 	m.SetHeader(header.Source, item.Name)
-	m.SetHeader(header.ContentType, contentType(item.Path))
+	m.SetHeader(header.ContentType, codec.MediaType(item.Path))
 	return m, nil
-}
-
-// contentType is the media type of an audio file's name. Receivers look at the content; this is for people and for
-// other programs.
-func contentType(name string) string {
-	switch strings.ToLower(filepath.Ext(name)) {
-	case ".wav", ".wave", ".bwf", ".rf64":
-		return "audio/wav"
-	case ".flac":
-		return "audio/flac"
-	case ".ogg", ".oga", ".opus":
-		return "audio/ogg"
-	case ".mp3", ".mp2":
-		return "audio/mpeg"
-	case ".m4a", ".m4b", ".mp4":
-		return "audio/mp4"
-	case ".aac":
-		return "audio/aac"
-	}
-	return "application/octet-stream"
 }

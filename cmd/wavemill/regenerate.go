@@ -3,17 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
-	"wavemill/audio/wav"
 	"wavemill/models"
-	"wavemill/operators/generate"
+	"wavemill/models/nn/kernel"
+	"wavemill/models/sampling"
 )
 
 // regenerateOptions are the flags of `wavemill regenerate`.
@@ -30,34 +28,40 @@ type regenerated struct {
 	Seed  uint64 `json:"seed"`
 	Same  bool   `json:"same"` // byte for byte
 	Out   string `json:"out,omitempty"`
+	// Kernels is the class of kernels that generated the clip again.
+	Kernels string `json:"kernels"`
 }
 
 func newRegenerate(a *app) *cobra.Command {
 	var o regenerateOptions
 	cmd := &cobra.Command{
 		Use:   "regenerate FILE.wav...",
-		Short: "Make generated clips again from what their files say, byte for byte",
-		Long: `Regenerate reads from a generated WAV's INFO chunk how it was made, makes it again,
-and compares the two byte for byte. The exit code is 1 where they differ. With --out,
-it writes what it made. Mixes, series, variations of a clip and clips that a judge
-chose need nothing but the model either: the file holds the latents of given clips,
-and its own seed.
+		Short: "Generate clips again from the information in their files",
+		Long: `Regenerate reads from the INFO chunk of a generated WAV file how it was generated,
+generates it again, and compares the two files byte for byte. The exit code is 1
+where they differ. With --out, it writes the new files. Mixes, series, variations
+and filtered clips need nothing but the checkpoint either: the file contains its
+own seed and the latents of given clips.
 
-The model is --model or, without it, the checkpoint beside the file that has the
-digest the file names.`,
+The bytes are the same on all machines with the same class of kernels (avx512, avx2
+or go). Between classes, samples may differ in the last bit. Where the bytes differ,
+regenerate names the class that it used.
+
+Without --model, regenerate searches the folder of the file, the folder above it and
+the working directory for the checkpoint with the digest that the file names.`,
 		Example: `  wavemill regenerate clips/three_7.wav
   wavemill regenerate --model model.safetensors --out again clips/*.wav`,
 		Args: someFiles,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.regenerate(cmd.Context(), o, args) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.model, "model", "", "checkpoint that made the clips (default: the fitting .safetensors in each file's folder)")
-	f.StringVar(&o.out, "out", "", "folder for the clips made again (default: only compare)")
-	f.BoolVar(&o.asJSON, "json", false, `print one line for each file: {"file","label","model","seed","same"}`)
+	f.StringVar(&o.model, "model", "", "checkpoint that generated the clips (default: searched by digest beside each file, in the folder above and in the working directory)")
+	f.StringVar(&o.out, "out", "", "folder for the new files (default: compare only)")
+	f.BoolVar(&o.asJSON, "json", false, `print one line for each file: {"file","label","model","seed","same","kernels"}`)
 	return cmd
 }
 
-// someFiles wants one argument or more.
+// someFiles requires one argument or more.
 func someFiles(_ *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return usagef("name a generated WAV file, or several")
@@ -71,13 +75,13 @@ func (a *app) regenerate(ctx context.Context, o regenerateOptions, files []strin
 			return err
 		}
 	}
-	makers := map[string]*generate.Maker{} // by digest
+	samplers := map[string]*sampling.Sampler{} // by digest
 	different := 0
 	for _, file := range files {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		r, err := regenerate(ctx, o, file, makers)
+		r, err := regenerate(ctx, o, file, samplers)
 		if err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
@@ -90,36 +94,36 @@ func (a *app) regenerate(ctx context.Context, o regenerateOptions, files []strin
 		case r.Same:
 			err = a.say("%s: the same bytes (label %q, seed %d, model %.12s)", file, r.Label, r.Seed, r.Model)
 		default:
-			err = a.say("%s: other bytes than label %q, seed %d and model %.12s make here; was it edited, or made by another class of kernels?", file, r.Label, r.Seed, r.Model)
+			err = a.say("%s: differs from what label %q, seed %d and model %.12s give here, with %s kernels: the file was edited, or generated with another class of kernels", file, r.Label, r.Seed, r.Model, kernel.Class())
 		}
 		if err != nil {
 			return err
 		}
 	}
 	if different > 0 {
-		return fmt.Errorf("%d of %d files differ from what their model makes", different, len(files))
+		return fmt.Errorf("%d of %d files differ from what their model generates with %s kernels", different, len(files), kernel.Class())
 	}
 	return nil
 }
 
-// regenerate makes the clip of one file again.
-func regenerate(ctx context.Context, o regenerateOptions, file string, makers map[string]*generate.Maker) (regenerated, error) {
+// regenerate generates the clip of one file again.
+func regenerate(ctx context.Context, o regenerateOptions, file string, samplers map[string]*sampling.Sampler) (regenerated, error) {
 	old, err := os.ReadFile(file)
 	if err != nil {
 		return regenerated{}, err
 	}
-	from, encoding, err := provenance(old)
+	p, encoding, err := sampling.ReadProvenance(old)
 	if err != nil {
 		return regenerated{}, err
 	}
-	maker := makers[from.Model]
-	if maker == nil {
-		if maker, err = findMaker(o.model, filepath.Dir(file), from.Model); err != nil {
+	sampler := samplers[p.Model]
+	if sampler == nil {
+		if sampler, err = findSampler(o.model, filepath.Dir(file), p.Model); err != nil {
 			return regenerated{}, err
 		}
-		makers[from.Model] = maker
+		samplers[p.Model] = sampler
 	}
-	clip, err := maker.Compose(ctx, from)
+	clip, err := sampler.Generate(ctx, p)
 	if err != nil {
 		return regenerated{}, err
 	}
@@ -127,7 +131,7 @@ func regenerate(ctx context.Context, o regenerateOptions, file string, makers ma
 	if err != nil {
 		return regenerated{}, err
 	}
-	r := regenerated{File: file, Label: from.Name(), Model: from.Model, Seed: from.Seed, Same: bytes.Equal(old, data)}
+	r := regenerated{File: file, Label: p.Name(), Model: p.Model, Seed: p.Seed, Same: bytes.Equal(old, data), Kernels: kernel.Class()}
 	if o.out != "" {
 		r.Out = filepath.Join(o.out, filepath.Base(file))
 		err = writeFile(r.Out, data)
@@ -135,51 +139,25 @@ func regenerate(ctx context.Context, o regenerateOptions, file string, makers ma
 	return r, err
 }
 
-// provenance reads what a generated file says about itself.
-func provenance(file []byte) (generate.Provenance, wav.Encoding, error) {
-	var p generate.Provenance
-	_, header, err := wav.Decode(file)
-	if err != nil {
-		return p, 0, err
-	}
-	if err := json.Unmarshal([]byte(header.Tags["ICMT"]), &p); err != nil || p.Model == "" {
-		return p, 0, errors.New("its INFO chunk names no model and seed: only clips that Wavemill generated can be made again")
-	}
-	encodings := map[string]wav.Encoding{"pcm_s16le": wav.PCM16, "pcm_s24le": wav.PCM24, "pcm_s32le": wav.PCM32, "pcm_f32le": wav.Float32}
-	encoding, ok := encodings[header.Encoding]
-	if !ok {
-		return p, 0, fmt.Errorf("its encoding %s is none that Wavemill writes; was it converted?", header.Encoding)
-	}
-	return p, encoding, nil
-}
-
-// findMaker opens the checkpoint with that digest: the named file, or the one among the checkpoints of dir.
-func findMaker(model, dir, digest string) (*generate.Maker, error) {
-	candidates := []string{model}
+// findSampler opens the checkpoint with the given digest: the named file, or one in or near the folder of a clip.
+func findSampler(model, dir, digest string) (*sampling.Sampler, error) {
 	if model == "" {
-		var err error
-		if candidates, err = filepath.Glob(filepath.Join(dir, "*.safetensors")); err != nil {
-			return nil, err
-		}
-	}
-	for _, path := range candidates {
-		checkpoint, err := models.Read(path)
+		s, err := sampling.Locate(digest, dir, filepath.Join(dir, ".."), ".")
 		if err != nil {
-			if model != "" {
-				return nil, err
-			}
-			continue // some other file beside the clip
+			return nil, fmt.Errorf("%w; name the checkpoint that generated the clip with --model", err)
 		}
-		maker, err := generate.NewMaker(checkpoint)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		if maker.Digest == digest {
-			return maker, nil
-		}
-		if model != "" {
-			return nil, fmt.Errorf("it was made by model %.12s; %s is %.12s", digest, model, maker.Digest)
-		}
+		return s, nil
 	}
-	return nil, fmt.Errorf("it was made by model %.12s, which is not among the checkpoints in %s; name it with --model", digest, dir)
+	checkpoint, err := models.Read(model)
+	if err != nil {
+		return nil, err
+	}
+	s, err := sampling.Open(checkpoint)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", model, err)
+	}
+	if s.Digest != digest {
+		return nil, fmt.Errorf("model %.12s generated it; %s is %.12s", digest, model, s.Digest)
+	}
+	return s, nil
 }

@@ -44,7 +44,7 @@ func TestEveryArchitecture(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b, err := g.Generate(t.Context(), models.Request{Labels: []int{0, 1, 1}, Seed: 1})
+			b, err := g.Generate(t.Context(), models.Series([]int{0, 1, 1}, 1, 0))
 			if err != nil || b.Validate(len(labels)) != nil || b.B != 3 {
 				t.Errorf("%d clips, errors %v and %v", b.B, err, b.Validate(len(labels)))
 			}
@@ -105,7 +105,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	clips, err := generator.Generate(context.Background(), models.Request{Labels: []int{0, 1, 1, 0}, Seed: 7})
+	clips, err := generator.Generate(context.Background(), models.Series([]int{0, 1, 1, 0}, 7, 0))
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -35,7 +35,7 @@ type Progress struct {
 	Elapsed       time.Duration // since Train began
 }
 
-// A Classifier tells labels apart. It is safe for concurrent use.
+// A Classifier assigns labels to clips. It is safe for concurrent use.
 type Classifier struct {
 	labels  []string
 	model   *model
@@ -43,7 +43,7 @@ type Classifier struct {
 	steps   int64
 }
 
-// HeldOut is what a classifier achieves on the clips that it was not trained on.
+// HeldOut holds the figures of a classifier on clips that it was not trained on.
 type HeldOut struct {
 	Clips    int     `json:"clips"`
 	Accuracy float64 `json:"accuracy"`
@@ -51,7 +51,7 @@ type HeldOut struct {
 	ECE      float64 `json:"ece"` // expected calibration error, 15 bins
 }
 
-// A Prediction is what a classifier hears in n clips.
+// A Prediction holds the outputs of a classifier for n clips.
 type Prediction struct {
 	Probs    [][]float64 // [n][labels], calibrated, each row sums to 1
 	Features [][]float64 // [n][FeatureSize]
@@ -72,11 +72,11 @@ func (p Prediction) Label(i int) (label int, confidence float64) {
 
 // Labels returns the most probable label of every clip.
 func (p Prediction) Labels() []int {
-	heard := make([]int, len(p.Probs))
-	for i := range heard {
-		heard[i], _ = p.Label(i)
+	labels := make([]int, len(p.Probs))
+	for i := range labels {
+		labels[i], _ = p.Label(i)
 	}
-	return heard
+	return labels
 }
 
 // Train trains a classifier on clips of any rate and length. Every clip needs a Label; there must be two labels or
@@ -99,8 +99,8 @@ func (c *Classifier) HeldOutAccuracy() float64 { return c.heldOut.Accuracy }
 // HeldOut returns the figures on the held-out clips.
 func (c *Classifier) HeldOut() HeldOut { return c.heldOut }
 
-// Predict listens to clips of any rate and length. A silent clip is a valid one; samples that are not numbers are an
-// error. Labels of the clips are not looked at. Results do not depend on how clips are grouped into calls.
+// Predict classifies clips of any rate and length. A silent clip is a valid one; samples that are not numbers are an
+// error. Labels of the clips are ignored. Results do not depend on how clips are grouped into calls.
 func (c *Classifier) Predict(ctx context.Context, clips []audio.Clip) (Prediction, error) {
 	var p Prediction
 	for part := range slices.Chunk(clips, 8*batchSize) {
@@ -108,11 +108,11 @@ func (c *Classifier) Predict(ctx context.Context, clips []audio.Clip) (Predictio
 		if err != nil {
 			return Prediction{}, err
 		}
-		answers, err := c.model.answers(ctx, b)
+		outputs, err := c.model.outputs(ctx, b)
 		if err != nil {
 			return Prediction{}, err
 		}
-		q := c.model.prediction(answers)
+		q := c.model.prediction(outputs)
 		p.Probs, p.Features = append(p.Probs, q.Probs...), append(p.Features, q.Features...)
 	}
 	return p, nil

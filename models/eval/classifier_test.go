@@ -192,7 +192,7 @@ func TestTrainRefuses(t *testing.T) {
 		"nothing":         {t.Context(), nil, small(1), "two labels"},
 		"one label":       {t.Context(), good[:1], small(1), "two labels"},
 		"a nameless clip": {t.Context(), nameless, small(1), "clip 4"},
-		"one of each":     {t.Context(), good[:6], small(1), "held out"},
+		"one of each":     {t.Context(), good[:6], small(1), "single clip to train on"},
 		"all held out":    {t.Context(), good, eval.Options{Holdout: 1}, "held-out share"},
 		"cancelled":       {cancelled, good, small(1), "canceled"},
 	} {

@@ -13,9 +13,10 @@ import (
 	"wavemill/models/frontend"
 )
 
-// A DiscriminatorQuantile says how real clips are to the discriminator that a generator was trained against: the share of recordings
-// of the label to which it gives a lower score. Scores have no scale of their own, and recordings come out of a WAV as
-// generated clips do, so both go through the front end and back before they are compared. It is safe for concurrent use.
+// A DiscriminatorQuantile scores clips with the discriminator that a generator was trained against: the share of
+// recordings of the label with a lower score, called realness. Raw scores have no scale of their own. Recordings go
+// through the front end and back before they are scored, because generated clips come from a WAV file too. It is safe for
+// concurrent use.
 type DiscriminatorQuantile struct {
 	discriminator models.Discriminator
 	front         *frontend.FrontEnd
@@ -32,30 +33,30 @@ type scores struct {
 const (
 	scoreQuantiles = 101
 	fewScores      = 20  // of one label: too few for quantiles of its own
-	realnessClips  = 512 // recordings that are scored at most, about
+	scoredClips    = 512 // recordings that are scored at most, about
 )
 
-// NewDiscriminatorQuantile asks the discriminator of a checkpoint about real clips, best ones that it was not trained on. A
-// checkpoint without a discriminator is models.ErrNoDiscriminator. Labels of the clips that the checkpoint does not
-// know are an error. The seed is of the phases.
+// NewDiscriminatorQuantile scores real clips with the discriminator of a checkpoint, if possible clips that it was not
+// trained on; at least two. A checkpoint without a discriminator is models.ErrNoDiscriminator. Labels of the clips that
+// the checkpoint does not know are an error. The seed is that of the phases.
 func NewDiscriminatorQuantile(ctx context.Context, cp models.Checkpoint, real []audio.Clip, seed uint64) (*DiscriminatorQuantile, error) {
-	r, err := openRealness(cp)
+	r, err := openDiscriminator(cp)
 	if err != nil {
 		return nil, err
 	}
 	if len(real) < 2 {
-		return nil, fmt.Errorf("eval: %d recordings say nothing about what is real", len(real))
+		return nil, fmt.Errorf("eval: %d recordings: a distribution of discriminator scores needs two or more", len(real))
 	}
-	real = evenly(real, realnessClips)
+	real = evenly(real, scoredClips)
 	rebuilt, err := RoundTrip(ctx, cp.FrontEnd, real, seed)
 	if err != nil {
 		return nil, err
 	}
-	wishes := make([]Condition, len(real))
+	conditions := make([]Condition, len(real))
 	for i, c := range real {
-		wishes[i].Label = c.Label
+		conditions[i].Label = c.Label
 	}
-	values, err := r.score(ctx, rebuilt, wishes)
+	values, err := r.score(ctx, rebuilt, conditions)
 	if err != nil {
 		return nil, err
 	}
@@ -76,8 +77,8 @@ func NewDiscriminatorQuantile(ctx context.Context, cp models.Checkpoint, real []
 	return r, nil
 }
 
-// openRealness is NewRealness without recordings.
-func openRealness(cp models.Checkpoint) (*DiscriminatorQuantile, error) {
+// openDiscriminator is NewDiscriminatorQuantile without recordings.
+func openDiscriminator(cp models.Checkpoint) (*DiscriminatorQuantile, error) {
 	d, err := architectures.OpenDiscriminator(cp)
 	if err != nil {
 		return nil, err
@@ -96,14 +97,14 @@ func openRealness(cp models.Checkpoint) (*DiscriminatorQuantile, error) {
 // Digest names the checkpoint of the discriminator.
 func (r *DiscriminatorQuantile) Digest() string { return r.scores.digest }
 
-// Of returns the realness of clips that were asked to be what the wish of each says. For one between two labels the
-// scores under both count by weight, as the projection of a blended label would.
-func (r *DiscriminatorQuantile) Of(ctx context.Context, clips []audio.Clip, wishes []Condition) ([]float64, error) {
-	values, err := r.score(ctx, clips, wishes)
+// Of returns the realness of clips under the condition of each. For a mixture of two labels the scores under both count
+// by weight, as the projection of a blended label would.
+func (r *DiscriminatorQuantile) Of(ctx context.Context, clips []audio.Clip, conditions []Condition) ([]float64, error) {
+	values, err := r.score(ctx, clips, conditions)
 	if err != nil {
 		return nil, err
 	}
-	for i, w := range wishes {
+	for i, w := range conditions {
 		known := r.scores.values[slices.Index(r.labels, w.Label)]
 		if w.Other != "" {
 			other := r.scores.values[slices.Index(r.labels, w.Other)]
@@ -119,13 +120,13 @@ func (r *DiscriminatorQuantile) Of(ctx context.Context, clips []audio.Clip, wish
 }
 
 // score returns the discriminator's scores.
-func (r *DiscriminatorQuantile) score(ctx context.Context, clips []audio.Clip, wishes []Condition) ([]float64, error) {
+func (r *DiscriminatorQuantile) score(ctx context.Context, clips []audio.Clip, conditions []Condition) ([]float64, error) {
 	b, err := analyze(ctx, r.front, clips)
 	if err != nil {
 		return nil, err
 	}
 	under := func(label func(Condition) string) ([]float64, error) {
-		for i, w := range wishes {
+		for i, w := range conditions {
 			if b.Labels[i] = slices.Index(r.labels, label(w)); b.Labels[i] < 0 {
 				return nil, fmt.Errorf("eval: the discriminator does not know the label %q", label(w))
 			}
@@ -133,7 +134,7 @@ func (r *DiscriminatorQuantile) score(ctx context.Context, clips []audio.Clip, w
 		return r.discriminator.Score(ctx, b)
 	}
 	values, err := under(func(w Condition) string { return w.Label })
-	if err != nil || !slices.ContainsFunc(wishes, func(w Condition) bool { return w.Other != "" }) {
+	if err != nil || !slices.ContainsFunc(conditions, func(w Condition) bool { return w.Other != "" }) {
 		return values, err
 	}
 	others, err := under(func(w Condition) string {
@@ -145,7 +146,7 @@ func (r *DiscriminatorQuantile) score(ctx context.Context, clips []audio.Clip, w
 	if err != nil {
 		return nil, err
 	}
-	for i, w := range wishes {
+	for i, w := range conditions {
 		if w.Other != "" {
 			values[i] = (1-w.Weight)*values[i] + w.Weight*others[i]
 		}
@@ -181,7 +182,7 @@ func quantiles(x []float64) []float64 {
 		at := float64(i) / (scoreQuantiles - 1) * float64(len(s)-1)
 		lo := int(at)
 		q[i] = s[lo] + (at-float64(lo))*(s[min(lo+1, len(s)-1)]-s[lo])
-		// As a file keeps them, so that a sieve from a file says the same.
+		// As a file keeps them, so that a filter from a file gives the same result.
 		q[i] = float64(float32(q[i]))
 	}
 	return q

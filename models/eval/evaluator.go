@@ -5,130 +5,174 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"wavemill/audio"
 	"wavemill/models"
 	"wavemill/models/eval/metric"
 )
 
-// EvaluatorOptions says how a judge works. The zero value is usable.
+// EvaluatorOptions configure an evaluator. The zero value is usable.
 type EvaluatorOptions struct {
-	// Seed is the judge's own, for its classifier, its clusters and everything else random.
+	// Seed of the evaluator's classifier, clusters, resamples and everything else random.
 	Seed uint64
-	// Epochs of the judge's classifier; 0 means as Options says.
+	// Epochs of the evaluator's classifier; 0 means as Options says.
 	Epochs int
-	// Useful adds Row.Usefulness to the rows of models and the ceiling, which trains several classifiers a row.
+	// Useful adds Row.Usefulness to the rows of models, which trains several classifiers a row.
 	Useful bool
+	// Quick trains one classifier of each kind for usefulness instead of three, with a third of the steps, and adds
+	// clips to no share of the real ones. Its intervals do not cover the deviation from classifier to classifier.
+	Quick bool
 	// Shares of the real clips that generated ones are added to; nil means DefaultShares, an empty list none.
 	Shares []float64
-	// Steps of each classifier that usefulness trains; 0 means 1000.
+	// Steps of each classifier that usefulness trains; 0 means 1000, or 300 where Quick.
 	Steps int
+	// Groups of the held-out clips, in their order; nil: they have none and rows no Groups.
+	Groups []Group
 	// OnProgress, when not nil, is called with what is being done and which part of it is done, 0 to 1.
 	OnProgress func(what string, part float64)
 }
 
-// DefaultShares are 5, 10, 50 and 100 %: where recordings are dear, and where they are not.
-func DefaultShares() []float64 { return []float64{0.05, 0.1, 0.5, 1} }
-
-// A heard set is clips as the judge hears them.
-type heard struct {
-	batch    models.Batch // with true labels
-	predict  Prediction
-	pictures [][]float64 // spectrograms at half the resolution, for distances
-	silent   float64
+// A Group is the speaker, kit or session that a held-out clip belongs to.
+type Group struct {
+	Name    string
+	Unknown bool // whether no training clip is of this group
 }
 
-// A Evaluator compares sets of clips with real ones. It is for one goroutine.
-type Evaluator struct {
-	options        EvaluatorOptions
-	classifier     *Classifier
-	train, heldOut heard
-	bins           *metric.Bins
-	trainBins      []int
-	shares         []float64            // of each label in the held-out clips
-	baselines      map[baseline]float64 // accuracy of classifiers trained on real clips
-	report         Report
-	real           Row
-	diversity      float64 // of real clips: those held out or, where they are one a label, those trained on
-}
+// quickSteps is the number of steps of a classifier where Quick.
+const quickSteps = 300
 
-// NewEvaluator trains a judge on real training clips, those that the models to be judged learnt from, and measures it on
-// real held-out clips, which no model may have seen. Both need labels; every label must be among the held-out clips.
-func NewEvaluator(ctx context.Context, train, heldOut []audio.Clip, o EvaluatorOptions) (*Evaluator, error) {
+// complete fills in defaults.
+func (o EvaluatorOptions) complete() (EvaluatorOptions, error) {
 	if o.Shares == nil {
 		o.Shares = DefaultShares()
 	}
 	if o.Steps == 0 {
 		o.Steps = trialSteps
+		if o.Quick {
+			o.Steps = quickSteps
+		}
+	}
+	if o.Quick {
+		o.Shares = []float64{}
 	}
 	if o.OnProgress == nil {
 		o.OnProgress = func(string, float64) {}
 	}
 	for _, s := range o.Shares {
 		if !(s > 0 && s <= 1) {
-			return nil, fmt.Errorf("eval: a share of %g of the real clips", s)
+			return o, fmt.Errorf("eval: a share of %g of the real clips", s)
 		}
 	}
-	j := &Evaluator{options: o, baselines: map[baseline]float64{}}
-	var err error
-	j.classifier, err = Train(ctx, train, Options{Seed: o.Seed, Epochs: o.Epochs, OnProgress: func(p Progress) {
-		o.OnProgress("training the judge", float64(p.Epoch)/float64(p.Epochs))
+	return o, nil
+}
+
+// classifiers is how many are trained for either side of the ratio of Usefulness. With one, the ratio of the same clips
+// differs by about half a point from one seed of the classifier to the next, which is as much as good models differ by.
+func (o EvaluatorOptions) classifiers() int {
+	if o.Quick {
+		return 1
+	}
+	return 3
+}
+
+// DefaultShares are 5, 10, 50 and 100 %: where recordings are scarce, and where they are not.
+func DefaultShares() []float64 { return []float64{0.05, 0.1, 0.5, 1} }
+
+// embeddings are clips as the evaluator's classifier represents them.
+type embeddings struct {
+	batch       models.Batch // with true labels
+	predict     Prediction
+	downsampled [][]float64 // spectrograms at half the resolution, for distances
+	silent      []float64   // of each clip 1 where it has no sound, else 0
+}
+
+// An Evaluator compares sets of clips with real ones. It is for one goroutine.
+type Evaluator struct {
+	options        EvaluatorOptions
+	classifier     *Classifier
+	train, heldOut embeddings
+	reference      *metric.Reference // of the training clips' features
+	bins           *metric.Bins
+	trainBins      []int
+	shares         []float64              // of each label in the held-out clips
+	baselines      map[baseline][]float64 // hits of classifiers trained on real clips
+	report         Report
+	real           Row
+	diversity      draws         // of real clips: those held out or, where they are one a label, those trained on
+	perStep        time.Duration // of the evaluator's own training
+}
+
+// NewEvaluator trains an evaluator on real training clips, those that the models to be evaluated learnt from, and
+// measures it on real held-out clips, which no model may have seen. Both need labels; every label must be among the
+// held-out clips.
+func NewEvaluator(ctx context.Context, train, heldOut []audio.Clip, o EvaluatorOptions) (*Evaluator, error) {
+	o, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
+	if len(o.Groups) != 0 && len(o.Groups) != len(heldOut) {
+		return nil, fmt.Errorf("eval: %d groups for %d held-out clips", len(o.Groups), len(heldOut))
+	}
+	e := &Evaluator{options: o, baselines: map[baseline][]float64{}}
+	began := time.Now()
+	e.classifier, err = Train(ctx, train, Options{Seed: o.Seed, Epochs: o.Epochs, OnProgress: func(p Progress) {
+		o.OnProgress("training the evaluator", float64(p.Epoch)/float64(p.Epochs))
 	}})
 	if err != nil {
 		return nil, err
 	}
-	o.OnProgress("listening to real clips", 0)
-	if j.train, err = j.hear(ctx, train); err != nil {
+	e.perStep = time.Since(began) / time.Duration(max(e.classifier.steps, 1))
+	o.OnProgress("evaluating real clips", 0)
+	if e.train, err = e.embed(ctx, train); err != nil {
 		return nil, err
 	}
-	if j.heldOut, err = j.hear(ctx, heldOut); err != nil {
+	if e.heldOut, err = e.embed(ctx, heldOut); err != nil {
 		return nil, err
 	}
-	if err := j.measureReal(); err != nil {
+	if err := e.measureReal(); err != nil {
 		return nil, err
 	}
-	return j, nil
+	return e, nil
 }
 
-// Classifier returns the judge's own.
-func (j *Evaluator) Classifier() *Classifier { return j.classifier }
+// Classifier returns the evaluator's own.
+func (e *Evaluator) Classifier() *Classifier { return e.classifier }
 
-// Report returns what is known of the data and the judge, and the row of held-out real clips. The caller appends
+// Report returns what is known of the data and the evaluator, and the row of held-out real clips. The caller appends
 // further rows.
-func (j *Evaluator) Report() Report {
-	r := j.report
-	r.Rows = []Row{j.real}
+func (e *Evaluator) Report() Report {
+	r := e.report
+	r.Rows = []Row{e.real}
 	return r
 }
 
-// hear listens to labelled clips.
-func (j *Evaluator) hear(ctx context.Context, clips []audio.Clip) (heard, error) {
+// embed classifies labelled clips and downsamples their spectrograms.
+func (e *Evaluator) embed(ctx context.Context, clips []audio.Clip) (embeddings, error) {
 	if len(clips) == 0 {
-		return heard{}, errors.New("eval: no clips to judge")
+		return embeddings{}, errors.New("eval: no clips to evaluate")
 	}
-	s := set{labels: j.classifier.labels, front: j.classifier.model.front}
+	s := set{labels: e.classifier.labels, front: e.classifier.model.front}
 	b, err := s.batch(ctx, clips)
 	if err != nil {
-		return heard{}, err
+		return embeddings{}, err
 	}
-	answers, err := j.classifier.model.answers(ctx, b)
+	outputs, err := e.classifier.model.outputs(ctx, b)
 	if err != nil {
-		return heard{}, err
+		return embeddings{}, err
 	}
-	h := heard{batch: b, predict: j.classifier.model.prediction(answers), pictures: pictures(b)}
-	silent := 0
+	h := embeddings{batch: b, predict: e.classifier.model.prediction(outputs), downsampled: downsampled(b), silent: make([]float64, b.B)}
 	for i := range b.B {
 		if slices.Max(b.Clip(i)) <= silence {
-			silent++
+			h.silent[i] = 1
 		}
 	}
-	h.silent = float64(silent) / float64(b.B)
 	return h, nil
 }
 
-// pictures are the spectrograms at half the resolution in both directions: a quarter of the values, and less sensitive
-// to a shift by a frame.
-func pictures(b models.Batch) [][]float64 {
+// downsampled are the spectrograms at half the resolution in both directions: a quarter of the values, and less
+// sensitive to a shift by a frame.
+func downsampled(b models.Batch) [][]float64 {
 	frames, bins := b.T/2, b.F/2
 	out := make([][]float64, b.B)
 	for i := range out {
@@ -145,7 +189,7 @@ func pictures(b models.Batch) [][]float64 {
 }
 
 // counts returns the clips of each label.
-func (h heard) counts(labels int) []int {
+func (h embeddings) counts(labels int) []int {
 	n := make([]int, labels)
 	for _, l := range h.batch.Labels {
 		n[l]++
@@ -153,208 +197,77 @@ func (h heard) counts(labels int) []int {
 	return n
 }
 
-// measureReal fills in everything that rows are compared with.
-func (j *Evaluator) measureReal() error {
-	k := len(j.classifier.labels)
-	n := j.heldOut.counts(k)
-	j.shares = make([]float64, k)
-	for l, c := range n {
-		if c == 0 {
-			return fmt.Errorf("eval: no held-out clip is labelled %q", j.classifier.labels[l])
+// hits returns for each clip 1 where the classifier names its label, else 0.
+func (h embeddings) hits() []float64 {
+	out := make([]float64, h.batch.B)
+	for i, l := range h.predict.Labels() {
+		if l == h.batch.Labels[i] {
+			out[i] = 1
 		}
-		j.shares[l] = float64(c) / float64(j.heldOut.batch.B)
-	}
-	var err error
-	// Fifty bins, as is usual, where they hold 20 training clips each.
-	if j.bins, err = metric.Cluster(j.train.predict.Features, min(50, max(2, j.train.batch.B/20)), j.options.Seed); err != nil {
-		return err
-	}
-	if j.trainBins, err = j.bins.Count(j.train.predict.Features); err != nil {
-		return err
-	}
-	if j.diversity, err = diversity(j.heldOut); err == nil && j.diversity == 0 {
-		j.diversity, err = diversity(j.train)
-	}
-	if err != nil {
-		return err
-	}
-	if j.real, err = j.row("real", "real", j.heldOut); err != nil {
-		return err
-	}
-	ece, err := metric.CalibrationError(j.heldOut.predict.Probs, j.heldOut.batch.Labels, 15)
-	if err != nil {
-		return err
-	}
-	j.report = Report{
-		Format: 1, Labels: j.classifier.labels, TrainClips: j.train.batch.B, HeldOut: j.heldOut.batch.B, Seed: j.options.Seed,
-		Evaluator: EvaluatorAccuracy{Validation: j.classifier.heldOut, Accuracy: j.real.LabelAccuracy, ECE: ece, Trusted: j.real.LabelAccuracy >= Gate},
-	}
-	return nil
-}
-
-// Row judges clips whose Label is what was asked for. The kind is "ceiling", "noise" or "model".
-func (j *Evaluator) Row(ctx context.Context, name, kind string, clips []audio.Clip) (Row, error) {
-	j.options.OnProgress("listening to "+name, 0)
-	h, err := j.hear(ctx, clips)
-	if err != nil {
-		return Row{}, err
-	}
-	r, err := j.row(name, kind, h)
-	if err != nil {
-		return Row{}, err
-	}
-	if j.options.Useful && kind == "model" {
-		r.Usefulness, err = j.usefulness(ctx, name, h)
-	}
-	return r, err
-}
-
-// row computes everything but usefulness.
-func (j *Evaluator) row(name, kind string, h heard) (Row, error) {
-	r := Row{Name: name, Kind: kind, Clips: h.batch.B, Silent: h.silent, Predicted: h.predict.Labels()}
-	k := len(j.classifier.labels)
-	var err error
-	if r.Confusion, err = metric.Confusion(h.batch.Labels, r.Predicted, k); err != nil {
-		return Row{}, err
-	}
-	r.LabelRecall = make([]float64, k)
-	for l, n := range h.counts(k) {
-		if n > 0 {
-			r.LabelRecall[l] = float64(r.Confusion[l][l]) / float64(n)
-		}
-	}
-	if r.LabelAccuracy, err = metric.Accuracy(h.batch.Labels, r.Predicted); err != nil {
-		return Row{}, err
-	}
-	if err := j.overParts(&r, h); err != nil {
-		return Row{}, err
-	}
-	if r.Kernel, err = metric.Kernel(h.predict.Features, j.train.predict.Features); err != nil {
-		return Row{}, err
-	}
-	if r.Diversity, err = diversity(h); err != nil {
-		return Row{}, err
-	}
-	if r.Memorisation, err = j.memorisation(h); err != nil {
-		return Row{}, err
-	}
-	base := j.real
-	if kind == "real" {
-		base = r
-	}
-	r.InceptionRatio = ratio(r.Inception, base.Inception)
-	r.ModifiedInceptionRatio = ratio(r.ModifiedInception, base.ModifiedInception)
-	r.FrechetRatio = ratio(r.Frechet, base.Frechet)
-	r.DiversityRatio = ratio(r.Diversity, j.diversity)
-	return r, nil
-}
-
-// diversity is that of a set of clips, 0 where no label has two.
-func diversity(h heard) (float64, error) {
-	d, err := metric.Diversity(h.predict.Features, h.batch.Labels)
-	if errors.Is(err, metric.ErrNoPairs) {
-		return 0, nil
-	}
-	return d, err
-}
-
-// ratio is x / y, 0 where y is 0: JSON has no infinity.
-func ratio(x, y float64) float64 {
-	if y == 0 {
-		return 0
-	}
-	return x / y
-}
-
-// memorisation compares the distances of clips to their nearest training clips with those of held-out clips.
-func (j *Evaluator) memorisation(h heard) (Memorisation, error) {
-	byPicture, err := metric.Memorise(h.pictures, j.heldOut.pictures, j.train.pictures)
-	if err != nil {
-		return Memorisation{}, err
-	}
-	byFeature, err := metric.Memorise(h.predict.Features, j.heldOut.predict.Features, j.train.predict.Features)
-	if err != nil {
-		return Memorisation{}, err
-	}
-	return Memorisation{
-		Spectrogram: byPicture.Ratio, Features: byFeature.Ratio,
-		RealSpectrogram: byPicture.HeldOut, RealFeatures: byFeature.HeldOut,
-		Alarm:   byPicture.Alarm,
-		Nearest: byPicture.Nearest, Ratios: byPicture.Ratios,
-	}, nil
-}
-
-// parts deals clips in turn into disjoint sets with as many of each label as there are held-out clips. Where there are
-// too few for one such set, it is one with what there is.
-func (j *Evaluator) parts(h heard) [][]int {
-	k := len(j.classifier.labels)
-	want := j.heldOut.counts(k)
-	byLabel := make([][]int, k)
-	for i, l := range h.batch.Labels {
-		byLabel[l] = append(byLabel[l], i)
-	}
-	n := h.batch.B
-	for l, of := range byLabel {
-		n = min(n, len(of)/want[l])
-	}
-	parts := make([][]int, max(n, 1))
-	for p := range parts {
-		for l, of := range byLabel {
-			for i := range want[l] {
-				if at := p + i*len(parts); at < len(of) {
-					parts[p] = append(parts[p], of[at])
-				}
-			}
-		}
-	}
-	return parts
-}
-
-// overParts fills in the figures that depend on the number of clips.
-func (j *Evaluator) overParts(r *Row, h heard) error {
-	parts := j.parts(h)
-	r.Parts = len(parts)
-	weight := 1 / float64(len(parts))
-	reference := j.heldOut.predict.Features
-	for p, part := range parts {
-		probs, features := pick(h.predict.Probs, part), pick(h.predict.Features, part)
-		add := func(sum *float64, v float64, err error) error {
-			*sum += v * weight
-			return err
-		}
-		inception, _, err := metric.InceptionScore(probs, 1, j.options.Seed)
-		err = errors.Join(err, add(&r.Inception, inception, nil))
-		modified, e := metric.ModifiedInceptionScore(probs)
-		err = errors.Join(err, add(&r.ModifiedInception, modified, e))
-		am, e := metric.ActivationMaximization(probs, j.shares)
-		err = errors.Join(err, add(&r.AM, am, e))
-		frechet, e := metric.Frechet(features, j.train.predict.Features)
-		err = errors.Join(err, add(&r.Frechet, frechet, e))
-		count, e := j.bins.Count(features)
-		if e == nil {
-			var ndb float64
-			ndb, e = metric.Different(j.trainBins, count)
-			r.NDB += ndb * weight
-		}
-		err = errors.Join(err, e)
-		if r.Kind == "real" {
-			features = pick(j.train.predict.Features, j.parts(j.train)[p])
-		}
-		n := min(len(features), len(reference))
-		ofReal, ofGenerated, e := metric.TwoSample(reference[:n], features[:n])
-		r.TwoSample.Real += ofReal * weight
-		r.TwoSample.Generated += ofGenerated * weight
-		if err = errors.Join(err, e); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func pick[T any](x []T, indices []int) []T {
-	out := make([]T, len(indices))
-	for i, at := range indices {
-		out[i] = x[at]
 	}
 	return out
+}
+
+// measureReal fills in everything that rows are compared with.
+func (e *Evaluator) measureReal() error {
+	k := len(e.classifier.labels)
+	e.shares = make([]float64, k)
+	for l, c := range e.heldOut.counts(k) {
+		if c == 0 {
+			return fmt.Errorf("eval: no held-out clip is labelled %q", e.classifier.labels[l])
+		}
+		e.shares[l] = float64(c) / float64(e.heldOut.batch.B)
+	}
+	features := e.train.predict.Features
+	var err error
+	if e.reference, err = metric.NewReference(features); err != nil {
+		return err
+	}
+	// Fifty bins, as is usual, where they hold 20 training clips each.
+	if e.bins, err = metric.Cluster(features, min(50, max(2, e.train.batch.B/20)), e.options.Seed); err != nil {
+		return err
+	}
+	if e.trainBins, err = e.bins.Count(features); err != nil {
+		return err
+	}
+	if e.diversity, err = e.diversityOf("real", e.heldOut); err == nil && e.diversity.value == 0 {
+		e.diversity, err = e.diversityOf("training", e.train)
+	}
+	if err != nil {
+		return err
+	}
+	if e.real, err = e.row("real", "real", e.heldOut); err != nil {
+		return err
+	}
+	e.real.Groups = e.groupsOfReal()
+	ece, err := metric.CalibrationError(e.heldOut.predict.Probs, e.heldOut.batch.Labels, 15)
+	if err != nil {
+		return err
+	}
+	e.report = Report{
+		Format: 1, Labels: e.classifier.labels, TrainClips: e.train.batch.B, HeldOut: e.heldOut.batch.B, Seed: e.options.Seed,
+		Quick: e.options.Quick,
+		Evaluator: EvaluatorAccuracy{
+			Validation: e.classifier.heldOut, Accuracy: e.real.LabelAccuracy, ECE: ece, Trusted: e.real.LabelAccuracy >= Gate,
+			Intervals: Intervals{"accuracy": e.real.Intervals["label_accuracy"]},
+		},
+	}
+	return nil
+}
+
+// Row measures clips whose Label is the requested one. The kind is "ceiling", "noise" or "model".
+func (e *Evaluator) Row(ctx context.Context, name, kind string, clips []audio.Clip) (Row, error) {
+	e.options.OnProgress("evaluating "+name, 0)
+	h, err := e.embed(ctx, clips)
+	if err != nil {
+		return Row{}, err
+	}
+	r, err := e.row(name, kind, h)
+	if err != nil {
+		return Row{}, err
+	}
+	if e.options.Useful && kind == "model" {
+		err = e.usefulness(ctx, &r, h)
+	}
+	return r, err
 }

@@ -11,62 +11,63 @@ import (
 	"wavemill/models/eval/metric"
 )
 
-// A Filter keeps generated clips that are worth having: not silent, heard as what they were asked to be, no copies of
-// training clips, and, where it has a Realness, taken for a recording by the generator's own discriminator. It is safe
-// for concurrent use.
+// A Filter accepts generated clips that are not silent, are classified as the requested label, are no copies of training
+// clips and, where it has a DiscriminatorQuantile, score like recordings with the generator's own discriminator. It is
+// safe for concurrent use.
 type Filter struct {
 	classifier *Classifier
-	train      [][]float64 // pictures of the training clips
+	train      [][]float64 // downsampled spectrograms of the training clips
 	scale      float64     // usual distance between a training clip and the nearest other one
-	usual      float64     // the ratio of distances below which a clip is a copy where nothing else is asked for
+	usual      float64     // default of Limits.Newness
 	limits     Limits
-	realness   *DiscriminatorQuantile // nil: no discriminator is asked
+	realness   *DiscriminatorQuantile // nil: no discriminator is used
 }
 
-// Limits say what passes a Sieve. 0 means the default of each, anything negative that everything passes.
+// Limits say what a Filter accepts. 0 means the default of each, anything negative that everything passes.
 type Limits struct {
-	// Confidence is the least probability of the label asked for, which must also be the likeliest; 0 means 0.5.
+	// Confidence is the least probability of the requested label, which must also be the likeliest; 0 means 0.5.
 	Confidence float64
-	// Realness is the least share of recordings that the discriminator must think less real; 0 means 0.05.
+	// Realness is the least share of recordings whose discriminator score is lower than the clip's; 0 means 0.05.
 	Realness float64
-	// Newness is the least distance to the nearest training clip, as Sifted has it; 0 means 0.5, or 0.75 of what one
-	// training clip in twenty has where these lie that close to each other.
+	// Newness is the least distance to the nearest training clip, as in FilterResult; 0 means 0.5, or 0.75 times the 5 %
+	// quantile over training clips, whichever is less.
 	Newness float64
 }
 
-// A Condition is what a clip was asked to be: a label, or something between two.
+// A Condition is what a clip was generated for: a label, or a mixture of two.
 type Condition struct {
 	Label  string
 	Other  string  // the other label, "" for none
 	Weight float64 // of the other label, 0 to 1
 }
 
-// A FilterResult is what a Sieve says of a clip.
+// A FilterResult says whether a Filter accepts a clip, and why not.
 type FilterResult struct {
 	OK         bool    `json:"ok"`
 	Reason     string  `json:"reason,omitempty"` // why not: "silent", "heard as NAME", "unsure", "copy", "unreal"
-	Confidence float64 `json:"confidence"`       // probability of the label that was asked for, of both where it was two
+	Confidence float64 `json:"confidence"`       // probability of the requested label, of a mixture that of both together
 	// Newness is the distance to the nearest training clip, whose index is Nearest, in units of the usual distance
 	// between a training clip and the nearest other one: about 1 for fresh recordings, 0 for copies.
 	Newness float64 `json:"newness"`
 	Nearest int     `json:"-"`
-	// Realness is the share of recordings that the generator's discriminator thinks less real; nil where none is asked.
+	// Realness is the share of recordings whose discriminator score is lower than the clip's; nil without a discriminator.
 	Realness *float64 `json:"realness,omitempty"`
 }
 
-// Better says whether a is the better of two clips that did not pass: rather new than a copy, then rather heard.
+// Better reports whether a is the better of two rejected clips: a new clip is better than a copy, a copy better than
+// silence, and of two alike that with the higher confidence is better.
 func (a FilterResult) Better(b FilterResult) bool {
 	rank := func(s FilterResult) int { return slices.Index([]string{"silent", "copy"}, s.Reason) }
 	if x, y := rank(a), rank(b); (x < 0) != (y < 0) {
 		return x < 0
 	} else if x != y {
-		return x > y // rather a copy than silence
+		return x > y // a copy is better than silence
 	}
 	return a.Confidence > b.Confidence
 }
 
-// NewFilter returns a sieve by a classifier and the real clips that the generator was trained on, at least two.
-// confidence is that of its Limits.
+// NewFilter returns a filter by a classifier and the real clips that the generator was trained on, at least two
+// different ones; duplicates among them do not count. confidence is that of its Limits.
 func NewFilter(ctx context.Context, c *Classifier, train []audio.Clip, confidence float64) (*Filter, error) {
 	if confidence < 0 {
 		return nil, fmt.Errorf("eval: a confidence of %g is not between 0 and 1", confidence)
@@ -75,32 +76,33 @@ func NewFilter(ctx context.Context, c *Classifier, train []audio.Clip, confidenc
 	if err != nil {
 		return nil, err
 	}
-	s := &Filter{classifier: c, train: pictures(known)}
-	distances, err := metric.Spacing(s.train)
+	s := &Filter{classifier: c, train: downsampled(known)}
+	distances, err := metric.SpacingOfDifferent(s.train)
 	if err != nil {
 		return nil, err
 	}
+	if len(distances) == 0 {
+		return nil, errors.New("eval: all training clips equal each other: newness cannot be measured; give different recordings")
+	}
 	slices.Sort(distances)
 	s.scale = distances[len(distances)/2]
-	if s.scale == 0 {
-		return nil, errors.New("eval: most training clips equal another: the data holds duplicates")
-	}
 	s.usual = min(metric.MemorisationAlarm, metric.MemorisationMargin*distances[len(distances)/20]/s.scale)
 	return s.Within(Limits{Confidence: confidence})
 }
 
-// A classifier refuses clips by ear where it is known to hear: right about Gate's share of the clips that it did not learn
-// from, and these reliableClips or more. One that has learnt a dozen clips of each label refuses more good clips than bad,
-// above all those that differ from the dozen.
+// reliableClips is the number of held-out clips from which on a classifier's accuracy counts: label rejection requires
+// held-out accuracy >= Gate on >= reliableClips clips. A classifier trained on a dozen clips of each label rejects more
+// good clips than bad ones, above all those that differ from the dozen.
 const reliableClips = 50
 
-// Reliable reports whether the classifier is known to hear well enough to refuse clips.
+// Reliable reports whether the classifier is accurate enough to reject clips: held-out accuracy of at least Gate on at
+// least 50 clips.
 func (c *Classifier) Reliable() bool {
 	return c.heldOut.Clips >= reliableClips && c.heldOut.Accuracy >= Gate
 }
 
-// WithReliableLabels returns a sieve that shares everything with s, but lets pass whatever its classifier hears where that is not
-// Reliable.
+// WithReliableLabels returns a filter that shares everything with s, but rejects no clip for its label or confidence where
+// the classifier is not Reliable.
 func (s *Filter) WithReliableLabels() *Filter {
 	if s.classifier.Reliable() {
 		return s
@@ -113,7 +115,7 @@ func (s *Filter) WithReliableLabels() *Filter {
 // defaultRealness is that of Limits.
 const defaultRealness = 0.05
 
-// Within returns a sieve that shares everything with s but its limits.
+// Within returns a filter that shares everything with s but its limits.
 func (s *Filter) Within(l Limits) (*Filter, error) {
 	switch {
 	case !(l.Confidence < 1):
@@ -128,30 +130,30 @@ func (s *Filter) Within(l Limits) (*Filter, error) {
 	return &t, nil
 }
 
-// WithDiscriminator returns a sieve that shares everything with s and also asks a discriminator.
+// WithDiscriminator returns a filter that shares everything with s and also uses a discriminator.
 func (s *Filter) WithDiscriminator(r *DiscriminatorQuantile) *Filter {
 	t := *s
 	t.realness = r
 	return &t
 }
 
-// Classifier returns the sieve's.
+// Classifier returns the filter's.
 func (s *Filter) Classifier() *Classifier { return s.classifier }
 
-// Check looks at clips whose Label is what was asked for.
+// Check checks clips whose Label is the requested one.
 func (s *Filter) Check(ctx context.Context, clips []audio.Clip) ([]FilterResult, error) {
-	wishes := make([]Condition, len(clips))
+	conditions := make([]Condition, len(clips))
 	for i, c := range clips {
-		wishes[i].Label = c.Label
+		conditions[i].Label = c.Label
 	}
-	return s.CheckFor(ctx, clips, wishes)
+	return s.CheckFor(ctx, clips, conditions)
 }
 
-// CheckFor looks at clips that were asked to be what the wish of each says. A clip between two labels must be heard as
-// one of them, with the confidence in both together.
-func (s *Filter) CheckFor(ctx context.Context, clips []audio.Clip, wishes []Condition) ([]FilterResult, error) {
-	if len(clips) != len(wishes) {
-		return nil, fmt.Errorf("eval: %d clips and %d wishes", len(clips), len(wishes))
+// CheckFor checks clips against the condition of each. A mixture of two labels must be classified as one of them, and
+// its confidence is that of both together.
+func (s *Filter) CheckFor(ctx context.Context, clips []audio.Clip, conditions []Condition) ([]FilterResult, error) {
+	if len(clips) != len(conditions) {
+		return nil, fmt.Errorf("eval: %d clips and %d conditions", len(clips), len(conditions))
 	}
 	if len(clips) == 0 {
 		return nil, nil
@@ -161,19 +163,19 @@ func (s *Filter) CheckFor(ctx context.Context, clips []audio.Clip, wishes []Cond
 	if err != nil {
 		return nil, err
 	}
-	answers, err := m.answers(ctx, b)
+	outputs, err := m.outputs(ctx, b)
 	if err != nil {
 		return nil, err
 	}
-	p := m.prediction(answers)
-	nearest, distances, err := metric.Nearest(pictures(b), s.train)
+	p := m.prediction(outputs)
+	nearest, distances, err := metric.Nearest(downsampled(b), s.train)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]FilterResult, len(clips))
-	for i, w := range wishes {
+	for i, w := range conditions {
 		v := FilterResult{Newness: distances[i] / s.scale, Nearest: nearest[i]}
-		heard, _ := p.Label(i)
+		likeliest, _ := p.Label(i)
 		right := false
 		for _, label := range w.labels() {
 			wanted, ok := slices.BinarySearch(s.classifier.labels, label)
@@ -181,13 +183,13 @@ func (s *Filter) CheckFor(ctx context.Context, clips []audio.Clip, wishes []Cond
 				return nil, fmt.Errorf("eval: the classifier does not know the label %q", label)
 			}
 			v.Confidence += p.Probs[i][wanted]
-			right = right || wanted == heard
+			right = right || wanted == likeliest
 		}
 		switch {
 		case slices.Max(b.Clip(i)) <= silence:
 			v.Reason = "silent"
 		case !right && s.limits.Confidence >= 0:
-			v.Reason = "heard as " + s.classifier.labels[heard]
+			v.Reason = "heard as " + s.classifier.labels[likeliest]
 		case v.Confidence < s.limits.Confidence:
 			v.Reason = "unsure"
 		case v.Newness < s.limits.Newness:
@@ -197,10 +199,10 @@ func (s *Filter) CheckFor(ctx context.Context, clips []audio.Clip, wishes []Cond
 		}
 		out[i] = v
 	}
-	return out, s.judgeRealness(ctx, clips, wishes, out)
+	return out, s.checkRealness(ctx, clips, conditions, out)
 }
 
-// labels are the one or two labels of a wish.
+// labels are the one or two labels of a condition.
 func (w Condition) labels() []string {
 	if w.Other == "" || w.Other == w.Label {
 		return []string{w.Label}
@@ -208,12 +210,12 @@ func (w Condition) labels() []string {
 	return []string{w.Label, w.Other}
 }
 
-// judgeRealness asks the discriminator, if there is one, about the clips that are not silent.
-func (s *Filter) judgeRealness(ctx context.Context, clips []audio.Clip, wishes []Condition, out []FilterResult) error {
+// checkRealness scores the clips that are not silent with the discriminator, if there is one.
+func (s *Filter) checkRealness(ctx context.Context, clips []audio.Clip, conditions []Condition, out []FilterResult) error {
 	if s.realness == nil {
 		return nil
 	}
-	shares, err := s.realness.Of(ctx, clips, wishes)
+	shares, err := s.realness.Of(ctx, clips, conditions)
 	if err != nil {
 		return err
 	}

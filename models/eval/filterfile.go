@@ -11,32 +11,32 @@ import (
 	"wavemill/models"
 )
 
-// FilterArch is the architecture's name in a sieve's checkpoint: what `wavemill judge` writes.
+// FilterArch is the architecture's name in a filter's checkpoint, which `wavemill judge` writes.
 const FilterArch = "judge"
 
-// Tensors of a sieve's checkpoint.
+// Tensors of a filter's checkpoint. The names are part of the file format.
 const (
 	prefixClassifier = "classifier/"     // the classifier's
-	tensorPictures   = "sieve/pictures"  // [N, P]: training clips at half the resolution
-	prefixScores     = "sieve/realness/" // followed by a digest: [labels + 1, 101], quantiles of the scores of recordings
+	tensorTrain      = "sieve/pictures"  // [N, P]: downsampled spectrograms of the training clips
+	prefixScores     = "sieve/realness/" // followed by a checkpoint's digest: [labels + 1, 101], quantiles of its discriminator's scores of recordings
 )
 
-// sieveConfig is what a sieve's checkpoint says beside its tensors.
-type sieveConfig struct {
+// filterConfig is what a filter's checkpoint holds beside its tensors.
+type filterConfig struct {
 	Classifier config  `json:"classifier"`
-	Scale      float64 `json:"scale"`   // usual distance between neighbours
-	Newness    float64 `json:"newness"` // the least, as a ratio of distances
+	Scale      float64 `json:"scale"`   // median distance between neighbours
+	Newness    float64 `json:"newness"` // default of Limits.Newness
 }
 
-// Checkpoint returns the sieve, without its limits, as a self-describing checkpoint, to be opened with OpenSieve. It
-// holds pictures of the training clips at half their resolution. Of the discriminators that it knows recordings'
-// scores by, it holds the scores; the discriminators stay where they are.
+// Checkpoint returns the filter, without its limits, as a self-describing checkpoint, to be opened with OpenFilter. It
+// holds downsampled spectrograms of the training clips and, for each known discriminator, the scores of recordings, not
+// the discriminator itself.
 func (s *Filter) Checkpoint(known ...*DiscriminatorQuantile) (models.Checkpoint, error) {
 	cp, err := s.classifier.Checkpoint()
 	if err != nil {
 		return cp, err
 	}
-	var c sieveConfig
+	var c filterConfig
 	if err := json.Unmarshal(cp.Config, &c.Classifier); err != nil { // Impossible: it was just written.
 		return cp, fmt.Errorf("eval: %w", err)
 	}
@@ -48,7 +48,7 @@ func (s *Filter) Checkpoint(known ...*DiscriminatorQuantile) (models.Checkpoint,
 	for i := range cp.Tensors {
 		cp.Tensors[i].Name = prefixClassifier + cp.Tensors[i].Name
 	}
-	cp.Tensors = append(cp.Tensors, table(tensorPictures, s.train))
+	cp.Tensors = append(cp.Tensors, table(tensorTrain, s.train))
 	byDigest := map[string]*DiscriminatorQuantile{}
 	for _, r := range known {
 		byDigest[r.scores.digest] = r
@@ -83,53 +83,54 @@ func rows(t models.Tensor) [][]float64 {
 	return out
 }
 
-// OpenFilter returns the sieve in a checkpoint made by Sieve.Checkpoint, with default limits.
+// OpenFilter returns the filter in a checkpoint made by Filter.Checkpoint, with default limits.
 func OpenFilter(cp models.Checkpoint) (*Filter, error) {
 	if cp.Arch != FilterArch {
 		return nil, fmt.Errorf("eval: the checkpoint holds a %q, not a %s", cp.Arch, FilterArch)
 	}
-	var c sieveConfig
+	var c filterConfig
 	if err := json.Unmarshal(cp.Config, &c); err != nil {
-		return nil, fmt.Errorf("eval: the judge's config: %w", err)
+		return nil, fmt.Errorf("eval: the filter's config: %w", err)
 	}
 	if !(c.Scale > 0) || !(c.Newness >= 0) {
-		return nil, fmt.Errorf("eval: the judge's scale is %v, its newness %v", c.Scale, c.Newness)
+		return nil, fmt.Errorf("eval: the filter's scale is %v, its newness %v", c.Scale, c.Newness)
 	}
-	listener := cp
+	classifier := cp
 	var err error
-	if listener.Config, err = json.Marshal(c.Classifier); err != nil {
+	if classifier.Config, err = json.Marshal(c.Classifier); err != nil {
 		return nil, fmt.Errorf("eval: %w", err)
 	}
-	listener.Arch, listener.Tensors = Arch, nil
+	classifier.Arch, classifier.Tensors = Arch, nil
 	for _, t := range cp.Tensors {
 		if name, ok := strings.CutPrefix(t.Name, prefixClassifier); ok {
 			t.Name = name
-			listener.Tensors = append(listener.Tensors, t)
+			classifier.Tensors = append(classifier.Tensors, t)
 		}
 	}
 	s := &Filter{scale: c.Scale, usual: c.Newness}
-	if s.classifier, err = Open(listener); err != nil {
+	if s.classifier, err = Open(classifier); err != nil {
 		return nil, err
 	}
-	pictures, err := cp.Tensor(tensorPictures)
+	spectrograms, err := cp.Tensor(tensorTrain)
 	if err != nil {
 		return nil, fmt.Errorf("eval: %w", err)
 	}
 	frames, bins := s.classifier.model.front.Shape()
-	if len(pictures.Shape) != 2 || pictures.Shape[0] < 1 || pictures.Shape[1] != frames/2*(bins/2) {
-		return nil, fmt.Errorf("eval: the judge's pictures have the shape %v; those of clips [%d, %d] have %d values", pictures.Shape, frames, bins, frames/2*(bins/2))
+	if len(spectrograms.Shape) != 2 || spectrograms.Shape[0] < 1 || spectrograms.Shape[1] != frames/2*(bins/2) {
+		return nil, fmt.Errorf("eval: the filter's downsampled spectrograms have the shape %v; those of clips [%d, %d] have %d values", spectrograms.Shape, frames, bins, frames/2*(bins/2))
 	}
-	s.train = rows(pictures)
+	s.train = rows(spectrograms)
 	return s.Within(Limits{})
 }
 
-// ErrNotScored is returned, wrapped, where a judge has not heard what a checkpoint's discriminator says of recordings.
-var ErrNotScored = errors.New("the judge does not know how this model's discriminator scores recordings")
+// ErrNotScored is returned, wrapped, where a filter's checkpoint lacks the scores of a model's discriminator.
+var ErrNotScored = errors.New("the judge's file has no scores of recordings by this model's discriminator")
 
-// OpenDiscriminatorQuantile returns what a sieve's checkpoint knows of the discriminator of another, model. Where it knows nothing of
-// it: ErrNotScored; where the model has none: models.ErrNoDiscriminator.
+// OpenDiscriminatorQuantile opens the discriminator of model with the scores of recordings in a filter's checkpoint, cp.
+// Where cp has none of this model, the error is ErrNotScored; where the model has no discriminator,
+// models.ErrNoDiscriminator.
 func OpenDiscriminatorQuantile(cp, model models.Checkpoint) (*DiscriminatorQuantile, error) {
-	r, err := openRealness(model)
+	r, err := openDiscriminator(model)
 	if err != nil {
 		return nil, err
 	}
@@ -138,12 +139,12 @@ func OpenDiscriminatorQuantile(cp, model models.Checkpoint) (*DiscriminatorQuant
 		return nil, fmt.Errorf("%w (digest %.12s)", ErrNotScored, r.scores.digest)
 	}
 	if !slices.Equal(t.Shape, []int{len(r.labels) + 1, scoreQuantiles}) {
-		return nil, fmt.Errorf("eval: the judge's scores of model %.12s have the shape %v", r.scores.digest, t.Shape)
+		return nil, fmt.Errorf("eval: the scores of model %.12s have the shape %v", r.scores.digest, t.Shape)
 	}
 	r.scores.values = rows(t)
 	for l, q := range r.scores.values {
 		if !slices.IsSorted(q) {
-			return nil, fmt.Errorf("eval: the judge's scores of model %.12s do not rise (row %d)", r.scores.digest, l)
+			return nil, fmt.Errorf("eval: the scores of model %.12s do not rise (row %d)", r.scores.digest, l)
 		}
 	}
 	return r, nil

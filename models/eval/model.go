@@ -3,12 +3,9 @@ package eval
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"wavemill/audio"
 	"wavemill/models"
@@ -57,14 +54,14 @@ func (m *model) compile() error {
 	return err
 }
 
-// An answer is what the network says about a clip.
-type answer struct {
+// An output is that of the network for one clip.
+type output struct {
 	features [FeatureSize]float64
 	logits   []float64
 }
 
-// run asks the network about up to batchSize clips, [n, T, F].
-func (m *model) run(x []float32) ([]answer, error) {
+// run evaluates the network on up to batchSize clips, [n, T, F].
+func (m *model) run(x []float32) ([]output, error) {
 	frames, bins := m.front.Shape()
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -73,7 +70,7 @@ func (m *model) run(x []float32) ([]answer, error) {
 		return nil, err
 	}
 	features, logits := m.machine.Output("features"), m.machine.Output("logits")
-	out := make([]answer, n)
+	out := make([]output, n)
 	for i := range out {
 		for j := range FeatureSize {
 			out[i].features[j] = float64(features[i*FeatureSize+j])
@@ -85,9 +82,9 @@ func (m *model) run(x []float32) ([]answer, error) {
 	return out, nil
 }
 
-// answers asks about a whole batch.
-func (m *model) answers(ctx context.Context, b models.Batch) ([]answer, error) {
-	var out []answer
+// outputs evaluates the network on a whole batch.
+func (m *model) outputs(ctx context.Context, b models.Batch) ([]output, error) {
+	var out []output
 	size := b.T * b.F
 	for part := range slices.Chunk(b.Data, batchSize*size) {
 		if err := ctx.Err(); err != nil {
@@ -102,10 +99,10 @@ func (m *model) answers(ctx context.Context, b models.Batch) ([]answer, error) {
 	return out, nil
 }
 
-// prediction scales answers by the temperature.
-func (m *model) prediction(answers []answer) Prediction {
-	p := Prediction{Probs: make([][]float64, len(answers)), Features: make([][]float64, len(answers))}
-	for i, a := range answers {
+// prediction scales outputs by the temperature.
+func (m *model) prediction(outputs []output) Prediction {
+	p := Prediction{Probs: make([][]float64, len(outputs)), Features: make([][]float64, len(outputs))}
+	for i, a := range outputs {
 		p.Probs[i] = metric.Softmax(a.logits, m.temperature)
 		p.Features[i] = slices.Clone(a.features[:])
 	}
@@ -114,34 +111,11 @@ func (m *model) prediction(answers []answer) Prediction {
 
 // analyze makes one batch of clips, all with label 0. A silent clip is all silence.
 func analyze(ctx context.Context, front *frontend.FrontEnd, clips []audio.Clip) (models.Batch, error) {
-	frames, bins := front.Shape()
-	size := frames * bins
-	b := models.Batch{B: len(clips), T: frames, F: bins, Data: make([]float32, len(clips)*size), Labels: make([]int, len(clips))}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(4)
-	const share = 16
-	for lo := 0; lo < len(clips); lo += share {
-		group.Go(func() error {
-			for i := lo; i < min(lo+share, len(clips)); i++ {
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				s, _, err := front.Analyze(clips[i])
-				switch {
-				case errors.Is(err, frontend.ErrSilent):
-					for j := range b.Clip(i) {
-						b.Clip(i)[j] = silence
-					}
-				case err != nil:
-					return fmt.Errorf("eval: clip %d (%s): %w", i, clips[i].Source, err)
-				default:
-					copy(b.Clip(i), s.Data)
-				}
-			}
-			return nil
-		})
+	b, err := front.BatchOf(ctx, clips)
+	if err != nil {
+		return models.Batch{}, fmt.Errorf("eval: %w", err)
 	}
-	return b, group.Wait()
+	return b, nil
 }
 
 // silence is the front end's lowest value.

@@ -1,19 +1,19 @@
 package eval
 
-// A Row is the judgement of one set of clips. Where a figure depends on the number of clips, it is the mean over
+// A Row holds the figures of one set of clips. Where a figure depends on the number of clips, it is the mean over
 // disjoint parts with as many clips of each label as the held-out real clips have, so that rows compare.
 type Row struct {
 	Name  string `json:"name"`
 	Kind  string `json:"kind"`  // "real", "ceiling", "noise" or "model"
-	Clips int    `json:"clips"` // judged
+	Clips int    `json:"clips"` // measured
 	Parts int    `json:"parts"` // that make the means
 
-	// LabelAccuracy is the share of clips heard as the label that was asked for, of each label in LabelRecall, in the
-	// order of Report.Labels. Confusion counts what was heard (column) of each label (row).
+	// LabelAccuracy is the share of clips that the evaluator's classifier assigns to the requested label, of each label in
+	// LabelRecall, in the order of Report.Labels. Confusion counts the assigned labels (column) of each requested one (row).
 	LabelAccuracy float64   `json:"label_accuracy"`
 	LabelRecall   []float64 `json:"label_recall"`
 	Confusion     [][]int   `json:"confusion"`
-	// Predicted is the label heard in each clip, as an index into Report.Labels.
+	// Predicted is the label assigned to each clip, as an index into Report.Labels.
 	Predicted []int `json:"-"`
 	// Silent is the share of clips without any sound.
 	Silent float64 `json:"silent"`
@@ -40,11 +40,21 @@ type Row struct {
 	// Usefulness is nil where it was not asked for.
 	Usefulness *Usefulness `json:"usefulness,omitempty"`
 
+	// Intervals are the 95 % intervals of the figures above, by their JSON names; nested ones are joined by a dot, as in
+	// "two_sample.real", "memorisation.spectrogram" and, of each label, "label_recall.NAME". See the package comment.
+	Intervals Intervals `json:"intervals,omitempty"`
+	// NotMeasured says of figures that could not be measured why; they are 0.
+	NotMeasured map[string]string `json:"not_measured,omitempty"`
+	// Groups give known and unknown groups apart, of real clips; of models, see Usefulness.
+	Groups *Groups `json:"groups,omitempty"`
+
+	figures figures // draws, to compare rows by
+
 	// Training is nil for rows that are no model.
 	Training *Training `json:"training,omitempty"`
 }
 
-// TwoSample is how well a nearest neighbour tells real from generated clips; 0.5 is best.
+// TwoSample says how well a nearest neighbour tells real from generated clips; 0.5 is best.
 type TwoSample struct {
 	Real      float64 `json:"real"`      // share of held-out real clips nearest to another real one
 	Generated float64 `json:"generated"` // share of generated clips nearest to another generated one
@@ -59,6 +69,9 @@ type Memorisation struct {
 	RealSpectrogram float64 `json:"real_spectrogram"`
 	RealFeatures    float64 `json:"real_features"`
 	Alarm           bool    `json:"alarm"`
+	// Judged is false where there are too few clips to rule copies out, for a Reason. An alarm stands all the same.
+	Judged bool   `json:"judged"`
+	Reason string `json:"reason,omitempty"`
 
 	// Nearest is, for each generated clip, the index of the training clip with the nearest spectrogram.
 	Nearest []int `json:"-"`
@@ -66,17 +79,24 @@ type Memorisation struct {
 	Ratios []float64 `json:"-"`
 }
 
-// Usefulness is what clips are good for: training a classifier that then listens to real clips nobody has heard.
+// Usefulness says what clips are worth for training a classifier, which is then tested on held-out real clips.
 type Usefulness struct {
 	// Alone is the accuracy on held-out real clips of classifiers trained on the generated ones alone, as many as there
 	// are real training clips; Real is that of classifiers trained on the real ones; both are means over three, of
-	// different seeds. Ratio is Alone / Real.
+	// different seeds, or of one each where Quick. Ratio is Alone / Real.
 	Alone float64 `json:"trained_on_synthetic"`
 	Real  float64 `json:"trained_on_real"`
 	Ratio float64 `json:"ratio"`
 	// Added are the gains of adding the generated clips to a share of the real ones. The generator itself has learnt
 	// from all of them: this is what its clips carry, not what it makes of little data.
 	Added []Gain `json:"added"`
+	// Intervals of trained_on_synthetic, trained_on_real and ratio.
+	Intervals Intervals `json:"intervals,omitempty"`
+	// Groups give known and unknown groups apart; nil where the held-out clips have none.
+	Groups *Groups `json:"groups,omitempty"`
+	// Quick is set where one classifier of each kind was trained, with fewer steps. The intervals then do not cover the
+	// deviation from one training to the next.
+	Quick bool `json:"quick,omitempty"`
 }
 
 // A Gain compares a classifier trained on real clips with one trained on the same and generated ones, with equally
@@ -89,9 +109,13 @@ type Gain struct {
 	Before    float64 `json:"real_only"` // accuracy
 	After     float64 `json:"with_synthetic"`
 	Points    float64 `json:"gain_points"` // 100 (After - Before)
+	// Intervals of real_only, with_synthetic and gain_points. None is set where that of gain_points holds 0: the clips
+	// make no difference.
+	Intervals Intervals `json:"intervals,omitempty"`
+	None      bool      `json:"none,omitempty"`
 }
 
-// Training is what making a model took.
+// Training says what training a model took.
 type Training struct {
 	Arch       string  `json:"arch"`
 	Checkpoint string  `json:"checkpoint,omitempty"` // file
@@ -110,18 +134,21 @@ type Report struct {
 	TrainClips int               `json:"train_clips"`
 	HeldOut    int               `json:"held_out_clips"`
 	Seed       uint64            `json:"seed"`
+	Quick      bool              `json:"quick,omitempty"` // see EvaluatorOptions.Quick
 	Evaluator  EvaluatorAccuracy `json:"judge"`
 	Rows       []Row             `json:"rows"`
 }
 
-// EvaluatorAccuracy says how far the judge itself can be trusted.
+// EvaluatorAccuracy says how far the evaluator itself can be trusted.
 type EvaluatorAccuracy struct {
 	Validation HeldOut `json:"validation"` // on its own validation clips, a part of the training clips
 	Accuracy   float64 `json:"accuracy"`   // on the held-out clips
 	ECE        float64 `json:"ece"`        // expected calibration error there
 	// Trusted is whether Accuracy reaches the gate, 0.97. Below it, read the figures as no more than a comparison.
 	Trusted bool `json:"trusted"`
+	// Intervals of accuracy.
+	Intervals Intervals `json:"intervals,omitempty"`
 }
 
-// Gate is the least accuracy on held-out real clips of a judge that is to be trusted.
+// Gate is the least accuracy on held-out real clips of a classifier whose figures are absolute and which may reject clips.
 const Gate = 0.97

@@ -14,7 +14,7 @@ import (
 	"wavemill/models/frontend"
 )
 
-// A set is labelled clips as the classifier sees them.
+// A set is labelled clips as input of the classifier.
 type set struct {
 	labels         []string // sorted
 	front          *frontend.FrontEnd
@@ -87,12 +87,12 @@ func newSet(ctx context.Context, clips []audio.Clip, o Options) (*set, error) {
 		h.Write([]byte(s.labels[l])) // never fails
 		rng := rand.New(rand.NewPCG(o.Seed, h.Sum64()))
 		rng.Shuffle(len(of), func(i, j int) { of[i], of[j] = of[j], of[i] })
-		n := min(max(int(share*float64(len(of))+0.5), 1), len(of)-1)
+		n := min(max(int(share*float64(len(of))+0.5), 1), len(of)-1) // one at least, but never the last
 		held = append(held, of[:n]...)
 		train = append(train, of[n:]...)
 	}
 	if len(held) == 0 {
-		return nil, errors.New("eval: every label has one clip alone: none can be held out")
+		return nil, fmt.Errorf("eval: each of the %d labels has a single clip to train on: a classifier needs a label with two, one of them to validate on", len(s.labels))
 	}
 	slices.Sort(held)
 	slices.Sort(train)
@@ -100,7 +100,7 @@ func newSet(ctx context.Context, clips []audio.Clip, o Options) (*set, error) {
 	return s, nil
 }
 
-// maxFrames is the most that the classifier looks at: longer clips get longer hops, not more frames.
+// maxFrames is the most frames of the classifier's input: longer clips get longer hops, not more frames.
 const maxFrames = 64
 
 // plan is the classifier's front end for clips: that of the generators, in 32 to 64 frames.

@@ -95,18 +95,18 @@ func fit(ctx context.Context, s *set, o Options, epochs, steps int) (*model, int
 
 // calibrate measures the classifier on held-out clips and sets its temperature by them.
 func (c *Classifier) calibrate(ctx context.Context, heldOut models.Batch) error {
-	answers, err := c.model.answers(ctx, heldOut)
+	outputs, err := c.model.outputs(ctx, heldOut)
 	if err != nil {
 		return err
 	}
-	logits := make([][]float64, len(answers))
-	for i, a := range answers {
+	logits := make([][]float64, len(outputs))
+	for i, a := range outputs {
 		logits[i] = a.logits
 	}
 	if c.model.temperature, err = metric.Temperature(logits, heldOut.Labels); err != nil {
 		return err
 	}
-	p := c.model.prediction(answers)
+	p := c.model.prediction(outputs)
 	c.heldOut = HeldOut{Clips: heldOut.B}
 	if c.heldOut.Accuracy, err = metric.Accuracy(heldOut.Labels, p.Labels()); err != nil {
 		return err

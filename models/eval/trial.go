@@ -8,9 +8,9 @@ import (
 	"wavemill/models"
 )
 
-// A Trial asks whether generated clips help: it trains classifiers on real clips with and without them, with equally
-// many steps, and tests both on real clips that neither has heard. With them, real clips of a label are at least half
-// of what is learnt from.
+// A Trial measures whether generated clips help a classifier: it trains classifiers on real clips with and without them,
+// with equally many steps, and tests both on real clips that neither has seen. Beside generated clips, real clips of a
+// label are at least half of what is learnt from.
 type Trial struct {
 	// Seeds of the classifiers; the accuracies are means over them. nil means three, because one training differs from
 	// the next by as much as a small gain.
@@ -21,49 +21,50 @@ type Trial struct {
 	OnProgress func(done, all int)
 }
 
-// trialSteps is the number of steps of a classifier that clips are tried on: where the accuracy of most sets has
+// trialSteps is the number of steps of a classifier by which clips are tried: where the accuracy of most sets has
 // settled.
 const trialSteps = 1000
 
 // Run runs the trial. All clips need labels, and test may have none that train lacks.
 func (t Trial) Run(ctx context.Context, train, generated, test []audio.Clip) (Gain, error) {
-	if len(train) == 0 || len(test) == 0 {
-		return Gain{}, errors.New("eval: a trial needs real clips to train on and others to test on")
-	}
-	seeds, steps := t.Seeds, t.Steps
-	if len(seeds) == 0 {
-		seeds = []uint64{1, 2, 3}
-	}
-	if steps == 0 {
-		steps = trialSteps
-	}
-	s, err := newTrialSet(ctx, train, test)
-	if err != nil {
-		return Gain{}, err
-	}
-	extra, err := s.batch(ctx, generated)
+	outcomes, err := t.Outcomes(ctx, train, [][]audio.Clip{nil, generated}, test)
 	if err != nil {
 		return Gain{}, err
 	}
 	g := Gain{Share: 1, RealClips: len(train), Added: len(generated)}
-	for i, seed := range seeds {
-		for j, part := range []*set{s, s.with(extra)} {
-			if t.OnProgress != nil {
-				t.OnProgress(2*i+j, 2*len(seeds))
-			}
-			a, err := accuracy(ctx, part, seed, steps)
-			if err != nil {
-				return Gain{}, err
-			}
-			if j == 0 {
-				g.Before += a / float64(len(seeds))
-			} else {
-				g.After += a / float64(len(seeds))
+	g.fill(tableOf(outcomes[0]).twoLevel(1, "before", 0), tableOf(outcomes[1]).twoLevel(1, "after", 0))
+	return g, nil
+}
+
+// tableOf is the hit table of outcomes, [seed][test clip].
+func tableOf(right [][]bool) hitTable {
+	t := make(hitTable, len(right))
+	for s, row := range right {
+		t[s] = make([]float64, len(row))
+		for i, hit := range row {
+			if hit {
+				t[s][i] = 1
 			}
 		}
 	}
-	g.Points = 100 * (g.After - g.Before)
-	return g, nil
+	return t
+}
+
+// fill fills in the accuracies, the gain and their intervals, and returns the gain's draws.
+func (g *Gain) fill(before, after draws) draws {
+	g.Before, g.After = before.value, after.value
+	gain := draws{value: after.value - before.value, values: make([]float64, len(after.values))}
+	for i := range gain.values {
+		gain.values[i] = after.values[i] - before.values[i]
+	}
+	g.Points = 100 * gain.value
+	points := pairedInterval(after, before)
+	g.Intervals = Intervals{
+		"real_only": before.interval(), "with_synthetic": after.interval(),
+		"gain_points": {100 * points[0], 100 * points[1]},
+	}
+	g.None = points.Holds(0)
+	return gain.scaled(100)
 }
 
 // newTrialSet analyzes clips to train on and to test on, by the front end of the former.
@@ -86,24 +87,24 @@ func (s *set) with(generated models.Batch) *set {
 	return &more
 }
 
-// accuracy trains a classifier on a set and returns what share of its held-out clips it names rightly.
-func accuracy(ctx context.Context, s *set, seed uint64, steps int) (float64, error) {
+// testHits trains a classifier on a set and returns for each held-out clip 1 where it names the label, else 0.
+func testHits(ctx context.Context, s *set, seed uint64, steps int) ([]float64, error) {
+	if s.heldOut.B == 0 {
+		return nil, errors.New("eval: no clips to test on")
+	}
 	m, _, err := fit(ctx, s, Options{Seed: seed}, 1, steps)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	answers, err := m.answers(ctx, s.heldOut)
+	outputs, err := m.outputs(ctx, s.heldOut)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	right := 0
-	for i, l := range m.prediction(answers).Labels() {
+	hits := make([]float64, s.heldOut.B)
+	for i, l := range m.prediction(outputs).Labels() {
 		if l == s.heldOut.Labels[i] {
-			right++
+			hits[i] = 1
 		}
 	}
-	if s.heldOut.B == 0 {
-		return 0, errors.New("eval: no clips to test on")
-	}
-	return float64(right) / float64(s.heldOut.B), nil
+	return hits, nil
 }

@@ -9,66 +9,85 @@ import (
 	"wavemill/models"
 )
 
-// classifiers is how many are trained for the ratio of Usefulness. With one, the ratio of the same clips differs by about
-// half a point from one seed of the classifier to the next, which is as much as good models differ by.
-const classifiers = 3
-
-// usefulness trains classifiers on generated and real clips and tests them on the held-out ones.
-func (j *Evaluator) usefulness(ctx context.Context, name string, generated heard) (*Usefulness, error) {
-	u := &Usefulness{}
-	stages, stage := float64(classifiers+2*len(j.options.Shares)), 0.0
+// usefulness trains classifiers on generated and on real clips and tests them on the held-out ones.
+func (e *Evaluator) usefulness(ctx context.Context, r *Row, generated embeddings) error {
+	n := e.options.classifiers()
+	u := &Usefulness{Quick: e.options.Quick, Added: []Gain{}}
+	stages, stage := float64(n+2*len(e.options.Shares)), 0.0
 	tell := func() {
-		j.options.OnProgress("training on "+name, stage/stages)
+		e.options.OnProgress("training classifiers on "+r.Name, stage/stages)
 		stage++
 	}
 	alone := generated.batch
-	if alone.B > j.train.batch.B {
-		alone = alone.Select(models.Batch{}, firstOfEach(alone.Labels, j.train.batch.B, len(j.classifier.labels)))
+	if alone.B > e.train.batch.B {
+		alone = alone.Select(models.Batch{}, firstOfEach(alone.Labels, e.train.batch.B, len(e.classifier.labels)))
 	}
-	for i := range uint64(classifiers) {
+	var onSynthetic, onReal hitTable
+	for i := range uint64(n) {
 		tell()
-		a, err := j.accuracy(ctx, j.learning(alone), i)
+		hits, err := e.testHits(ctx, e.learning(alone), i)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		u.Alone += a / classifiers
-		if a, err = j.onReal(ctx, 1, i); err != nil {
-			return nil, err
+		onSynthetic = append(onSynthetic, hits)
+		if hits, err = e.onReal(ctx, 1, i); err != nil {
+			return err
 		}
-		u.Real += a / classifiers
+		onReal = append(onReal, hits)
 	}
-	u.Ratio = ratio(u.Alone, u.Real)
-	var err error
-	for _, share := range j.options.Shares {
-		tell()
-		g := Gain{Share: share, Added: generated.batch.B}
-		if g.Before, err = j.onReal(ctx, share, 0); err != nil {
-			return nil, err
+	seed := e.options.Seed
+	a, b := onSynthetic.twoLevel(seed, r.Name, 0), onReal.twoLevel(seed, "real", 0)
+	u.Alone, u.Real = a.value, b.value
+	quotient := a.quotient(b)
+	u.Ratio = quotient.value
+	r.figures[FigureAlone], r.figures[FigureReal], r.figures[FigureRatio] = a, b, quotient
+	u.Intervals = Intervals{"trained_on_synthetic": a.interval(), "trained_on_real": b.interval(), "ratio": quotient.interval()}
+	u.Groups = e.groupsOfUsefulness(onSynthetic, onReal)
+	for _, share := range e.options.Shares {
+		g, err := e.gain(ctx, r, generated.batch, share, deviation(onSynthetic, onReal), tell)
+		if err != nil {
+			return err
 		}
-		tell()
-		part := j.share(share)
-		g.RealClips = part.B
-		if g.After, err = j.accuracy(ctx, j.learning(part).with(generated.batch), 0); err != nil {
-			return nil, err
-		}
-		g.Points = 100 * (g.After - g.Before)
 		u.Added = append(u.Added, g)
 	}
-	return u, nil
+	r.Usefulness = u
+	return nil
 }
 
-// onReal is the accuracy of the ith classifier trained on a share of the real training clips.
-func (j *Evaluator) onReal(ctx context.Context, share float64, i uint64) (float64, error) {
-	key := baseline{share, i}
-	if a, ok := j.baselines[key]; ok {
-		return a, nil
-	}
-	a, err := j.accuracy(ctx, j.learning(j.share(share)), i)
+// gain compares one classifier trained on a share of the real clips with one trained on these and the generated ones.
+// between is the deviation from one classifier seed to the next.
+func (e *Evaluator) gain(ctx context.Context, r *Row, generated models.Batch, share, between float64, tell func()) (Gain, error) {
+	tell()
+	before, err := e.onReal(ctx, share, 0)
 	if err != nil {
-		return 0, err
+		return Gain{}, err
 	}
-	j.baselines[key] = a
-	return a, nil
+	tell()
+	part := e.share(share)
+	after, err := e.testHits(ctx, e.learning(part).with(generated), 0)
+	if err != nil {
+		return Gain{}, err
+	}
+	g := Gain{Share: share, RealClips: part.B, Added: generated.B}
+	seed, name := e.options.Seed, FigureGain(share)
+	r.figures[name] = g.fill(
+		hitTable{before}.twoLevel(seed, name+" before", between),
+		hitTable{after}.twoLevel(seed, name+" after "+r.Name, between),
+	)
+	return g, nil
+}
+
+// onReal are the hits of the ith classifier trained on a share of the real training clips.
+func (e *Evaluator) onReal(ctx context.Context, share float64, i uint64) ([]float64, error) {
+	key := baseline{share, i}
+	if hits, ok := e.baselines[key]; ok {
+		return hits, nil
+	}
+	hits, err := e.testHits(ctx, e.learning(e.share(share)), i)
+	if err == nil {
+		e.baselines[key] = hits
+	}
+	return hits, err
 }
 
 // A baseline is a classifier that has learnt from real clips alone: a share of them, and its number.
@@ -79,21 +98,21 @@ type baseline struct {
 
 // share returns that part of the real training clips, the same at every call: of each label the first of a shuffled
 // order, at least one.
-func (j *Evaluator) share(share float64) models.Batch {
-	rng := rand.New(rand.NewPCG(j.options.Seed, 0x7368617265))
-	order := rng.Perm(j.train.batch.B)
-	total := j.train.counts(len(j.classifier.labels))
+func (e *Evaluator) share(share float64) models.Batch {
+	rng := rand.New(rand.NewPCG(e.options.Seed, 0x7368617265))
+	order := rng.Perm(e.train.batch.B)
+	total := e.train.counts(len(e.classifier.labels))
 	taken := make([]int, len(total))
 	var part []int
 	for _, i := range order {
-		l := j.train.batch.Labels[i]
+		l := e.train.batch.Labels[i]
 		if taken[l] < max(1, int(math.Round(share*float64(total[l])))) {
 			taken[l]++
 			part = append(part, i)
 		}
 	}
 	slices.Sort(part)
-	return j.train.batch.Select(models.Batch{}, part)
+	return e.train.batch.Select(models.Batch{}, part)
 }
 
 // firstOfEach returns the indices of n clips, as evenly over the labels as there are, in order.
@@ -120,11 +139,11 @@ func join(a, b models.Batch) models.Batch {
 }
 
 // learning is a set of clips to train on and the held-out real ones to test on.
-func (j *Evaluator) learning(train models.Batch) *set {
-	return &set{labels: j.classifier.labels, front: j.classifier.model.front, train: train, heldOut: j.heldOut.batch}
+func (e *Evaluator) learning(train models.Batch) *set {
+	return &set{labels: e.classifier.labels, front: e.classifier.model.front, train: train, heldOut: e.heldOut.batch}
 }
 
-// accuracy is that of the ith classifier trained on a set. It is not the judge: its seed is another.
-func (j *Evaluator) accuracy(ctx context.Context, s *set, i uint64) (float64, error) {
-	return accuracy(ctx, s, j.options.Seed+1+i, j.options.Steps)
+// testHits are the hits of the ith classifier trained on a set. It is not the evaluator's own: its seed is another.
+func (e *Evaluator) testHits(ctx context.Context, s *set, i uint64) ([]float64, error) {
+	return testHits(ctx, s, e.options.Seed+1+i, e.options.Steps)
 }

@@ -31,6 +31,7 @@ const (
 // A FrontEnd converts as its configuration says. It is safe for concurrent use.
 type FrontEnd struct {
 	config     models.FrontEnd
+	resamplers audio.Resamplers
 	transforms sync.Pool // of *spectrogram.Transform, which are for one goroutine each
 }
 
@@ -143,7 +144,7 @@ func (f *FrontEnd) prepare(c audio.Clip) ([]float32, Notes, error) {
 	if c.Rate != config.SampleRate {
 		notes.Rate = c.Rate
 		var err error
-		if c, err = audio.Resample(c, config.SampleRate); err != nil {
+		if c, err = f.resamplers.Resample(c, config.SampleRate); err != nil {
 			return nil, notes, fmt.Errorf("front end: %w", err)
 		}
 	}

@@ -51,7 +51,10 @@ func levelOf(fe models.FrontEnd, clips []audio.Clip) (level float64, ok bool) {
 	if err != nil {
 		return 0, false
 	}
-	var h histogram
+	var (
+		h          histogram
+		resamplers audio.Resamplers
+	)
 	stride := (len(clips) + surveyed - 1) / surveyed
 	for i := 0; i < len(clips); i += max(stride, 1) {
 		x := clips[i]
@@ -60,7 +63,7 @@ func levelOf(fe models.FrontEnd, clips []audio.Clip) (level float64, ok bool) {
 		}
 		x = x.Mono()
 		if x.Rate != c.SampleRate {
-			if x, err = audio.Resample(x, c.SampleRate); err != nil {
+			if x, err = resamplers.Resample(x, c.SampleRate); err != nil {
 				continue
 			}
 		}

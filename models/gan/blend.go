@@ -3,8 +3,10 @@ package gan
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"wavemill/models"
+	"wavemill/models/internal/latent"
 	"wavemill/models/nn"
 )
 
@@ -41,20 +43,31 @@ func newBlender(p *nn.Params, s shape, c Config) (*nn.Predictor, error) {
 // Latent implements models.Blender.
 func (g *Generator) Latent() int { return g.config.Latent }
 
-// Draw implements models.Blender. Where labels have no modes, two labels' latents of one number are the same.
+// Draw implements models.Blender. Where labels have no modes, the latents of one seed are the same under all labels.
 func (g *Generator) Draw(r models.Request) ([]float32, error) {
 	if err := r.Validate(g.shape.labels); err != nil {
 		return nil, fmt.Errorf("gan: %w", err)
 	}
-	t := r.Temperature
-	if t == 0 {
-		t = g.config.Temperature
-	}
 	z := make([]float32, 0, len(r.Labels)*g.config.Latent)
-	for i, label := range r.Labels {
-		z = g.latents.draw(z, label, r.Seed, r.First+i, t)
+	return g.draw(z, r.Labels, latent.Of(r.Seeds), g.temperature(r)), nil
+}
+
+// LabelMean implements models.Blender.
+func (g *Generator) LabelMean(label int) ([]float32, error) {
+	if err := models.ValidateLabels([]int{label}, g.shape.labels); err != nil {
+		return nil, fmt.Errorf("gan: %w", err)
 	}
-	return z, nil
+	return latent.Mean(g.config.Latent, func(streams []latent.Stream) ([]float32, error) {
+		return g.draw(nil, slices.Repeat([]int{label}, len(streams)), streams, g.config.Temperature), nil
+	})
+}
+
+// draw appends latents of labels [B], drawn with the streams [B], to dst.
+func (g *Generator) draw(dst []float32, labels []int, streams []latent.Stream, temperature float64) []float32 {
+	for i, label := range labels {
+		dst = g.latents.draw(dst, label, streams[i].Prior(), temperature)
+	}
+	return dst
 }
 
 // Blend implements models.Blender. An unconditional model makes the same clip whatever the labels.

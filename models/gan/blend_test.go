@@ -31,7 +31,7 @@ func TestBlendBeginsAndEndsAsGenerate(t *testing.T) {
 		}
 		g := opened.(*Generator)
 		const count = 11 // a machine of eight and three of one
-		r := models.Request{Labels: make([]int, count), Seed: 7, First: 3, Temperature: 0.8}
+		r := models.Series(make([]int, count), 10, 0.8)
 		other := make([]int, count)
 		for i := range count {
 			r.Labels[i], other[i] = i%2, 1-i%2
@@ -46,7 +46,7 @@ func TestBlendBeginsAndEndsAsGenerate(t *testing.T) {
 		}
 		blend := func(a, b []int, w float64) models.Batch {
 			t.Helper()
-			out, err := g.Blend(t.Context(), z, a, b, slices.Repeat([]float64{w}, count), models.Request{Seed: 7, First: 3, Temperature: 0.8})
+			out, err := g.Blend(t.Context(), z, a, b, slices.Repeat([]float64{w}, count), models.Request{Seeds: r.Seeds, Temperature: 0.8})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -71,31 +71,40 @@ func TestBlendRefuses(t *testing.T) {
 	}
 	g := opened.(*Generator)
 	z := make([]float32, g.Latent())
+	seeded := models.Request{Seeds: []uint64{1}}
 	stopped, cancel := context.WithCancel(t.Context())
 	cancel()
 	for want, f := range map[string]func() error{
 		"between 0 and 1": func() error {
-			_, err := g.Blend(t.Context(), z, []int{0}, []int{1}, []float64{math.NaN()}, models.Request{})
+			_, err := g.Blend(t.Context(), z, []int{0}, []int{1}, []float64{math.NaN()}, seeded)
 			return err
 		},
 		"label 2": func() error {
-			_, err := g.Blend(t.Context(), z, []int{0}, []int{2}, []float64{0}, models.Request{})
+			_, err := g.Blend(t.Context(), z, []int{0}, []int{2}, []float64{0}, seeded)
 			return err
 		},
 		"0 and 1 labels": func() error {
-			_, err := g.Blend(t.Context(), z, nil, []int{0}, []float64{0}, models.Request{})
+			_, err := g.Blend(t.Context(), z, nil, []int{0}, []float64{0}, seeded)
 			return err
 		},
 		"1 latents": func() error {
-			_, err := g.Blend(t.Context(), z[:1], []int{0}, []int{0}, []float64{0}, models.Request{})
+			_, err := g.Blend(t.Context(), z[:1], []int{0}, []int{0}, []float64{0}, seeded)
 			return err
 		},
 		"canceled": func() error {
-			_, err := g.Blend(stopped, z, []int{0}, []int{0}, []float64{0}, models.Request{})
+			_, err := g.Blend(stopped, z, []int{0}, []int{0}, []float64{0}, seeded)
+			return err
+		},
+		"0 seeds": func() error {
+			_, err := g.Blend(t.Context(), z, []int{0}, []int{0}, []float64{0}, models.Request{})
+			return err
+		},
+		"label 8": func() error {
+			_, err := g.LabelMean(8)
 			return err
 		},
 		"label 9": func() error {
-			_, err := g.Draw(models.Request{Labels: []int{9}})
+			_, err := g.Draw(models.Series([]int{9}, 0, 0))
 			return err
 		},
 	} {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"wavemill/models"
+	"wavemill/models/internal/latent"
 	"wavemill/models/nn"
 )
 
@@ -58,7 +59,7 @@ func (l *Learner) mend(ctx context.Context, train models.Batch) error {
 	if err != nil {
 		return err
 	}
-	g, err := Open(c)
+	g, err := open(c)
 	if err != nil {
 		return err
 	}
@@ -68,7 +69,7 @@ func (l *Learner) mend(ctx context.Context, train models.Batch) error {
 			labels = append(labels, label)
 		}
 	}
-	made, err := g.Generate(ctx, models.Request{Labels: labels, Seed: l.seed ^ correctionSeed})
+	made, err := g.generate(ctx, labels, latent.Numbered(l.seed^correctionSeed, len(labels)), g.config.Temperature)
 	if err != nil {
 		return err
 	}

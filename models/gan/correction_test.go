@@ -39,7 +39,7 @@ func TestCorrectionTakesMarksAway(t *testing.T) {
 		labels[i] = i % l.shape.labels
 	}
 	clips := func() models.Batch {
-		b, err := opened(t, l).Generate(t.Context(), models.Request{Labels: labels, Seed: 11})
+		b, err := opened(t, l).Generate(t.Context(), models.Series(labels, 11, 0))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -144,7 +144,7 @@ func rightLabels(t *testing.T, l *Learner, n int) (right, of int) {
 	for i := range labels {
 		labels[i] = i % 2
 	}
-	b, err := g.Generate(t.Context(), models.Request{Labels: labels, Seed: 3})
+	b, err := g.Generate(t.Context(), models.Series(labels, 3, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,18 +278,18 @@ func TestClipDependsOnItsPlaceAlone(t *testing.T) {
 	for i := range labels {
 		labels[i] = i % 2
 	}
-	all, err := g.Generate(context.Background(), models.Request{Labels: labels, Seed: 9})
+	all, err := g.Generate(context.Background(), models.Series(labels, 9, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, err := g.Generate(context.Background(), models.Request{Labels: labels[5:6], Seed: 9, First: 5})
+	one, err := g.Generate(context.Background(), models.Series(labels[5:6], 9+5, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(all.Clip(5), one.Clip(0)) {
 		t.Error("clip 5 differs when it is made alone")
 	}
-	other, err := g.Generate(context.Background(), models.Request{Labels: labels[5:6], Seed: 10, First: 5})
+	other, err := g.Generate(context.Background(), models.Series(labels[5:6], 10+5, 0))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"wavemill/models"
+	"wavemill/models/internal/latent"
 	"wavemill/models/nn"
 )
 
@@ -21,7 +22,9 @@ type Generator struct {
 var _ models.Blender = (*Generator)(nil)
 
 // Open returns the generator of a checkpoint.
-func Open(c models.Checkpoint) (models.Generator, error) {
+func Open(c models.Checkpoint) (models.Generator, error) { return open(c) }
+
+func open(c models.Checkpoint) (*Generator, error) {
 	if c.Arch != Arch {
 		return nil, fmt.Errorf("gan: the checkpoint is of architecture %q", c.Arch)
 	}
@@ -57,33 +60,31 @@ func Open(c models.Checkpoint) (models.Generator, error) {
 
 // Generate implements models.Generator.
 func (g *Generator) Generate(ctx context.Context, r models.Request) (models.Batch, error) {
-	out := models.Batch{B: len(r.Labels), T: g.shape.frames, F: g.shape.bins, Labels: slices.Clone(r.Labels)}
-	for i, l := range r.Labels {
-		if l < 0 || l >= g.shape.labels {
-			return models.Batch{}, fmt.Errorf("gan: clip %d: label %d; the model knows 0 to %d", i, l, g.shape.labels-1)
-		}
+	if err := r.Validate(g.shape.labels); err != nil {
+		return models.Batch{}, fmt.Errorf("gan: %w", err)
 	}
-	if r.First < 0 {
-		return models.Batch{}, fmt.Errorf("gan: first clip %d; a series begins at 0", r.First)
+	return g.generate(ctx, r.Labels, latent.Of(r.Seeds), g.temperature(r))
+}
+
+// temperature returns the temperature of a request: its own, or the model's default.
+func (g *Generator) temperature(r models.Request) float64 {
+	if r.Temperature == 0 {
+		return g.config.Temperature
 	}
-	t := r.Temperature
-	if t == 0 {
-		t = g.config.Temperature
-	}
-	if !(t > 0 && t <= 10) {
-		return models.Batch{}, fmt.Errorf("gan: temperature %g is not between 0 and 10", t)
-	}
+	return r.Temperature
+}
+
+// generate makes clips of labels [B], drawn with the streams [B].
+func (g *Generator) generate(ctx context.Context, labels []int, streams []latent.Stream, temperature float64) (models.Batch, error) {
+	out := models.Batch{B: len(labels), T: g.shape.frames, F: g.shape.bins, Labels: slices.Clone(labels)}
 	out.Data = make([]float32, 0, out.B*out.T*out.F)
 	var z []float32
 	err := g.predictor.Each(out.B, func(m *nn.Machine, lo, hi int) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		z = z[:0]
-		for i := lo; i < hi; i++ {
-			z = g.latents.draw(z, r.Labels[i], r.Seed, r.First+i, t)
-		}
-		if err := m.Run(nn.Values(inLatent, z), nn.Labels(inLabels, r.Labels[lo:hi])); err != nil {
+		z = g.draw(z[:0], labels[lo:hi], streams[lo:hi], temperature)
+		if err := m.Run(nn.Values(inLatent, z), nn.Labels(inLabels, labels[lo:hi])); err != nil {
 			return fmt.Errorf("gan: %w", err)
 		}
 		out.Data = append(out.Data, m.Output(outClips)...)

@@ -306,9 +306,8 @@ func openMixture(c models.Checkpoint, s shape, config Config) (mixture, error) {
 	return m, nil
 }
 
-// draw appends the latents of clip number i of a series. They depend on nothing else.
-func (m mixture) draw(dst []float32, label int, seed uint64, i int, temperature float64) []float32 {
-	rng := rand.New(rand.NewPCG(seed, 0x636c6970+uint64(i)))
+// draw appends latents of a label to dst.
+func (m mixture) draw(dst []float32, label int, rng *rand.Rand, temperature float64) []float32 {
 	from := len(dst)
 	for range m.latent {
 		dst = append(dst, float32(temperature*rng.NormFloat64()))

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"wavemill/models"
+	"wavemill/models/internal/latent"
 )
 
 // kinds are clips of two labels, each of which has three kinds in shares of 1/2, 1/3 and 1/6: a loud stretch of frames
@@ -148,7 +149,7 @@ func TestLatentsOfModes(t *testing.T) {
 	const n = 4000
 	var count [3]int
 	for i := range n {
-		z := m.draw(nil, 1, 7, i, 0.5)
+		z := m.draw(nil, 1, latent.Stream{Seed: 7, Number: uint64(i)}.Prior(), 0.5)
 		switch {
 		case math.Hypot(float64(z[0])-100, float64(z[1])) < 5:
 			count[0]++
@@ -157,11 +158,11 @@ func TestLatentsOfModes(t *testing.T) {
 		default:
 			count[2]++
 		}
-		if again := m.draw([]float32{1, 2}, 1, 7, i, 0.5)[2:]; !slices.Equal(again, z) {
+		if again := m.draw([]float32{1, 2}, 1, latent.Stream{Seed: 7, Number: uint64(i)}.Prior(), 0.5)[2:]; !slices.Equal(again, z) {
 			t.Fatalf("clip %d is drawn at %v and %v", i, z, again)
 		}
 		if i < 10 { // the same noise under another label
-			other := m.draw(nil, 0, 7, i, 0.5)
+			other := m.draw(nil, 0, latent.Stream{Seed: 7, Number: uint64(i)}.Prior(), 0.5)
 			if d := z[0] + z[1] - other[0] - other[1]; math.Abs(float64(d)-100) > 1e-3 {
 				t.Errorf("clip %d is drawn at %v under one label, %v under another", i, z, other)
 			}
@@ -193,7 +194,7 @@ func TestMakesEveryKind(t *testing.T) {
 		}
 	}
 	const n = 300
-	made, err := opened(t, l).Generate(t.Context(), models.Request{Labels: slices.Repeat([]int{0, 1}, n/2), Seed: 5})
+	made, err := opened(t, l).Generate(t.Context(), models.Series(slices.Repeat([]int{0, 1}, n/2), 5, 0))
 	if err != nil {
 		t.Fatal(err)
 	}

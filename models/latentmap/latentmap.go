@@ -129,19 +129,19 @@ func (m *Map) add(ctx context.Context, recordings []Recording) (skipped []Skip, 
 		}
 		known, clips = append(known, r), append(clips, r.Clip)
 	}
-	analyses, err := m.front.AnalyzeAll(ctx, clips)
+	all, reasons, err := m.front.AnalyzeAll(ctx, clips)
 	if err != nil {
 		return skipped, err
 	}
 	var specs []*spectrogram.Spectrogram
 	var labels []int
 	var usable []Recording
-	for i, a := range analyses {
-		if a.Err != nil {
-			skipped = append(skipped, Skip{known[i].File, a.Err})
+	for i, s := range all {
+		if s == nil {
+			skipped = append(skipped, Skip{known[i].File, reasons[i]})
 			continue
 		}
-		specs, usable = append(specs, a.Spectrogram), append(usable, known[i])
+		specs, usable = append(specs, s), append(usable, known[i])
 		labels = append(labels, slices.Index(m.labels, clips[i].Label))
 	}
 	if len(specs) == 0 {
@@ -191,7 +191,7 @@ const drawsPerLabel = 400
 
 // draw returns latents [drawsPerLabel, Latent] drawn for one label.
 func (m *Map) draw(label int, seed uint64) ([]float32, error) {
-	return m.space.Draw(models.Request{Labels: slices.Repeat([]int{label}, drawsPerLabel), Seed: seed})
+	return m.space.Draw(models.Series(slices.Repeat([]int{label}, drawsPerLabel), seed, 0))
 }
 
 // errNotFitted is returned by everything that needs the plane.

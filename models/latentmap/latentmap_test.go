@@ -47,17 +47,17 @@ func train(ctx context.Context, arch, config string, of []latentmap.Recording) (
 	if err != nil {
 		return models.Checkpoint{}, err
 	}
-	analyses, err := front.AnalyzeAll(ctx, clips)
+	specs, reasons, err := front.AnalyzeAll(ctx, clips)
 	if err != nil {
 		return models.Checkpoint{}, err
 	}
 	frames, bins := front.Shape()
 	x := models.Batch{B: len(clips), T: frames, F: bins}
-	for i, a := range analyses {
-		if a.Err != nil {
-			return models.Checkpoint{}, a.Err
+	for i, s := range specs {
+		if s == nil {
+			return models.Checkpoint{}, reasons[i]
 		}
-		x.Data, x.Labels = append(x.Data, a.Spectrogram.Data...), append(x.Labels, i*len(labels)/len(clips))
+		x.Data, x.Labels = append(x.Data, s.Data...), append(x.Labels, i*len(labels)/len(clips))
 	}
 	learner, err := architectures.NewLearner(arch, []byte(config), fe, labels, 1)
 	if err != nil {

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"wavemill/internal/atomicfile"
 )
 
 // A Board is a TensorBoard event file: `tensorboard --logdir DIR` draws what is in it. It is for one goroutine.
@@ -77,10 +79,11 @@ func cutEvents(name string, from int64) error {
 		return err
 	}
 	defer in.Close()
-	out, err := os.CreateTemp(filepath.Dir(name), ".wavemill-events.*") // a name that TensorBoard does not read
+	out, err := atomicfile.Create(name, atomicfile.Options{Prefix: ".wavemill-events."}) // a name that TensorBoard does not read
 	if err != nil {
 		return err
 	}
+	defer out.Discard()
 	w := bufio.NewWriter(out)
 	for r := bufio.NewReader(in); err == nil; {
 		var event []byte
@@ -97,19 +100,10 @@ func cutEvents(name string, from int64) error {
 	if err == nil {
 		err = w.Flush()
 	}
-	if cerr := out.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Chmod(out.Name(), 0o644)
-	}
-	if err == nil {
-		err = os.Rename(out.Name(), name)
-	}
 	if err != nil {
-		return errors.Join(err, os.Remove(out.Name()))
+		return err
 	}
-	return nil
+	return out.Commit()
 }
 
 func (b *Board) wall() float64 { return float64(b.now().UnixMicro()) / 1e6 }

@@ -11,10 +11,11 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+
+	"wavemill/internal/atomicfile"
 )
 
 // A Row is the figures of one step.
@@ -192,22 +193,16 @@ func (l *Log) Add(r Row) error {
 // Flush writes the table of all rows so far: step, seconds, the figures by name, and the notes. A figure that a row
 // does not have is an empty field.
 func (l *Log) Flush() error {
-	f, err := os.CreateTemp(filepath.Dir(l.path), "."+filepath.Base(l.path)+".*")
+	f, err := atomicfile.Create(l.CSV(), atomicfile.Options{NoSync: true}) // It is made again from the log.
 	if err != nil {
 		return fmt.Errorf("curves: %w", err)
 	}
-	err = l.writeTable(f)
-	if cerr := f.Close(); err == nil {
-		err = cerr
+	defer f.Discard()
+	if err := l.writeTable(f); err != nil {
+		return fmt.Errorf("curves: %w", err)
 	}
-	if err == nil {
-		err = os.Chmod(f.Name(), 0o644)
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), l.CSV())
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("curves: %w", err), os.Remove(f.Name()))
+	if err := f.Commit(); err != nil {
+		return fmt.Errorf("curves: %w", err)
 	}
 	return nil
 }

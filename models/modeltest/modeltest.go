@@ -383,9 +383,9 @@ func Generates(a Architecture) error {
 		return err
 	}
 	ctx := context.Background()
-	r := models.Request{Seed: 7}
-	for i := range 11 {
-		r.Labels = append(r.Labels, i%len(a.Labels))
+	r := models.Series(make([]int, 11), 7, 0)
+	for i := range r.Labels {
+		r.Labels[i] = i % len(a.Labels)
 	}
 	whole, err := g.Generate(ctx, r)
 	if err != nil {
@@ -405,9 +405,7 @@ func Generates(a Architecture) error {
 	if err := independent(g, r, whole); err != nil {
 		return err
 	}
-	other := r
-	other.Seed++
-	if b, err := g.Generate(ctx, other); err != nil {
+	if b, err := g.Generate(ctx, models.Series(r.Labels, 1007, 0)); err != nil {
 		return err
 	} else if slices.Equal(b.Data, whole.Data) {
 		return errors.New("another seed generates the same clips")
@@ -415,12 +413,10 @@ func Generates(a Architecture) error {
 	return concurrent(g, r, whole)
 }
 
-// independent checks that a clip depends on its label and its number in the series alone.
+// independent checks that a clip depends on its label and its seed alone.
 func independent(g models.Generator, r models.Request, whole models.Batch) error {
 	for _, piece := range [][2]int{{0, 11}, {0, 1}, {4, 5}, {1, 4}, {8, 11}} {
-		part := r
-		part.Labels, part.First = r.Labels[piece[0]:piece[1]], r.First+piece[0]
-		b, err := g.Generate(context.Background(), part)
+		b, err := g.Generate(context.Background(), r.Slice(piece[0], piece[1]))
 		if err != nil {
 			return err
 		}
@@ -505,10 +501,11 @@ func refusesRequests(a Architecture) error {
 		return err
 	}
 	for what, r := range map[string]models.Request{
-		"a label too high":    {Labels: []int{len(a.Labels)}},
-		"a negative label":    {Labels: []int{-1}},
-		"a NaN temperature":   {Labels: []int{0}, Temperature: math.NaN()},
-		"negative first clip": {Labels: []int{0}, First: -1},
+		"a label too high":  models.Series([]int{len(a.Labels)}, 1, 0),
+		"a negative label":  models.Series([]int{-1}, 1, 0),
+		"a NaN temperature": models.Series([]int{0}, 1, math.NaN()),
+		"too few seeds":     {Labels: []int{0}},
+		"too many seeds":    {Labels: []int{0}, Seeds: []uint64{1, 2}},
 	} {
 		if err := refused(func() error { _, err := g.Generate(context.Background(), r); return err }); err != nil {
 			return fmt.Errorf("a request with %s: %w", what, err)
@@ -516,7 +513,7 @@ func refusesRequests(a Architecture) error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	switch _, err := g.Generate(ctx, models.Request{Labels: []int{0}}); {
+	switch _, err := g.Generate(ctx, models.Series([]int{0}, 0, 0)); {
 	case err == nil:
 		return errors.New("a cancelled request is answered")
 	case !errors.Is(err, context.Canceled):

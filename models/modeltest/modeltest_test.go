@@ -199,18 +199,18 @@ func open(f flaw) func(models.Checkpoint) (models.Generator, error) {
 
 func (g *generator) Generate(ctx context.Context, r models.Request) (models.Batch, error) {
 	b := models.Batch{B: len(r.Labels), T: frames, F: bins, Labels: r.Labels}
-	if r.First < 0 || !(r.Temperature >= 0) {
-		return b, fmt.Errorf("first clip %d, temperature %g", r.First, r.Temperature)
+	if err := r.Validate(labels); err != nil {
+		return b, err
 	}
 	err := g.q.Each(b.B, func(m *nn.Machine, lo, hi int) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		number := r.First + lo
+		seed := r.Seeds[lo]
 		if g.flaw == "numbers clips within the request" {
-			number = lo
+			seed = uint64(lo)
 		}
-		rng := rand.New(rand.NewPCG(r.Seed, uint64(number)))
+		rng := rand.New(rand.NewPCG(seed, 1))
 		z := m.Input("z")
 		for i := range z {
 			z[i] = float32(rng.NormFloat64())

@@ -98,14 +98,14 @@ func New(train, val models.Batch, labels []string, fe models.FrontEnd, o Options
 
 // request asks for about so many clips, equally many of each label, or two of as many labels as there is room for.
 func request(labels, clips int, seed uint64) models.Request {
-	r := models.Request{Seed: seed}
+	var of []int
 	count := min(labels, max(1, clips/2))
 	for i := range count {
 		for range max(2, clips/count) {
-			r.Labels = append(r.Labels, i*labels/count)
+			of = append(of, i*labels/count)
 		}
 	}
-	return r
+	return models.Series(of, seed, 0)
 }
 
 // sample returns about limit clips, evenly over the labels and over each label's clips; all, where there are no more.

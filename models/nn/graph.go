@@ -11,8 +11,9 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// building serialises the construction of graphs: Gorgonia keeps pools and type variables that all
-// graphs of a process share.
+// building serialises the construction of graphs, because Gorgonia keeps pools and type variables in
+// package variables that all graphs of a process share. The lock must therefore be shared by all
+// graphs of a process too; it guards no state of this package.
 var building sync.Mutex
 
 // A Mode says how the layers that learn differently from how they are used behave.

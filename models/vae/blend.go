@@ -3,8 +3,10 @@ package vae
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"wavemill/models"
+	"wavemill/models/internal/latent"
 	"wavemill/models/nn"
 )
 
@@ -35,32 +37,42 @@ func newBlender(p *nn.Params, s shape, c Config) (*nn.Predictor, error) {
 	return q, nil
 }
 
-// Draw returns the latents that Generate makes the clips of r from, [len(r.Labels), Latent], row-major: those of clip i
-// depend on the checkpoint, r.Labels[i], r.Seed, r.First+i and r.Temperature alone. The same number under two labels is
-// drawn with the same noise, so that a way between the two is between relatives. The slice belongs to the caller.
+// Draw returns the latents that Generate decodes into the clips of r, [len(r.Labels), Latent], row-major. Those of clip
+// i depend on the checkpoint, r.Labels[i], r.Seeds[i] and r.Temperature alone. The same seed under two labels is drawn
+// with the same noise, so that the two are related and can be interpolated. The slice belongs to the caller.
 func (g *Generator) Draw(r models.Request) ([]float32, error) {
-	return g.draw(context.Background(), r)
-}
-
-// draw is Draw until ctx is done.
-func (g *Generator) draw(ctx context.Context, r models.Request) ([]float32, error) {
 	if err := r.Validate(g.shape.labels); err != nil {
 		return nil, fmt.Errorf("vae: %w", err)
 	}
-	if g.flow != nil {
-		return g.flow.draw(ctx, r.Labels, r.Seed, r.First, g.temperature(r))
+	return g.draw(context.Background(), r.Labels, latent.Of(r.Seeds), g.temperature(r))
+}
+
+// LabelMean implements models.Blender.
+func (g *Generator) LabelMean(label int) ([]float32, error) {
+	if err := models.ValidateLabels([]int{label}, g.shape.labels); err != nil {
+		return nil, fmt.Errorf("vae: %w", err)
 	}
-	z := make([]float32, 0, len(r.Labels)*g.config.Latent)
-	for i, l := range r.Labels {
-		z = g.prior.draw(z, l, r.Seed, r.First+i, g.temperature(r))
+	return latent.Mean(g.config.Latent, func(streams []latent.Stream) ([]float32, error) {
+		return g.draw(context.Background(), slices.Repeat([]int{label}, len(streams)), streams, g.config.Temperature)
+	})
+}
+
+// draw returns latents of labels [B], drawn with the streams [B] until ctx is done.
+func (g *Generator) draw(ctx context.Context, labels []int, streams []latent.Stream, temperature float64) ([]float32, error) {
+	if g.flow != nil {
+		return g.flow.draw(ctx, labels, streams, temperature)
+	}
+	z := make([]float32, 0, len(labels)*g.config.Latent)
+	for i, l := range labels {
+		z = g.prior.draw(z, l, streams[i].Prior(), temperature)
 	}
 	return z, nil
 }
 
 // Blend makes clips between two labels from latents [B, Latent], as Draw returns them: clip i under the embedding
-// (1 - weight[i]) a[i] + weight[i] b[i], weights from 0 to 1. Of r, which is about texture alone, Seed, First and
-// Temperature count: it is seeded and scaled as in Generate, so that a weight of 0 gives clip r.First+i of Generate to
-// the byte. A clip's label in the answer is the one of greater weight. The batch belongs to the caller.
+// (1 - weight[i]) a[i] + weight[i] b[i], weights from 0 to 1. Of r, Seeds and Temperature are used, for the residual
+// noise alone: it is seeded and scaled as in Generate, so that a weight of 0 gives the bytes of Generate. A clip's label
+// in the answer is the one of greater weight. The batch belongs to the caller.
 func (g *Generator) Blend(ctx context.Context, latents []float32, a, b []int, weight []float64, r models.Request) (models.Batch, error) {
 	count, width := len(weight), g.config.Latent
 	keep, change, labels, err := models.BlendShares(g.shape.labels, width, latents, a, b, weight, r)
@@ -84,6 +96,6 @@ func (g *Generator) Blend(ctx context.Context, latents []float32, a, b []int, we
 		return models.Batch{}, fmt.Errorf("vae: %w", err)
 	}
 	limit(out.Data)
-	g.roughen(out, r)
+	g.addNoise(out, r)
 	return out, nil
 }

@@ -19,12 +19,11 @@ func opened(t testing.TB, c models.Checkpoint) *Generator {
 func TestBlend(t *testing.T) {
 	g := opened(t, trained(t, small, 40))
 	const count = 11 // a machine of eight and three of one
-	r := models.Request{Seed: 7, First: 3, Temperature: 0.8}
 	a, b := make([]int, count), make([]int, count)
 	for i := range count {
 		a[i], b[i] = i%3, (i+1)%3
 	}
-	r.Labels = a
+	r := models.Series(a, 10, 0.8)
 	want, err := g.Generate(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +34,7 @@ func TestBlend(t *testing.T) {
 	}
 	blend := func(z []float32, a, b []int, w float64) models.Batch {
 		t.Helper()
-		out, err := g.Blend(t.Context(), z, a, b, slices.Repeat([]float64{w}, count), models.Request{Seed: 7, First: 3, Temperature: 0.8})
+		out, err := g.Blend(t.Context(), z, a, b, slices.Repeat([]float64{w}, count), models.Request{Seeds: r.Seeds, Temperature: 0.8})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +50,7 @@ func TestBlend(t *testing.T) {
 	if slices.Equal(half.Data, want.Data) || slices.Equal(half.Data, blend(z, a, b, 1).Data) {
 		t.Error("half way is one of the ends")
 	}
-	one, err := g.Blend(t.Context(), z[5*g.Latent():6*g.Latent()], a[5:6], b[5:6], []float64{0.5}, models.Request{Seed: 7, First: 8, Temperature: 0.8})
+	one, err := g.Blend(t.Context(), z[5*g.Latent():6*g.Latent()], a[5:6], b[5:6], []float64{0.5}, models.Request{Seeds: r.Seeds[5:6], Temperature: 0.8})
 	if err != nil || !slices.Equal(one.Data, half.Clip(5)) {
 		t.Errorf("clip 8 of the series differs when it is made alone (error %v)", err)
 	}
@@ -60,39 +59,48 @@ func TestBlend(t *testing.T) {
 func TestBlendRefuses(t *testing.T) {
 	g := opened(t, trained(t, small, 1))
 	z := make([]float32, g.Latent())
+	seeded := models.Request{Seeds: []uint64{1}}
 	for name, f := range map[string]func() error{
 		"between 0 and 1": func() error {
-			_, err := g.Blend(t.Context(), z, []int{0}, []int{1}, []float64{math.NaN()}, models.Request{})
+			_, err := g.Blend(t.Context(), z, []int{0}, []int{1}, []float64{math.NaN()}, seeded)
 			return err
 		},
 		"label 3": func() error {
-			_, err := g.Blend(t.Context(), z, []int{0}, []int{3}, []float64{0}, models.Request{})
+			_, err := g.Blend(t.Context(), z, []int{0}, []int{3}, []float64{0}, seeded)
 			return err
 		},
 		"label -1": func() error {
-			_, err := g.Blend(t.Context(), z, []int{-1}, []int{0}, []float64{0}, models.Request{})
+			_, err := g.Blend(t.Context(), z, []int{-1}, []int{0}, []float64{0}, seeded)
 			return err
 		},
 		"0 and 1 labels": func() error {
-			_, err := g.Blend(t.Context(), z, nil, []int{0}, []float64{0}, models.Request{})
+			_, err := g.Blend(t.Context(), z, nil, []int{0}, []float64{0}, seeded)
 			return err
 		},
 		"1 latents": func() error {
-			_, err := g.Blend(t.Context(), z[:1], []int{0}, []int{0}, []float64{0}, models.Request{})
+			_, err := g.Blend(t.Context(), z[:1], []int{0}, []int{0}, []float64{0}, seeded)
 			return err
 		},
 		"temperature": func() error {
-			_, err := g.Blend(t.Context(), z, []int{0}, []int{0}, []float64{0}, models.Request{Temperature: -1})
+			_, err := g.Blend(t.Context(), z, []int{0}, []int{0}, []float64{0}, models.Request{Seeds: []uint64{1}, Temperature: -1})
 			return err
 		},
 		"canceled": func() error {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
-			_, err := g.Blend(ctx, z, []int{0}, []int{0}, []float64{0}, models.Request{})
+			_, err := g.Blend(ctx, z, []int{0}, []int{0}, []float64{0}, seeded)
+			return err
+		},
+		"2 seeds": func() error {
+			_, err := g.Blend(t.Context(), z, []int{0}, []int{0}, []float64{0}, models.Request{Seeds: []uint64{1, 2}})
+			return err
+		},
+		"label 8": func() error {
+			_, err := g.LabelMean(8)
 			return err
 		},
 		"label 9": func() error {
-			_, err := g.Draw(models.Request{Labels: []int{9}})
+			_, err := g.Draw(models.Series([]int{9}, 0, 0))
 			return err
 		},
 	} {

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"math/rand/v2"
 
 	"wavemill/models"
+	"wavemill/models/internal/latent"
 	"wavemill/models/nn"
 )
 
@@ -71,14 +71,13 @@ func newFlow(c Config, labels int, p *nn.Params, mean, variance []float32) (*flo
 	return &flow{config: c, labels: labels, mean: mean, variance: variance, velocity: q}, nil
 }
 
-// draw returns the latents of clips number first and following, [len(labels), Z]. Those of a clip depend on its label,
-// its number, the seed and the temperature, which scales the noise at the beginning of the way. It is safe for
-// concurrent use.
-func (f *flow) draw(ctx context.Context, labels []int, seed uint64, first int, temperature float64) ([]float32, error) {
+// draw returns latents, [len(labels), Z]. Those of a clip depend on its label, its stream and the temperature, which
+// scales the noise at time 0. It is safe for concurrent use.
+func (f *flow) draw(ctx context.Context, labels []int, streams []latent.Stream, temperature float64) ([]float32, error) {
 	width := f.config.Latent
 	z := make([]float32, len(labels)*width)
 	for i := range labels {
-		rng := rand.New(rand.NewPCG(seed, 0x636c6970+uint64(first+i)))
+		rng := streams[i].Prior()
 		for j := range width {
 			z[i*width+j] = float32(temperature * rng.NormFloat64())
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"wavemill/models"
+	"wavemill/models/internal/latent"
 )
 
 // moons draws n latents of two labels: for each two half circles that grip each other, the second label's turned by a
@@ -81,7 +82,7 @@ func drawn(t *testing.T, f *flowLearner, label, count int, temperature float64) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	z, err := p.draw(t.Context(), slices.Repeat([]int{label}, count), 7, 0, temperature)
+	z, err := p.draw(t.Context(), slices.Repeat([]int{label}, count), latent.Numbered(7, count), temperature)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +103,7 @@ func TestFlowFollowsTheLatents(t *testing.T) {
 		want := of(fresh, labels, label)
 		var simple []float32
 		for i := range 800 {
-			simple = gaussian.draw(simple, label, 7, i, 1)
+			simple = gaussian.draw(simple, label, latent.Stream{Seed: 7, Number: uint64(i)}.Prior(), 1)
 		}
 		noise := energy(of(seen, names, label), want)
 		flow, plain := energy(drawn(t, f, label, 800, 1), want), energy(simple, want)

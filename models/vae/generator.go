@@ -3,10 +3,10 @@ package vae
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 
 	"wavemill/models"
+	"wavemill/models/internal/latent"
 	"wavemill/models/nn"
 )
 
@@ -76,7 +76,10 @@ func Open(c models.Checkpoint) (models.Generator, error) {
 
 // Generate implements models.Generator.
 func (g *Generator) Generate(ctx context.Context, r models.Request) (models.Batch, error) {
-	z, err := g.draw(ctx, r)
+	if err := r.Validate(g.shape.labels); err != nil {
+		return models.Batch{}, fmt.Errorf("vae: %w", err)
+	}
+	z, err := g.draw(ctx, r.Labels, latent.Of(r.Seeds), g.temperature(r))
 	if err != nil {
 		return models.Batch{}, err
 	}
@@ -84,7 +87,7 @@ func (g *Generator) Generate(ctx context.Context, r models.Request) (models.Batc
 	if err != nil {
 		return models.Batch{}, err
 	}
-	g.roughen(out, r)
+	g.addNoise(out, r)
 	return out, nil
 }
 
@@ -96,15 +99,14 @@ func (g *Generator) temperature(r models.Request) float64 {
 	return r.Temperature
 }
 
-// roughen adds the texture of the clips that r numbers, and keeps them within their limits.
-func (g *Generator) roughen(out models.Batch, r models.Request) {
+// addNoise adds the residual noise of r's seeds to the clips of out and limits their values.
+func (g *Generator) addNoise(out models.Batch, r models.Request) {
 	if g.config.Texture == 0 {
 		return
 	}
 	fft := newTransform2D(out.T, out.F)
 	for i := range out.B {
-		rng := rand.New(rand.NewPCG(r.Seed, 0x74657874+uint64(r.First+i)))
-		g.texture.add(out.Clip(i), rng, g.config.Texture*g.temperature(r), fft)
+		g.texture.add(out.Clip(i), latent.Stream{Seed: r.Seeds[i]}.Residual(), g.config.Texture*g.temperature(r), fft)
 		limit(out.Clip(i))
 	}
 }
@@ -116,7 +118,7 @@ func (g *Generator) Latent() int { return g.config.Latent }
 func (g *Generator) Decode(ctx context.Context, latents []float32, labels []int) (models.Batch, error) {
 	out := models.Batch{B: len(labels), T: g.shape.frames, F: g.shape.bins, Labels: slices.Clone(labels)}
 	width := g.config.Latent
-	if err := (models.Request{Labels: labels}).Validate(g.shape.labels); err != nil {
+	if err := models.ValidateLabels(labels, g.shape.labels); err != nil {
 		return models.Batch{}, fmt.Errorf("vae: %w", err)
 	}
 	if len(latents) != out.B*width {

@@ -220,7 +220,7 @@ func TestExpertsLearn(t *testing.T) {
 	if v := c.Metrics["train/gate balance"]; v > 0.5 {
 		t.Errorf("the gate's variation is %.2f; 1 is one expert alone", v)
 	}
-	b, err := open(t, c).Generate(t.Context(), models.Request{Labels: slices.Repeat([]int{0, 1, 2}, 20), Seed: 1})
+	b, err := open(t, c).Generate(t.Context(), models.Series(slices.Repeat([]int{0, 1, 2}, 20), 1, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +243,7 @@ func TestUnconditional(t *testing.T) {
 		var made [2]models.Batch
 		for i, labels := range [][]int{{0, 0, 0}, {0, 1, 2}} {
 			var err error
-			if made[i], err = g.Generate(t.Context(), models.Request{Labels: labels, Seed: 5}); err != nil {
+			if made[i], err = g.Generate(t.Context(), models.Series(labels, 5, 0)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -256,11 +256,11 @@ func TestUnconditional(t *testing.T) {
 		if count, err := c.Tensor(tensorCount); err != nil || len(count.Data) != 1 {
 			t.Errorf("%s: priors of %v labels, error %v", prior, count.Data, err)
 		}
-		z, err := g.Draw(models.Request{Labels: []int{0, 1, 2}, Seed: 5})
+		z, err := g.Draw(models.Series([]int{0, 1, 2}, 5, 0))
 		if err != nil {
 			t.Fatal(err)
 		}
-		between, err := g.Blend(t.Context(), z, []int{0, 1, 2}, []int{2, 2, 2}, []float64{0.5, 0.7, 1}, models.Request{Seed: 5})
+		between, err := g.Blend(t.Context(), z, []int{0, 1, 2}, []int{2, 2, 2}, []float64{0.5, 0.7, 1}, models.Series([]int{0, 1, 2}, 5, 0))
 		if err != nil || !slices.Equal(between.Data, made[0].Data) {
 			t.Errorf("%s: a blend of labels makes a difference (error %v)", prior, err)
 		}

@@ -41,9 +41,8 @@ func normalPrior(labels, latent int) *prior {
 	return p
 }
 
-// draw adds to dst the latents of clip number i of a series. They depend on nothing else.
-func (p *prior) draw(dst []float32, label int, seed uint64, i int, temperature float64) []float32 {
-	rng := rand.New(rand.NewPCG(seed, 0x636c6970+uint64(i)))
+// draw appends latents of a label to dst.
+func (p *prior) draw(dst []float32, label int, rng *rand.Rand, temperature float64) []float32 {
 	m := p.labels[min(label, len(p.labels)-1)]
 	k, at := len(m.weight)-1, rng.Float64()
 	for c, w := range m.weight {

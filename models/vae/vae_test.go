@@ -13,6 +13,7 @@ import (
 
 	"wavemill/audio/spectrogram"
 	"wavemill/models"
+	"wavemill/models/internal/latent"
 	"wavemill/models/modeltest"
 	"wavemill/models/nn"
 )
@@ -118,7 +119,7 @@ func TestLearnsLabelsAndVariety(t *testing.T) {
 	c := trained(t, small, 250)
 	g := open(t, c)
 	labels := slices.Repeat([]int{0, 1, 2}, 20)
-	b, err := g.Generate(t.Context(), models.Request{Labels: labels, Seed: 1})
+	b, err := g.Generate(t.Context(), models.Series(labels, 1, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,18 +140,18 @@ func TestLearnsLabelsAndVariety(t *testing.T) {
 	}
 }
 
-func TestClipDependsOnItsNumberAlone(t *testing.T) {
+func TestClipDependsOnItsSeedAlone(t *testing.T) {
 	g := open(t, trained(t, small, 5))
 	labels := make([]int, 75)
 	for i := range labels {
 		labels[i] = i % 3
 	}
-	whole, err := g.Generate(t.Context(), models.Request{Labels: labels, Seed: 9})
+	whole, err := g.Generate(t.Context(), models.Series(labels, 9, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, cut := range [][2]int{{0, 1}, {3, 12}, {60, 75}, {74, 75}, {1, 66}} {
-		part, err := g.Generate(t.Context(), models.Request{Labels: labels[cut[0]:cut[1]], Seed: 9, First: cut[0]})
+		part, err := g.Generate(t.Context(), models.Series(labels[cut[0]:cut[1]], 9+uint64(cut[0]), 0))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -158,7 +159,7 @@ func TestClipDependsOnItsNumberAlone(t *testing.T) {
 			t.Errorf("clips %d to %d are others alone than among 75", cut[0], cut[1])
 		}
 	}
-	other, err := g.Generate(t.Context(), models.Request{Labels: labels, Seed: 10})
+	other, err := g.Generate(t.Context(), models.Series(labels, 10, 0))
 	if err != nil || slices.Equal(other.Data, whole.Data) {
 		t.Errorf("another seed gives the same clips (error %v)", err)
 	}
@@ -166,7 +167,7 @@ func TestClipDependsOnItsNumberAlone(t *testing.T) {
 
 func TestConcurrentGeneration(t *testing.T) {
 	g := open(t, trained(t, small, 5))
-	r := models.Request{Labels: []int{0, 1, 2, 0, 1, 2, 0, 1, 2}, Seed: 4}
+	r := models.Series([]int{0, 1, 2, 0, 1, 2, 0, 1, 2}, 4, 0)
 	want, err := g.Generate(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
@@ -341,7 +342,7 @@ func TestPriorsHaveTheMomentsOfTheLatents(t *testing.T) {
 		for label := range 2 {
 			var drawn []float32
 			for i := range n {
-				drawn = p.draw(drawn, label, 7, i, 1)
+				drawn = p.draw(drawn, label, latent.Stream{Seed: 7, Number: uint64(i)}.Prior(), 1)
 			}
 			mean, scatter := moments(drawn, slices.Collect(seq(n)), 3)
 			for i := range 3 {
@@ -360,7 +361,7 @@ func TestPriorsHaveTheMomentsOfTheLatents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, v := range p.draw(nil, 0, 7, 0, 1e-9) {
+	for i, v := range p.draw(nil, 0, latent.Stream{Seed: 7}.Prior(), 1e-9) {
 		if math.Abs(float64(v)-m[i]) > 0.05 {
 			t.Errorf("at temperature 0 latent %d is %.3f, want the mean %.3f", i, v, m[i])
 		}
@@ -565,10 +566,10 @@ func TestOpenRefuses(t *testing.T) {
 func TestGenerateRefuses(t *testing.T) {
 	g := open(t, trained(t, small, 1))
 	for name, r := range map[string]models.Request{
-		"label":       {Labels: []int{3}},
-		"negative":    {Labels: []int{-1}},
-		"temperature": {Labels: []int{0}, Temperature: math.NaN()},
-		"cold":        {Labels: []int{0}, Temperature: -1},
+		"label":       models.Series([]int{3}, 1, 0),
+		"negative":    models.Series([]int{-1}, 1, 0),
+		"temperature": models.Series([]int{0}, 1, math.NaN()),
+		"cold":        models.Series([]int{0}, 1, -1),
 	} {
 		if _, err := g.Generate(t.Context(), r); err == nil {
 			t.Errorf("%s: no error", name)
@@ -576,7 +577,7 @@ func TestGenerateRefuses(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := g.Generate(ctx, models.Request{Labels: []int{0}}); err == nil {
+	if _, err := g.Generate(ctx, models.Series([]int{0}, 0, 0)); err == nil {
 		t.Error("cancelled: no error")
 	}
 	if b, err := g.Generate(t.Context(), models.Request{}); err != nil || b.B != 0 {
@@ -621,7 +622,7 @@ func TestManifoldStaysBetween(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range 500 {
-			d := p.draw(nil, 0, 1, i, 1)
+			d := p.draw(nil, 0, latent.Stream{Seed: 1, Number: uint64(i)}.Prior(), 1)
 			worst = max(worst, math.Abs(math.Hypot(float64(d[0]), float64(d[1]))-1))
 		}
 		return worst
@@ -644,5 +645,5 @@ func TestNeighbourhoodsOfFewClips(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.draw(nil, 0, 1, 0, 1)
+	p.draw(nil, 0, latent.Stream{Seed: 1}.Prior(), 1)
 }

@@ -53,7 +53,7 @@ func TestBlends(t *testing.T) {
 	if !ok {
 		t.Fatalf("the generator is a %T", g)
 	}
-	r := models.Request{Labels: []int{0, 2}, Seed: 5}
+	r := models.Series([]int{0, 2}, 5, 0)
 	want, err := g.Generate(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)

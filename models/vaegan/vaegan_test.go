@@ -144,7 +144,7 @@ func TestGeneratesWithTheSharpenedDecoder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := g.Generate(t.Context(), models.Request{Labels: []int{0, 1, 2}, Seed: 4})
+		b, err := g.Generate(t.Context(), models.Series([]int{0, 1, 2}, 4, 0))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,13 +1,14 @@
-// Package generate is the operator that answers wishes for clips.
+// Package generate is the operator that serves requests for generated clips.
 //
 // It is a NATS micro service on <pipeline>.generate, visible to $SRV.PING, INFO and STATS; replicas share the requests.
-// A request is JSON, see [Request]. Every clip is published on <pipeline>.clip.<label>. Asked for one, the answer is
-// the WAV itself, with headers; asked for more, a [Listing] that says where each is. A wish that cannot be fulfilled is
-// answered with Nats-Service-Error and Nats-Service-Error-Code, and the same in the body as JSON.
+// A request is JSON, see [Request]. Every clip is published on <pipeline>.clip.<label>. The answer to a request for one
+// clip is the WAV file itself, with headers; for more, it is a [Listing] of where each clip is stored. A failed request
+// is answered with the headers Nats-Service-Error and Nats-Service-Error-Code, and the same as JSON in the body.
 //
-// The model comes from the pipeline's model store, and is replaced as soon as a newer version is there: requests that
-// have begun end with the model they began with. Clips are a function of model, label, seed, temperature and what they
-// are mixed with or like, and so is their id: asked for twice within the stream's duplicate window, a clip is stored once.
+// The model comes from the pipeline's model store. A newer version replaces it as soon as it is stored; requests that
+// are in progress end with the model they began with. Package sampling generates the clips: a clip, and so its message
+// ID, is a function of model, label, seed, temperature, mix and given clips. A clip that is requested twice within the
+// stream's duplicate window is stored once.
 package generate
 
 import (
@@ -30,6 +31,7 @@ import (
 	"wavemill/audio/wav"
 	"wavemill/models"
 	"wavemill/models/architectures"
+	"wavemill/models/sampling"
 	"wavemill/pipeline"
 	"wavemill/pipeline/artifact"
 	"wavemill/pipeline/header"
@@ -46,9 +48,9 @@ type Config struct {
 	File string `yaml:"file"`
 	// MaxN bounds the clips of one request.
 	MaxN int `yaml:"max_n"`
-	// Timeout ends a request.
+	// Timeout is how long one request may take.
 	Timeout time.Duration `yaml:"timeout"`
-	// Concurrency is how many clips are made at once; 0: as many as there are processors.
+	// Concurrency is how many clips are generated at once; 0: as many as there are processors.
 	Concurrency int `yaml:"concurrency"`
 }
 
@@ -57,12 +59,12 @@ func Defaults() Config {
 	return Config{Model: "vae", MaxN: 1000, Timeout: 2 * time.Minute}
 }
 
-// Hooks let the program around the operator take part. All may be nil; they are called by several goroutines.
+// Hooks connect the operator with the program around it. All may be nil; several goroutines call them.
 type Hooks struct {
-	// Judge says how confidently an independent listener hears the label in a clip, in [0, 1], or false where there is
-	// none. It becomes the Wavemill-Confidence header.
+	// Judge returns the probability of the label that an independent classifier assigns to a clip, in [0, 1], or false
+	// where there is no classifier. It becomes the Wavemill-Confidence header.
 	Judge func(ctx context.Context, clip audio.Clip, label string) (float64, bool)
-	// OnModel is told the digest of every model that is put to use.
+	// OnModel is called with the digest of every model that is opened.
 	OnModel func(digest string)
 	// Open replaces models/architectures.
 	Open func(models.Checkpoint) (models.Generator, error)
@@ -92,22 +94,22 @@ type operator struct {
 	env     pipeline.Env
 	hooks   Hooks
 	log     *slog.Logger
-	slots   chan struct{} // One for every clip in the making.
-	maker   atomic.Pointer[Maker]
-	running sync.WaitGroup // Requests taken.
+	slots   chan struct{} // Holds one value per clip, or batch in the network, that is being generated.
+	sampler atomic.Pointer[sampling.Sampler]
+	running sync.WaitGroup // Accepted requests.
 
 	mu       sync.Mutex
-	stopping bool // No request is taken any more.
+	stopping bool // No request is accepted any more.
 }
 
 var _ pipeline.Runner = (*operator)(nil)
 
-// Process refuses: this operator answers requests.
+// Process returns an error: this operator reads no stream.
 func (o *operator) Process(context.Context, *pipeline.Message, pipeline.Emit) error {
 	return pipeline.Errorf(pipeline.Invalid, "generate reads no stream; send requests to %s.generate", o.env.Pipeline)
 }
 
-// Run answers requests until ctx is done, and then finishes those it has taken.
+// Run answers requests until ctx is done, and then finishes those that it has accepted.
 func (o *operator) Run(ctx context.Context) error {
 	if o.config.File != "" {
 		c, err := models.Read(o.config.File)
@@ -137,7 +139,7 @@ func (o *operator) Run(ctx context.Context) error {
 	return err
 }
 
-// follow puts every version of the model to use, until ctx is done. Faults of the store are waited out.
+// follow opens every new version of the model, until ctx is done. It tries again while the store is not available.
 func (o *operator) follow(ctx context.Context) error {
 	for ctx.Err() == nil {
 		err := o.env.Bus.Models().Watch(ctx, o.config.Model, func(e artifact.Entry) {
@@ -157,7 +159,7 @@ func (o *operator) follow(ctx context.Context) error {
 }
 
 func (o *operator) load(ctx context.Context, e artifact.Entry) error {
-	if m := o.maker.Load(); m != nil && m.Digest == e.Digest {
+	if m := o.sampler.Load(); m != nil && m.Digest == e.Digest {
 		return nil
 	}
 	content, err := o.env.Bus.Models().Load(ctx, e)
@@ -172,11 +174,11 @@ func (o *operator) load(ctx context.Context, e artifact.Entry) error {
 }
 
 func (o *operator) use(c models.Checkpoint) error {
-	m, err := NewMakerWith(c, o.hooks.Open)
+	m, err := sampling.OpenWith(c, o.hooks.Open)
 	if err != nil {
 		return err
 	}
-	o.maker.Store(m)
+	o.sampler.Store(m)
 	o.log.Info("model in use", "digest", m.Digest[:12], "arch", c.Arch, "step", c.Step, "labels", len(m.Labels))
 	if o.hooks.OnModel != nil {
 		o.hooks.OnModel(m.Digest)
@@ -184,16 +186,17 @@ func (o *operator) use(c models.Checkpoint) error {
 	return nil
 }
 
-// A task is a request that has been checked, and the model that fulfils it.
+// A task is a valid request, and the model that serves it.
 type task struct {
 	Request
-	encoding wav.Encoding
-	maker    *Maker
-	reply    string // Subject of the answer.
+	temperature float64 // as [sampling.Provenance] has it
+	encoding    wav.Encoding
+	sampler     *sampling.Sampler
+	reply       string // Subject of the answer.
 }
 
-// take refuses a request at once, or fulfils it in a goroutine of its own. While all slots are taken it waits, and so
-// do the requests behind it, in the order in which they came.
+// take answers an invalid request at once, and starts a goroutine for a valid one. While all slots are taken it blocks,
+// so that requests are served in the order of their arrival.
 func (o *operator) take(ctx context.Context, r micro.Request) {
 	if !o.begin() {
 		o.refuse(r, errStopping)
@@ -225,7 +228,7 @@ func (o *operator) take(ctx context.Context, r micro.Request) {
 	}()
 }
 
-// begin counts a request in, unless it comes too late.
+// begin counts an accepted request. It returns false when the operator is stopping.
 func (o *operator) begin() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -235,72 +238,114 @@ func (o *operator) begin() bool {
 	return !o.stopping
 }
 
-// check reads a request and says whether it can be fulfilled.
+// check parses a request and checks it against the model.
 func (o *operator) check(r micro.Request) (task, error) {
-	m := o.maker.Load()
+	m := o.sampler.Load()
 	if m == nil {
 		return task{}, errNoModel
 	}
-	request, encoding, err := parseRequest(r.Data(), o.config.MaxN)
+	t, err := parseRequest(r.Data(), o.config.MaxN)
 	if err != nil {
 		return task{}, err
 	}
+	request := t.Request
 	asked := []string{request.Label}
 	if request.Mix != nil {
 		asked = append(asked, request.Mix.Label)
 	}
 	for _, label := range asked {
-		if _, err := m.index(label); err != nil {
+		if _, err := m.Label(label); err != nil {
 			return task{}, err
 		}
 	}
 	if request.Like != nil || request.Mix != nil && request.Mix.Like != nil {
 		if !m.CanEncode() {
-			return task{}, fmt.Errorf("%w: %w; this is a %s", errUsage, ErrNoEncoder, m.Arch)
+			return task{}, fmt.Errorf("%w: %w; this is a %s", errUsage, sampling.ErrNoEncoder, m.Arch)
 		}
 	}
 	if request.Mix != nil && !m.CanBlend() {
 		return task{}, fmt.Errorf("%w: a model of architecture %s cannot mix labels", errUsage, m.Arch)
 	}
-	return task{request, encoding, m, r.Reply()}, nil
+	t.sampler, t.reply = m, r.Reply()
+	return t, nil
 }
 
-// fulfil makes and publishes what is asked for, and returns the answer. It calls release when it gives up the request's
-// slot.
+// fulfil generates and publishes the clips of a request, and returns the answer. It calls release when it gives up the
+// request's slot.
 func (o *operator) fulfil(ctx context.Context, t task, release func()) (*nats.Msg, error) {
-	recipes, err := t.recipes(ctx)
+	ps, err := t.provenances(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if len(recipes) == 1 {
-		made, err := o.make(ctx, t, recipes[0])
+	if len(ps) == 1 {
+		clip, err := t.sampler.Generate(ctx, ps[0])
 		if err != nil {
 			return nil, err
 		}
-		return &nats.Msg{Header: made.headers(), Data: made.body}, nil
-	}
-	release() // The clips take slots one by one.
-	listing := Listing{Label: t.Label, Model: t.maker.Digest, Seed: *t.Seed, Clips: make([]Listed, len(recipes))}
-	group, ctx := errgroup.WithContext(ctx)
-	for i, p := range recipes {
-		select {
-		case o.slots <- struct{}{}:
-		case <-ctx.Done():
-			return nil, cmp.Or(group.Wait(), ctx.Err())
+		sent, err := o.publish(ctx, t, clip)
+		if err != nil {
+			return nil, err
 		}
-		group.Go(func() error {
-			defer func() { <-o.slots }()
-			made, err := o.make(ctx, t, p)
-			listing.Clips[i] = made.listed
-			return err
-		})
+		return &nats.Msg{Header: sent.headers(), Data: sent.body}, nil
 	}
-	if err := group.Wait(); err != nil {
+	release() // Batches and clips take slots one by one.
+	clips, err := o.series(ctx, t, ps)
+	if err != nil {
 		return nil, err
 	}
-	data, err := json.Marshal(listing)
+	data, err := json.Marshal(Listing{Label: t.Label, Model: t.sampler.Digest, Seed: *t.Seed, Clips: clips})
 	if err != nil {
 		return nil, fmt.Errorf("listing: %w", err)
 	}
 	return &nats.Msg{Header: nats.Header{header.ContentType: {"application/json"}}, Data: data}, nil
+}
+
+// series generates and publishes many clips and returns their entries in order. The network runs on batches; phase
+// reconstruction and publishing run for several clips at once. Each of them holds a slot while it works, so that
+// requests for one clip are served in between.
+func (o *operator) series(ctx context.Context, t task, ps []sampling.Provenance) ([]Listed, error) {
+	listed := make([]Listed, len(ps))
+	group, ctx := errgroup.WithContext(ctx)
+	for lo := 0; lo < len(ps); lo += sampling.BatchSize {
+		part := ps[lo:min(lo+sampling.BatchSize, len(ps))]
+		batch, err := o.sample(ctx, t, part)
+		if err != nil {
+			return nil, cmp.Or(group.Wait(), err)
+		}
+		for i, p := range part {
+			if err := o.slot(ctx); err != nil {
+				return nil, cmp.Or(group.Wait(), err)
+			}
+			group.Go(func() error {
+				defer func() { <-o.slots }()
+				clip, err := t.sampler.Vocode(batch, i, p)
+				if err != nil {
+					return err
+				}
+				sent, err := o.publish(ctx, t, clip)
+				listed[lo+i] = sent.listed
+				return err
+			})
+		}
+	}
+	return listed, group.Wait()
+}
+
+// sample runs the network on a batch. It holds one slot meanwhile.
+func (o *operator) sample(ctx context.Context, t task, ps []sampling.Provenance) (models.Batch, error) {
+	if err := o.slot(ctx); err != nil {
+		return models.Batch{}, err
+	}
+	defer func() { <-o.slots }()
+	return t.sampler.Sample(ctx, ps...)
+}
+
+// slot waits for a free slot and takes it.
+func (o *operator) slot(ctx context.Context) error {
+	select {
+	case o.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

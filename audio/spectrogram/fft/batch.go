@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"gonum.org/v1/gonum/dsp/fourier"
+
+	"wavemill/internal/cpu"
 )
 
 // MaxLen is the longest transform: beyond it a row's offset would not fit a kernel's table.
@@ -39,9 +41,13 @@ type Batch struct {
 
 // NewBatch plans transforms of n samples, 2 <= n <= MaxLen. The windows, n samples each or nil for ones, are multiplied
 // onto the samples before Forward and after Inverse. Powers of two from 32 on run on the vector kernels of this machine,
-// other lengths on gonum's float64 transform.
+// other lengths on gonum's float64 transform. It is an error if WAVEMILL_KERNEL names kernels that do not exist or that
+// this processor cannot run.
 func NewBatch(n int, analysis, synthesis []float64) (*Batch, error) {
-	return newBatch(best, n, analysis, synthesis)
+	if err := cpu.Check(); err != nil {
+		return nil, fmt.Errorf("fft: %w", err)
+	}
+	return newBatch(current(), n, analysis, synthesis)
 }
 
 func newBatch(k kernels, n int, analysis, synthesis []float64) (*Batch, error) {

@@ -5,9 +5,12 @@ import (
 	"math"
 	"math/cmplx"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"gonum.org/v1/gonum/dsp/fourier"
+
+	"wavemill/internal/cpu"
 )
 
 func noise(n int, seed uint64) []float32 {
@@ -149,12 +152,21 @@ func TestLevelIsTheLogarithm(t *testing.T) {
 	})
 }
 
-func TestChooseKernels(t *testing.T) {
-	if k := choose("go"); k.class != "go" {
-		t.Errorf("asked for go, got %s", k.class)
+// TestKernelsOfEveryClass fails if a class of package cpu has no kernels here, which current would hide.
+func TestKernelsOfEveryClass(t *testing.T) {
+	var got []string
+	for _, k := range available() {
+		got = append(got, k.class)
 	}
-	if k := choose("no such kernels"); k.class != available()[0].class {
-		t.Errorf("an unknown name chose %s", k.class)
+	var want []string
+	for _, c := range cpu.Supported() {
+		want = append(want, c.String())
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("kernels of the classes %v, but the processor supports %v", got, want)
+	}
+	if got := current().class; got != cpu.Current().String() {
+		t.Errorf("kernels of class %s in use, want %s", got, cpu.Current())
 	}
 }
 

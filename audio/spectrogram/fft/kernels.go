@@ -1,6 +1,6 @@
 package fft
 
-import "os"
+import "wavemill/internal/cpu"
 
 // kernels are the inner loops of a Batch for one instruction set. Rows hold one float32 of each lane; a value is two
 // rows, real and imaginary. None of them checks its arguments: Batch does.
@@ -35,22 +35,20 @@ type kernels struct {
 // tiny keeps the projection of a zero from dividing by zero: far below any magnitude that matters.
 const tiny = 1e-16
 
-// best is the kernels of this machine. WAVEMILL_KERNEL ("avx512", "avx2" or "go") forces slower ones.
-var best = choose(os.Getenv("WAVEMILL_KERNEL"))
-
-// choose picks the fastest kernels that the machine has, or the named ones if it has them.
-func choose(name string) kernels {
+// current returns the kernels of the process's class.
+func current() kernels {
 	all := available()
 	for _, k := range all {
-		if k.class == name {
+		if k.class == cpu.Current().String() {
 			return k
 		}
 	}
-	return all[0]
+	return all[len(all)-1] // available lists every class of package cpu; the portable one is last.
 }
 
-// Class names the kernels in use: "avx512", "avx2" or "go". Results are the same bytes on machines of one class.
-func Class() string { return best.class }
+// Class names the kernels in use: "avx512", "avx2" or "go" (see package internal/cpu). Results are the same bytes on
+// machines of one class.
+func Class() string { return cpu.Current().String() }
 
 // firstOf is the usual choice of the first radix where there is no radix 8.
 func firstOf(bits int) int {

@@ -1,6 +1,10 @@
 package fft
 
-import "golang.org/x/sys/cpu"
+import (
+	"slices"
+
+	"wavemill/internal/cpu"
+)
 
 //go:generate go run ./internal/gen
 
@@ -107,7 +111,8 @@ type entries struct {
 // available lists the kernels that this machine can run, fastest first.
 func available() []kernels {
 	var all []kernels
-	if cpu.X86.HasAVX512F && cpu.X86.HasAVX2 && cpu.X86.HasFMA {
+	have := cpu.Supported()
+	if slices.Contains(have, cpu.AVX512) {
 		k := wrap("avx512", 16, entries{
 			loadAVX512, storeAVX512, overlapAVX512, first2AVX512, first4AVX512, pass4AVX512, unpackAVX512, repackAVX512,
 			powerAVX512, magnitudeAVX512, weighAVX512, projectAVX512, levelAVX512,
@@ -128,7 +133,7 @@ func available() []kernels {
 		}
 		all = append(all, k)
 	}
-	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
+	if slices.Contains(have, cpu.AVX2) {
 		all = append(all, wrap("avx2", 8, entries{
 			loadAVX2, storeAVX2, overlapAVX2, first2AVX2, first4AVX2, pass4AVX2, unpackAVX2, repackAVX2,
 			powerAVX2, magnitudeAVX2, weighAVX2, projectAVX2, levelAVX2,

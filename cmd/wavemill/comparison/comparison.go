@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"wavemill/cmd/wavemill/report"
+	results "wavemill/models/comparison"
 	"wavemill/models/eval"
 )
 
@@ -20,7 +21,7 @@ import (
 type Page struct {
 	Title   string
 	Made    time.Time
-	Verdict Verdict
+	Verdict results.Verdict
 	Report  eval.Report
 	Curves  []report.Curve // named "MODEL: LOSS"
 	Labels  []Label
@@ -64,11 +65,16 @@ func Write(w io.Writer, p Page) error {
 		"css":     func() template.CSS { return template.CSS(pageStyle) },
 		"js":      func() template.JS { return template.JS(pageScript) },
 		"chart":   chart,
-		"columns": columns,
+		"columns": results.Columns,
 		"shade":   shade,
-		"points":  func(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) },
 		"percent": func(v float64) string { return strconv.FormatFloat(100*v, 'f', 1, 64) + " %" },
 		"models":  func(r eval.Report) []eval.Row { return ofKind(r, "model") },
+		"gain": func(g eval.Gain) string {
+			if i, ok := g.Intervals["gain_points"]; ok {
+				return fmt.Sprintf("%+.1f [%+.1f, %+.1f]", g.Points, i[0], i[1])
+			}
+			return fmt.Sprintf("%+.1f", g.Points)
+		},
 	}).Parse(pageTemplate)
 	if err != nil {
 		return fmt.Errorf("comparison: %w", err)

@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"os"
-	"path/filepath"
 	"strconv"
 	"time"
+
+	"wavemill/internal/atomicfile"
 )
 
 // Page is everything a report shows. Empty parts are left out of the file.
@@ -111,23 +111,15 @@ func Write(w io.Writer, p Page) error {
 
 // WriteFile writes the page to a file, all of it or none.
 func WriteFile(path string, p Page) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".report-*")
+	f, err := atomicfile.Create(path, atomicfile.Options{})
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	defer func() { _ = os.Remove(f.Name()) }() // after the rename there is nothing to remove
+	defer f.Discard()
 	if err := Write(f, p); err != nil {
-		_ = f.Close()
 		return err
 	}
-	if err := f.Chmod(0o644); err != nil {
-		_ = f.Close()
-		return fmt.Errorf("report: %w", err)
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if err := f.Commit(); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	return nil

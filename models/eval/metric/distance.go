@@ -2,6 +2,7 @@ package metric
 
 import (
 	"errors"
+	"fmt"
 	"math"
 
 	"gonum.org/v1/gonum/mat"
@@ -13,23 +14,68 @@ import (
 // the smaller set: compare only figures from sets of equal sizes.
 //
 // The trace of the root is that of (Sx^½ Sy Sx^½)^½, a symmetric positive semi-definite matrix, so that singular
-// covariances (fewer clips than features) need no ridge and no complex numbers.
+// covariances (fewer clips than features, constant features, equal clips) need no ridge and no complex numbers. A
+// result below 1e-12 of the features' squared magnitude is rounding error and returned as 0. Features whose squares
+// overflow are an error.
 //
 // Source: Heusel et al., GANs Trained by a Two Time-Scale Update Rule, 2017; Dowson and Landau, 1982.
 func Frechet(x, y [][]float64) (float64, error) {
-	d, err := pair("x", x, "y", y, 2)
+	reference, err := NewReference(y)
 	if err != nil {
 		return 0, err
 	}
-	mx, sx := gaussian(x, d)
-	my, sy := gaussian(y, d)
-	root, err := sqrtPSD(sx)
+	return reference.Frechet(x)
+}
+
+// A Reference is a normal distribution fitted to a set of features. It holds the root of its covariance, so that
+// several sets are compared with one at half the cost of [Frechet]. It is safe for concurrent use.
+type Reference struct {
+	mean []float64
+	cov  *mat.SymDense
+	root *mat.Dense // symmetric root of cov
+}
+
+// NewReference fits a normal distribution to features, at least two rows.
+func NewReference(features [][]float64) (*Reference, error) {
+	d, err := table("the reference", features, 2)
 	if err != nil {
+		return nil, err
+	}
+	r := &Reference{}
+	r.mean, r.cov = gaussian(features, d)
+	if err := finite(r.mean, r.cov); err != nil {
+		return nil, err
+	}
+	r.root, err = sqrtPSD(r.cov)
+	return r, err
+}
+
+// Spread is the trace of the covariance: the mean squared distance from the mean. Where it is 0, all rows are equal and
+// distances to the reference have no scale.
+func (r *Reference) Spread() float64 {
+	spread := mat.Trace(r.cov)
+	if spread <= rounding*norm2(r.mean) {
+		return 0
+	}
+	return spread
+}
+
+// Frechet is [Frechet] between x and the features of the reference.
+func (r *Reference) Frechet(x [][]float64) (float64, error) {
+	d, err := table("x", x, 2)
+	if err != nil {
+		return 0, err
+	}
+	if d != len(r.mean) {
+		return 0, fmt.Errorf("metric: x has %d columns, the reference has %d", d, len(r.mean))
+	}
+	mean, cov := gaussian(x, d)
+	if err := finite(mean, cov); err != nil {
 		return 0, err
 	}
 	var half, product mat.Dense
-	half.Mul(root, sy)
-	product.Mul(&half, root)
+	half.Mul(r.root, cov)
+	product.Mul(&half, r.root)
 	inner := mat.NewSymDense(d, nil)
 	for i := range d {
 		for j := i; j < d; j++ {
@@ -40,14 +86,38 @@ func Frechet(x, y [][]float64) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	total := mat.Trace(sx) + mat.Trace(sy)
+	total := mat.Trace(cov) + mat.Trace(r.cov)
+	magnitude := total + norm2(mean) + norm2(r.mean)
 	for _, v := range values {
 		total -= 2 * math.Sqrt(math.Max(v, 0))
 	}
-	for i := range mx {
-		total += (mx[i] - my[i]) * (mx[i] - my[i])
+	for i := range mean {
+		total += (mean[i] - r.mean[i]) * (mean[i] - r.mean[i])
 	}
-	return math.Max(total, 0), nil
+	if total <= rounding*magnitude {
+		return 0, nil
+	}
+	return total, nil
+}
+
+// rounding is the relative size below which a sum of squares is rounding error.
+const rounding = 1e-12
+
+// norm2 is the squared length of x.
+func norm2(x []float64) float64 { return dot(x, x) }
+
+// finite refuses moments that have overflowed, on which the eigenvalue routines would fail.
+func finite(mean []float64, cov *mat.SymDense) error {
+	sum := norm2(mean)
+	for i := range cov.SymmetricDim() {
+		for j := range i + 1 {
+			sum += math.Abs(cov.At(i, j))
+		}
+	}
+	if math.IsNaN(sum) || math.IsInf(sum, 0) {
+		return errors.New("metric: the features are too large: their squares overflow")
+	}
+	return nil
 }
 
 // gaussian returns the mean and the unbiased covariance of the rows.
@@ -97,41 +167,4 @@ func sqrtPSD(s *mat.SymDense) (*mat.Dense, error) {
 	}
 	root.Mul(&scaled, v.T())
 	return &root, nil
-}
-
-// Kernel is the unbiased estimate of the squared maximum mean discrepancy between two sets of features under the
-// cubic kernel (x·y/d + 1)³, known as the kernel inception distance. Its expectation does not depend on the number of
-// clips and is 0 for equal distributions, so that it may be slightly negative. The whole sets are used, which has less
-// variance than the usual mean over subsets of them.
-//
-// Source: Bińkowski et al., Demystifying MMD GANs, 2018.
-func Kernel(x, y [][]float64) (float64, error) {
-	d, err := pair("x", x, "y", y, 2)
-	if err != nil {
-		return 0, err
-	}
-	mx, my := dense(x, d), dense(y, d)
-	xx, xxDiagonal := kernelSums(mx, mx, d)
-	yy, yyDiagonal := kernelSums(my, my, d)
-	xy, _ := kernelSums(mx, my, d)
-	n, m := float64(len(x)), float64(len(y))
-	return (xx-xxDiagonal)/(n*(n-1)) + (yy-yyDiagonal)/(m*(m-1)) - 2*xy/(n*m), nil
-}
-
-// kernelSums returns the sum of the kernel over all pairs, and over those of equal index.
-func kernelSums(x, y *mat.Dense, d int) (sum, diagonal float64) {
-	var g mat.Dense
-	g.Mul(x, y.T())
-	rows, columns := g.Dims()
-	for i := range rows {
-		for j, v := range g.RawRowView(i)[:columns] {
-			k := v/float64(d) + 1
-			k = k * k * k
-			sum += k
-			if i == j {
-				diagonal += k
-			}
-		}
-	}
-	return sum, diagonal
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -240,9 +241,125 @@ func TestMemorisationAlarm(t *testing.T) {
 			}
 		}
 	}
-	if _, err := metric.Memorise(held, train, train); err == nil {
-		t.Error("held-out clips that are training clips: no error")
+}
+
+// Duplicates in the data, in the training set or across the split, must not switch the alarm off.
+func TestMemorisationAlarmWithDuplicates(t *testing.T) {
+	fresh := func(seed uint64, n int) [][]float64 { return gaussians(seed, n, 8, 0, 1) }
+	train, held := fresh(1, 300), fresh(2, 300)
+	copies := slices.Clone(train[:300])
+	for name, c := range map[string]struct {
+		held, train [][]float64
+	}{
+		"a tenth of the held-out clips are training clips": {slices.Concat(train[:30], held[30:]), train},
+		"a tenth are nearly training clips":                {slices.Concat(shifted(train[:30], 1e-3), held[30:]), train},
+		"all are training clips":                           {train, train},
+		"every training clip is there twice":               {held, slices.Concat(train, train)},
+		"all are training clips, each there twice":         {train, slices.Concat(train, train)},
+		"few held-out clips":                               {held[:5], train},
+		"few held-out clips, half of them training clips":  {slices.Concat(train[:3], held[:3]), train},
+	} {
+		m, err := metric.Memorise(copies, c.held, c.train)
+		if err != nil || !m.Alarm || !m.Judged {
+			t.Errorf("%s: copies: %+v, error %v", name, m.Ratio, err)
+		}
+		if m, err = metric.Memorise(fresh(3, 300), c.held, c.train); err != nil || m.Alarm || !m.Judged || m.HeldOut < 0.2 {
+			t.Errorf("%s: fresh clips: ratio %.2f of %.2f, alarm %v, judged %v, error %v", name, m.Ratio, m.HeldOut, m.Alarm, m.Judged, err)
+		}
 	}
+}
+
+// shifted adds a number to the first column.
+func shifted(x [][]float64, by float64) [][]float64 {
+	out := make([][]float64, len(x))
+	for i, row := range x {
+		out[i] = slices.Clone(row)
+		out[i][0] += by
+	}
+	return out
+}
+
+// Where nothing can be said, the result says so; an alarm with good reason stands.
+func TestMemorisationOfTooLittle(t *testing.T) {
+	train, held := gaussians(1, 300, 8, 0, 1), gaussians(2, 300, 8, 0, 1)
+	equal := slices.Repeat([][]float64{{1, 2}}, 30)
+	for name, c := range map[string]struct {
+		generated, held, train [][]float64
+		alarm                  bool
+		reason                 string
+	}{
+		"few clips":            {gaussians(3, 10, 8, 0, 1), held, train, false, "10 generated clips"},
+		"few clips, copies":    {train[:10], held, train, true, "10 generated clips"},
+		"few recordings":       {gaussians(3, 30, 8, 0, 1), held[:4], train[:6], false, "recordings are too few"},
+		"all recordings equal": {equal, equal, equal, false, "copies of one another"},
+	} {
+		m, err := metric.Memorise(c.generated, c.held, c.train)
+		if err != nil || m.Judged || m.Alarm != c.alarm || !strings.Contains(m.Reason, c.reason) || math.IsNaN(m.Ratio) {
+			t.Errorf("%s: %+v, error %v", name, m, err)
+		}
+	}
+}
+
+func TestSpacingOfDifferent(t *testing.T) {
+	x := gaussians(1, 100, 8, 0, 1)
+	want, err := metric.SpacingOfDifferent(x)
+	if err != nil || len(want) != 100 {
+		t.Fatal(len(want), err)
+	}
+	got, err := metric.SpacingOfDifferent(slices.Concat(x, x[:60]))
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("with duplicates, error %v:\n%s", err, diff)
+	}
+	if got, err = metric.SpacingOfDifferent(slices.Repeat(x[:1], 5)); len(got) != 0 || err != nil {
+		t.Errorf("all equal: %v, error %v", got, err)
+	}
+}
+
+// Sets without spread: what constant, identical and silent clips have for features.
+func TestDegenerateSets(t *testing.T) {
+	spread := gaussians(1, 30, 6, 0, 1)
+	for _, at := range []float64{0, 1e-300, 1, -1e8, 1e38} {
+		flat := slices.Repeat([][]float64{slices.Repeat([]float64{at}, 6)}, 30)
+		v, err := metric.Frechet(flat, flat)
+		near(t, fmt.Sprintf("Fréchet distance of sets that are %g throughout", at), v, 0, 0, err)
+		if v, err = metric.Frechet(spread, flat); err != nil || v <= 0 || math.IsInf(v, 0) {
+			t.Errorf("Fréchet distance to %g throughout: %g, error %v", at, v, err)
+		}
+		r, err := metric.NewReference(flat)
+		if err != nil || r.Spread() != 0 {
+			t.Errorf("%g throughout: error %v", at, err)
+		}
+		if _, err := metric.Kernel(spread, flat); err != nil {
+			t.Errorf("kernel distance to %g throughout: %v", at, err)
+		}
+		if _, err := metric.Diversity(flat, make([]int, 30)); err != nil {
+			t.Errorf("diversity of %g throughout: %v", at, err)
+		}
+	}
+	huge := slices.Repeat([][]float64{{1e200, -1e200}}, 30)
+	if _, err := metric.Frechet(huge, huge); err == nil {
+		t.Error("Fréchet distance of squares that overflow: no error")
+	}
+	if _, err := metric.Kernel(huge, huge); err == nil {
+		t.Error("kernel distance of products that overflow: no error")
+	}
+}
+
+// The kernel distance on a resample is that of the rows drawn, copies of a row not compared with each other.
+func TestKernelResampled(t *testing.T) {
+	x, y := gaussians(1, 300, 4, 0, 1), gaussians(2, 40, 4, 0.5, 1)
+	part := make([]float64, 300)
+	for i := range 100 {
+		part[i] = 1
+	}
+	v, of, err := metric.KernelResampled(x, y, [][]float64{slices.Repeat([]float64{1}, 300), part, slices.Repeat([]float64{2}, 300)})
+	if err != nil || len(of) != 3 {
+		t.Fatal(of, err)
+	}
+	want, err := metric.Kernel(x[:100], y)
+	near(t, "a part", of[1], want, 1e-9, err)
+	near(t, "everything once", of[0], v, 1e-9, nil)
+	near(t, "everything twice", of[2], v, 1e-9, nil)
 }
 
 func TestBins(t *testing.T) {

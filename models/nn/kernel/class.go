@@ -1,69 +1,36 @@
 package kernel
 
-import (
-	"fmt"
-	"os"
-	"sync"
-)
+import "wavemill/internal/cpu"
 
-// class is one of the classes of kernels.
-type class uint8
+// class is a cpu.Class with the operations of its kernels.
+type class cpu.Class
 
 const (
-	classGo class = iota
-	classAVX2
-	classAVX512
+	classGo     = class(cpu.Go)
+	classAVX2   = class(cpu.AVX2)
+	classAVX512 = class(cpu.AVX512)
 )
 
-// EnvClass is the environment variable that forces a class of kernels.
-const EnvClass = "WAVEMILL_KERNEL"
-
-func (k class) String() string { return [...]string{"go", "avx2", "avx512"}[k] }
+func (k class) String() string { return cpu.Class(k).String() }
 
 // Class names the class of kernels in use: "avx512", "avx2" or "go".
-func Class() string { return current().String() }
+func Class() string { return cpu.Current().String() }
 
 // Check reports an error if WAVEMILL_KERNEL names a class that does not exist or
 // that this processor cannot run. Programs call it once at their start; without
 // it the operations run with the best class the processor has.
-func Check() error {
-	_, err := chosen()
-	return err
-}
+func Check() error { return cpu.Check() }
 
-// Classes lists the classes this processor can run, the best first.
-func Classes() []string {
-	var names []string
-	for _, k := range supported() {
-		names = append(names, k.String())
-	}
-	return names
-}
+// current is the class of this process.
+func current() class { return class(cpu.Current()) }
 
-func current() class {
-	k, _ := chosen()
-	return k
-}
-
-// chosen is decided once: a class must not change between two operations.
-var chosen = sync.OnceValues(func() (class, error) { return choose(os.Getenv(EnvClass), supported()) })
-
-// choose picks the class named by want, or the best of those supported.
-func choose(want string, have []class) (class, error) {
-	if want == "" {
-		return have[0], nil
+// supported lists the classes this processor can run, the best first.
+func supported() []class {
+	var have []class
+	for _, c := range cpu.Supported() {
+		have = append(have, class(c))
 	}
-	for _, k := range have {
-		if k.String() == want {
-			return k, nil
-		}
-	}
-	for _, k := range []class{classAVX512, classAVX2} {
-		if k.String() == want {
-			return have[0], fmt.Errorf("kernel: %s=%s: this processor has no such instructions; it can run %v", EnvClass, want, have)
-		}
-	}
-	return have[0], fmt.Errorf("kernel: %s=%s: unknown class; want avx512, avx2 or go", EnvClass, want)
+	return have
 }
 
 // tileRows is the number of rows of the class's widest micro-kernel.

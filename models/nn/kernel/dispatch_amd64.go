@@ -1,22 +1,6 @@
 package kernel
 
-import (
-	"unsafe"
-
-	"golang.org/x/sys/cpu"
-)
-
-// supported lists the classes this processor can run, the best first.
-func supported() []class {
-	var have []class
-	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasBMI2 {
-		have = append(have, classAVX512)
-	}
-	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
-		have = append(have, classAVX2)
-	}
-	return append(have, classGo)
-}
+import "unsafe"
 
 // The offsets the assembly knows; the build fails where the compiler's differ.
 var (

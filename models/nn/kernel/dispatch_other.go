@@ -4,9 +4,6 @@ package kernel
 
 import "runtime"
 
-// supported lists the classes this processor can run, the best first.
-func supported() []class { return []class{classGo} }
-
 func (k class) run(t *tile) { runGo(t) }
 
 func (k class) peakRounds(n int) float64 { return peakGo(n) }

@@ -22,7 +22,8 @@
 // # Classes
 //
 // The machine decides at the first use which class of kernels runs: "avx512"
-// (AVX-512 F, VL, DQ), "avx2" (AVX2 and FMA) or "go" (portable). The
+// (AVX-512 F, VL, DQ and BW, BMI2, and all of avx2), "avx2" (AVX2 and FMA) or "go"
+// (portable). Package internal/cpu makes this decision for the whole process. The
 // environment variable WAVEMILL_KERNEL forces one of them; Check reports a value
 // that is unknown or that the processor cannot run. Within one class a result
 // depends on nothing but the operands: not on the number of threads, not on the
@@ -37,6 +38,15 @@
 // An operation that is nevertheless handed slices too short for its shape panics
 // with the same text before it has written anything; that is a programmer's
 // error, like an index out of range.
+//
+// # Process-wide state
+//
+// The package keeps state that all callers share, because an operation is a plain
+// function and because a training step in its steady state must not allocate: the
+// number of threads (SetThreads), the worker goroutines (StopWorkers), the cache of
+// plans, which depend on nothing but shape and class, and the buffers and records
+// of finished operations (scratch and freelist). None of it changes a result. The
+// class of kernels is not kept here but in package internal/cpu.
 //
 // # Concurrency
 //

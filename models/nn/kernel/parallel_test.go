@@ -251,29 +251,3 @@ func TestAllocations(t *testing.T) {
 		}
 	})
 }
-
-func TestChoose(t *testing.T) {
-	all := []class{classAVX512, classAVX2, classGo}
-	for _, c := range []struct {
-		want string
-		have []class
-		k    class
-		fail string
-	}{
-		{"", all, classAVX512, ""},
-		{"", all[2:], classGo, ""},
-		{"avx2", all, classAVX2, ""},
-		{"go", all, classGo, ""},
-		{"avx512", all[1:], classAVX2, "kernel: WAVEMILL_KERNEL=avx512: this processor has no such instructions; it can run [avx2 go]"},
-		{"sse", all, classAVX512, "kernel: WAVEMILL_KERNEL=sse: unknown class; want avx512, avx2 or go"},
-	} {
-		k, err := choose(c.want, c.have)
-		got := ""
-		if err != nil {
-			got = err.Error()
-		}
-		if k != c.k || got != c.fail {
-			t.Errorf("%q of %v: %v, %q", c.want, c.have, k, got)
-		}
-	}
-}

@@ -1,11 +1,6 @@
 package kernel
 
-import (
-	"sync/atomic"
-	"time"
-)
-
-var peakSink atomic.Uint32 // keeps the portable loop from being optimised away
+import "time"
 
 // PeakGFLOPS measures what one core can do at most with the class in use: billions of
 // float32 operations a second in a loop of nothing but multiply-adds on

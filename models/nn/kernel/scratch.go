@@ -42,14 +42,6 @@ func (p *pool) put(b []float32) {
 	p.free[k] = append(p.free[k], b)
 }
 
-// FreeScratch drops the buffers that are kept for later operations, for example
-// between two models. It is never needed for correctness.
-func FreeScratch() {
-	scratch.mu.Lock()
-	defer scratch.mu.Unlock()
-	scratch.free = [40][][]float32{}
-}
-
 // freelist recycles the records of operations, for the same reason.
 type freelist[T any] struct {
 	mu   sync.Mutex

@@ -1,6 +1,6 @@
 package kernel
 
-import "math"
+import "runtime"
 
 // tile is the argument of a micro-kernel: it multiplies n rows of A with a panel
 // of B into n rows of C,
@@ -161,8 +161,9 @@ func (t *tile) storeGo(acc *[4]float32, out int) {
 // peakGo is the portable counterpart of the peak loops: chains of
 // multiplications and additions on single floats.
 func peakGo(n int) float64 {
-	x, y := math.Float32frombits(peakSink.Load()|0x3f000000), float32(0.25)
-	s0, s1, s2, s3, s4, s5, s6, s7 := x, x, x, x, x, x, x, x
+	x, y := float32(0.5), float32(0.25)
+	// Different starts, or the compiler makes one chain of all.
+	s0, s1, s2, s3, s4, s5, s6, s7 := x, x+1, x+2, x+3, x+4, x+5, x+6, x+7
 	for range n {
 		s0 = s0*x + y
 		s1 = s1*x + y
@@ -173,8 +174,6 @@ func peakGo(n int) float64 {
 		s6 = s6*x + y
 		s7 = s7*x + y
 	}
-	if s0+s1+s2+s3+s4+s5+s6+s7 == 1e30 {
-		peakSink.Store(1) // never
-	}
+	runtime.KeepAlive(s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7) // the compiler must not drop the loop
 	return 16
 }

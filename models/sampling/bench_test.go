@@ -1,4 +1,4 @@
-package generate_test
+package sampling_test
 
 import (
 	"testing"
@@ -9,7 +9,7 @@ import (
 	"wavemill/models/architectures"
 	"wavemill/models/frontend"
 	"wavemill/models/modeltest"
-	"wavemill/operators/generate"
+	"wavemill/models/sampling"
 )
 
 // BenchmarkClip makes one clip after the other, from label to WAV, with a network of default size.
@@ -27,14 +27,14 @@ func BenchmarkClip(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			m, err := generate.NewMaker(c)
+			m, err := sampling.Open(c)
 			if err != nil {
 				b.Fatal(err)
 			}
 			b.ReportAllocs()
 			seed := uint64(0)
 			for b.Loop() {
-				clip, err := m.Make(b.Context(), labels[seed%2], seed, 0)
+				clip, err := m.Generate(b.Context(), sampling.Provenance{Label: labels[seed%2], Seed: seed})
 				if err != nil {
 					b.Fatal(err)
 				}

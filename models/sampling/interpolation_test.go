@@ -1,4 +1,4 @@
-package generate_test
+package sampling_test
 
 import (
 	"bytes"
@@ -7,7 +7,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,13 +16,13 @@ import (
 	"wavemill/models"
 	"wavemill/models/architectures"
 	"wavemill/models/frontend"
-	"wavemill/operators/generate"
+	"wavemill/models/sampling"
 )
 
 // sounds are the labels of the small models, made by audio/synth.
 var sounds = []string{"chirp", "hihat", "kick"}
 
-// smallConfigs are the architectures at a size that learns in a second.
+// smallConfigs are settings with which an architecture trains in a second.
 var smallConfigs = map[string]string{
 	"vae":    `{"channels": 8, "latent": 8, "embedding": 4}`,
 	"vaegan": `{"vae": {"channels": 8, "latent": 8, "embedding": 4}, "discriminator_channels": 4}`,
@@ -47,10 +46,10 @@ func recordings(t testing.TB, n uint64, rate int) []audio.Clip {
 	return clips
 }
 
-// learned returns a maker of a small model that has made so many steps.
-func learned(t testing.TB, arch string, steps int64) *generate.Maker {
+// learned returns a sampler of a small model after so many steps.
+func learned(t testing.TB, arch string, steps int64) *sampling.Sampler {
 	t.Helper()
-	m, err := generate.NewMaker(learnedCheckpoint(t, arch, steps))
+	m, err := sampling.Open(learnedCheckpoint(t, arch, steps))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,10 +93,10 @@ func learnedCheckpoint(t testing.TB, arch string, steps int64) models.Checkpoint
 	return c
 }
 
-// compose makes the WAV of p.
-func compose(t *testing.T, m *generate.Maker, p generate.Provenance) (generate.Clip, []byte) {
+// generated returns the clip and the WAV file of p.
+func generated(t *testing.T, m *sampling.Sampler, p sampling.Provenance) (sampling.Clip, []byte) {
 	t.Helper()
-	c, err := m.Compose(t.Context(), p)
+	c, err := m.Generate(t.Context(), p)
 	if err != nil {
 		t.Fatalf("%+v: %v", p, err)
 	}
@@ -108,10 +107,10 @@ func compose(t *testing.T, m *generate.Maker, p generate.Provenance) (generate.C
 	return c, data
 }
 
-// spectrogram is what the network makes of p.
-func spectrogram(t *testing.T, m *generate.Maker, p generate.Provenance) []float32 {
+// spectrogram returns the output of the network for p.
+func spectrogram(t *testing.T, m *sampling.Sampler, p sampling.Provenance) []float32 {
 	t.Helper()
-	b, err := m.Imagine(t.Context(), p)
+	b, err := m.Sample(t.Context(), p)
 	if err != nil {
 		t.Fatalf("%+v: %v", p, err)
 	}
@@ -127,14 +126,14 @@ func apart(a, b []float32) float64 {
 	return math.Sqrt(sum / float64(len(a)))
 }
 
-// said is the provenance that a WAV tells.
-func said(t *testing.T, file []byte) (generate.Provenance, string) {
+// provenanceOf returns the provenance and the title in a WAV file.
+func provenanceOf(t *testing.T, file []byte) (sampling.Provenance, string) {
 	t.Helper()
 	_, h, err := wav.Decode(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var p generate.Provenance
+	var p sampling.Provenance
 	d := json.NewDecoder(strings.NewReader(h.Tags["ICMT"]))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&p); err != nil {
@@ -143,36 +142,36 @@ func said(t *testing.T, file []byte) (generate.Provenance, string) {
 	return p, h.Tags["INAM"]
 }
 
-// TestEveryClipCanBeMadeAgain makes a clip of every kind, and again by what its file says, with another maker.
-func TestEveryClipCanBeMadeAgain(t *testing.T) {
+// TestProvenanceRegenerates generates a clip of every kind, and again from its file with another sampler.
+func TestProvenanceRegenerates(t *testing.T) {
 	for _, arch := range architectures.Names() {
 		t.Run(arch, func(t *testing.T) {
 			m, other := learned(t, arch, 30), learned(t, arch, 30)
-			kinds := map[string]generate.Provenance{
+			kinds := map[string]sampling.Provenance{
 				"plain": {Label: "chirp", Seed: 7},
 				"warm":  {Label: "chirp", Seed: 7, Temperature: 1.3},
-				"mix":   {Label: "chirp", Seed: 7, Mix: &generate.Mix{Label: "kick", Weight: 0.3}},
-				"cool":  {Label: "chirp", Seed: 7, Temperature: 0.7, Mix: &generate.Mix{Label: "kick", Weight: 1. / 3}},
+				"mix":   {Label: "chirp", Seed: 7, Mix: &sampling.Mix{Label: "kick", Weight: 0.3}},
+				"cool":  {Label: "chirp", Seed: 7, Temperature: 0.7, Mix: &sampling.Mix{Label: "kick", Weight: 1. / 3}},
 			}
 			if arch != "gan" {
 				a, b := encoded(t, m, 3, "kick"), encoded(t, m, 4, "chirp")
-				kinds["reconstruction"] = generate.Provenance{Label: "kick", Seed: 7, Like: a}
-				kinds["variation"] = generate.Provenance{Label: "kick", Seed: 7, Like: a, Strength: 0.4, Temperature: 0.8}
-				kinds["between clips"] = generate.Provenance{Label: "kick", Seed: 7, Like: a, Mix: &generate.Mix{Label: "chirp", Weight: 0.25, Like: b}}
-				kinds["from a clip"] = generate.Provenance{Label: "kick", Seed: 7, Like: a, Mix: &generate.Mix{Label: "hihat", Weight: 0.5}}
+				kinds["reconstruction"] = sampling.Provenance{Label: "kick", Seed: 7, Like: a}
+				kinds["variation"] = sampling.Provenance{Label: "kick", Seed: 7, Like: a, Strength: 0.4, Temperature: 0.8}
+				kinds["between clips"] = sampling.Provenance{Label: "kick", Seed: 7, Like: a, Mix: &sampling.Mix{Label: "chirp", Weight: 0.25, Like: b}}
+				kinds["from a clip"] = sampling.Provenance{Label: "kick", Seed: 7, Like: a, Mix: &sampling.Mix{Label: "hihat", Weight: 0.5}}
 			}
 			made := map[string]string{}
 			for kind, p := range kinds {
-				c, file := compose(t, m, p)
+				c, file := generated(t, m, p)
 				if same, twice := made[string(file)]; twice {
 					t.Errorf("%s and %s are the same clip", kind, same)
 				}
 				made[string(file)] = kind
-				from, name := said(t, file)
+				from, name := provenanceOf(t, file)
 				if from.Model != m.Digest || name != p.Name() || c.Audio.Label != name || from.Seed != p.Seed {
-					t.Errorf("%s: the file is called %q and says %+v", kind, name, from)
+					t.Errorf("%s: the file has the title %q and the provenance %+v", kind, name, from)
 				}
-				if _, again := compose(t, other, from); !bytes.Equal(file, again) {
+				if _, again := generated(t, other, from); !bytes.Equal(file, again) {
 					t.Errorf("%s: other bytes the second time", kind)
 				}
 			}
@@ -180,8 +179,8 @@ func TestEveryClipCanBeMadeAgain(t *testing.T) {
 	}
 }
 
-// encoded is a synthetic clip as the model's encoder sees it.
-func encoded(t *testing.T, m *generate.Maker, seed uint64, label string) *generate.Source {
+// encoded returns a synthetic clip after the model's encoder.
+func encoded(t *testing.T, m *sampling.Sampler, seed uint64, label string) *sampling.Source {
 	t.Helper()
 	c, err := synth.Clip(label, seed, 44100)
 	if err != nil {
@@ -202,44 +201,44 @@ func encoded(t *testing.T, m *generate.Maker, seed uint64, label string) *genera
 	return s
 }
 
-// TestWayBeginsAndEndsAtItsEnds compares the ends of every way with what lies there, to the byte.
-func TestWayBeginsAndEndsAtItsEnds(t *testing.T) {
+// TestInterpolationEndpoints compares the endpoints of interpolations with the plain clips of their labels, to the byte.
+func TestInterpolationEndpoints(t *testing.T) {
 	for _, arch := range architectures.Names() {
 		m := learned(t, arch, 30)
-		_, chirp := compose(t, m, generate.Provenance{Label: "chirp", Seed: 5})
-		_, kick := compose(t, m, generate.Provenance{Label: "kick", Seed: 5})
-		morph := func(w float64) generate.Provenance {
-			return generate.Provenance{Label: "chirp", Seed: 5, Mix: &generate.Mix{Label: "kick", Weight: w}}
+		_, chirp := generated(t, m, sampling.Provenance{Label: "chirp", Seed: 5})
+		_, kick := generated(t, m, sampling.Provenance{Label: "kick", Seed: 5})
+		morph := func(w float64) sampling.Provenance {
+			return sampling.Provenance{Label: "chirp", Seed: 5, Mix: &sampling.Mix{Label: "kick", Weight: w}}
 		}
-		if _, got := compose(t, m, morph(0)); !bytes.Equal(got, chirp) {
+		if _, got := generated(t, m, morph(0)); !bytes.Equal(got, chirp) {
 			t.Errorf("%s: a mix of weight 0 is not the clip of the first label", arch)
 		}
-		if _, got := compose(t, m, morph(1)); !bytes.Equal(got, kick) {
+		if _, got := generated(t, m, morph(1)); !bytes.Equal(got, kick) {
 			t.Errorf("%s: a mix of weight 1 is not the clip of the second label", arch)
 		}
-		// The way is continuous: a thousandth of it leads nearly nowhere, at either end.
+		// The interpolation is continuous: a weight of 0.001 hardly differs from the endpoint, at either end.
 		a, b := spectrogram(t, m, morph(0)), spectrogram(t, m, morph(1))
 		length := apart(a, b)
 		for _, d := range []float64{apart(a, spectrogram(t, m, morph(1e-3))), apart(b, spectrogram(t, m, morph(1-1e-3)))} {
 			if d == 0 || d > length/20 {
-				t.Errorf("%s: a thousandth of the way leads %g far, all of it %g", arch, d, length)
+				t.Errorf("%s: a weight of 0.001 changes the spectrogram by %g, a weight of 1 by %g", arch, d, length)
 			}
 		}
 		if half := spectrogram(t, m, morph(0.5)); apart(a, half) < length/10 || apart(b, half) < length/10 {
-			t.Errorf("%s: half way, %g from one end and %g from the other, which are %g apart", arch, apart(a, half), apart(b, half), length)
+			t.Errorf("%s: the middle differs by %g from one endpoint and by %g from the other, and these by %g", arch, apart(a, half), apart(b, half), length)
 		}
 	}
 }
 
-// TestVariationsLeaveTheClip goes from the reconstruction to a new clip of the label.
-func TestVariationsLeaveTheClip(t *testing.T) {
+// TestVariations checks variations from the reconstruction (strength 0) to a new clip of the label (strength 1).
+func TestVariations(t *testing.T) {
 	m := learned(t, "vae", 400)
 	like := encoded(t, m, 3, "chirp")
-	variation := func(seed uint64, strength float64) generate.Provenance {
-		return generate.Provenance{Label: "chirp", Seed: seed, Like: like, Strength: strength}
+	variation := func(seed uint64, strength float64) sampling.Provenance {
+		return sampling.Provenance{Label: "chirp", Seed: seed, Like: like, Strength: strength}
 	}
-	_, fresh := compose(t, m, generate.Provenance{Label: "chirp", Seed: 1})
-	if _, got := compose(t, m, variation(1, 1)); !bytes.Equal(got, fresh) {
+	_, fresh := generated(t, m, sampling.Provenance{Label: "chirp", Seed: 1})
+	if _, got := generated(t, m, variation(1, 1)); !bytes.Equal(got, fresh) {
 		t.Error("a variation of strength 1 is not the new clip of the label")
 	}
 	reconstruction := spectrogram(t, m, variation(1, 0))
@@ -250,7 +249,7 @@ func TestVariationsLeaveTheClip(t *testing.T) {
 			mean += apart(reconstruction, spectrogram(t, m, variation(seed, strength))) / 20
 		}
 		if mean <= last {
-			t.Errorf("strength %g leads %.4f away from the clip, less strength %.4f", strength, mean, last)
+			t.Errorf("strength %g differs from the clip by %.4f, less strength by %.4f", strength, mean, last)
 		}
 		last = mean
 	}
@@ -266,8 +265,8 @@ func TestVariationsLeaveTheClip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rebuilt += apart(s.Data, spectrogram(t, m, generate.Provenance{Label: "chirp", Seed: 1, Like: encoded(t, m, seed, "chirp")}))
-		made += apart(s.Data, spectrogram(t, m, generate.Provenance{Label: "chirp", Seed: seed}))
+		rebuilt += apart(s.Data, spectrogram(t, m, sampling.Provenance{Label: "chirp", Seed: 1, Like: encoded(t, m, seed, "chirp")}))
+		made += apart(s.Data, spectrogram(t, m, sampling.Provenance{Label: "chirp", Seed: seed}))
 	}
 	if rebuilt > 0.9*made {
 		t.Errorf("reconstructions are %.4f from their clips, new clips %.4f", rebuilt/12, made/12)
@@ -283,30 +282,30 @@ func learnedFrontEnd(t *testing.T) *frontend.FrontEnd {
 	return f
 }
 
-func TestComposeRefuses(t *testing.T) {
+func TestGenerateRefuses(t *testing.T) {
 	m, gan := learned(t, "vae", 2), learned(t, "gan", 2)
 	like := encoded(t, m, 3, "kick")
-	short := &generate.Source{File: "short.wav", Latent: like.Latent[:3]}
-	mix := &generate.Mix{Label: "kick", Weight: 0.5}
+	short := &sampling.Source{File: "short.wav", Latent: like.Latent[:3]}
+	mix := &sampling.Mix{Label: "kick", Weight: 0.5}
 	for want, c := range map[string]struct {
-		m *generate.Maker
-		p generate.Provenance
+		m *sampling.Sampler
+		p sampling.Provenance
 	}{
-		"the model knows: chirp":   {m, generate.Provenance{Label: "horn"}},
-		"\"horn\" is unknown":      {m, generate.Provenance{Label: "kick", Mix: &generate.Mix{Label: "horn", Weight: 0.5}}},
-		"label is missing":         {m, generate.Provenance{Label: "kick", Mix: &generate.Mix{Weight: 0.5}}},
-		"temperature is 11":        {m, generate.Provenance{Label: "kick", Temperature: 11}},
-		"temperature is NaN":       {m, generate.Provenance{Label: "kick", Temperature: math.NaN()}},
-		"weight of the mix is 2":   {m, generate.Provenance{Label: "kick", Mix: &generate.Mix{Label: "chirp", Weight: 2}}},
-		"weight of the mix is NaN": {m, generate.Provenance{Label: "kick", Mix: &generate.Mix{Label: "chirp", Weight: math.NaN()}}},
-		"strength is 1.5":          {m, generate.Provenance{Label: "kick", Like: like, Strength: 1.5}},
-		"there is none":            {m, generate.Provenance{Label: "kick", Strength: 0.5}},
-		"says its weight":          {m, generate.Provenance{Label: "kick", Like: like, Strength: 0.5, Mix: mix}},
-		"short.wav: it has 3":      {m, generate.Provenance{Label: "kick", Like: short}},
-		"vae and vaegan can":       {gan, generate.Provenance{Label: "kick", Like: like}},
-		"is of model 0123":         {m, generate.Provenance{Label: "kick", Model: "0123"}},
+		"the model knows: chirp":   {m, sampling.Provenance{Label: "horn"}},
+		"\"horn\" is unknown":      {m, sampling.Provenance{Label: "kick", Mix: &sampling.Mix{Label: "horn", Weight: 0.5}}},
+		"label is missing":         {m, sampling.Provenance{Label: "kick", Mix: &sampling.Mix{Weight: 0.5}}},
+		"temperature 11":           {m, sampling.Provenance{Label: "kick", Temperature: 11}},
+		"temperature NaN":          {m, sampling.Provenance{Label: "kick", Temperature: math.NaN()}},
+		"weight of the mix is 2":   {m, sampling.Provenance{Label: "kick", Mix: &sampling.Mix{Label: "chirp", Weight: 2}}},
+		"weight of the mix is NaN": {m, sampling.Provenance{Label: "kick", Mix: &sampling.Mix{Label: "chirp", Weight: math.NaN()}}},
+		"strength is 1.5":          {m, sampling.Provenance{Label: "kick", Like: like, Strength: 1.5}},
+		"there is none":            {m, sampling.Provenance{Label: "kick", Strength: 0.5}},
+		"is its weight":            {m, sampling.Provenance{Label: "kick", Like: like, Strength: 0.5, Mix: mix}},
+		"short.wav: it has 3":      {m, sampling.Provenance{Label: "kick", Like: short}},
+		"vae and vaegan can":       {gan, sampling.Provenance{Label: "kick", Like: like}},
+		"is of model 0123":         {m, sampling.Provenance{Label: "kick", Model: "0123"}},
 	} {
-		if _, err := c.m.Compose(t.Context(), c.p); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := c.m.Generate(t.Context(), c.p); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: error %v, want one with %q", c.p, err, want)
 		}
 	}
@@ -314,7 +313,7 @@ func TestComposeRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := gan.Encode(t.Context(), kick, "kick"); !errors.Is(err, generate.ErrNoEncoder) || !strings.Contains(err.Error(), "gan") {
+	if _, _, err := gan.Encode(t.Context(), kick, "kick"); !errors.Is(err, sampling.ErrNoEncoder) || !strings.Contains(err.Error(), "gan") {
 		t.Errorf("a clip for a GAN: %v", err)
 	}
 	if _, _, err := m.Encode(t.Context(), audio.Clip{Samples: make([]float32, 800), Channels: 1, Rate: 8000}, "kick"); !errors.Is(err, frontend.ErrSilent) {
@@ -323,24 +322,19 @@ func TestComposeRefuses(t *testing.T) {
 	if _, _, err := m.Encode(t.Context(), kick, "horn"); err == nil || !strings.Contains(err.Error(), "chirp, hihat, kick") {
 		t.Errorf("an unknown label: %v", err)
 	}
-	plain, err := generate.NewMakerWith(checkpoint(1), func(c models.Checkpoint) (models.Generator, error) {
-		return ridges{c.FrontEnd, new(atomic.Int64), nil}, nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := plain.Compose(t.Context(), generate.Provenance{Label: "high", Mix: &generate.Mix{Label: "very low", Weight: 0.5}}); err == nil || !strings.Contains(err.Error(), "ridges has no latents") {
+	plain := ridged(t, nil)
+	if _, err := plain.Generate(t.Context(), sampling.Provenance{Label: "high", Mix: &sampling.Mix{Label: "very low", Weight: 0.5}}); err == nil || !strings.Contains(err.Error(), "ridges has no latents") {
 		t.Errorf("a generator that cannot blend: %v", err)
 	}
 }
 
 func TestLatentText(t *testing.T) {
-	want := generate.Latent{0, -1.5, math.MaxFloat32, math.SmallestNonzeroFloat32, 1. / 3}
+	want := sampling.Latent{0, -1.5, math.MaxFloat32, math.SmallestNonzeroFloat32, 1. / 3}
 	text, err := json.Marshal(want)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got generate.Latent
+	var got sampling.Latent
 	if err := json.Unmarshal(text, &got); err != nil || !slices.Equal(got, want) {
 		t.Errorf("%v became %s and %v: %v", want, text, got, err)
 	}

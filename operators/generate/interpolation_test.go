@@ -1,26 +1,57 @@
 package generate_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"wavemill/audio"
 	"wavemill/audio/synth"
 	"wavemill/audio/wav"
+	"wavemill/models"
 	"wavemill/models/architectures"
+	"wavemill/models/frontend"
+	"wavemill/models/modeltest"
+	"wavemill/models/sampling"
 	"wavemill/operators/generate"
 	"wavemill/pipeline"
 	"wavemill/pipeline/header"
 )
 
-// newSmallMill runs the operator on a small model and returns a maker of the same.
-func newSmallMill(t *testing.T, arch string) (*mill, *generate.Maker) {
+// sounds are the labels of the small models, made by audio/synth.
+var sounds = []string{"chirp", "hihat", "kick"}
+
+// smallConfigs are settings with which an architecture trains in a second.
+var smallConfigs = map[string]string{
+	"vae": `{"channels": 8, "latent": 8, "embedding": 4}`,
+	"gan": `{"channels": 4, "latent": 8, "embedding": 4}`,
+}
+
+// smallCheckpoint trains a small model for a few steps.
+func smallCheckpoint(t *testing.T, arch string) models.Checkpoint {
 	t.Helper()
-	c := learnedCheckpoint(t, arch, 5)
-	m := newMill(t, "{max_n: 20}", generate.Hooks{}, nil, architectures.Open)
+	fe := frontend.Plan([]int{8000}, []time.Duration{400 * time.Millisecond})
+	l, err := architectures.NewLearner(arch, json.RawMessage(smallConfigs[arch]), fe, sounds, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := modeltest.Clips(48, fe.Frames, fe.Spectrogram.Bins(), len(sounds), 1)
+	c, err := (&models.Trainer{Steps: 5, BatchSize: 16, Seed: 1}).Run(t.Context(), l, data, models.Batch{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// newSmallMill runs the operator on a small model and returns a sampler of the same model.
+func newSmallMill(t *testing.T, arch string) (*mill, *sampling.Sampler) {
+	t.Helper()
+	c := smallCheckpoint(t, arch)
+	m := newMill(t, "{max_n: 80}", generate.Hooks{}, nil, architectures.Open)
 	content, err := c.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -33,11 +64,11 @@ func newSmallMill(t *testing.T, arch string) (*mill, *generate.Maker) {
 		t.Fatal(err)
 	}
 	<-m.inUse
-	maker, err := generate.NewMaker(c)
+	s, err := sampling.Open(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m, maker
+	return m, s
 }
 
 // wavOf is a synthetic clip as JSON wants it.
@@ -55,11 +86,12 @@ func wavOf(t *testing.T, label string, seed uint64) string {
 }
 
 func TestMixesOnTheBus(t *testing.T) {
-	m, maker := newSmallMill(t, "vae")
+	m, sampler := newSmallMill(t, "vae")
 	like, other := wavOf(t, "kick", 3), wavOf(t, "chirp", 4)
 	for request, want := range map[string]struct{ label, id string }{
 		`{"label":"chirp","seed":7,"mix":{"label":"kick","weight":0.3}}`:                                          {"chirp-kick", "/chirp/7/mix-kick-0.3"},
 		`{"label":"chirp","seed":7,"temperature":0.5,"format":"wav24","mix":{"label":"kick","weight":0.3}}`:       {"chirp-kick", "/chirp/7/t0.5/mix-kick-0.3/wav24"},
+		`{"label":"chirp","seed":7,"temperature":0}`:                                                              {"chirp", "/chirp/7/t1e-09"},
 		`{"label":"chirp","seed":7,"mix":{"label":"kick","weight":0}}`:                                            {"chirp", "/chirp/7"},
 		`{"label":"chirp","seed":7,"mix":{"label":"kick","weight":1}}`:                                            {"kick", "/kick/7"},
 		`{"label":"kick","seed":7,"like":` + like + `}`:                                                           {"kick", "-0.4"},
@@ -77,18 +109,18 @@ func TestMixesOnTheBus(t *testing.T) {
 			t.Errorf("%s: label %q, id %q", short, got, reply.Header.Get("Nats-Msg-Id"))
 		}
 		// The file alone says how it was made.
-		from, name := said(t, reply.Data)
-		if name != want.label {
-			t.Errorf("%s: the file is called %q", short, name)
-		}
-		clip, err := maker.Compose(t.Context(), from)
+		from, encoding, err := sampling.ReadProvenance(reply.Data)
 		if err != nil {
 			t.Errorf("%s: %v", short, err)
 			continue
 		}
-		encoding := wav.PCM16
-		if strings.Contains(request, "wav24") {
-			encoding = wav.PCM24
+		if from.Name() != want.label {
+			t.Errorf("%s: the file is called %q", short, from.Name())
+		}
+		clip, err := sampler.Generate(t.Context(), from)
+		if err != nil {
+			t.Errorf("%s: %v", short, err)
+			continue
 		}
 		if again, err := clip.WAV(encoding); err != nil || string(again) != string(reply.Data) {
 			t.Errorf("%s: other bytes the second time (%v)", short, err)
@@ -129,6 +161,23 @@ func TestSeriesOnTheBus(t *testing.T) {
 			t.Errorf("clip %d: %+v", i, c.Mix)
 		}
 	}
+	// Every clip of a long answer, in several batches, is the clip that is answered alone.
+	var long generate.Listing
+	if err := json.Unmarshal(m.ask(`{"label":"hihat","n":70,"seed":100}`).Data, &long); err != nil || len(long.Clips) != 70 {
+		t.Fatalf("%+v %v", long, err)
+	}
+	for _, i := range []int{0, 31, 32, 69} {
+		reply := m.ask(fmt.Sprintf(`{"label":"hihat","seed":%d}`, 100+i))
+		if id := reply.Header.Get("Nats-Msg-Id"); id != long.Clips[i].ID || long.Clips[i].Seed != uint64(100+i) {
+			t.Errorf("clip %d: %+v, alone %q", i, long.Clips[i], id)
+		}
+		for msg, err := range m.bus.Messages(t.Context(), pipeline.Subscription{Type: pipeline.TypeClip, From: long.Clips[i].Sequence, Last: true}) {
+			if err != nil || !bytes.Equal(msg.Body, reply.Data) {
+				t.Errorf("clip %d is another one alone (%v)", i, err)
+			}
+			break
+		}
+	}
 	// The end of the series is the clip of its label, and is not stored twice.
 	var again generate.Listing
 	if err := json.Unmarshal(m.ask(`{"label":"kick","n":2,"seed":7}`).Data, &again); err != nil || !again.Clips[0].Duplicate || again.Clips[1].Sequence != listing.Clips[9].Sequence {
@@ -159,7 +208,9 @@ func TestWrongMixesOnTheBus(t *testing.T) {
 		`{"label":"chirp","interpolate":5}`:                                                      "400 mix, which is missing",
 		`{"label":"chirp","mix":{"label":"kick","weight":0.5},"interpolate":5}`:                  "400 contradict",
 		`{"label":"chirp","mix":{"label":"kick"},"interpolate":1}`:                               "400 interpolate is 1",
-		`{"label":"chirp","n":5,"mix":{"label":"kick"},"interpolate":5}`:                         "400 times n",
+		`{"label":"chirp","n":5,"mix":{"label":"kick"},"interpolate":17}`:                        "400 times n",
+		`{"label":"chirp","temperature":-1}`:                                                     "400 temperature -1",
+		`{"label":"chirp","temperature":11}`:                                                     "400 temperature 11",
 		`{"label":"chirp","strength":0.5}`:                                                       "400 in like",
 		`{"label":"kick","like":` + like + `,"strength":1.5}`:                                    "400 strength is 1.5",
 		`{"label":"kick","like":` + like + `,"strength":1,"mix":{"label":"chirp","weight":0.5}}`: "400 contradict",

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"wavemill/audio/dataset"
+	"wavemill/cmd/wavemill/progress"
+	"wavemill/models/comparison"
+)
+
+// evaluationFlags are the flags that commands share that evaluate models: eval and compare.
+type evaluationFlags struct {
+	data   []string
+	labels string
+	test   []string
+	clips  int
+	seed   uint64
+	useful bool
+	quick  bool
+	asJSON bool
+}
+
+func (e *evaluationFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringArrayVar(&e.data, "data", nil, "folder or file with the recordings; may be repeated (required)")
+	f.StringArrayVar(&e.test, "test", nil, "folder or file with other recordings to evaluate with; may be repeated (default: those of --data that no model has seen)")
+	f.IntVar(&e.clips, "clips", 0, "clips to generate with each model (default: as many as there are training recordings)")
+	f.Uint64Var(&e.seed, "seed", 1, "seed of everything random")
+	f.BoolVar(&e.useful, "useful", true, "also train classifiers on the generated clips and test them on real ones")
+	f.BoolVar(&e.quick, "quick", false, "train one classifier of each kind instead of three, with fewer steps, and add clips to no share of the recordings")
+	f.BoolVar(&e.asJSON, "json", false, "print the report as one line of JSON")
+	addLabels(cmd, &e.labels)
+}
+
+// check reports the first wrong flag.
+func (e *evaluationFlags) check() error {
+	switch {
+	case len(e.data) == 0:
+		return usagef("--data is missing: a folder with recordings")
+	case e.clips < 0:
+		return usagef("--clips %d: ask for one clip or more", e.clips)
+	}
+	return nil
+}
+
+// options of an evaluation of so many candidates.
+func (e *evaluationFlags) options(a *app, candidates int) (comparison.Options, *stages) {
+	p := &stages{app: a}
+	return comparison.Options{
+		Seed: e.seed, Clips: e.clips, Useful: e.useful, Quick: e.quick, Candidates: candidates, Progress: p,
+	}, p
+}
+
+// arguments are the flags as a command line has them, without defaults.
+func (e *evaluationFlags) arguments() []string {
+	var parts []string
+	for _, d := range e.test {
+		parts = append(parts, "--test "+quote(d))
+	}
+	if e.labels != "" {
+		parts = append(parts, "--labels "+quote(e.labels))
+	}
+	if e.clips > 0 {
+		parts = append(parts, fmt.Sprintf("--clips %d", e.clips))
+	}
+	if !e.useful {
+		parts = append(parts, "--useful=false")
+	}
+	if e.quick {
+		parts = append(parts, "--quick")
+	}
+	return parts
+}
+
+// stages shows an evaluation on the console, one stage after the other.
+type stages struct {
+	app  *app
+	name string
+	task *progress.Task
+}
+
+// Stage implements comparison.Progress.
+func (s *stages) Stage(name string, part float64) {
+	if name != s.name {
+		s.done()
+		s.name, s.task = name, s.app.console.Start(name, 100, "%")
+	}
+	s.task.Set(int64(100 * part))
+	if part >= 1 {
+		s.done()
+	}
+}
+
+// Note implements comparison.Progress.
+func (s *stages) Note(format string, args ...any) { s.app.note(format, args...) }
+
+// done ends the stage that is shown.
+func (s *stages) done() {
+	if s.task != nil {
+		s.task.Set(100)
+		s.task.Done()
+	}
+	s.task, s.name = nil, ""
+}
+
+// stop ends the stage that is shown where it is.
+func (s *stages) stop() { s.task.Done() }
+
+// recordings scans and decodes; files that cannot be used are named and left out.
+func (a *app) recordings(ctx context.Context, roots []string, labels string) ([]recording, error) {
+	set, err := a.scan(ctx, roots, labels)
+	if err != nil {
+		return nil, err
+	}
+	return a.decoded(ctx, set.Items)
+}
+
+// decoded decodes files; those that cannot be used are named and left out.
+func (a *app) decoded(ctx context.Context, items []dataset.Item) ([]recording, error) {
+	all, err := a.decodeAll(ctx, items)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range all {
+		if r.err != nil {
+			a.note("skipped %s: %v", r.item.Path, r.err)
+		}
+	}
+	usable := good(all)
+	if len(usable) == 0 {
+		return nil, errors.New("none of the recordings can be used")
+	}
+	return usable, nil
+}

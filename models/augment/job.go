@@ -1,0 +1,261 @@
+package augment
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"wavemill/audio"
+	"wavemill/audio/wav"
+	"wavemill/models/eval"
+	"wavemill/models/sampling"
+)
+
+// A Progress shows how far long work is. Nil in a [Job] shows nothing.
+type Progress interface {
+	// Start begins a task of total units; 0: the total is not known yet.
+	Start(name string, total int64, unit string) Task
+}
+
+// A Task is one task of a [Progress].
+type Task interface {
+	Total(n int64)
+	Set(done int64)
+	Done()
+}
+
+// A Job brings every label of a data set to a number of clips. To and Store are required.
+type Job struct {
+	// To is how many clips each label is to have, recordings included.
+	To int
+	// Seed is the seed of the first clip of each label, and of the classifiers.
+	Seed uint64
+	// Confidence is the least probability of the right label, by the filter's classifier. 0 is 0.5, or no check of the
+	// label where the classifier has too few recordings to be reliable ([eval.Filter.WithReliableLabels]).
+	Confidence float64
+	// Proof trains classifiers without and with the clips.
+	Proof bool
+	// Out is the folder of the clips, for the report alone; Store writes them.
+	Out string
+	// Store writes a file of the job, named without folders: a clip, the manifest or the report.
+	Store func(name string, data []byte) error
+	// Progress and Note may be nil. Note gets messages for the user.
+	Progress Progress
+	Note     func(message string)
+}
+
+// Run fills the labels of the recordings in s, and returns what it did. The manifest lists s.Train, s.Test unless it is
+// a test set of its own (see [TestOn]; tested is then true), and the clips.
+func (j Job) Run(ctx context.Context, sampler *sampling.Sampler, recordings []Recording, s Split) (Report, error) {
+	if j.Proof {
+		if err := s.CheckTest(); err != nil {
+			return Report{}, err
+		}
+	}
+	r := &run{Job: j, sampler: sampler, recordings: recordings, split: s, report: Report{
+		Out: j.Out, Manifest: filepath.Join(j.Out, ManifestName), Model: sampler.Digest, Seed: j.Seed, To: j.To,
+		HeldOut: []HeldOut{}, HeldOutTrusted: s.Trusted,
+	}}
+	if err := r.trainFilter(ctx); err != nil {
+		return Report{}, err
+	}
+	for _, label := range labelsOf(recordings) {
+		if err := r.fill(ctx, label); err != nil {
+			return Report{}, err
+		}
+	}
+	if j.Proof {
+		if err := r.prove(ctx); err != nil {
+			return Report{}, err
+		}
+	}
+	if err := r.writeManifest(); err != nil {
+		return Report{}, err
+	}
+	text, err := json.MarshalIndent(r.report, "", "  ")
+	if err != nil {
+		return Report{}, err
+	}
+	return r.report, j.Store(ReportName, append(text, '\n'))
+}
+
+// A run is a job at work.
+type run struct {
+	Job
+	sampler    *sampling.Sampler
+	recordings []Recording
+	split      Split
+	filter     *eval.Filter
+	added      []added
+	report     Report
+}
+
+// added is a clip that was kept.
+type added struct {
+	file                string
+	label               string
+	seed                uint64
+	confidence, newness float64
+	sound               audio.Clip // for the proof; empty without one
+}
+
+// labelsOf returns the labels of recordings, sorted.
+func labelsOf(recordings []Recording) []string {
+	labels := map[string]bool{}
+	for _, r := range recordings {
+		labels[r.Clip.Label] = true
+	}
+	return slices.Sorted(maps.Keys(labels))
+}
+
+// trainFilter trains the filter that clips have to pass.
+func (r *run) trainFilter(ctx context.Context) error {
+	task := r.start("train the classifier", 0, "epochs")
+	defer task.Done()
+	train := clips(r.split.Train)
+	c, err := eval.Train(ctx, train, eval.Options{Seed: r.Seed, OnProgress: func(p eval.Progress) {
+		task.Total(int64(p.Epochs))
+		task.Set(int64(p.Epoch))
+	}})
+	if err != nil {
+		return err
+	}
+	r.report.Judge = c.HeldOut()
+	if !c.Reliable() && r.Confidence == 0 {
+		task.Done()
+		r.note("the classifier has an accuracy of %.0f %% on %d other recordings, which is not accurate enough to reject clips; only silence and copies are rejected (--confidence makes it reject clips)",
+			100*c.HeldOutAccuracy(), c.HeldOut().Clips)
+	}
+	if r.filter, err = eval.NewFilter(ctx, c, train, r.Confidence); err != nil {
+		return err
+	}
+	if r.Confidence == 0 {
+		r.filter = r.filter.WithReliableLabels()
+	}
+	return nil
+}
+
+// A label is given up where fewer than one try in patience passes, but not before least tries.
+const (
+	patience = 20
+	least    = 200
+)
+
+// fill brings one label to the number wanted.
+func (r *run) fill(ctx context.Context, label string) error {
+	l := Label{Label: label, Refused: map[string]int{}}
+	for _, of := range r.recordings {
+		if of.Clip.Label == label {
+			l.Recordings++
+		}
+	}
+	need := max(0, r.To-l.Recordings)
+	if need > 0 && !slices.Contains(r.sampler.Labels, label) {
+		r.note("%s: the model does not know this label; nothing is added", label)
+	} else if need > 0 {
+		tally, err := r.generate(ctx, label, need)
+		if err != nil {
+			return err
+		}
+		l.Generated, l.Tried, l.Acceptance, l.Refused = tally.Passed, tally.Tried, tally.Rate(), tally.Rejected
+		if l.Generated < need {
+			r.note("%s: only %d of %d tries passed the filter (refused: %s); %d clips are missing. Train the model longer, or lower --confidence",
+				label, l.Generated, l.Tried, counts(l.Refused), need-l.Generated)
+		}
+	}
+	l.Missing = need - l.Generated
+	r.report.Labels = append(r.report.Labels, l)
+	r.report.Generated += l.Generated
+	return nil
+}
+
+// generate generates and stores clips of one label.
+func (r *run) generate(ctx context.Context, label string, n int) (sampling.Tally, error) {
+	task := r.start("top up "+label, int64(n), "clips")
+	defer task.Done()
+	done := int64(0)
+	kind := sampling.Labels([]string{label}, 0)[0]
+	policy := sampling.Policy{N: n, Seed: r.Seed, Patience: patience, Least: least}
+	return r.sampler.Accept(ctx, kind, r.filter, policy, func(a sampling.Attempt) error {
+		data, err := a.WAV(wav.PCM16)
+		if err != nil {
+			return err
+		}
+		c := added{file: kind.FileName(a.Seed), label: label, seed: a.Seed, confidence: a.Confidence, newness: a.Newness}
+		if r.Proof {
+			if c.sound, err = a.Decoded(); err != nil {
+				return err
+			}
+		}
+		r.added = append(r.added, c)
+		done++
+		task.Set(done)
+		return r.Store(c.file, data)
+	})
+}
+
+// writeManifest lists recordings and clips with their labels and weights, as `--labels manifest.csv` reads them.
+func (r *run) writeManifest() error {
+	weights := map[string]string{}
+	for _, l := range r.report.Labels {
+		weights[l.Label] = strconv.FormatFloat(l.weight(), 'f', 3, 64)
+	}
+	rows := [][]string{{"file", "label", "origin", "seed", "confidence", "newness", "weight"}}
+	for _, of := range r.recordings {
+		path, err := filepath.Abs(of.Path)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, []string{path, of.Clip.Label, "recorded", "", "", "", weights[of.Clip.Label]})
+	}
+	for _, c := range r.added {
+		rows = append(rows, []string{
+			c.file, c.label, "generated", strconv.FormatUint(c.seed, 10),
+			strconv.FormatFloat(c.confidence, 'f', 4, 64), strconv.FormatFloat(c.newness, 'f', 3, 64), "1.000",
+		})
+	}
+	var b bytes.Buffer
+	if err := csv.NewWriter(&b).WriteAll(rows); err != nil {
+		return err
+	}
+	return r.Store(ManifestName, b.Bytes())
+}
+
+func (r *run) note(format string, args ...any) {
+	if r.Note != nil {
+		r.Note(fmt.Sprintf(format, args...))
+	}
+}
+
+func (r *run) start(name string, total int64, unit string) Task {
+	if r.Progress == nil {
+		return noTask{}
+	}
+	return r.Progress.Start(name, total, unit)
+}
+
+// noTask is the task of a job without progress.
+type noTask struct{}
+
+func (noTask) Total(int64) {}
+func (noTask) Set(int64)   {}
+func (noTask) Done()       {}
+
+// counts lists counts by reason.
+func counts(rejected map[string]int) string {
+	parts := make([]string, 0, len(rejected))
+	for _, reason := range slices.Sorted(maps.Keys(rejected)) {
+		parts = append(parts, fmt.Sprintf("%d %s", rejected[reason], reason))
+	}
+	if len(parts) == 0 {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,128 @@
+package sampling
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"wavemill/audio"
+	"wavemill/models"
+	"wavemill/models/architectures"
+	"wavemill/models/frontend"
+)
+
+// A Sampler generates clips with one checkpoint. It is safe for concurrent use.
+type Sampler struct {
+	// Digest identifies the checkpoint, see [models.Checkpoint.Digest].
+	Digest string
+	// Arch is the checkpoint's architecture.
+	Arch string
+	// Labels are those of the checkpoint, in its order. The caller must not change them.
+	Labels []string
+
+	generator models.Generator
+	frontEnd  *frontend.FrontEnd
+	means     *sync.Map // label index -> mean of the label's latents, []float32
+	silence   bool      // a silent result is a silent clip, not ErrSilent
+}
+
+// Open opens a checkpoint of any architecture of models/architectures.
+func Open(c models.Checkpoint) (*Sampler, error) {
+	return OpenWith(c, architectures.Open)
+}
+
+// OpenWith opens a checkpoint with the given function instead of [architectures.Open].
+func OpenWith(c models.Checkpoint, open func(models.Checkpoint) (models.Generator, error)) (*Sampler, error) {
+	digest, err := c.Digest()
+	if err != nil {
+		return nil, err
+	}
+	fe, err := frontend.New(c.FrontEnd)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint %s: %w", digest[:12], err)
+	}
+	g, err := open(c)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint %s: %w", digest[:12], err)
+	}
+	return &Sampler{Digest: digest, Arch: c.Arch, Labels: slices.Clone(c.Labels), generator: g, frontEnd: fe, means: new(sync.Map)}, nil
+}
+
+// ErrSilent is returned, wrapped, where the network generates a spectrogram without sound. It wraps
+// [frontend.ErrSilent]. Another seed may give sound; a sampler [Sampler.WithSilence] returns a silent clip instead.
+var ErrSilent = fmt.Errorf("the model generated silence: %w", frontend.ErrSilent)
+
+// WithSilence returns a sampler that shares everything with s, but returns [Sampler.Silence] where s returns
+// [ErrSilent]: for evaluation and filters, which count silent clips instead of failing.
+func (s *Sampler) WithSilence() *Sampler {
+	t := *s
+	t.silence = true
+	return &t
+}
+
+// Silence returns the clip that stands for a silent result of p: zeros at the front end's rate, as long as the longest
+// clip that the model generates.
+func (s *Sampler) Silence(p Provenance) Clip {
+	config := s.frontEnd.Config()
+	rate := config.Spectrogram.SampleRate
+	return s.clip(audio.Clip{Samples: make([]float32, config.Spectrogram.Samples(config.Frames)), Channels: 1, Rate: rate}, p)
+}
+
+// A LabelError reports a label that the model does not know.
+type LabelError struct {
+	Label  string   // Label is the unknown one; empty: none was given.
+	Labels []string // Labels are those that the model knows.
+}
+
+// Error lists the labels that the model knows.
+func (e *LabelError) Error() string {
+	if e.Label == "" {
+		return "label is missing; the model knows: " + strings.Join(e.Labels, ", ")
+	}
+	return fmt.Sprintf("label %q is unknown; the model knows: %s", e.Label, strings.Join(e.Labels, ", "))
+}
+
+// Generate returns the clip that p describes: [Sampler.Sample], then [Sampler.Vocode]. The Provenance of the clip is p
+// in its simplest form, with the checkpoint's digest. The errors are a [LabelError], [ErrNoEncoder], [ErrSilent], or
+// say what is wrong with p; a p that names another checkpoint is an error too.
+func (s *Sampler) Generate(ctx context.Context, p Provenance) (Clip, error) {
+	batch, err := s.Sample(ctx, p)
+	if err != nil {
+		return Clip{}, err
+	}
+	return s.Vocode(batch, 0, p)
+}
+
+// Vocode reconstructs the phase of spectrogram i of a batch, which Sample returned for p, and returns the clip.
+func (s *Sampler) Vocode(batch models.Batch, i int, p Provenance) (Clip, error) {
+	sound, err := s.frontEnd.Synthesize(batch, i, p.Seed)
+	switch {
+	case err == nil:
+		return s.clip(sound, p), nil
+	case errors.Is(err, frontend.ErrSilent) && s.silence:
+		return s.Silence(p), nil
+	case errors.Is(err, frontend.ErrSilent):
+		err = ErrSilent
+	}
+	return Clip{}, fmt.Errorf("generate %q with seed %d: %w", p.Name(), p.Seed, err)
+}
+
+// clip returns a sound with the provenance p, in its simplest form.
+func (s *Sampler) clip(sound audio.Clip, p Provenance) Clip {
+	p = p.reduced()
+	p.Model = s.Digest
+	sound.Label, sound.Source = p.Name(), fmt.Sprintf("%s-%d", s.Digest[:12], p.Seed)
+	return Clip{Audio: sound, Provenance: p}
+}
+
+// Label returns the index of a label, or a [LabelError].
+func (s *Sampler) Label(label string) (int, error) {
+	index := slices.Index(s.Labels, label)
+	if index < 0 {
+		return 0, &LabelError{Label: label, Labels: s.Labels}
+	}
+	return index, nil
+}
