@@ -49,6 +49,7 @@ type Options struct {
 	//	a pattern    "{label}_{speaker}_{n}": fields of the file name, or of the end of the path
 	//	             when it has slashes; {label} is needed, {speaker} or {group} make the Group
 	Labels string
+	Group  string
 }
 
 // Dataset is what Scan found.

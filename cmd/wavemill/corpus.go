@@ -10,62 +10,87 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"wavemill/audio"
-	"wavemill/audio/codec"
 	"wavemill/audio/dataset"
+	"wavemill/audio/fingerprint"
 	"wavemill/audio/spectrogram"
 	"wavemill/models"
 	"wavemill/models/frontend"
+	"wavemill/models/training"
 )
 
-// recording is a labelled file that has been decoded.
-type recording struct {
-	item      dataset.Item
-	clip      audio.Clip
-	truncated bool
-	err       error // why it cannot be used; clip is then empty
-}
-
-// decodeAll decodes files side by side and returns them in order. A file that cannot be used is no error here: it
-// carries its own.
-func (a *app) decodeAll(ctx context.Context, items []dataset.Item) ([]recording, error) {
-	task := a.console.Start("read", int64(len(items)), "files")
-	defer task.Done()
-	out := make([]recording, len(items))
-	group, working := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, item := range items {
-		if working.Err() != nil {
-			break
-		}
-		group.Go(func() error {
-			clip, info, err := codec.DecodeFile(working, item.Path)
-			if working.Err() != nil {
-				return working.Err()
-			}
-			if err == nil {
-				err = usable(clip)
-			}
-			if err != nil {
-				clip = audio.Clip{}
-			}
-			clip.Label, clip.Source = item.Label, item.Name
-			out[i] = recording{item, clip, info.Truncated, err}
-			task.Add(1)
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
+// load scans and decodes recordings. Files that cannot be decoded are noted and left out.
+func (a *app) load(ctx context.Context, roots []string, labels string, h holdoutFlags) ([]dataset.Recording, error) {
+	set, err := a.scanGroups(ctx, roots, labels, h.group)
+	if err != nil {
 		return nil, err
 	}
-	return out, ctx.Err()
+	all, err := a.decode(ctx, set.Items)
+	if err != nil {
+		return nil, err
+	}
+	usable := all[:0]
+	for _, r := range all {
+		if r.Err != nil {
+			a.note("skipped %s: %v", r.Path, r.Err)
+			continue
+		}
+		usable = append(usable, r)
+	}
+	if len(usable) == 0 {
+		return nil, errors.New("none of the recordings can be used")
+	}
+	return usable, nil
 }
 
-// usable reports what makes a decoded clip unfit to learn from, or nil.
-func usable(c audio.Clip) error {
-	if c.Frames() == 0 {
-		return errors.New("there is no sound in it")
+// decode decodes files in parallel and shows the progress.
+func (a *app) decode(ctx context.Context, items []dataset.Item) ([]dataset.Recording, error) {
+	task := a.console.Start("read", int64(len(items)), "files")
+	defer task.Done()
+	return dataset.Load(ctx, items, func(done int) { task.Set(int64(done)) })
+}
+
+// recording is a labelled file that has been decoded.
+//
+// It and the functions below stand in for dataset.Recording until every command uses that.
+type recording struct {
+	item          dataset.Item
+	clip          audio.Clip
+	truncated     bool
+	err           error // why it cannot be used; clip is then empty
+	digest, print string
+}
+
+// decodeAll decodes files and returns them in order, with those that cannot be used.
+func (a *app) decodeAll(ctx context.Context, items []dataset.Item) ([]recording, error) {
+	all, err := a.decode(ctx, items)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	out := make([]recording, len(all))
+	for i, r := range all {
+		out[i] = recording{r.Item, r.Clip, r.Truncated, r.Err, r.Digest, r.Print.String()}
+	}
+	return out, nil
+}
+
+// decoded returns r as package dataset has it.
+func (r recording) decoded() dataset.Recording {
+	d := dataset.Recording{Item: r.item, Clip: r.clip, Truncated: r.truncated, Err: r.err, Digest: r.digest}
+	if d.Digest == "" {
+		d.Digest = fingerprint.Digest(r.clip)
+	}
+	if p, err := fingerprint.Parse(r.print); err == nil {
+		d.Print = p
+	}
+	return d
+}
+
+func decodedAll(recordings []recording) []dataset.Recording {
+	out := make([]dataset.Recording, len(recordings))
+	for i, r := range recordings {
+		out[i] = r.decoded()
+	}
+	return out
 }
 
 // good returns the recordings that can be used.
@@ -73,48 +98,26 @@ func good(all []recording) []recording {
 	return slices.DeleteFunc(slices.Clone(all), func(r recording) bool { return r.err != nil })
 }
 
-// planFrontEnd plans the front end for recordings of every rate and length.
+// planFrontEnd plans the front end for recordings of any rate and length.
 func planFrontEnd(recordings []recording) models.FrontEnd {
-	clips := make([]audio.Clip, len(recordings))
-	for i, r := range recordings {
-		clips[i] = r.clip
-	}
-	return frontend.PlanFor(clips)
+	return frontend.PlanFor(clipsOf(recordings))
 }
 
-// split parts recordings into those to learn from and those to judge by: a tenth, by the hash of speaker or name, but
-// at least one of each label that has two.
+// split holds out recordings as a training of the same seed does without a group.
 func split(recordings []recording, seed uint64) (train, held []recording) {
-	items := make([]dataset.Item, len(recordings))
-	byName := make(map[string]int, len(recordings))
-	for i, r := range recordings {
-		// The group is left out: with a handful of speakers, a tenth by speaker would be none or a half.
-		items[i] = dataset.Item{Path: r.item.Path, Name: r.item.Name, Label: r.item.Label}
-		byName[r.item.Name] = i
+	parts, err := training.Divide(training.Identities(decodedAll(recordings)), holdoutFlags{}.rule(seed), nil)
+	if err != nil {
+		return recordings, nil
 	}
-	parts := dataset.Split(items, seed, 0.9, 0.1)
 	isHeld := make([]bool, len(recordings))
-	heldOf, all := map[string]int{}, map[string]int{}
-	for _, item := range parts[1] {
-		isHeld[byName[item.Name]] = true
-		heldOf[item.Label]++
+	for _, i := range parts.HeldOut {
+		isHeld[i] = true
 	}
-	for _, item := range items {
-		all[item.Label]++
-	}
-	for i, item := range items {
-		switch label := item.Label; {
-		case !isHeld[i] && heldOf[label] == 0 && all[label] >= 2:
-			isHeld[i] = true
-			heldOf[label]++
-		case isHeld[i] && heldOf[label] == all[label]:
-			isHeld[i] = false
-			heldOf[label]--
-		}
+	for i, r := range recordings {
 		if isHeld[i] {
-			held = append(held, recordings[i])
+			held = append(held, r)
 		} else {
-			train = append(train, recordings[i])
+			train = append(train, r)
 		}
 	}
 	return train, held
@@ -130,7 +133,7 @@ func labelNames(recordings []recording) []string {
 	return slices.Compact(names)
 }
 
-// analyze turns recordings into a batch, in order; those the front end refuses (silence) are named and left out.
+// analyze turns recordings into a batch, in order; those that the front end refuses (silence) are noted and left out.
 func (a *app) analyze(ctx context.Context, fe models.FrontEnd, labels []string, recordings []recording) (models.Batch, error) {
 	front, err := frontend.New(fe)
 	if err != nil {
@@ -158,7 +161,7 @@ func (a *app) analyze(ctx context.Context, fe models.FrontEnd, labels []string, 
 	return front.Batch(kept, indices)
 }
 
-// spectrogramsOf analyzes recordings side by side; those the front end refuses (silence) are named and nil.
+// spectrogramsOf analyzes recordings in parallel; those that the front end refuses (silence) are noted and nil.
 func (a *app) spectrogramsOf(ctx context.Context, front *frontend.FrontEnd, recordings []recording) ([]*spectrogram.Spectrogram, error) {
 	out := make([]*spectrogram.Spectrogram, len(recordings))
 	group, working := errgroup.WithContext(ctx)

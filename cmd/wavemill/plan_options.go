@@ -2,13 +2,16 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"wavemill/audio/dataset"
 	"wavemill/models"
 	"wavemill/models/frontend"
 )
@@ -51,12 +54,9 @@ func (o *frontOptions) check() error {
 	return nil
 }
 
-// decides tells whether the flags decide anything about the front end.
-func (o *frontOptions) decides() bool { return o.file != "" || o.override != (frontend.Overrides{}) }
-
-// frontEnd plans the front end for recordings, or reads it, and takes over what the flags say.
-func (o *frontOptions) frontEnd(recordings []recording) (models.FrontEnd, error) {
-	clips := clipsOf(recordings)
+// frontEnd plans the front end for recordings, or reads it, and applies the flags.
+func (o *frontOptions) frontEnd(recordings []dataset.Recording) (models.FrontEnd, error) {
+	clips := dataset.Clips(recordings)
 	if o.file != "" {
 		fe, err := readFrontEnd(o.file)
 		if err != nil {
@@ -67,6 +67,49 @@ func (o *frontOptions) frontEnd(recordings []recording) (models.FrontEnd, error)
 	fe := frontend.SurveyOf(clips).Plan()
 	return o.usable(frontend.Level(o.override.Apply(fe), clips))
 }
+
+// agrees returns a usage error where the flags ask for another front end than that of a checkpoint.
+func (o *frontOptions) agrees(fe models.FrontEnd) error {
+	asked := fe
+	if o.file != "" {
+		var err error
+		if asked, err = readFrontEnd(o.file); err != nil {
+			return fmt.Errorf("--front-end: %w", err)
+		}
+		asked = o.override.Apply(asked)
+	} else {
+		v, c := o.override, fe.Spectrogram
+		given := frontend.Overrides{
+			NFFT: cmp.Or(v.NFFT, c.NFFT), Hop: cmp.Or(v.Hop, c.Hop), Mels: cmp.Or(v.Mels, c.Mels), Frames: cmp.Or(v.Frames, fe.Frames),
+		}
+		asked.Spectrogram.NFFT, asked.Spectrogram.Hop, asked.Spectrogram.Mels, asked.Frames = given.NFFT, given.Hop, given.Mels, given.Frames
+	}
+	if asked != fe {
+		return usagef("--resume keeps the front end of the checkpoint (--n-fft %d --hop %d --mels %d --frames %d); another one needs a new training",
+			fe.Spectrogram.NFFT, fe.Spectrogram.Hop, fe.Spectrogram.Mels, fe.Frames)
+	}
+	return nil
+}
+
+// classifierTime is how long the classifier of the ceiling may be trained: 0 for not at all, negative for no limit.
+func (o *frontOptions) classifierTime(budget time.Duration) time.Duration {
+	switch o.ceiling {
+	case ceilingFull:
+		return -1
+	case ceilingAuto:
+		if t := time.Duration(ceilingShare * float64(budget)); t >= ceilingLeast {
+			return t
+		}
+	}
+	return 0
+}
+
+// ceilingShare is the most that the classifier of the ceiling may take of a budget, and ceilingLeast the least time in which
+// it learns enough to be of use.
+const (
+	ceilingShare = 0.05
+	ceilingLeast = 15 * time.Second
+)
 
 // usable returns fe, or what is wrong with it.
 func (o *frontOptions) usable(fe models.FrontEnd) (models.FrontEnd, error) {

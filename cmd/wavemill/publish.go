@@ -81,7 +81,12 @@ func (a *app) publish(ctx context.Context, flags *busFlags, roots []string, labe
 
 // scan lists labelled recordings and tells the user where the labels come from and what was passed over.
 func (a *app) scan(ctx context.Context, roots []string, labels string) (dataset.Dataset, error) {
-	set, err := dataset.Scan(ctx, roots, dataset.Options{Labels: labels})
+	return a.scanGroups(ctx, roots, labels, "")
+}
+
+// scanGroups is scan with the field that names the groups of recordings; "" is the usual one.
+func (a *app) scanGroups(ctx context.Context, roots []string, labels, group string) (dataset.Dataset, error) {
+	set, err := dataset.Scan(ctx, roots, dataset.Options{Labels: labels, Group: group})
 	if err != nil {
 		return dataset.Dataset{}, err
 	}

@@ -216,29 +216,6 @@ func TestMeansOverSeeds(t *testing.T) {
 	}
 }
 
-func TestSchoolingKeepsShortCurves(t *testing.T) {
-	s := schooling{losses: map[string][]float64{}, held: map[string][]float64{}}
-	for step := range int64(10000) {
-		losses := models.Losses{"a": float64(step)}
-		if step > 5000 {
-			losses["b"] = 1
-		}
-		s.take(models.Progress{Event: models.EventStep, Step: step + 1, Train: losses})
-	}
-	s.take(models.Progress{Event: models.EventEval, Step: 10000, Val: models.Losses{"a": 7}})
-	if n := len(s.steps); n > curvePoints+1 || n < curvePoints/4 || len(s.losses["a"]) != n || len(s.losses["b"]) != n {
-		t.Fatalf("%d steps, %d and %d losses", n, len(s.losses["a"]), len(s.losses["b"]))
-	}
-	for i, step := range s.steps {
-		if s.losses["a"][i] != step-1 || math.IsNaN(s.losses["b"][i]) != (step <= 5001) {
-			t.Fatalf("step %g: losses %g and %g", step, s.losses["a"][i], s.losses["b"][i])
-		}
-	}
-	if c := s.curves("vae"); len(c) != 2 || c[0].Name != "vae: a" || len(c[0].Lines) != 2 || len(c[1].Lines) != 1 {
-		t.Errorf("%+v", c)
-	}
-}
-
 func TestFewOf(t *testing.T) {
 	var all []recording
 	for i := range 40 {

@@ -4,50 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"wavemill/audio/dataset"
 	"wavemill/models"
 	"wavemill/models/architectures"
 	"wavemill/models/monitor"
-)
-
-// trainOptions are the flags of `wavemill train`.
-type trainOptions struct {
-	data              []string
-	labels            string
-	arch, config, out string
-	latent            int
-	budget            time.Duration
-	steps             int64
-	batch             int
-	seed              uint64
-	resume, overwrite bool
-	asJSON            bool
-
-	bestBy                string
-	bestBySet             bool // by the user
-	patience              int
-	evalEvery             int64
-	saveEvery             time.Duration
-	keep                  int
-	previews, tensorboard string
-	noCurves              bool
-
-	channels string
-	front    frontOptions
-}
-
-// Values of --best-by beside the losses on held-out recordings.
-const (
-	bestByDistance = monitor.Distance
-	bestByLast     = "last"
+	"wavemill/models/training"
 )
 
 func newTrain(a *app) *cobra.Command {
@@ -58,156 +25,178 @@ func newTrain(a *app) *cobra.Command {
 		Long: `Train learns from labelled recordings and writes a checkpoint: one safetensors file
 that holds all that generating and resuming need.
 
-It ends when the --budget of time or the number of --steps is used up. Ctrl-C saves
-what there is; --resume goes on from there, after a kill or a power failure too. With
---steps, the same data and seed give the same checkpoint, interrupted or not.
+It ends when the --budget of time or the number of --steps is used up. Ctrl-C saves the
+current state; --resume goes on from there, also after a kill or a power failure, and
+takes the same command line again. With --steps, the same data and seed give the same
+checkpoint, interrupted or not, on processors of the same class; with --budget the
+number of steps depends on the speed of the machine.
 
-It can be left alone: it measures what it makes, warns of silence, tones, noise,
-collapse and memorisation, goes back where learning diverges, and leaves the best
-weights. The figures are in the curves beside the checkpoint.`,
+A tenth of the recordings is held out for evaluation and not used. The checkpoint
+records which; "wavemill inspect --held-out" lists them. Copies of a recording stay on
+one side, and so do groups with --group.
+
+Training needs no supervision: it measures the clips that the model makes, warns of
+silence, tones, noise, collapse and memorisation, goes back where it diverges, and keeps
+the best weights. The figures are in the curves beside the checkpoint.`,
 		Example: `  wavemill train --data recordings/ --out model.safetensors --budget 10m
-  wavemill train --data recordings/ --out model.safetensors --resume --budget 10m
+  wavemill train --data recordings/ --out model.safetensors --budget 10m --resume
+  wavemill train --data recordings/ --labels "{label}_{speaker}_{n}" --hold-out speaker=theo --out model.safetensors
   wavemill train --data recordings/ --out model.safetensors --previews previews --tensorboard runs`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o.bestBySet = cmd.Flags().Changed("best-by")
+			o.given = cmd.Flags().Changed
 			return a.train(cmd.Context(), o)
 		},
 	}
-	f := cmd.Flags()
-	f.StringArrayVar(&o.data, "data", nil, "folder or file with recordings; may be repeated (required)")
-	f.StringVar(&o.out, "out", "", "file for the checkpoint, such as model.safetensors (required)")
-	f.StringVar(&o.arch, "model", "vaegan", "architecture: "+strings.Join(architectures.Names(), ", "))
-	f.StringVar(&o.config, "config", "", "JSON file with the architecture's settings; what it leaves out keeps its default")
-	f.IntVar(&o.latent, "latent", 0, "latent variables of a vae or vaegan, over --config; 2 can be drawn")
-	f.DurationVar(&o.budget, "budget", 0, "how long to train (default 10m, unless --steps is given)")
-	f.Int64Var(&o.steps, "steps", 0, "how many steps to train, those before --resume included")
-	f.IntVar(&o.batch, "batch", 0, "recordings in a step (default 32, or as few as the budget needs)")
-	f.StringVar(&o.channels, "channels", channelsAuto, "width of the network: a number, or auto for what suits the budget (with --steps: the default)")
-	o.front.add(cmd)
-	f.Uint64Var(&o.seed, "seed", 1, "seed of everything random; a resumed training keeps its own")
-	f.BoolVar(&o.resume, "resume", false, "go on from the checkpoint in --out")
-	f.BoolVar(&o.overwrite, "overwrite", false, "begin anew although --out is there already")
-	f.StringVar(&o.bestBy, "best-by", bestByDistance, "figure, the lower the better, by which the weights to generate with are chosen: preview/distance, val/LOSS or last")
-	f.IntVar(&o.patience, "patience", 0, "stop after so many evaluations without a better --best-by (default 0: never)")
-	f.Int64Var(&o.evalEvery, "eval-every", 0, "steps between evaluations (default: a tenth of the training)")
-	f.DurationVar(&o.saveEvery, "save-every", 0, "least time between saved checkpoints (default 30s)")
-	f.IntVar(&o.keep, "keep", 2, "previous checkpoints to keep beside --out, as OUT.1, OUT.2")
-	f.StringVar(&o.previews, "previews", "", "folder for a picture and WAVs of the same clips at every evaluation")
-	f.StringVar(&o.tensorboard, "tensorboard", "", "folder for TensorBoard: curves and previews, a run for each --out")
-	f.BoolVar(&o.noCurves, "no-curves", false, "do not write the curves beside --out")
-	f.BoolVar(&o.asJSON, "json", false, "print the result as one line of JSON")
-	addLabels(cmd, &o.labels)
+	o.add(cmd)
 	return cmd
 }
 
-func (o *trainOptions) check() error {
-	switch {
-	case len(o.data) == 0:
-		return usagef("--data is missing: a folder with recordings")
-	case o.out == "":
-		return usagef("--out is missing: the file for the checkpoint")
-	case o.budget < 0 || o.steps < 0 || o.batch < 0:
-		return usagef("--budget, --steps and --batch must not be negative")
-	case o.patience < 0 || o.evalEvery < 0 || o.saveEvery < 0 || o.keep < 0 || o.latent < 0:
-		return usagef("--patience, --eval-every, --save-every, --keep and --latent must not be negative")
-	case o.resume && o.overwrite:
-		return usagef("--resume and --overwrite exclude each other")
-	case o.resume && o.latent > 0:
-		return usagef("--latent is for a new model; the checkpoint has its own")
-	case o.bestBy != bestByDistance && o.bestBy != bestByLast && !strings.HasPrefix(o.bestBy, "val/"):
-		return usagef("--best-by %q is none of %s, val/LOSS, %s", o.bestBy, bestByDistance, bestByLast)
-	case o.bestBy == bestByLast && o.patience > 0:
-		return usagef("--patience needs a figure to watch; --best-by last has none")
-	case !slices.Contains(architectures.Names(), o.arch):
-		return usagef("--model %q is unknown; there are: %s", o.arch, strings.Join(architectures.Names(), ", "))
-	}
-	if o.budget == 0 && o.steps == 0 {
-		o.budget = 10 * time.Minute
-	}
-	if _, err := parseChannels(o.channels); err != nil {
-		return err
-	}
-	if err := o.front.check(); err != nil {
-		return err
-	}
-	if o.resume && (o.channels != channelsAuto || o.front.decides()) {
-		return usagef("--resume keeps the network and the front end of the checkpoint; leave out --channels, --front-end, --n-fft, --hop, --mels and --frames")
-	}
-	there := o.rotation().Exists()
-	switch {
-	case o.resume && !there:
-		return fmt.Errorf("--resume: there is no checkpoint to go on from: %s", o.out)
-	case there && !o.resume && !o.overwrite:
-		return fmt.Errorf("%s is there already; --resume goes on from it, --overwrite begins anew", o.out)
-	}
-	return nil
-}
-
-// rotation is where the checkpoints are kept.
-func (o *trainOptions) rotation() models.Rotation {
-	return models.Rotation{Path: o.out, Keep: o.keep}
-}
-
-// stem is --out without its extension: what the files beside it are named by.
-func (o *trainOptions) stem() string { return strings.TrimSuffix(o.out, filepath.Ext(o.out)) }
-
-func (a *app) train(ctx context.Context, o trainOptions) error {
+func (a *app) train(ctx context.Context, o trainOptions) (err error) {
 	if err := o.check(); err != nil {
 		return err
 	}
 	began := time.Now()
-	recordings, err := a.recordings(ctx, o.data, o.labels)
+	release, err := o.reserve()
 	if err != nil {
 		return err
 	}
-	job, err := a.trainJob(o, recordings)
+	defer func() { err = errors.Join(err, release()) }()
+	job, err := a.trainJob(o)
 	if err != nil {
 		return err
 	}
-	trainPart, heldPart := split(recordings, job.trainer.Seed)
-	x, err := a.analyze(ctx, job.frontEnd, job.labels, trainPart)
+	set, err := a.trainingSet(ctx, o, job)
 	if err != nil {
-		return err
+		return interruptedEarly(ctx, err)
 	}
-	val, err := a.analyze(ctx, job.frontEnd, job.labels, heldPart)
+	job.Spent = time.Since(began)
+	return a.runTraining(ctx, o, *job, set, began)
+}
+
+// reserve makes sure that --out can be written, and locks it.
+func (o *trainOptions) reserve() (release func() error, err error) {
+	if err := training.CheckOutput(o.out); err != nil {
+		if errors.Is(err, training.ErrOutput) {
+			return nil, fmt.Errorf("--out: %w", err)
+		}
+		return nil, err
+	}
+	release, err = training.LockOutput(o.out)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("--out: %w", err)
 	}
-	if err := a.prepareTraining(ctx, o, job, recordings, x); err != nil {
-		return err
+	return release, nil
+}
+
+// interruptedEarly is the error of an interruption before the first step.
+func interruptedEarly(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return errors.New("interrupted before the first step; nothing was saved")
 	}
-	a.note("model %s: %d frames by %d bins at %d Hz; %d recordings to learn from, %d to check with", job.arch,
-		job.frontEnd.Frames, job.frontEnd.Spectrogram.Bins(), job.frontEnd.Spectrogram.SampleRate, x.B, val.B)
-	if err := os.MkdirAll(filepath.Dir(o.out), 0o755); err != nil {
-		return err
+	return err
+}
+
+// trainJob is the training that the flags, and with --resume the checkpoint, describe.
+func (a *app) trainJob(o trainOptions) (*training.Job, error) {
+	if err := o.rotation().Sweep(); err != nil {
+		return nil, err
 	}
-	ledger, err := a.openLedger(o, job)
+	j := &training.Job{
+		Arch: o.arch, Seed: o.seed, Steps: o.steps, Budget: o.budget, BatchSize: o.batch, EvalEvery: o.evalEvery, SaveEvery: o.saveEvery,
+		Patience: o.patience, Save: o.rotation().Write,
+	}
+	if !o.resume || o.has("best-by") {
+		j.BestBy = o.bestBy
+	}
+	var err error
+	if j.Channels, err = parseChannels(o.channels); err != nil {
+		return nil, err
+	}
+	if j.Config, err = o.settings(); err != nil {
+		return nil, err
+	}
+	if !o.resume {
+		return j, nil
+	}
+	c, path, err := o.rotation().Read()
 	if err != nil {
+		return nil, err
+	}
+	if path != o.out {
+		a.note("%s is missing or damaged; going on from the one before, %s, at step %d", o.out, path, c.Step)
+	}
+	if c.Data == nil {
+		a.note("the checkpoint does not record which recordings it was trained on; figures on held-out recordings will not be trusted")
+	}
+	j.Resume = &c
+	return j, o.agrees(c, j)
+}
+
+// trainingSet decodes the recordings and computes what the training learns from. It shows the plan of a new training.
+func (a *app) trainingSet(ctx context.Context, o trainOptions, job *training.Job) (training.Set, error) {
+	recordings, err := a.load(ctx, o.data, o.labels, o.holdout)
+	if err != nil {
+		return training.Set{}, err
+	}
+	var learnable []dataset.Recording
+	set, err := training.Prepare(ctx, recordings, training.Options{
+		Holdout: o.holdout.rule(o.seed), Resume: job.Resume, Note: func(line string) { a.note("%s", line) },
+		FrontEnd: func(of []dataset.Recording) (models.FrontEnd, error) {
+			learnable = of
+			return o.front.frontEnd(of)
+		},
+	})
+	if err != nil || job.Resume != nil {
+		return set, err
+	}
+	budget := o.budget
+	if o.steps > 0 {
+		budget = 0
+	}
+	return set, a.notePlan(ctx, o.front, set.FrontEnd, learnable, budget)
+}
+
+// runTraining trains and reports the result.
+func (a *app) runTraining(ctx context.Context, o trainOptions, job training.Job, set training.Set, began time.Time) error {
+	log := &metricsLog{}
+	if o.previews != "" || o.tensorboard != "" {
+		job.Previews = &monitor.PreviewWriter{Dir: o.previews, Show: log.show}
+	}
+	p := &trainingProgress{say: a.note}
+	job.OnEvent = func(e models.Progress) {
+		log.take(e)
+		p.event(e)
+	}
+	run, err := job.Start(ctx, set)
+	if errors.Is(err, training.ErrBestBy) {
+		return usageError{fmt.Errorf("--best-by: %w", err)}
+	}
+	if err != nil {
+		return interruptedEarly(ctx, err)
+	}
+	for _, line := range run.Settings.Lines() {
+		a.note("%s", line)
+	}
+	a.note("model %s: %d frames by %d bins at %d Hz; %d recordings to learn from, %d for validation, %d held out", run.Settings.Arch,
+		set.FrontEnd.Frames, set.FrontEnd.Spectrogram.Bins(), set.FrontEnd.Spectrogram.SampleRate, set.Train.B, set.Validation.B, len(set.Data.HeldOut))
+	if err := log.open(o, run.From()); err != nil {
 		return err
 	}
-	if err := job.judge(ctx, o, x, val, ledger); err != nil {
-		return errors.Join(err, ledger.close())
-	}
-	w := a.watchTraining(o.budget, o.steps)
-	w.say = a.note
-	job.trainer.OnEvent = func(p models.Progress) {
-		ledger.take(p)
-		w.event(p)
-	}
-	job.trainer.Save = o.rotation().Write
-	c, err := job.trainer.Run(ctx, job.learner, x, val)
-	w.done()
-	if e := ledger.close(); e != nil {
+	p.begin(a.console, o.budget, o.steps)
+	c, result, err := run.Train(ctx)
+	if e := log.close(); e != nil {
 		a.note("the curves are incomplete: %v", e)
 	}
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		p.interrupted()
 		return fmt.Errorf("interrupted at step %d; go on with: %s", c.Step, o.resumeCommand())
 	}
+	p.done()
 	if err != nil {
 		return err
 	}
-	return a.reportTraining(o, c, ledger, w.ended, time.Since(began))
+	return a.reportTraining(o, c, log, result.EndedBy, time.Since(began))
 }
 
 // resumeCommand is what the user types to go on.
@@ -224,20 +213,27 @@ func (o *trainOptions) resumeCommand() string {
 	add("out", o.out)
 	add("labels", o.labels)
 	if o.steps > 0 {
-		add("steps", strconv.FormatInt(o.steps, 10))
+		add("steps", fmt.Sprint(o.steps))
 	} else {
 		add("budget", o.budget.String())
 	}
-	if o.bestBySet {
+	if o.has("best-by") {
 		add("best-by", o.bestBy)
 	}
 	if o.patience > 0 {
-		add("patience", strconv.Itoa(o.patience))
+		add("patience", fmt.Sprint(o.patience))
 	}
 	if o.evalEvery > 0 {
-		add("eval-every", strconv.FormatInt(o.evalEvery, 10))
+		add("eval-every", fmt.Sprint(o.evalEvery))
+	}
+	add("group", o.holdout.group)
+	for _, g := range o.holdout.out {
+		add("hold-out", g)
 	}
 	add("previews", o.previews)
 	add("tensorboard", o.tensorboard)
 	return strings.Join(parts, " ")
 }
+
+// known reports whether an architecture has that name.
+func known(arch string) bool { return slices.Contains(architectures.Names(), arch) }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"wavemill/models"
+	"wavemill/models/training"
 )
 
 // trained is the result of a training as --json prints it.
@@ -34,14 +35,14 @@ type trained struct {
 	Tensorboard string `json:"tensorboard,omitempty"`
 }
 
-func (a *app) reportTraining(o trainOptions, c models.Checkpoint, l *ledger, ended string, took time.Duration) error {
+func (a *app) reportTraining(o trainOptions, c models.Checkpoint, l *metricsLog, ended string, took time.Duration) error {
 	digest, err := c.Digest()
 	if err != nil {
 		return err
 	}
 	r := trained{
 		Out: o.out, Model: c.Arch, Digest: digest, Steps: c.Step, Seconds: took.Seconds(), Seed: c.Seed, Labels: c.Labels, Metrics: c.Metrics,
-		EndedBy: ended, BestStep: c.GeneratesFrom(), BestBy: bestByLast,
+		EndedBy: ended, BestStep: c.GeneratesFrom(), BestBy: training.BestByLast,
 		Warnings: append([]models.Warning{}, c.Warnings...), Rollbacks: append([]models.Rollback{}, c.Rollbacks...),
 		Previews: o.previews, Tensorboard: o.tensorboard,
 	}

@@ -119,22 +119,31 @@ func (f *FrontEnd) Analyze(c audio.Clip) (*spectrogram.Spectrogram, Notes, error
 	return s, notes, nil
 }
 
-// prepare returns the samples that Analyze transforms: mono, at the model's rate and of the model's length.
-func (f *FrontEnd) prepare(c audio.Clip) ([]float32, Notes, error) {
-	var notes Notes
+// Usable returns why no front end can analyze c, or nil: c is not a valid clip, a sample is not a finite number, there are
+// no samples, or the clip is silent (ErrSilent).
+func Usable(c audio.Clip) error {
 	if err := c.Validate(); err != nil {
-		return nil, notes, fmt.Errorf("front end: %w", err)
+		return fmt.Errorf("front end: %w", err)
 	}
 	for i, v := range c.Samples {
 		if v != v || math.IsInf(float64(v), 0) {
-			return nil, notes, fmt.Errorf("front end: sample %d is %v", i, v)
+			return fmt.Errorf("front end: sample %d is %v", i, v)
 		}
 	}
 	if c.Frames() == 0 {
-		return nil, notes, fmt.Errorf("front end: %w: the recording has no samples; its file ends where they should begin", ErrSilent)
+		return fmt.Errorf("front end: %w: the recording has no samples; its file ends where they should begin", ErrSilent)
 	}
 	if c.Peak() < silentPeak {
-		return nil, notes, fmt.Errorf("front end: %w: its peak is %.1f dB", ErrSilent, audio.Decibels(c.Peak()))
+		return fmt.Errorf("front end: %w: its peak is %.1f dB", ErrSilent, audio.Decibels(c.Peak()))
+	}
+	return nil
+}
+
+// prepare returns the samples that Analyze transforms: mono, at the model's rate and of the model's length.
+func (f *FrontEnd) prepare(c audio.Clip) ([]float32, Notes, error) {
+	var notes Notes
+	if err := Usable(c); err != nil {
+		return nil, notes, err
 	}
 	if c.Channels > 1 {
 		notes.Channels = c.Channels

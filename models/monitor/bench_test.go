@@ -7,8 +7,8 @@ import (
 )
 
 // A look, without making the clips.
-func BenchmarkJudge(b *testing.B) {
-	w, err := watchOnce()
+func BenchmarkEvaluate(b *testing.B) {
+	w, err := monitorOnce()
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -17,6 +17,7 @@ const (
 	KindCollapse      = "collapse"
 	KindMemorisation  = "memorisation"
 	KindDiscriminator = "discriminator"
+	KindRecordings    = "recordings"
 )
 
 // Shares of previews from which on there is a warning.
@@ -25,26 +26,26 @@ const (
 	mostOfLabel = 0.5
 )
 
-// Heard clips are what the detectors of sounds go by.
-type heard struct {
-	timbres []timbre
-	labels  []int
+// timbres describe clips for the detectors of silence, tones and noise.
+type timbres struct {
+	clips  []timbre
+	labels []int
 }
 
-func (w *Monitor) listen(b models.Batch) heard {
-	h := heard{labels: b.Labels}
+func (w *Monitor) timbres(b models.Batch) timbres {
+	h := timbres{labels: b.Labels}
 	for i := range b.B {
-		h.timbres = append(h.timbres, timbreOf(w.sound.config, b.Clip(i), b.F))
+		h.clips = append(h.clips, timbreOf(w.sound.config, b.Clip(i), b.F))
 	}
 	return h
 }
 
 // count finds the share of previews for which bad holds, of all and of each label.
-func (w *Monitor) count(h heard, bad func(timbre) bool) (of string, found bool) {
+func (w *Monitor) count(h timbres, bad func(timbre) bool) (of string, found bool) {
 	all, counts, sizes := 0, make([]int, len(w.labels)), make([]int, len(w.labels))
 	for i, l := range h.labels {
 		sizes[l]++
-		if bad(h.timbres[i]) {
+		if bad(h.clips[i]) {
 			all++
 			counts[l]++
 		}
@@ -73,7 +74,7 @@ func some(labels []string) string {
 	return strings.Join(labels, ", ")
 }
 
-func (w *Monitor) silence(h heard) (models.Warning, bool) {
+func (w *Monitor) silence(h timbres) (models.Warning, bool) {
 	of, found := w.count(h, func(t timbre) bool { return t.level < w.sound.quiet })
 	return models.Warning{
 		Kind: KindSilence, Finding: of + " are silent: their loudest value is half-way from recordings to the floor",
@@ -81,7 +82,7 @@ func (w *Monitor) silence(h heard) (models.Warning, bool) {
 	}, found
 }
 
-func (w *Monitor) tone(h heard) (models.Warning, bool) {
+func (w *Monitor) tone(h timbres) (models.Warning, bool) {
 	of, found := w.count(h, func(t timbre) bool { return t.tone > w.sound.tone && t.level >= w.sound.quiet })
 	return models.Warning{
 		Kind: KindTone, Finding: fmt.Sprintf("%s are one steady tone: more than %.0f %% of their power is in one bin all the time", of, 100*w.sound.tone),
@@ -89,12 +90,20 @@ func (w *Monitor) tone(h heard) (models.Warning, bool) {
 	}, found
 }
 
-func (w *Monitor) noise(h heard) (models.Warning, bool) {
+func (w *Monitor) noise(h timbres) (models.Warning, bool) {
 	of, found := w.count(h, func(t timbre) bool { return t.flat > w.sound.flat && t.level >= w.sound.quiet })
 	return models.Warning{
 		Kind: KindNoise, Finding: fmt.Sprintf("%s are noise: their spectral flatness is above %.2f", of, w.sound.flat),
 		Advice: "train longer; a vae learns sounds sooner than a gan; for a gan, halve generator_rate and discriminator_rate",
 	}, found
+}
+
+// equalRecordings is the warning where all recordings are equal.
+func equalRecordings() (models.Warning, bool) {
+	return models.Warning{
+		Kind: KindRecordings, Finding: "all recordings have the same spectrogram, so that diversity, collapse and memorisation cannot be measured",
+		Advice: "look at the recordings (wavemill inspect): a constant signal, or copies of one recording, hold nothing to learn",
+	}, true
 }
 
 // collapsed is the share of the recordings' diversity below which there is a warning.

@@ -1,8 +1,8 @@
-// Package monitor looks at a model while it learns, so that nobody else has to: at every evaluation it makes a few
-// hundred clips with fixed seeds, measures how far they are from recordings, warns of the ways in which generative
-// models are known to fail, and keeps pictures and sounds of some.
+// Package monitor evaluates a model while it trains, so that nobody has to watch it. At every evaluation it generates a few
+// hundred clips with fixed seeds, measures how far they are from recordings, warns of the known ways in which generative
+// models fail, and writes pictures and sounds of some clips.
 //
-// Nothing here is learnt but a basis of principal components: the figures need no classifier, cost a fraction of a
-// second, and are the same for the same data and seed. They are made on spectrograms, before phase reconstruction; the
-// judgement of sounds is package eval's.
+// The only thing it fits to the recordings is a basis of principal components: the figures need no classifier, cost a
+// fraction of a second, and are the same for the same data and seed. They are computed on spectrograms, before phase
+// reconstruction; package eval evaluates sounds.
 package monitor

@@ -77,7 +77,10 @@ func newBasis(features [][]float64) (*basis, error) {
 	}
 	var vectors mat.Dense
 	eigen.VectorsTo(&vectors)
-	k := min(components, max(1, n/4), d)
+	k := varying(eigen.Values(nil), n, min(components, max(1, n/4), d))
+	if k == 0 {
+		return nil, errEqual
+	}
 	_, all := vectors.Dims()
 	b.axes = mat.NewDense(d, k, nil)
 	chosen := vectors.Slice(0, all, all-k, all) // values come in ascending order
@@ -87,13 +90,28 @@ func newBasis(features [][]float64) (*basis, error) {
 	}
 	b.axes.Mul(centred.T(), chosen)
 	for j := range k {
-		if norm := mat.Norm(b.axes.ColView(j), 2); norm > tiny {
-			for i := range d {
-				b.axes.Set(i, j, b.axes.At(i, j)/norm)
-			}
+		norm := mat.Norm(b.axes.ColView(j), 2)
+		for i := range d {
+			b.axes.Set(i, j, b.axes.At(i, j)/norm)
 		}
 	}
 	return b, nil
+}
+
+// errEqual is the error of newBasis where the recordings have no principal components.
+var errEqual = errors.New("the recordings are equal")
+
+// leastVariance is the variance of a component below which it is rounding: features are means of float32 values in
+// [-1, 1], which are exact to some 1e-7.
+const leastVariance = 1e-12
+
+// varying returns how many of the k largest eigenvalues, which come in ascending order, are those of components along which
+// n clips differ.
+func varying(values []float64, n, k int) int {
+	for k > 0 && !(values[len(values)-k] > leastVariance*float64(n)) {
+		k--
+	}
+	return k
 }
 
 // project returns the components of each clip's features.

@@ -10,10 +10,10 @@ import (
 	"wavemill/models/frontend"
 )
 
-// Names of the figures that a Watch adds to a checkpoint's metrics. But for Distance they are 1 where previews are like
+// Names of the figures that a Monitor adds to a checkpoint's metrics. All but Distance are 1 where previews are like
 // recordings.
 const (
-	Distance  = "preview/distance"  // to recordings, see Watch.Judge; the lower the better
+	Distance  = "preview/distance"  // to recordings, see Monitor.Evaluate; the lower the better
 	Diversity = "preview/diversity" // mean distance within a label, divided by that of recordings
 	Nearest   = "preview/nearest"   // 5 % quantile of the distance to the nearest training clip, by the median of held-out clips
 )
@@ -25,7 +25,7 @@ type Previews struct {
 	Batch  models.Batch // labels in order, equally many clips of each
 }
 
-// Options say what a Watch does beside judging. The zero value is usable.
+// Options say what a Monitor does beside measuring. The zero value is usable.
 type Options struct {
 	// Seed of the clips made at every evaluation, so that evaluations differ by the model alone, and of all that is
 	// drawn from the data.
@@ -33,22 +33,23 @@ type Options struct {
 	// Clips is about how many are made; 0 means 256, some tens for each of ten labels, at a cost below that of twenty
 	// training steps.
 	Clips int
-	// Gallery, when not nil, keeps pictures and sounds of some of them.
-	Gallery *PreviewWriter
+	// Previews, when not nil, writes pictures and sounds of some of them.
+	Previews *PreviewWriter
 }
 
-// A Monitor judges checkpoints of one training. It is for one goroutine.
+// A Monitor evaluates the checkpoints of one training. It is for one goroutine.
 type Monitor struct {
 	options Options
 	labels  []string
 	front   *frontend.FrontEnd
 	request models.Request
 	basis   *basis
-	real    *reference
+	real    *reference // nil where all recordings are equal
 	sound   *soundLimits
+	equal   []float64 // the features of the recordings where all are equal, else nil
 }
 
-// Limits on the clips that are looked at.
+// Limits on the clips that are used.
 const (
 	defaultClips = 256
 	realLimit    = 1024  // recordings that figures are taken from, evenly over labels
@@ -56,23 +57,23 @@ const (
 	minHeldOut   = 20    // below, distances to the nearest clip are compared with those among training clips
 )
 
-// New prepares a watch over a training on the clips of train. val are recordings that are not learnt from; it may be
-// empty. It does not keep the batches.
+// New prepares a Monitor for a training on the clips of train. val are clips that the training does not learn from; it may
+// be empty. The batches are not kept.
 func New(train, val models.Batch, labels []string, fe models.FrontEnd, o Options) (*Monitor, error) {
 	if err := train.Validate(len(labels)); err != nil {
-		return nil, fmt.Errorf("watch: %w", err)
+		return nil, fmt.Errorf("monitor: %w", err)
 	}
 	if val.B > 0 {
 		if err := val.Validate(len(labels)); err != nil {
-			return nil, fmt.Errorf("watch: held-out clips: %w", err)
+			return nil, fmt.Errorf("monitor: held-out clips: %w", err)
 		}
 		if val.T != train.T || val.F != train.F {
-			return nil, fmt.Errorf("watch: held-out clips of [%d, %d], training clips of [%d, %d]", val.T, val.F, train.T, train.F)
+			return nil, fmt.Errorf("monitor: held-out clips of [%d, %d], training clips of [%d, %d]", val.T, val.F, train.T, train.F)
 		}
 	}
 	front, err := frontend.New(fe)
 	if err != nil {
-		return nil, fmt.Errorf("watch: %w", err)
+		return nil, fmt.Errorf("monitor: %w", err)
 	}
 	if o.Clips <= 0 {
 		o.Clips = defaultClips
@@ -82,15 +83,19 @@ func New(train, val models.Batch, labels []string, fe models.FrontEnd, o Options
 	w := &Monitor{options: o, labels: labels, front: front, sound: limitsOf(fe.Spectrogram, train)}
 	w.request = request(len(labels), o.Clips, o.Seed)
 	features := featuresOf(train)
-	if w.basis, err = newBasis(features); err != nil {
-		return nil, fmt.Errorf("watch: %w", err)
+	switch w.basis, err = newBasis(features); {
+	case errors.Is(err, errEqual):
+		w.equal = means(features)
+		return w, nil
+	case err != nil:
+		return nil, fmt.Errorf("monitor: %w", err)
 	}
 	val = sample(val, len(labels), realLimit)
 	held := w.basis.project(featuresOf(val))
 	w.real = newReference(w.basis.project(features), train.Labels, w.basis.project(featuresOf(all)), held, len(labels))
 	if len(held) >= minHeldOut {
 		if w.real.heldOut, err = w.real.distance(held, val.Labels); err != nil {
-			return nil, fmt.Errorf("watch: %w", err)
+			return nil, fmt.Errorf("monitor: %w", err)
 		}
 	}
 	return w, nil
@@ -127,12 +132,13 @@ func sample(b models.Batch, labels, limit int) models.Batch {
 	return b.Select(models.Batch{}, chosen)
 }
 
-// Evaluate makes previews with a checkpoint and says how good they are: it is for models.Trainer.Evaluate.
+// Evaluate generates previews with a checkpoint and measures them: it is for models.Trainer.Evaluate.
 //
 // The figure Distance is the mean of two Fréchet distances between previews and training recordings, over 32 principal
 // components of coarse spectrograms (means and deviations of 16 by 16 cells): one of all clips, and one within labels,
 // with diagonal covariances; each divided by the recordings' own variance. 0 is equality; about 2 is no resemblance.
-// Sources: Heusel et al. 2017 for the distance, DeVries et al. 2019 for looking at labels too.
+// Where all recordings are equal, so that they have no variance, it is the mean squared difference of the cells instead, and
+// there is a warning. Sources: Heusel et al. 2017 for the distance, DeVries et al. 2019 for the distance within labels.
 func (w *Monitor) Evaluate(ctx context.Context, c models.Checkpoint) (models.Evaluation, error) {
 	g, err := architectures.Open(c)
 	if err != nil {
@@ -146,8 +152,8 @@ func (w *Monitor) Evaluate(ctx context.Context, c models.Checkpoint) (models.Eva
 	if err != nil {
 		return v, err
 	}
-	if w.options.Gallery != nil {
-		if err := w.options.Gallery.show(ctx, w.front, Previews{Step: c.Step, Labels: w.labels, Batch: b}); err != nil {
+	if w.options.Previews != nil {
+		if err := w.options.Previews.show(ctx, w.front, Previews{Step: c.Step, Labels: w.labels, Batch: b}); err != nil {
 			return v, fmt.Errorf("previews of step %d: %w", c.Step, err)
 		}
 	}
@@ -164,26 +170,32 @@ func (w *Monitor) evaluate(b models.Batch, c models.Checkpoint) (models.Evaluati
 			return models.Evaluation{}, errors.New("a clip holds values that are not numbers")
 		}
 	}
-	made := w.basis.project(featuresOf(b))
-	d, err := w.real.distance(made, b.Labels)
-	if err != nil {
-		return models.Evaluation{}, err
-	}
-	diversity := w.real.diversity(made, b.Labels)
-	nearest := w.real.nearness(made)
-	v := models.Evaluation{Metrics: map[string]float64{Distance: d, Nearest: nearest}}
-	if diversity.known {
-		v.Metrics[Diversity] = diversity.mean
-	}
-	h := w.listen(b)
+	h := w.timbres(b)
+	v := models.Evaluation{Metrics: map[string]float64{}}
 	detectors := []func() (models.Warning, bool){
 		func() (models.Warning, bool) { return w.silence(h) },
 		func() (models.Warning, bool) { return w.tone(h) },
 		func() (models.Warning, bool) { return w.noise(h) },
-		func() (models.Warning, bool) { return w.collapse(diversity) },
-		func() (models.Warning, bool) { return w.memorisation(nearest) },
-		func() (models.Warning, bool) { return discriminator(c.Metrics) },
 	}
+	if w.equal != nil {
+		v.Metrics[Distance] = squaredDistance(featuresOf(b), w.equal)
+		detectors = append(detectors, equalRecordings)
+	} else {
+		made := w.basis.project(featuresOf(b))
+		d, err := w.real.distance(made, b.Labels)
+		if err != nil {
+			return models.Evaluation{}, err
+		}
+		diversity, nearest := w.real.diversity(made, b.Labels), w.real.nearness(made)
+		v.Metrics[Distance], v.Metrics[Nearest] = d, nearest
+		if diversity.known {
+			v.Metrics[Diversity] = diversity.mean
+		}
+		detectors = append(detectors,
+			func() (models.Warning, bool) { return w.collapse(diversity) },
+			func() (models.Warning, bool) { return w.memorisation(nearest) })
+	}
+	detectors = append(detectors, func() (models.Warning, bool) { return discriminator(c.Metrics) })
 	for _, detect := range detectors {
 		if warning, found := detect(); found {
 			v.Warnings = append(v.Warnings, warning)
@@ -192,6 +204,22 @@ func (w *Monitor) evaluate(b models.Batch, c models.Checkpoint) (models.Evaluati
 	return v, nil
 }
 
+// squaredDistance is the mean squared difference of features from those of recordings that are all equal.
+func squaredDistance(features [][]float64, of []float64) float64 {
+	var sum float64
+	for _, f := range features {
+		for j, v := range f {
+			sum += (v - of[j]) * (v - of[j])
+		}
+	}
+	return sum / float64(len(features)*len(of))
+}
+
 // HeldOut is the Distance of the held-out recordings from those trained on: what previews cannot do better than, but
 // by chance or by repeating them. It is 0 where there are too few.
-func (w *Monitor) HeldOut() float64 { return w.real.heldOut }
+func (w *Monitor) HeldOut() float64 {
+	if w.real == nil {
+		return 0
+	}
+	return w.real.heldOut
+}

@@ -69,17 +69,17 @@ func syllable(rng *rand.Rand, label, bins int) []float32 {
 	return x
 }
 
-// newWatch is one watch for all tests: judging does not change it.
-func newWatch(t *testing.T) *Monitor {
+// newMonitor is one monitor for all tests: evaluating does not change it.
+func newMonitor(t *testing.T) *Monitor {
 	t.Helper()
-	w, err := watchOnce()
+	w, err := monitorOnce()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return w
 }
 
-var watchOnce = sync.OnceValues(func() (*Monitor, error) {
+var monitorOnce = sync.OnceValues(func() (*Monitor, error) {
 	return New(recordings(300, 1), recordings(60, 2), labels(), frontEnd(), Options{Seed: 3})
 })
 
@@ -109,7 +109,7 @@ func edited(b models.Batch, part float64, f func(i int, clip []float32)) models.
 }
 
 func TestFreshRecordingsGiveNoWarning(t *testing.T) {
-	w := newWatch(t)
+	w := newMonitor(t)
 	for seed := uint64(10); seed < 15; seed++ {
 		got, v := kinds(t, w, recordings(240, seed))
 		if len(got) > 0 {
@@ -125,7 +125,7 @@ func TestFreshRecordingsGiveNoWarning(t *testing.T) {
 }
 
 func TestDistanceGrowsWithTheFault(t *testing.T) {
-	w := newWatch(t)
+	w := newMonitor(t)
 	fresh := recordings(240, 30)
 	faults := map[string]func(strength float64) models.Batch{
 		"noise": func(s float64) models.Batch {
@@ -167,7 +167,7 @@ func TestDistanceGrowsWithTheFault(t *testing.T) {
 }
 
 func TestDetectors(t *testing.T) {
-	w := newWatch(t)
+	w := newMonitor(t)
 	fresh := recordings(240, 40)
 	rng := rand.New(rand.NewPCG(5, 5))
 	bins := fresh.F
@@ -212,7 +212,7 @@ func TestDetectors(t *testing.T) {
 
 // What goes wrong with one label is named.
 func TestDetectorsNameTheLabel(t *testing.T) {
-	w := newWatch(t)
+	w := newMonitor(t)
 	fresh := recordings(240, 41)
 	one := edited(fresh, 1, func(i int, x []float32) {
 		if fresh.Labels[i] == 2 {
@@ -223,7 +223,7 @@ func TestDetectorsNameTheLabel(t *testing.T) {
 	if len(v.Warnings) != 1 || v.Warnings[0].Kind != KindCollapse || !strings.Contains(v.Warnings[0].Finding, "odd/label") {
 		t.Errorf("%v", v.Warnings)
 	}
-	if quiet, found := w.count(w.listen(one), func(timbre) bool { return false }); found {
+	if quiet, found := w.count(w.timbres(one), func(timbre) bool { return false }); found {
 		t.Error(quiet)
 	}
 }
@@ -319,7 +319,7 @@ func TestRefuses(t *testing.T) {
 	if _, err := New(good, models.Batch{}, labels(), models.FrontEnd{}, Options{}); err == nil {
 		t.Error("no front end")
 	}
-	w := newWatch(t)
+	w := newMonitor(t)
 	if _, err := w.evaluate(edited(good, 1, func(_ int, x []float32) { x[7] = float32(math.Inf(1)) }), models.Checkpoint{}); err == nil {
 		t.Error("a clip that is not of numbers")
 	}
@@ -345,13 +345,13 @@ func TestRequestIsBalanced(t *testing.T) {
 	}
 }
 
-// A training of a few steps, judged as a whole: the same clips and figures whenever the same checkpoint is judged, and
-// files to look at and to hear.
-func TestJudgeAndGallery(t *testing.T) {
+// A training of a few steps, evaluated as a whole: the same clips and figures whenever the same checkpoint is evaluated, and
+// files to look at and to listen to.
+func TestEvaluateAndPreviews(t *testing.T) {
 	train := recordings(60, 1)
 	dir := filepath.Join(t.TempDir(), "previews")
 	var shown []Preview
-	options := Options{Seed: 3, Clips: 32, Gallery: &PreviewWriter{Dir: dir, Clips: 2, Show: func(e Preview) error { shown = append(shown, e); return nil }}}
+	options := Options{Seed: 3, Clips: 32, Previews: &PreviewWriter{Dir: dir, Clips: 2, Show: func(e Preview) error { shown = append(shown, e); return nil }}}
 	w, err := New(train, recordings(30, 2), labels(), frontEnd(), options)
 	if err != nil {
 		t.Fatal(err)
@@ -375,7 +375,7 @@ func TestJudgeAndGallery(t *testing.T) {
 		t.Errorf("distance %g, and again %g, %v", c.Metrics[Distance], again.Metrics[Distance], err)
 	}
 	if len(shown) != 3 || shown[0].Step != 2 || shown[1].Step != 4 {
-		t.Fatalf("%d exhibits", len(shown))
+		t.Fatalf("%d previews", len(shown))
 	}
 	if !bytes.Equal(shown[1].Picture, shown[2].Picture) {
 		t.Error("the same weights, another picture")

@@ -16,19 +16,19 @@ import (
 	"wavemill/models/frontend"
 )
 
-// A PreviewWriter keeps what a model made at every evaluation, always from the same seeds, so that one sees and hears it
-// learn.
+// A PreviewWriter writes pictures and sounds of what a model generates at every evaluation, always from the same seeds, so
+// that they can be compared.
 type PreviewWriter struct {
 	// Dir is the folder for step-NNNNNNNN.png, one picture of all, and step-NNNNNNNN_LABEL_I.wav. It is made if it is not
 	// there; "" writes no files.
 	Dir string
 	// Clips of each label that are kept; 0 means 4.
 	Clips int
-	// Show, when not nil, is given each exhibit, which it may keep.
+	// Show, when not nil, is given each preview, which it may keep.
 	Show func(Preview) error
 }
 
-// An Preview is what is kept of an evaluation.
+// A Preview is what is written of an evaluation.
 type Preview struct {
 	Step    int64
 	Picture []byte // PNG: a row for each label, a column for each clip
@@ -45,9 +45,9 @@ type Sound struct {
 
 // Limits of a picture.
 const (
-	galleryClips  = 4
-	galleryLabels = 24 // evenly chosen, where there are more
-	galleryWidth  = 1600
+	previewClips  = 4
+	previewLabels = 24 // evenly chosen, where there are more
+	pictureWidth  = 1600
 )
 
 // show keeps the previews' first clips of each label. A clip without sound has a picture but no WAV.
@@ -96,7 +96,7 @@ func (g *PreviewWriter) show(ctx context.Context, front *frontend.FrontEnd, p Pr
 func (g *PreviewWriter) rows(p Previews) [][]int {
 	most := g.Clips
 	if most <= 0 {
-		most = galleryClips
+		most = previewClips
 	}
 	var rows [][]int
 	at := map[int]int{}
@@ -109,12 +109,12 @@ func (g *PreviewWriter) rows(p Previews) [][]int {
 			rows[r] = append(rows[r], i)
 		}
 	}
-	if len(rows) <= galleryLabels {
+	if len(rows) <= previewLabels {
 		return rows
 	}
-	chosen := make([][]int, galleryLabels)
+	chosen := make([][]int, previewLabels)
 	for i := range chosen {
-		chosen[i] = rows[i*len(rows)/galleryLabels]
+		chosen[i] = rows[i*len(rows)/previewLabels]
 	}
 	return chosen
 }
@@ -144,7 +144,7 @@ func mosaic(p Previews, rows [][]int) ([]byte, error) {
 		columns = max(columns, len(row))
 	}
 	scale := 1
-	for scale < 3 && columns*((scale+1)*frames+gap) <= galleryWidth {
+	for scale < 3 && columns*((scale+1)*frames+gap) <= pictureWidth {
 		scale++
 	}
 	width, height := scale*frames+gap, scale*bins+gap

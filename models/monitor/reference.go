@@ -7,7 +7,7 @@ import (
 	"wavemill/models/eval/metric"
 )
 
-// A reference is what recordings look like in the basis.
+// A reference describes recordings in the basis.
 type reference struct {
 	train  [][]float64
 	all    [][]float64 // of which train are some
@@ -143,7 +143,7 @@ func euclid(x, y []float64) float64 {
 	return math.Sqrt(sum)
 }
 
-// distance is that of Watch.Judge.
+// distance is that of Monitor.Evaluate.
 func (r *reference) distance(made [][]float64, labels []int) (float64, error) {
 	train := r.train
 	if len(train) == 1 {

@@ -8,17 +8,17 @@ import (
 	"wavemill/models"
 )
 
-// A timbre is what a clip sounds like, as far as the detectors ask.
+// A timbre holds the properties of a clip's sound that the detectors use.
 type timbre struct {
 	level float64 // the loudest value of the spectrogram, as scaled by the front end
-	flat  float64 // mean spectral flatness of the frames that are heard: 1 is white, a tone near 0
+	flat  float64 // mean spectral flatness of the audible frames: 1 is white, a tone near 0
 	tone  float64 // share of the power that is in the strongest bin and its neighbours, all the time
 }
 
-// heardDB is how far below its loudest frame a frame of a clip still counts as heard.
-const heardDB = 30
+// audibleDB is how far below its loudest frame a frame of a clip still counts as audible.
+const audibleDB = 30
 
-// timbreOf listens to one clip of [T, F].
+// timbreOf describes one clip of [T, F].
 func timbreOf(c spectrogram.Config, x []float32, bins int) timbre {
 	t := timbre{level: float64(slices.Max(x))}
 	frames := len(x) / bins
@@ -32,14 +32,14 @@ func timbreOf(c spectrogram.Config, x []float32, bins int) timbre {
 	if loudest <= 0 {
 		return t
 	}
-	sum, peaks, heard := make([]float64, bins), make([]int, bins), 0
+	sum, peaks, audible := make([]float64, bins), make([]int, bins), 0
 	for i, e := range energy {
-		if e < loudest*math.Pow(10, -heardDB/10.0) {
+		if e < loudest*math.Pow(10, -audibleDB/10.0) {
 			continue
 		}
 		frame := power[i*bins : (i+1)*bins]
 		t.flat += flatness(frame)
-		heard++
+		audible++
 		peak := 0
 		for j, p := range frame {
 			sum[j] += p / e // each frame counts alike
@@ -49,7 +49,7 @@ func timbreOf(c spectrogram.Config, x []float32, bins int) timbre {
 		}
 		peaks[peak]++
 	}
-	t.flat /= float64(heard)
+	t.flat /= float64(audible)
 	at := 0
 	for j, p := range sum {
 		if p > sum[at] {
@@ -59,10 +59,10 @@ func timbreOf(c spectrogram.Config, x []float32, bins int) timbre {
 	var share float64
 	same := 0
 	for j := max(at-1, 0); j <= min(at+1, bins-1); j++ {
-		share += sum[j] / float64(heard)
+		share += sum[j] / float64(audible)
 		same += peaks[j]
 	}
-	t.tone = share * float64(same) / float64(heard)
+	t.tone = share * float64(same) / float64(audible)
 	return t
 }
 

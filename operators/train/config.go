@@ -1,7 +1,6 @@
 package train
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"wavemill/models/architectures"
 	"wavemill/models/frontend"
 	"wavemill/models/monitor"
+	"wavemill/models/training"
 	"wavemill/pipeline"
 )
 
@@ -28,9 +28,10 @@ type Config struct {
 	Config yaml.RawMessage `yaml:"config"`
 	// Seed decides weights, order and noise.
 	Seed uint64 `yaml:"seed"`
-	// Steps or Budget end the training; with both, whichever comes first.
-	Steps  int64         `yaml:"steps"`
-	Budget time.Duration `yaml:"budget"`
+	// Steps or Budget end the training; with both, whichever comes first. Where neither is given, Budget is DefaultBudget; with
+	// Steps alone there is no budget, and nothing depends on the speed of the machine.
+	Steps  int64          `yaml:"steps"`
+	Budget *time.Duration `yaml:"budget"`
 	// BatchSize is the number of clips a step; 0: the trainer's default.
 	BatchSize int `yaml:"batch_size"`
 	// EvalEvery is the number of steps between evaluations; 0: the trainer's default.
@@ -38,9 +39,14 @@ type Config struct {
 	// SaveEvery is the least time between saved checkpoints; 0: the trainer's default.
 	SaveEvery time.Duration `yaml:"save_every"`
 	// BestBy is the figure, the lower the better, by which the weights to generate with are chosen: monitor.Distance, a loss
-	// on held-out clips such as "val/loss", or "last" for those of the last step.
+	// on the validation clips such as "val/loss", or "last" for those of the last step.
 	BestBy string `yaml:"best_by"`
-	// Validation is the share of clips that is held out to evaluate on.
+	// Holdout is the share of clips that the training does not use, so that they can evaluate the model.
+	Holdout float64 `yaml:"holdout"`
+	// Group, where not empty, names the groups that clips carry as Wavemill-Group, such as "speaker": clips of one group are
+	// then all trained on or all held out. Only its being there matters to the split; the name is recorded.
+	Group string `yaml:"group"`
+	// Validation is the share of the other clips that the weights do not learn from, and that choose the best of them.
 	Validation float64 `yaml:"validation"`
 	// MinClips is how many clips there must be before training begins.
 	MinClips int `yaml:"min_clips"`
@@ -54,10 +60,13 @@ type Config struct {
 	MaxClips int `yaml:"max_clips"`
 }
 
+// DefaultBudget is how long a training takes that is given neither steps nor a budget.
+const DefaultBudget = 2 * time.Minute
+
 // Defaults are the configuration of an empty document.
 func Defaults() Config {
 	return Config{
-		Model: "vae", Budget: 2 * time.Minute, Validation: 0.1, BestBy: monitor.Distance,
+		Model: "vae", Holdout: 0.1, Validation: 0.05, BestBy: monitor.Distance,
 		MinClips: 16, Idle: 3 * time.Second,
 		MaxClips: 20000, // 330 MB of 64 x 64 spectrograms.
 	}
@@ -71,41 +80,16 @@ type Hooks struct {
 	OnProgress func(model string, p models.Progress)
 	// OnEvent is told what is published on <pipeline>.model.<model>.
 	OnEvent func(Event)
-	// NewLearner and Resume replace models/architectures.
+	// NewLearner replaces models/architectures, for tests and for architectures that are not in that map.
 	NewLearner func(arch string, config json.RawMessage, fe models.FrontEnd, labels []string, seed uint64) (models.Learner, error)
-	Resume     func(models.Checkpoint) (models.Learner, error)
-	// NewJudge replaces package watch; what it returns looks at the checkpoints of one training. Without it, the learners
-	// of NewLearner are not judged.
-	NewJudge func(train, val models.Batch, labels []string, fe models.FrontEnd, seed uint64) (Judge, error)
+	// NewEvaluator replaces package monitor; the result evaluates the checkpoints of one training. Without it, the learners of
+	// NewLearner are not evaluated.
+	NewEvaluator func(set training.Set, seed uint64) (training.Evaluator, error)
 }
-
-// A Judge is a models.Trainer's.
-type Judge func(context.Context, models.Checkpoint) (models.Evaluation, error)
-
-// watchOver is the judge of the known architectures.
-func watchOver(train, val models.Batch, labels []string, fe models.FrontEnd, seed uint64) (Judge, error) {
-	w, err := monitor.New(train, val, labels, fe, monitor.Options{Seed: seed})
-	if err != nil {
-		return nil, err
-	}
-	return w.Evaluate, nil
-}
-
-// lastWeights is the BestBy that does not choose.
-const lastWeights = "last"
 
 // Factory builds the operator.
 func Factory(h Hooks) pipeline.Factory {
 	known := h.NewLearner == nil
-	if h.NewLearner == nil {
-		h.NewLearner = architectures.NewLearner
-		if h.NewJudge == nil {
-			h.NewJudge = watchOver
-		}
-	}
-	if h.Resume == nil {
-		h.Resume = architectures.Resume
-	}
 	return pipeline.Typed(Defaults(), func(c Config, env pipeline.Env) (pipeline.Operator, error) {
 		if known && !slices.Contains(architectures.Names(), c.Model) {
 			return nil, fmt.Errorf("model %q is unknown; there are: %s", c.Model, strings.Join(architectures.Names(), ", "))
@@ -118,13 +102,21 @@ func Factory(h Hooks) pipeline.Factory {
 	})
 }
 
-// checkArch finds faults of an architecture's configuration now, not when the clips have been collected, by building
-// the network for a front end of no account.
+// checkArch finds faults of an architecture's configuration before any clip is collected, by building the network for an
+// arbitrary front end.
 func checkArch(model string, config json.RawMessage) error {
 	if _, err := architectures.NewLearner(model, config, frontend.Plan(nil, nil), []string{"a", "b"}, 0); err != nil {
 		return fmt.Errorf("config: %w", err)
 	}
 	return nil
+}
+
+// budget is Budget, or 0 where there is none.
+func (c Config) budget() time.Duration {
+	if c.Budget == nil {
+		return 0
+	}
+	return *c.Budget
 }
 
 // check fills in what follows from other fields and reports every fault.
@@ -139,11 +131,15 @@ func (c Config) check() (Config, json.RawMessage, error) {
 		c.Name = c.Model
 	}
 	fault(c.Name == "" || pipeline.Slug(c.Name) != c.Name, "name: use letters, digits, - and _")
-	fault(c.Steps < 0 || c.Budget < 0 || c.Steps == 0 && c.Budget == 0, "steps or budget must be positive")
-	fault(c.Validation < 0 || c.Validation > 0.9, "validation must be between 0 and 0.9")
+	if c.Budget == nil && c.Steps == 0 {
+		c.Budget = new(DefaultBudget)
+	}
+	fault(c.Steps < 0 || c.budget() < 0 || c.Steps == 0 && c.budget() == 0, "steps or budget must be positive")
+	fault(!(c.Validation >= 0 && c.Validation <= 0.9), "validation must be between 0 and 0.9")
+	fault(!(c.Holdout >= 0 && c.Holdout <= 0.9), "holdout must be between 0 and 0.9")
 	fault(c.MinClips < 1, "min_clips must be at least 1")
 	fault(c.WaitFor < 0 || c.Again < 0 || c.BatchSize < 0 || c.EvalEvery < 0 || c.SaveEvery < 0, "wait_for, again, batch_size, eval_every and save_every must not be negative")
-	fault(c.BestBy != monitor.Distance && c.BestBy != lastWeights && !strings.HasPrefix(c.BestBy, "val/"), "best_by must be "+monitor.Distance+", val/ and a loss, or last")
+	fault(c.BestBy != monitor.Distance && c.BestBy != training.BestByLast && !strings.HasPrefix(c.BestBy, "val/"), "best_by must be "+monitor.Distance+", val/ and a loss, or last")
 	fault(c.Idle <= 0, "idle must be positive")
 	fault(c.MaxClips < c.MinClips, "max_clips must be at least min_clips")
 	var config json.RawMessage

@@ -13,24 +13,26 @@ import (
 	"math"
 	"slices"
 
+	"wavemill/audio/dataset"
+	"wavemill/audio/fingerprint"
 	"wavemill/audio/npy"
 	"wavemill/audio/spectrogram"
 	"wavemill/models"
-	"wavemill/models/frontend"
+	"wavemill/models/training"
 	"wavemill/pipeline"
 	"wavemill/pipeline/header"
 )
 
-// defaultTrim is the silence threshold of a sender that says nothing about it, the one models/frontend plans with.
+// defaultTrim is the silence threshold in dB where the sender gives none, the one models/frontend plans with.
 const defaultTrim = -40
 
-// A clip is one spectrogram to learn from.
+// A clip is one spectrogram of the stream.
 type clip struct {
-	label, source string
-	sequence      uint64
-	hash          [sha256.Size]byte // Of label, source and values: what the clip is, however often it came.
-	frontEnd      string            // As JSON.
-	spec          *spectrogram.Spectrogram
+	identity dataset.Identity
+	sequence uint64
+	hash     [sha256.Size]byte // Of label, source, front end and values: equal for copies of one message.
+	frontEnd models.FrontEnd
+	spec     *spectrogram.Spectrogram
 }
 
 // decode reads a spectrogram message. Every error is Invalid.
@@ -66,16 +68,41 @@ func parse(m *pipeline.Message) (*clip, error) {
 	if err != nil {
 		return nil, fmt.Errorf("front end: %w", err)
 	}
-	c := &clip{label: m.Label, source: m.Header[header.Source], sequence: m.Sequence, frontEnd: string(text)}
+	c := &clip{identity: identityOf(m, data), sequence: m.Sequence, frontEnd: fe}
 	c.spec = &spectrogram.Spectrogram{Config: fe.Spectrogram, Frames: shape[0], Bins: shape[1], Data: data}
 	h := sha256.New()
-	fmt.Fprintf(h, "%q %q %s\n", c.label, c.source, c.frontEnd)
+	fmt.Fprintf(h, "%q %q %s\n", c.identity.Label, c.identity.Source, text)
 	if err := binary.Write(h, binary.LittleEndian, data); err != nil {
 		return nil, fmt.Errorf("hash: %w", err)
 	}
 	h.Sum(c.hash[:0])
 	return c, nil
 }
+
+// identityOf reads the identity of the recording that a spectrogram was computed from. Without a digest in the headers, that
+// of the values stands in: it recognises exact copies, and the recording as no other program knows it. A fingerprint that
+// cannot be read is left out.
+func identityOf(m *pipeline.Message, values []float32) dataset.Identity {
+	id := dataset.Identity{Source: m.Header[header.Source], Label: m.Label, Group: m.Header[headerGroup], Digest: m.Header[headerRecording]}
+	if p, err := fingerprint.Parse(m.Header[headerFingerprint]); err == nil {
+		id.Print = p
+	}
+	if id.Digest == "" {
+		h := sha256.New()
+		for _, v := range values {
+			h.Write(binary.LittleEndian.AppendUint32(nil, math.Float32bits(v)))
+		}
+		id.Digest = hex.EncodeToString(h.Sum(nil)[:16])
+	}
+	return id
+}
+
+// Headers of the identity of a recording.
+const (
+	headerRecording   = "Wavemill-Recording"
+	headerFingerprint = "Wavemill-Fingerprint"
+	headerGroup       = "Wavemill-Group"
+)
 
 // frontEndOf reads Wavemill-Front-End, or completes Wavemill-Spectrogram.
 func frontEndOf(m *pipeline.Message, frames int) (models.FrontEnd, error) {
@@ -97,9 +124,9 @@ func frontEndOf(m *pipeline.Message, frames int) (models.FrontEnd, error) {
 	return fe, fe.Spectrogram.Validate()
 }
 
-// compare orders clips by what they are, never by when they came.
+// compare orders clips by content, never by arrival.
 func compare(a, b *clip) int {
-	return cmp.Or(cmp.Compare(a.label, b.label), cmp.Compare(a.source, b.source), bytes.Compare(a.hash[:], b.hash[:]))
+	return cmp.Or(cmp.Compare(a.identity.Label, b.identity.Label), cmp.Compare(a.identity.Source, b.identity.Source), bytes.Compare(a.hash[:], b.hash[:]))
 }
 
 // A reservoir collects clips, each once. Of more than its limit it keeps those with the smallest hashes: a fair sample
@@ -148,71 +175,32 @@ func (h *largestFirst) Pop() any {
 	return c
 }
 
-// A set is what one training run learns from.
-type set struct {
+// A collection is the clips that one training is given: those with the front end of the newest.
+type collection struct {
 	frontEnd models.FrontEnd
 	hash     string // Of all its clips in order.
-	labels   []string
-	train    []*clip // In order.
-	val      []*clip
+	examples []training.Example
 	leftOut  int // Clips of another front end than the newest.
 }
 
-// set returns the clips with the newest clip's front end, split by their hashes.
-func (r *reservoir) set(validation float64) (set, error) {
+// collect returns the clips with the front end of the newest clip.
+func (r *reservoir) collect() (collection, error) {
 	if len(r.heap) == 0 {
-		return set{}, errors.New("no clips")
+		return collection{}, errors.New("no clips")
 	}
 	newest := slices.MaxFunc(r.heap, func(a, b *clip) int {
 		return cmp.Or(cmp.Compare(a.sequence, b.sequence), compare(a, b))
 	})
-	var s set
-	if err := json.Unmarshal([]byte(newest.frontEnd), &s.frontEnd); err != nil {
-		return set{}, fmt.Errorf("front end: %w", err)
-	}
-	sorted := slices.SortedFunc(slices.Values(r.heap), compare)
-	threshold := uint64(validation * float64(1<<32))
+	c := collection{frontEnd: newest.frontEnd}
 	h := sha256.New()
-	for _, c := range sorted {
-		if c.frontEnd != newest.frontEnd {
-			s.leftOut++
+	for _, x := range slices.SortedFunc(slices.Values(r.heap), compare) {
+		if x.frontEnd != newest.frontEnd {
+			c.leftOut++
 			continue
 		}
-		s.labels = append(s.labels, c.label)
-		h.Write(c.hash[:])
-		if uint64(binary.BigEndian.Uint32(c.hash[16:])) < threshold {
-			s.val = append(s.val, c)
-		} else {
-			s.train = append(s.train, c)
-		}
+		h.Write(x.hash[:])
+		c.examples = append(c.examples, training.Example{Identity: x.identity, Spectrogram: x.spec})
 	}
-	s.labels = slices.Compact(s.labels)
-	s.hash = hex.EncodeToString(h.Sum(nil))
-	if len(s.train) == 0 { // A handful of clips, all in one half.
-		s.train, s.val = s.val, nil
-	}
-	return s, nil
-}
-
-// batches turns the set into what a Trainer takes.
-func (s set) batches() (train, val models.Batch, err error) {
-	fe, err := frontend.New(s.frontEnd)
-	if err != nil {
-		return models.Batch{}, models.Batch{}, err
-	}
-	batch := func(clips []*clip) (models.Batch, error) {
-		if len(clips) == 0 {
-			return models.Batch{}, nil
-		}
-		specs, labels := make([]*spectrogram.Spectrogram, len(clips)), make([]int, len(clips))
-		for i, c := range clips {
-			specs[i] = c.spec
-			labels[i], _ = slices.BinarySearch(s.labels, c.label)
-		}
-		return fe.Batch(specs, labels)
-	}
-	if train, err = batch(s.train); err == nil {
-		val, err = batch(s.val)
-	}
-	return train, val, err
+	c.hash = hex.EncodeToString(h.Sum(nil))
+	return c, nil
 }

@@ -10,8 +10,10 @@
 // starts reads the whole stream again before anything else. That loses nothing a crash could take, and keeps no second
 // copy that could differ. What a stream's max_age removes is forgotten at the next start.
 //
-// Clips are kept in the order of label, source and content, each once, and of too many the same sample whatever their
-// order was. So the same clips and seed give the same training run.
+// Each clip is kept once, and of too many the same sample whatever their order of arrival. Package models/training splits
+// and orders them by the identity of their recordings, which the spectrogram operator puts into the headers
+// Wavemill-Recording, Wavemill-Fingerprint and Wavemill-Group. So the same recordings, settings and seed give the same
+// weights, here and by the train command.
 //
 // # The model
 //
@@ -25,11 +27,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
 	"wavemill/models"
-	"wavemill/models/monitor"
 	"wavemill/pipeline"
 )
 
@@ -203,37 +205,38 @@ func (o *operator) underway(ctx context.Context) bool {
 	return false
 }
 
-// snapshot returns what to learn from now.
-func (o *operator) snapshot() (set, error) {
+// snapshot returns the clips that there are now.
+func (o *operator) snapshot() (collection, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.clips.set(o.config.Validation)
+	return o.clips.collect()
 }
 
-// train trains one model on what has been collected and returns how many clips that was.
+// train trains one model on the clips collected so far and returns how many there were.
 func (o *operator) train(ctx context.Context) (clips int, err error) {
-	s, err := o.snapshot()
+	all, err := o.snapshot()
 	if err != nil {
 		return 0, err
 	}
-	clips = len(s.train) + len(s.val) + s.leftOut
-	if s.leftOut > 0 {
-		o.log.Warn("spectrograms with another front end than the newest are left out", "left_out", s.leftOut)
+	clips = len(all.examples) + all.leftOut
+	if all.leftOut > 0 {
+		o.log.Warn("spectrograms with another front end than the newest are left out", "left_out", all.leftOut)
 	}
-	r := &training{operator: o, set: s}
-	plan, err := r.plan(ctx)
-	if err != nil || plan == nil {
+	r := &run{operator: o, clips: all}
+	job, err := r.plan(ctx)
+	if err != nil || job == nil {
 		return clips, err
 	}
-	train, val, err := s.batches()
+	started, err := job.Start(ctx, r.set)
 	if err != nil {
 		return clips, err
 	}
-	if err := r.judge(plan.trainer, train, val); err != nil {
-		return clips, err
+	for _, line := range started.Settings.Lines() {
+		o.log.Info(strings.Join(strings.Fields(line), " "))
 	}
-	o.log.Info("training", "clips", train.B, "validation", val.B, "labels", len(s.labels), "from_step", r.from())
-	c, runErr := plan.trainer.Run(ctx, plan.learner, train, val)
+	o.log.Info("training", "clips", r.set.Train.B, "validation", r.set.Validation.B, "held_out", len(r.set.Data.HeldOut),
+		"labels", len(r.set.Labels), "from_step", max(started.From(), 0))
+	c, _, runErr := started.Train(ctx)
 	if runErr != nil && (ctx.Err() == nil || !errors.Is(runErr, ctx.Err())) {
 		return clips, runErr
 	}
@@ -243,31 +246,15 @@ func (o *operator) train(ctx context.Context) (clips int, err error) {
 	return clips, runErr
 }
 
-// judge has the trainer judged by what it makes.
-func (r *training) judge(t *models.Trainer, train, val models.Batch) error {
-	if r.hooks.NewJudge == nil {
-		return nil
-	}
-	judge, err := r.hooks.NewJudge(train, val, r.set.labels, r.set.frontEnd, r.config.Seed)
-	if err != nil {
-		return err
-	}
-	t.Evaluate = judge
-	if r.config.BestBy != lastWeights && (val.B > 0 || r.config.BestBy == monitor.Distance) {
-		t.BestBy = r.config.BestBy
-	}
-	return nil
-}
-
-// progress passes the trainer's events on, and says what goes wrong.
-func (r *training) progress(p models.Progress) {
+// progress passes the trainer's events on, and logs what goes wrong.
+func (r *run) progress(p models.Progress) {
 	r.elapsed = p.Elapsed
 	switch {
 	case p.Event == models.EventEval && p.EvaluatedAt == p.Step:
 		now := map[string]bool{}
 		for _, w := range p.Warnings {
 			if now[w.Kind] = true; !r.warned[w.Kind] {
-				r.log.Warn("what the model makes is not right", "step", p.Step, "planned", p.Steps, "kind", w.Kind, "saw", w.Finding, "try", w.Advice)
+				r.log.Warn("the generated clips have a fault", "step", p.Step, "planned", p.Steps, "kind", w.Kind, "finding", w.Finding, "advice", w.Advice)
 			}
 		}
 		r.warned = now

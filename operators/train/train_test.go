@@ -96,10 +96,6 @@ func newMill(t *testing.T, dir, config string) *mill {
 		NewLearner: func(_ string, _ json.RawMessage, fe models.FrontEnd, labels []string, seed uint64) (models.Learner, error) {
 			return &average{fe: fe, labels: labels, seed: seed, weight: float32(seed), onStep: m.stepped}, nil
 		},
-		Resume: func(c models.Checkpoint) (models.Learner, error) {
-			l := &average{fe: c.FrontEnd, labels: c.Labels, seed: c.Seed, onStep: m.stepped}
-			return l, l.Restore(c)
-		},
 	}
 	spec, err := pipeline.ParseSpec([]byte("name: t\noperators: [{operator: train, config: " + config + "}]"))
 	if err != nil {

@@ -106,6 +106,23 @@ func (t *Task) End(err error) {
 	t.finish(err)
 }
 
+// Cancel ends a task that was stopped: the bar leaves the screen and no totals are printed.
+func (t *Task) Cancel() {
+	if t == nil {
+		return
+	}
+	t.c.mu.Lock()
+	defer t.c.mu.Unlock()
+	if t.ended {
+		return
+	}
+	t.ended = true
+	if t.c.task == t {
+		_ = t.c.clear()
+		t.c.task = nil
+	}
+}
+
 func (t *Task) set(n int64) {
 	if t.ended || t.c.interrupted {
 		return

@@ -7,14 +7,14 @@ import (
 	"testing"
 
 	"wavemill/models"
-	"wavemill/operators/train"
+	"wavemill/models/training"
 )
 
-// judged has the mill's models judged: the figure is best at step 4.
-func (m *mill) judged() {
-	m.hooks.NewJudge = func(x, val models.Batch, labels []string, _ models.FrontEnd, _ uint64) (train.Judge, error) {
-		if x.B == 0 || val.B == 0 || len(labels) != 3 {
-			m.t.Errorf("a judge with %d and %d clips of %v", x.B, val.B, labels)
+// evaluated has the mill's models evaluated: the figure is best at step 4.
+func (m *mill) evaluated() {
+	m.hooks.NewEvaluator = func(set training.Set, _ uint64) (training.Evaluator, error) {
+		if set.Train.B == 0 || set.Validation.B == 0 || len(set.Labels) != 3 {
+			m.t.Errorf("an evaluator with %d and %d clips of %v", set.Train.B, set.Validation.B, set.Labels)
 		}
 		return func(_ context.Context, c models.Checkpoint) (models.Evaluation, error) {
 			v := models.Evaluation{Metrics: map[string]float64{"preview/distance": 1 + math.Abs(float64(c.Step-4))}}
@@ -28,7 +28,7 @@ func (m *mill) judged() {
 
 func TestStoresTheBestWeights(t *testing.T) {
 	m := newMill(t, t.TempDir(), "{model: average, steps: 9, batch_size: 4, eval_every: 2, min_clips: 12, wait_for: 12, idle: 1h, validation: 0.3}")
-	m.judged()
+	m.evaluated()
 	m.feed(dozen()...)
 	_, stop := m.start()
 	defer stop()
@@ -52,7 +52,7 @@ func TestStoresTheBestWeights(t *testing.T) {
 
 func TestStoresTheLastWeightsWhereToldTo(t *testing.T) {
 	m := newMill(t, t.TempDir(), "{model: average, steps: 9, batch_size: 4, eval_every: 2, min_clips: 12, wait_for: 12, idle: 1h, validation: 0.3, best_by: last}")
-	m.judged()
+	m.evaluated()
 	m.feed(dozen()...)
 	_, stop := m.start()
 	defer stop()

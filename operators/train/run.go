@@ -8,11 +8,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
+	"strings"
 	"time"
 
+	"wavemill/audio/dataset"
 	"wavemill/models"
+	"wavemill/models/training"
 	"wavemill/pipeline"
 	"wavemill/pipeline/artifact"
 	"wavemill/pipeline/header"
@@ -26,7 +28,7 @@ type Event struct {
 	Metrics  map[string]float64 `json:"metrics"`
 	Arch     string             `json:"arch"`
 	Labels   []string           `json:"labels"`
-	Clips    int                `json:"clips"` // Clips that are learned from.
+	Clips    int                `json:"clips"` // Clips that the training was given, validation and held-out ones included.
 	Step     int64              `json:"step"`
 	Planned  int64              `json:"planned_steps"`
 	Complete bool               `json:"complete"` // Complete: the training has ended; false for intermediate checkpoints.
@@ -40,10 +42,11 @@ type Event struct {
 	Warnings    []string `json:"warnings,omitempty"` // Warnings are about what these weights make.
 }
 
-// training is one run of the trainer and the versions it stores.
-type training struct {
+// run is one training and the versions of the model that it stores.
+type run struct {
 	*operator
-	set     set
+	clips   collection
+	set     training.Set
 	entry   artifact.Entry // The current version.
 	event   Event          // Of the current version; the zero Event where there is none.
 	resume  *models.Checkpoint
@@ -52,74 +55,71 @@ type training struct {
 	warned  map[string]bool
 }
 
-// plan is a trainer and its learner.
-type plan struct {
-	trainer *models.Trainer
-	learner models.Learner
-}
-
-// from is the step at which this run begins.
-func (r *training) from() int64 {
-	if r.resume == nil {
-		return 0
-	}
-	return r.resume.Step
-}
-
-// plan decides whether to begin, to go on, or to leave the model as it is: then it returns nil.
-func (r *training) plan(ctx context.Context) (*plan, error) {
-	t := &models.Trainer{
-		Steps: r.config.Steps, Budget: r.config.Budget, BatchSize: r.config.BatchSize, Seed: r.config.Seed,
-		EvalEvery: r.config.EvalEvery, SaveEvery: r.config.SaveEvery,
-		OnEvent: r.progress,
-		Save:    func(c models.Checkpoint) error { return r.intermediate(ctx, c) },
+// plan decides whether to begin, to go on, or to leave the model as it is: then the job is nil.
+func (r *run) plan(ctx context.Context) (*training.Job, error) {
+	if err := r.prepare(); err != nil {
+		return nil, err
 	}
 	if err := r.current(ctx); err != nil {
 		return nil, err
 	}
-	sameData := r.event.Data == r.set.hash
+	j := &training.Job{
+		Arch: r.config.Model, Config: r.arch, Seed: r.config.Seed,
+		Steps: r.config.Steps, Budget: r.config.budget(), BatchSize: r.config.BatchSize,
+		EvalEvery: r.config.EvalEvery, SaveEvery: r.config.SaveEvery, BestBy: r.config.BestBy,
+		OnEvent: r.progress, Save: func(c models.Checkpoint) error { return r.intermediate(ctx, c) },
+		NewLearner: r.hooks.NewLearner, NewEvaluator: r.hooks.NewEvaluator,
+	}
+	sameData := r.event.Data == r.clips.hash
 	switch {
 	case r.resume == nil:
-	case r.event.Complete && r.enough(t, sameData):
+	case r.event.Complete && r.enough(j, sameData):
 		r.log.Info("the model is trained already", "version", r.event.Version, "step", r.event.Step, "digest", r.event.Digest)
-		return nil, nil //nolint:nilnil // No plan is an answer.
+		return nil, nil //nolint:nilnil // No job is an answer.
 	case r.event.Complete && !sameData: // Learn the new clips for as long again.
-		t.NewData = true
-		t.Steps = r.continued(t.Steps)
+		j.NewData = true
+		j.Steps = r.continued(j.Steps)
 	default: // Stopped on the way, or given more time.
-		t.NewData = !sameData
+		j.NewData = !sameData
 		r.earlier = time.Duration(r.event.Elapsed * float64(time.Second))
-		if t.Budget > 0 {
-			t.Budget = max(t.Budget-r.earlier, time.Second)
+		if j.Budget > 0 {
+			j.Budget = max(j.Budget-r.earlier, time.Second)
 		}
 	}
-	t.Resume = r.resume
-	var learner models.Learner
-	var err error
-	if r.resume != nil {
-		learner, err = r.hooks.Resume(*r.resume)
-	} else {
-		learner, err = r.hooks.NewLearner(r.config.Model, r.arch, r.set.frontEnd, r.set.labels, r.config.Seed)
+	if j.Resume = r.resume; r.resume != nil { // Recordings keep the parts that the checkpoint records.
+		if err := r.prepare(); err != nil {
+			return nil, err
+		}
 	}
-	if err != nil {
-		return nil, err
+	if r.set.Validation.B == 0 && strings.HasPrefix(j.BestBy, "val/") {
+		r.log.Warn("too few clips for validation: the weights of the last step are kept", "best_by", j.BestBy)
+		j.BestBy = training.BestByLast
 	}
-	return &plan{t, learner}, nil
+	return j, nil
+}
+
+// prepare splits the clips and joins them to batches.
+func (r *run) prepare() (err error) {
+	r.set, err = training.PrepareSpectrograms(r.clips.frontEnd, r.clips.examples, training.Options{
+		Holdout: dataset.Holdout{Share: r.config.Holdout, Validation: r.config.Validation, Seed: r.config.Seed, Group: r.config.Group},
+		Resume:  r.resume,
+	})
+	return err
 }
 
 // enough reports whether a complete model needs no more training.
-func (r *training) enough(t *models.Trainer, sameData bool) bool {
+func (r *run) enough(j *training.Job, sameData bool) bool {
 	if !sameData {
-		grown := len(r.set.train) + len(r.set.val) - r.event.Clips
+		grown := len(r.clips.examples) - r.event.Clips
 		return r.config.Again == 0 || grown < r.config.Again
 	}
-	bySteps := t.Steps > 0 && r.event.Step >= t.Steps
-	byTime := t.Budget > 0 && r.event.Elapsed >= 0.9*t.Budget.Seconds()
+	bySteps := j.Steps > 0 && r.event.Step >= j.Steps
+	byTime := j.Budget > 0 && r.event.Elapsed >= 0.9*j.Budget.Seconds()
 	return bySteps || byTime
 }
 
 // continued is a number of steps that begins where the checkpoint is.
-func (r *training) continued(steps int64) int64 {
+func (r *run) continued(steps int64) int64 {
 	if steps == 0 {
 		return 0
 	}
@@ -127,7 +127,7 @@ func (r *training) continued(steps int64) int64 {
 }
 
 // current reads the model of this name and, where it can be gone on with, its checkpoint.
-func (r *training) current(ctx context.Context) error {
+func (r *run) current(ctx context.Context) error {
 	entry, err := r.env.Bus.Models().Get(ctx, r.config.Name)
 	if errors.Is(err, artifact.ErrNotFound) {
 		return nil
@@ -138,11 +138,11 @@ func (r *training) current(ctx context.Context) error {
 	r.entry = entry
 	var event Event
 	if err := json.Unmarshal(entry.Info, &event); err != nil {
-		r.log.Warn("the stored model says nothing about its training; it is replaced", "error", err)
+		r.log.Warn("the stored model has no record of its training; it is replaced", "error", err)
 		return nil
 	}
 	if event.Recipe != r.recipe() {
-		r.log.Info("the stored model was made in another way (architecture, configuration, seed, batch size, labels or front end); it is replaced", "version", entry.Version)
+		r.log.Info("the stored model was trained with other settings (architecture, configuration, seed, batch size, labels or front end); it is replaced", "version", entry.Version)
 		return nil
 	}
 	content, err := r.env.Bus.Models().Load(ctx, entry)
@@ -153,7 +153,7 @@ func (r *training) current(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("stored version %d: %w", entry.Version, err)
 	}
-	if !slices.Equal(c.Labels, r.set.labels) || !reflect.DeepEqual(c.FrontEnd, r.set.frontEnd) {
+	if !slices.Equal(c.Labels, r.set.Labels) || c.FrontEnd != r.set.FrontEnd {
 		return nil
 	}
 	r.event, r.resume = event, &c
@@ -161,23 +161,23 @@ func (r *training) current(ctx context.Context) error {
 }
 
 // recipe is a hash of what must be equal so that a training can be gone on with.
-func (r *training) recipe() string {
+func (r *run) recipe() string {
 	h := sha256.New()
 	var arch bytes.Buffer
 	if json.Compact(&arch, r.arch) != nil {
 		arch.Reset()
 	}
-	fe, err := json.Marshal(r.set.frontEnd)
+	fe, err := json.Marshal(r.set.FrontEnd)
 	if err != nil {
 		fe = nil
 	}
-	fmt.Fprintf(h, "%q %s %d %d %q %s", r.config.Model, arch.Bytes(), r.config.Seed, r.config.BatchSize, r.set.labels, fe)
+	fmt.Fprintf(h, "%q %s %d %d %q %s", r.config.Model, arch.Bytes(), r.config.Seed, r.config.BatchSize, r.set.Labels, fe)
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }
 
 // intermediate stores a checkpoint while training goes on. A server that is away is no reason to stop learning: the
 // next checkpoint will be stored. A second trainer is.
-func (r *training) intermediate(ctx context.Context, c models.Checkpoint) error {
+func (r *run) intermediate(ctx context.Context, c models.Checkpoint) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	err := r.store(ctx, c, false)
@@ -189,7 +189,7 @@ func (r *training) intermediate(ctx context.Context, c models.Checkpoint) error 
 }
 
 // finish stores the last checkpoint, trying again for a while: all the work is in it.
-func (r *training) finish(ctx context.Context, c models.Checkpoint, complete bool) error {
+func (r *run) finish(ctx context.Context, c models.Checkpoint, complete bool) error {
 	patience := 5 * time.Minute
 	if !complete {
 		patience = 15 * time.Second // Somebody waits for us to end.
@@ -211,7 +211,7 @@ func (r *training) finish(ctx context.Context, c models.Checkpoint, complete boo
 }
 
 // store makes c the current version, unless it is, and announces it.
-func (r *training) store(ctx context.Context, c models.Checkpoint, complete bool) error {
+func (r *run) store(ctx context.Context, c models.Checkpoint, complete bool) error {
 	digest, err := c.Digest()
 	if err != nil {
 		return err
@@ -225,8 +225,8 @@ func (r *training) store(ctx context.Context, c models.Checkpoint, complete bool
 	}
 	event := Event{
 		Name: r.config.Name, Version: r.entry.Version + 1, Digest: digest, Metrics: c.Metrics, Arch: c.Arch, Labels: c.Labels,
-		Clips: len(r.set.train) + len(r.set.val), Step: c.Step, Planned: c.Planned, Complete: complete,
-		Elapsed: (r.earlier + r.elapsed).Seconds(), Seed: c.Seed, Recipe: r.recipe(), Data: r.set.hash,
+		Clips: len(r.clips.examples), Step: c.Step, Planned: c.Planned, Complete: complete,
+		Elapsed: (r.earlier + r.elapsed).Seconds(), Seed: c.Seed, Recipe: r.recipe(), Data: r.clips.hash,
 		Time: time.Now().UTC().Truncate(time.Millisecond), WeightsStep: c.GeneratesFrom(),
 	}
 	for _, w := range c.Warnings {

@@ -10,35 +10,33 @@ import (
 	"wavemill/models/monitor"
 )
 
-// A ledger is what a training leaves beside its checkpoint: curves, and a TensorBoard run. A nil recorder keeps none.
-type ledger struct {
+// A metricsLog is what a training leaves beside its checkpoint: curves, and a TensorBoard run. A nil recorder keeps none.
+type metricsLog struct {
 	recorder *metricslog.Recorder
 }
 
-// openLedger begins the curves of a training, or goes on with those it has.
-func (a *app) openLedger(o trainOptions, j *trainJob) (*ledger, error) {
-	l := &ledger{}
+// open begins the curves of a training that goes on after a step, or anew for -1.
+func (l *metricsLog) open(o trainOptions, from int64) (err error) {
 	if o.noCurves && o.tensorboard == "" {
-		return l, nil
+		return nil
 	}
 	board := ""
 	if o.tensorboard != "" {
 		board = filepath.Join(o.tensorboard, filepath.Base(o.stem()))
 	}
-	var err error
-	l.recorder, err = metricslog.Record(o.stem()+".curves", board, j.from())
-	return l, err
+	l.recorder, err = metricslog.Record(o.stem()+".curves", board, from)
+	return err
 }
 
-// take is told of every event of the training.
-func (l *ledger) take(p models.Progress) {
+// take adds an event of the training.
+func (l *metricsLog) take(p models.Progress) {
 	if l.recorder != nil {
 		l.recorder.Take(p)
 	}
 }
 
-// show puts an exhibit on the board.
-func (l *ledger) show(e monitor.Preview) error {
+// show adds a preview to the TensorBoard run.
+func (l *metricsLog) show(e monitor.Preview) error {
 	if l.recorder == nil || l.recorder.Board() == nil {
 		return nil
 	}
@@ -55,15 +53,15 @@ func (l *ledger) show(e monitor.Preview) error {
 	return nil
 }
 
-// files are the curves' files.
-func (l *ledger) files() (jsonl, csv string) {
+// files are the files of the curves.
+func (l *metricsLog) files() (jsonl, csv string) {
 	if l.recorder == nil {
 		return "", ""
 	}
 	return l.recorder.JSONL(), l.recorder.CSV()
 }
 
-func (l *ledger) close() error {
+func (l *metricsLog) close() error {
 	if l.recorder == nil {
 		return nil
 	}

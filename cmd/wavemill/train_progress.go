@@ -12,25 +12,29 @@ import (
 	"wavemill/models/monitor"
 )
 
-// trainingWatch shows a training's progress.
-type trainingWatch struct {
+// trainingProgress shows the progress of a training.
+type trainingProgress struct {
 	task  *progress.Task
 	timed bool
-	say   func(format string, args ...any) // for what deserves a line of its own; nil: nothing is said
-	ended string                           // why, one of models.EndedBy…
+	say   func(format string, args ...any) // writes a line of its own, for warnings and roll-backs; nil: none
 
-	warned map[string]bool // kinds that were warned of at the last look
-	backs  int
+	warned    map[string]bool // kinds of warnings of the last evaluation
+	rollbacks int
 }
 
-func (a *app) watchTraining(budget time.Duration, steps int64) *trainingWatch {
-	if steps > 0 {
-		return &trainingWatch{task: a.console.Start("train", steps, "steps")}
+// trainingWatch is the earlier name, which the demo uses.
+type trainingWatch = trainingProgress
+
+// begin shows a training of so many steps or, without steps, of a budget of time.
+func (w *trainingProgress) begin(c *progress.Console, budget time.Duration, steps int64) {
+	if w.timed = steps == 0; w.timed {
+		w.task = c.StartTimed("train", budget)
+		return
 	}
-	return &trainingWatch{task: a.console.StartTimed("train", budget), timed: true}
+	w.task = c.Start("train", steps, "steps")
 }
 
-func (w *trainingWatch) event(p models.Progress) {
+func (w *trainingProgress) event(p models.Progress) {
 	text := lossText(p)
 	if d, ok := p.Metrics[monitor.Distance]; ok {
 		text += fmt.Sprintf(", distance %.3g", d)
@@ -47,24 +51,22 @@ func (w *trainingWatch) event(p models.Progress) {
 	}
 	switch p.Event {
 	case models.EventStart:
-		w.backs = len(p.Rollbacks)
+		w.rollbacks = len(p.Rollbacks)
 	case models.EventEval:
 		if p.EvaluatedAt == p.Step {
 			w.warn(p)
 		}
 	case models.EventRollback:
-		for _, b := range p.Rollbacks[w.backs:] {
+		for _, b := range p.Rollbacks[w.rollbacks:] {
 			w.say("step %d diverged; going back to step %d with %g of the learning rate (%s)", b.Step, b.To, b.Factor, b.Reason)
 		}
-		w.backs = len(p.Rollbacks)
-	case models.EventDone:
-		w.ended = p.Reason
+		w.rollbacks = len(p.Rollbacks)
 	default:
 	}
 }
 
-// warn says what is new among the warnings, and what has passed.
-func (w *trainingWatch) warn(p models.Progress) {
+// warn writes the warnings that are new, and those that have passed.
+func (w *trainingProgress) warn(p models.Progress) {
 	now := map[string]bool{}
 	for _, x := range p.Warnings {
 		now[x.Kind] = true
@@ -85,7 +87,11 @@ func (w *trainingWatch) warn(p models.Progress) {
 	w.warned = now
 }
 
-func (w *trainingWatch) done() { w.task.Done() }
+// done ends a training that has reached its end.
+func (w *trainingProgress) done() { w.task.Done() }
+
+// interrupted ends a training that was stopped: without a summary, which would look like an end.
+func (w *trainingProgress) interrupted() { w.task.Cancel() }
 
 // lossText is the loss that is learned on, or the first two where there is none of that name, with the value of the last
 // evaluation: what has room beside a bar.
@@ -98,7 +104,7 @@ func lossText(p models.Progress) string {
 	for _, name := range names[:min(2, len(names))] {
 		text := fmt.Sprintf("%s %.4g", name, p.Train[name])
 		if v, ok := p.Val[name]; ok {
-			text += fmt.Sprintf(" (held out %.4g)", v)
+			text += fmt.Sprintf(" (validation %.4g)", v)
 		}
 		parts = append(parts, text)
 	}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"wavemill/audio/dataset"
+)
+
+// Shares of the recordings, where no flag says otherwise.
+const (
+	holdoutShare    = 0.1  // held out of training, for evaluation
+	validationShare = 0.05 // of the others, for choosing the best weights
+)
+
+// holdoutFlags are the flags that decide which recordings a training does not use.
+type holdoutFlags struct {
+	group string   // field that names the group of a recording
+	out   []string // groups to hold out whole, as FIELD=VALUE
+}
+
+func (h *holdoutFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&h.group, "group", "", "field of --labels that names a group (a speaker, a kit): recordings of one group are all trained on or all held out")
+	f.StringArrayVar(&h.out, "hold-out", nil, "hold out the recordings of a group, such as speaker=theo; may be repeated")
+}
+
+// check reports a wrong flag. --hold-out names the field that --group may leave out.
+func (h *holdoutFlags) check() error {
+	for _, text := range h.out {
+		field, value, ok := strings.Cut(text, "=")
+		switch {
+		case !ok || field == "" || value == "":
+			return usagef("--hold-out %q is not FIELD=VALUE, such as speaker=theo", text)
+		case h.group == "":
+			h.group = field
+		case h.group != field:
+			return usagef("--hold-out %s: recordings are grouped by %s", text, h.group)
+		}
+	}
+	return nil
+}
+
+// given reports whether a flag was given.
+func (h holdoutFlags) given() bool { return h.group != "" || len(h.out) > 0 }
+
+// rule is the split that the flags and a seed make.
+func (h holdoutFlags) rule(seed uint64) dataset.Holdout {
+	return dataset.Holdout{Share: holdoutShare, Validation: validationShare, Seed: seed, Group: h.group, Out: h.out}
+}

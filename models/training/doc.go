@@ -1,0 +1,15 @@
+// Package training turns labelled recordings into a checkpoint. It is the only place where that is decided: the command
+// line, the comparison of models and the train operator on the bus call it, so that the same recordings, settings and seed
+// give the same weights in all three.
+//
+// The steps are:
+//
+//  1. [Divide] splits the recordings into those to train on, those that choose the best weights (validation) and those that
+//     are held out for evaluation. Copies of one recording, and recordings of one group, stay on one side.
+//  2. [Prepare] plans the front end on the first two parts and computes their spectrograms; [PrepareSpectrograms] takes
+//     spectrograms that exist. The result is a [Set], whose clips are in an order that does not depend on file names.
+//  3. [Job] applies the settings for few recordings, searches for a network size where there is a budget of time, trains,
+//     and evaluates with package monitor. Its checkpoints record which recordings were used.
+//
+// [Unseen] uses this record to find the recordings that may evaluate a checkpoint.
+package training

@@ -1,0 +1,80 @@
+package training
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gofrs/flock"
+)
+
+// ErrOutput is returned, wrapped, for a path that no checkpoint can be written to.
+var ErrOutput = errors.New("no checkpoint can be written there")
+
+// ErrLocked is returned, wrapped, where another training writes to the same checkpoint.
+var ErrLocked = errors.New("another training writes to this file")
+
+// CheckOutput finds out before a training whether its checkpoint can be written. It creates the folder of the file, refuses
+// a path that is a folder or ends like one, and writes and removes a temporary file.
+func CheckOutput(path string) error {
+	if strings.HasSuffix(path, "/") || strings.HasSuffix(path, string(filepath.Separator)) {
+		return fmt.Errorf("%s: %w: it names a folder; name a file in it, such as %s", path, ErrOutput, filepath.Join(path, "model.safetensors"))
+	}
+	switch info, err := os.Stat(path); {
+	case err == nil && info.IsDir():
+		return fmt.Errorf("%s: %w: it is a folder; name a file in it, such as %s", path, ErrOutput, filepath.Join(path, "model.safetensors"))
+	case err == nil && !info.Mode().IsRegular():
+		return fmt.Errorf("%s: %w: it is not a regular file", path, ErrOutput)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: %w", ErrOutput, err)
+	}
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("%s: %w: %w", path, ErrOutput, err)
+	}
+	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*.try")
+	if err != nil {
+		return fmt.Errorf("%s: %w: %w", path, ErrOutput, err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// LockOutput reserves a checkpoint's path for this training until release is called. The lock is a hidden file beside the
+// checkpoint, held by the operating system for this process: the lock of a process that has died is free. Where another
+// process, or another call in this one, holds it, the error is ErrLocked.
+func LockOutput(path string) (release func() error, err error) {
+	name := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".lock")
+	for {
+		lock := flock.New(name)
+		held, err := lock.TryLock()
+		if err != nil {
+			return nil, fmt.Errorf("%s: lock: %w", path, err)
+		}
+		if !held {
+			return nil, fmt.Errorf("%s: %w; wait for its end, or choose another file", path, ErrLocked)
+		}
+		if current(lock, name) {
+			return func() error {
+				// Removed while the lock is held: whoever opened the file before finds out that it is not the current one.
+				return errors.Join(os.Remove(name), lock.Close())
+			}, nil
+		}
+		if err := lock.Close(); err != nil {
+			return nil, fmt.Errorf("%s: lock: %w", path, err)
+		}
+	}
+}
+
+// current reports whether the locked file is still the one that has the name: its holder may have removed it between
+// opening and locking.
+func current(lock *flock.Flock, name string) bool {
+	held, err := lock.Stat()
+	if err != nil {
+		return false
+	}
+	now, err := os.Stat(name)
+	return err == nil && os.SameFile(held, now)
+}

@@ -1,0 +1,178 @@
+package train_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"wavemill/audio/dataset"
+	"wavemill/audio/fingerprint"
+	"wavemill/audio/npy"
+	"wavemill/audio/synth"
+	"wavemill/models"
+	"wavemill/models/frontend"
+	"wavemill/models/training"
+	"wavemill/pipeline"
+	"wavemill/pipeline/header"
+)
+
+// realRecordings are decoded recordings, as the train command has them.
+func realRecordings(t *testing.T, n int) []dataset.Recording {
+	t.Helper()
+	var out []dataset.Recording
+	for i := range n {
+		label := []string{"bell", "kick", "two words"}[i%3]
+		clip, err := synth.Clip([]string{"bell", "kick", "pluck"}[i%3], uint64(i), 8000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := fmt.Sprintf("%s_%02d.wav", label, i)
+		clip.Label, clip.Source = label, name
+		out = append(out, dataset.Recording{
+			Item: dataset.Item{Path: name, Name: name, Label: label, Group: fmt.Sprint("g", i%5)}, Clip: clip,
+			Digest: fingerprint.Digest(clip), Print: fingerprint.Of(clip),
+		})
+	}
+	return out
+}
+
+// messageOf is the message that the spectrogram operator makes of a recording.
+func messageOf(t *testing.T, front *frontend.FrontEnd, r dataset.Recording) *pipeline.Message {
+	t.Helper()
+	s, _, err := front.Analyze(r.Clip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, errC := json.Marshal(front.Config().Spectrogram)
+	whole, errW := json.Marshal(front.Config())
+	if errC != nil || errW != nil {
+		t.Fatal(errC, errW)
+	}
+	return &pipeline.Message{
+		Type: pipeline.TypeSpectrogram, Label: r.Label, Body: npy.Encode([]int{s.Frames, s.Bins}, s.Data),
+		Header: map[string]string{
+			header.Spectrogram: string(config), header.FrontEnd: string(whole), header.Source: r.Name,
+			"Wavemill-Recording": r.Digest, "Wavemill-Fingerprint": r.Print.String(), "Wavemill-Group": r.Group,
+		},
+	}
+}
+
+// stored is the checkpoint that the bus has.
+func (m *mill) stored(name string) models.Checkpoint {
+	m.t.Helper()
+	entry, err := m.bus.Models().Get(m.t.Context(), name)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	content, err := m.bus.Models().Load(m.t.Context(), entry)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	c, err := models.Decode(content)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return c
+}
+
+// The same recordings, front end, settings and seed give the same checkpoint on the bus and by the train command, weights,
+// choice of the best ones and record of recordings included. What may differ is named here: the front end, which the train
+// command plans on the recordings that are not held out and the bus is configured with, and the sources, where a client
+// publishes recordings under other names.
+func TestTrainsWhatTheCommandTrains(t *testing.T) {
+	recordings := realRecordings(t, 36)
+	set, err := training.Prepare(t.Context(), recordings, training.Options{Holdout: dataset.Holdout{Share: 0.1, Validation: 0.05, Seed: 5}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := training.Job{Arch: "vae", Config: json.RawMessage(`{"channels":2,"latent":4,"embedding":4}`), Seed: 5, Steps: 8, EvalEvery: 4}
+	want, _, err := job.Run(t.Context(), set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	front, err := frontend.New(set.FrontEnd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var messages []*pipeline.Message
+	for _, r := range recordings {
+		messages = append(messages, messageOf(t, front, r))
+	}
+	rand.New(rand.NewPCG(3, 4)).Shuffle(len(messages), func(i, j int) { messages[i], messages[j] = messages[j], messages[i] })
+
+	m := newMill(t, t.TempDir(), "{model: vae, config: {channels: 2, latent: 4, embedding: 4}, steps: 8, eval_every: 4, seed: 5, min_clips: 36, wait_for: 36, idle: 1h}")
+	m.hooks.NewLearner = nil
+	m.feed(messages...)
+	m.start()
+	m.complete(1)
+	got := m.stored("vae")
+	a, errA := want.Encode()
+	b, errB := got.Encode()
+	if errA != nil || errB != nil {
+		t.Fatal(errA, errB)
+	}
+	if string(a) != string(b) {
+		t.Errorf("another checkpoint on the bus:\n%+v\nwant\n%+v", shown(got), shown(want))
+	}
+}
+
+// shown is what a checkpoint says beside its tensors.
+func shown(c models.Checkpoint) models.Checkpoint {
+	c.Tensors, c.RNG, c.Config = nil, nil, nil
+	return c
+}
+
+// What is held out on the bus is not trained on, and groups stay on one side.
+func TestHoldsOutGroups(t *testing.T) {
+	recordings := realRecordings(t, 60)
+	fe := frontend.PlanFor(dataset.Clips(recordings))
+	front, err := frontend.New(fe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := newMill(t, t.TempDir(), "{model: average, steps: 2, batch_size: 4, seed: 5, min_clips: 60, wait_for: 60, idle: 1h, holdout: 0.3, group: speaker}")
+	for _, r := range recordings {
+		m.feed(messageOf(t, front, r))
+	}
+	m.start()
+	m.complete(1)
+	d := m.stored("average").Data
+	if d == nil || d.Group != "speaker" || d.Share != 0.3 || len(d.HeldOut) == 0 || len(d.Learnt)+len(d.Chosen)+len(d.HeldOut) != 60 {
+		t.Fatalf("%+v", d)
+	}
+	groupsOf := func(of []models.Recording) []string {
+		var groups []string
+		for _, r := range of {
+			groups = append(groups, r.Group)
+		}
+		slices.Sort(groups)
+		return slices.Compact(groups)
+	}
+	held := groupsOf(d.HeldOut)
+	for _, g := range groupsOf(slices.Concat(d.Learnt, d.Chosen)) {
+		if slices.Contains(held, g) {
+			t.Errorf("group %s is torn apart", g)
+		}
+	}
+}
+
+// Spectrograms from clients that give no identity are trained on too: the digest of the values stands in.
+func TestRecordsWhatHasNoIdentity(t *testing.T) {
+	m := newMill(t, t.TempDir(), quick)
+	m.feed(dozen()...)
+	m.start()
+	m.complete(1)
+	d := m.stored("average").Data
+	if d == nil || len(d.Learnt)+len(d.Chosen)+len(d.HeldOut) != 12 {
+		t.Fatalf("%+v", d)
+	}
+	seen := map[string]bool{}
+	for _, r := range slices.Concat(d.Learnt, d.Chosen, d.HeldOut) {
+		if len(r.Digest) != 32 || seen[r.Digest] || r.Print != "" || r.Source == "" {
+			t.Errorf("%+v", r)
+		}
+		seen[r.Digest] = true
+	}
+}
