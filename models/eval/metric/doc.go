@@ -1,10 +1,10 @@
-// Package metric holds the figures by which generated data is judged, as pure functions of predictions and features.
+// Package metric computes figures of generated data, as pure functions of predictions and features.
 //
 // Shapes: probabilities and logits are [n][k], n clips by k labels; features are [n][d]. Every function checks that
 // its tables are rectangular, not empty and finite, and returns an error that says where they are not. None keeps or
 // changes what it is given; all are safe for concurrent use. What is random takes a seed.
 //
-// How well each is known: accuracy, Fréchet and kernel distance, NDB and the two-sample test compare with real data
+// How to read them: accuracy, Fréchet and kernel distance, NDB and the two-sample test compare with real data
 // directly. The inception scores measure mostly how confident the classifier is: read them as a ratio to those of
 // real clips under the same, calibrated classifier.
 package metric

@@ -11,8 +11,8 @@ const tiny = 1e-16
 
 func logp(p float64) float64 { return math.Log(math.Max(p, tiny)) }
 
-// InceptionScore is exp(E_x KL(p(y|x) || p(y))), between 1 and the number of labels: high when every clip is heard
-// with confidence and all labels occur equally. The clips are dealt at random, by seed, into equal splits, p(y) is
+// InceptionScore is exp(E_x KL(p(y|x) || p(y))), between 1 and the number of labels: high when every clip is
+// classified with confidence and all labels occur equally. The clips are dealt at random, by seed, into equal splits, p(y) is
 // taken within each, and the scores' mean and standard deviation (divided by the number of splits) are returned.
 // Surplus clips are left out.
 //
@@ -78,7 +78,7 @@ func ModifiedInceptionScore(probs [][]float64) (float64, error) {
 }
 
 // ActivationMaximization is the AM score, KL(data(y) || p(y)) + E_x H(p(y|x)) in nats, where p(y) is the mean of
-// probs: 0 is best, every clip heard with certainty and labels as frequent as in data, which holds the share of each
+// probs: 0 is best, every clip classified with certainty and labels as frequent as in data, which holds the share of each
 // label in the data.
 //
 // Source: Zhou et al., Activation Maximization Generative Adversarial Nets, 2018.
