@@ -48,6 +48,7 @@ var arrows = []arrow{
 	{"models/eval", []string{"models", "audio", "internal"}, "evaluates clips"},
 	{"models/comparison", []string{"models", "audio", "internal"}, "evaluates candidates side by side, from sampling to the verdict"},
 	{"models/sampling", []string{"models", "audio", "internal"}, "the one way from a checkpoint to a WAV file"},
+	{"models/augment", []string{"models", "audio", "internal"}, "generates with sampling and measures with eval"},
 	{"models", []string{"models/.", "models/nn", "models/internal", "internal"}, "one architecture per package, on the nouns and the layers"},
 	{"models/internal", []string{"models/.", "models/nn", "models/internal", "internal"}, "what architectures share that no user needs"},
 	{"models/vaegan", []string{"models/.", "models/nn", "models/internal", "models/vae", "models/gan", "internal"}, "a VAE sharpened by the GAN's discriminator"},

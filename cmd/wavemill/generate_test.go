@@ -12,7 +12,7 @@ import (
 
 	"wavemill/audio/wav"
 	"wavemill/models"
-	"wavemill/operators/generate"
+	"wavemill/models/sampling"
 )
 
 // smallConfigs are the settings of architectures that learn in a second.
@@ -34,14 +34,14 @@ func trainSmall(t *testing.T, data, arch string, steps int) string {
 	return model
 }
 
-// made runs generate and returns what it says of its clips.
+// made runs generate and returns the lines of its clips.
 func made(t *testing.T, args ...string) []generatedClip {
 	t.Helper()
 	stdout, _ := mustRun(t, append([]string{"generate", "--json"}, args...)...)
 	return decodeLines[generatedClip](t, stdout)
 }
 
-// mustRegenerate has clips made again with nothing but the model.
+// mustRegenerate generates clips again with nothing but the model.
 func mustRegenerate(t *testing.T, model string, clips []generatedClip) {
 	t.Helper()
 	args := []string{"regenerate", "--json", "--model", model}
@@ -65,8 +65,8 @@ func read(t *testing.T, file string) []byte {
 	return data
 }
 
-// TestGenerateWays makes clips of every kind with every architecture, and each again from its file.
-func TestGenerateWays(t *testing.T) {
+// TestGenerateKinds generates clips of every kind with every architecture, and each again from its file.
+func TestGenerateKinds(t *testing.T) {
 	data := recordingsFolder(t, 6)
 	for arch := range smallConfigs {
 		t.Run(arch, func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestGenerateWays(t *testing.T) {
 				t.Fatalf("a list of labels: %+v", plain)
 			}
 			mix := run("--label", "chirp", "--label", "hihat", "--mix", "0.3", "--n", "2", "--temperature", "0.8")
-			if len(mix) != 2 || mix[0].Label != "chirp-hihat" || mix[0].Mix.ListedMix != (generate.ListedMix{From: "chirp", To: "hihat", Weight: 0.3}) || mix[1].Seed != 41 || mix[0].Temperature != 0.8 {
+			if len(mix) != 2 || mix[0].Label != "chirp-hihat" || *mix[0].Mix != (mixed{From: "chirp", To: "hihat", Weight: 0.3}) || mix[1].Seed != 41 || mix[0].Temperature != 0.8 {
 				t.Fatalf("a mix: %+v", mix)
 			}
 			if _, h, err := wav.Decode(read(t, mix[0].File)); err != nil || h.Tags["INAM"] != "chirp-hihat" {
@@ -93,7 +93,7 @@ func TestGenerateWays(t *testing.T) {
 				t.Error("the ends of a series are not the clips of its labels")
 			}
 			if !slices.IsSortedFunc(series[:5], func(a, b generatedClip) int { return strings.Compare(a.File, b.File) }) {
-				t.Errorf("names are not in the order of the way: %+v", series)
+				t.Errorf("names are not in the order of the weights: %+v", series)
 			}
 			mustRegenerate(t, model, slices.Concat(plain, mix, series))
 			if arch != "gan" {
@@ -103,7 +103,7 @@ func TestGenerateWays(t *testing.T) {
 	}
 }
 
-// checkLikes makes variations of clips and ways between them.
+// checkLikes generates variations of clips and interpolations between them.
 func checkLikes(t *testing.T, data, model string, run func(...string) []generatedClip) {
 	t.Helper()
 	a, b := filepath.Join(data, "chirp", "a.wav"), filepath.Join(data, "hihat", "b.wav")
@@ -130,27 +130,26 @@ func checkLikes(t *testing.T, data, model string, run func(...string) []generate
 	if fresh[0].Like != "" || !bytes.Equal(read(t, fresh[0].File), read(t, plain[0].File)) {
 		t.Errorf("a variation of strength 1 is not a new clip: %+v", fresh)
 	}
-	way := run("--like", a, "--like", b, "--interpolate", "3")
-	if len(way) != 3 || way[1].Mix.Like != "hihat_b.wav" || way[1].Like != "chirp_a.wav" || way[2].Like != "hihat_b.wav" || way[2].Mix != nil {
-		t.Fatalf("a way between clips: %+v", way)
+	between := run("--like", a, "--like", b, "--interpolate", "3")
+	if len(between) != 3 || between[1].Mix.Like != "hihat_b.wav" || between[1].Like != "chirp_a.wav" || between[2].Like != "hihat_b.wav" || between[2].Mix != nil {
+		t.Fatalf("between two clips: %+v", between)
 	}
 	half := run("--like", a, "--like", b, "--mix", "0.5")
-	if !bytes.Equal(read(t, half[0].File), read(t, way[1].File)) {
+	if !bytes.Equal(read(t, half[0].File), read(t, between[1].File)) {
 		t.Error("half way is not the middle of three")
 	}
 	toLabel := run("--like", a, "--label", "chirp,hihat", "--mix", "0.5")
 	if len(toLabel) != 1 || toLabel[0].Like != "chirp_a.wav" || toLabel[0].Mix.To != "hihat" || toLabel[0].Mix.Like != "" {
 		t.Fatalf("from a clip to a label: %+v", toLabel)
 	}
-	var p generate.Provenance
-	p, _, err := provenance(read(t, way[1].File))
+	p, _, err := sampling.ReadProvenance(read(t, between[1].File))
 	if err != nil || len(p.Like.SHA256) != 64 || len(p.Like.Latent) != 8 || p.Mix.Like.SHA256 == p.Like.SHA256 {
 		t.Errorf("what the file says: %+v (%v)", p, err)
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	mustRegenerate(t, model, slices.Concat(variations, as, fresh, way, half, toLabel))
+	mustRegenerate(t, model, slices.Concat(variations, as, fresh, between, half, toLabel))
 }
 
 // TestLikeTakesItsLabelFromWhereItIsSaid looks at titles, names and folders.
@@ -200,7 +199,7 @@ func TestGenerateRefuses(t *testing.T) {
 	const label, mix = "--label chirp,hihat", "--mix 0.5"
 	for args, want := range map[string]string{
 		"":                                                "--label is missing",
-		label + " --mix 0.5 --interpolate 3":              "--mix is one point of the way",
+		label + " --mix 0.5 --interpolate 3":              "--mix is one point and --interpolate a series",
 		label + " --mix 1.5":                              "--mix 1.5",
 		label + " --mix NaN":                              "--mix NaN",
 		label + " --interpolate 1":                        "--interpolate 1",
@@ -209,12 +208,12 @@ func TestGenerateRefuses(t *testing.T) {
 		"--label chirp,horn " + mix:                       `"horn" is unknown; the model knows: chirp, hihat`,
 		label + " --strength 0.5":                         "name it with --like",
 		"--like A --strength 1.5":                         "--strength 1.5",
-		"--like A --like B --strength 0.5 " + mix:         "--mix says how far",
+		"--like A --like B --strength 0.5 " + mix:         "the position between two endpoints is --mix",
 		"--like A --like B --like A " + mix:               "--like names 3 clips",
 		"--like A " + mix:                                 "with one --like",
 		"--like A --label chirp,hihat":                    "--label names 2 labels for one --like",
 		"--like A --like B --label all":                   "--label names 3 labels for 2 --like",
-		label + " --until-good":                           "--until-good needs a judge",
+		label + " --until-good":                           "--until-good needs a filter",
 		label + " --until-good --judge J --interpolate 3": "--until-good and --interpolate contradict",
 		label + " --confidence 0.9":                       "--confidence is a condition of --until-good",
 		label + " --keep-best":                            "--keep-best is a condition of --until-good",
@@ -236,7 +235,7 @@ func TestGenerateRefuses(t *testing.T) {
 		"--model " + vae + " --like " + text:                              "text.wav",
 		"--model " + vae + " --like absent.wav":                           "absent.wav",
 		"--model " + vae + " --like " + a + " --like " + a:                "two different clips would be written",
-		"--model " + vae + " --label chirp --judge " + gan:                "holds a gan and no judge",
+		"--model " + vae + " --label chirp --judge " + gan:                "holds a gan and no filter",
 		"--model " + vae + " --label chirp --judge absent.safetensors":    "absent.safetensors",
 		"--model absent.safetensors --label chirp --until-good --judge J": "absent.safetensors",
 	} {
@@ -316,7 +315,7 @@ func checkHopeless(t *testing.T, ask func(string, ...string) []string) {
 	out := t.TempDir()
 	code, stdout, stderr := runCLI(t, ask(out, "--until-good", "--n", "2", "--newness", "9", "--max-tries", "3")...)
 	clips := decodeLines[generatedClip](t, stdout)
-	if code != exitFailed || len(clips) != 4 || len(wavsIn(t, out)) != 0 || !strings.Contains(stderr, "4 of 4 clips are not there") ||
+	if code != exitFailed || len(clips) != 4 || len(wavsIn(t, out)) != 0 || !strings.Contains(stderr, "4 of 4 clips are missing") ||
 		!strings.Contains(stderr, "chirp: 0 of 6 tries passed (0 %)") {
 		t.Errorf("exit code %d, %d clips, %s", code, len(clips), stderr)
 	}

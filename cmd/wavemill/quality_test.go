@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"wavemill/models"
+	"wavemill/models/augment"
+	"wavemill/models/comparison"
 	"wavemill/models/eval"
 )
 
@@ -72,7 +74,7 @@ func TestCompareWritesBothReports(t *testing.T) {
 		t.Errorf("nothing is said of what takes long:\n%s", stderr)
 	}
 	var table strings.Builder
-	if err := printReport(&table, r.Report); err != nil || !strings.Contains(table.String(), "ceiling") || !strings.Contains(table.String(), "Fréchet/real") {
+	if err := comparison.WriteTable(&table, r.Report); err != nil || !strings.Contains(table.String(), "ceiling") || !strings.Contains(table.String(), "Fréchet/real") {
 		t.Errorf("table, error %v:\n%s", err, table.String())
 	}
 	if r.Verdict.Headline == "" || r.DataHash == "" || !strings.Contains(r.Command, "--steps 2") {
@@ -95,7 +97,7 @@ func TestTopupWritesClipsManifestAndProof(t *testing.T) {
 	model := quickModel(t, data, "vae")
 	args := []string{"topup", "--data", data, "--model", model, "--to", "24", "--out", out, "--proof=false", "--confidence", "0", "--json"}
 	stdout, _ := mustRun(t, args...)
-	r := decodeLines[toppedUp](t, stdout)[0]
+	r := decodeLines[augment.Report](t, stdout)[0]
 	if len(r.Labels) != 3 || r.To != 24 || r.Proof != nil {
 		t.Fatalf("%s", stdout)
 	}

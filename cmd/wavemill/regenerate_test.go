@@ -60,7 +60,7 @@ func TestRegenerate(t *testing.T) {
 	}{
 		"edited":        {[]string{edited}, exitFailed, "1 of 1 files differ"},
 		"recording":     {[]string{recording[0]}, exitFailed, "names no model"},
-		"another model": {[]string{"--model", other, files[0]}, exitFailed, "it was made by model"},
+		"another model": {[]string{"--model", other, files[0]}, exitFailed, "generated it; "},
 		"no model":      {[]string{far}, exitFailed, "--model"},
 		"absent":        {[]string{filepath.Join(dir, "absent.wav")}, exitFailed, "no such file"},
 		"no file":       {nil, exitUsage, "name a generated WAV"},

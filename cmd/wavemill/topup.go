@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -113,6 +114,9 @@ func (a *app) topup(ctx context.Context, o topupOptions) error {
 		},
 	}
 	report, err := job.Run(ctx, sampler, recordings, split)
+	if errors.Is(err, augment.ErrTooFewUnseen) {
+		return fmt.Errorf("%w: give others with --test DIR, train the model with a part of the recordings held out, or leave the proof out with --proof=false", err)
+	}
 	if err != nil {
 		return err
 	}

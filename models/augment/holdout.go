@@ -1,6 +1,7 @@
 package augment
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -33,6 +34,9 @@ type Split struct {
 
 // leastTest is the least number of test recordings: a bootstrap interval needs two.
 const leastTest = 2
+
+// ErrTooFewUnseen is returned, wrapped, where the checkpoint has seen too many of the recordings for a proof.
+var ErrTooFewUnseen = errors.New("too few recordings that the model has not seen")
 
 // HoldOut divides recordings: those that the checkpoint has not seen are the test set, except that at most half of each
 // label's recordings are, so that enough of each are left to train on. Recordings that are copies of a training
@@ -98,12 +102,12 @@ func TestOn(recordings, test []Recording, g Guard) (Split, error) {
 	return s, nil
 }
 
-// CheckTest reports a test set that is too small for a proof.
+// CheckTest returns [ErrTooFewUnseen] where the test set is too small for a proof.
 func (s Split) CheckTest() error {
 	if len(s.Test) >= leastTest {
 		return nil
 	}
-	return fmt.Errorf("the proof needs %d recordings or more that the checkpoint has not seen, and there are %d: give others with --test DIR, train the model with a part of the recordings held out, or leave the proof out with --proof=false", leastTest, len(s.Test))
+	return fmt.Errorf("%w: there are %d, and the proof needs %d or more", ErrTooFewUnseen, len(s.Test), leastTest)
 }
 
 func (g Guard) copies(recordings, among []Recording) ([]int, error) {

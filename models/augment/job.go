@@ -49,10 +49,13 @@ type Job struct {
 	// Progress and Note may be nil. Note gets messages for the user.
 	Progress Progress
 	Note     func(message string)
+
+	steps int // of the proof's classifiers; 0: eval.Trial's default
 }
 
-// Run fills the labels of the recordings in s, and returns what it did. The manifest lists s.Train, s.Test unless it is
-// a test set of its own (see [TestOn]; tested is then true), and the clips.
+// Run generates the missing clips of every label of the recordings, and returns what it did. s is the division of the
+// recordings, from [HoldOut] or [TestOn]. The manifest lists all recordings and the clips. The errors are those of
+// [Split.CheckTest] where a proof is wanted, of the classifiers' training, of generation, and of Store.
 func (j Job) Run(ctx context.Context, sampler *sampling.Sampler, recordings []Recording, s Split) (Report, error) {
 	if j.Proof {
 		if err := s.CheckTest(); err != nil {
@@ -130,7 +133,7 @@ func (r *run) trainFilter(ctx context.Context) error {
 	r.report.Judge = c.HeldOut()
 	if !c.Reliable() && r.Confidence == 0 {
 		task.Done()
-		r.note("the classifier has an accuracy of %.0f %% on %d other recordings, which is not accurate enough to reject clips; only silence and copies are rejected (--confidence makes it reject clips)",
+		r.note("the classifier has an accuracy of %.0f %% on %d other recordings, which is not accurate enough to reject clips; only silence and copies are rejected, unless a confidence is given",
 			100*c.HeldOutAccuracy(), c.HeldOut().Clips)
 	}
 	if r.filter, err = eval.NewFilter(ctx, c, train, r.Confidence); err != nil {
@@ -166,7 +169,7 @@ func (r *run) fill(ctx context.Context, label string) error {
 		}
 		l.Generated, l.Tried, l.Acceptance, l.Refused = tally.Passed, tally.Tried, tally.Rate(), tally.Rejected
 		if l.Generated < need {
-			r.note("%s: only %d of %d tries passed the filter (refused: %s); %d clips are missing. Train the model longer, or lower --confidence",
+			r.note("%s: only %d of %d tries passed the filter (refused: %s); %d clips are missing. Train the model longer, or lower the confidence",
 				label, l.Generated, l.Tried, counts(l.Refused), need-l.Generated)
 		}
 	}

@@ -30,9 +30,9 @@ type Proof struct {
 
 // An ArmResult is the accuracy of the classifiers of one arm.
 type ArmResult struct {
-	Name     string   `json:"name"`
-	Added    int      `json:"added"` // clips beside the recordings
-	Accuracy float64  `json:"accuracy"`
+	Name     string         `json:"name"`
+	Added    int            `json:"added"` // clips beside the recordings
+	Accuracy float64        `json:"accuracy"`
 	Interval stats.Interval `json:"interval"`
 }
 
@@ -59,7 +59,7 @@ const proofSeeds = 3
 func (r *run) prove(ctx context.Context) error {
 	task := r.start("prove", 0, "classifiers")
 	defer task.Done()
-	trial := eval.Trial{OnProgress: func(done, all int) {
+	trial := eval.Trial{Steps: r.steps, OnProgress: func(done, all int) {
 		task.Total(int64(all))
 		task.Set(int64(done))
 	}}

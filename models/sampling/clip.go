@@ -60,5 +60,5 @@ func ReadProvenance(file []byte) (Provenance, wav.Encoding, error) {
 			return p, e.encoding, nil
 		}
 	}
-	return Provenance{}, 0, fmt.Errorf("Wavemill does not write its encoding %s: the file was converted", header.Encoding)
+	return Provenance{}, 0, fmt.Errorf("its encoding is %s, which Wavemill does not write: the file was converted", header.Encoding)
 }

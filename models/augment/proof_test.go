@@ -1,0 +1,81 @@
+package augment_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"wavemill/models/augment"
+)
+
+// outcomes draws outcomes of two arms with the given accuracies, 3 seeds and n test recordings each. Recordings differ in
+// difficulty, so that the outcomes of the arms are related.
+func outcomes(before, after float64, n int, seed uint64) [][][]bool {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	arms := make([][][]bool, 2)
+	difficulty := make([]float64, n)
+	for i := range difficulty {
+		difficulty[i] = rng.Float64()
+	}
+	for a, accuracy := range []float64{before, after} {
+		for range 3 {
+			right := make([]bool, n)
+			for i := range right {
+				right[i] = 0.7*difficulty[i]+0.3*rng.Float64() < accuracy
+			}
+			arms[a] = append(arms[a], right)
+		}
+	}
+	return arms
+}
+
+func TestProof(t *testing.T) {
+	for name, c := range map[string]struct {
+		before, after float64
+		n             int
+		noGain        bool
+	}{
+		"a clear gain": {0.5, 0.8, 100, false},
+		"a clear loss": {0.8, 0.5, 100, false},
+		"nothing":      {0.7, 0.7, 100, true},
+		"too few":      {0.70, 0.72, 10, true},
+		"perfect":      {1, 1, 20, true},
+	} {
+		data := outcomes(c.before, c.after, c.n, 1)
+		p, err := augment.NewProof(data, 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.NoGain != c.noGain || p.PointsInterval.Contains(0) != c.noGain {
+			t.Errorf("%s: %+v", name, p)
+		}
+		if !p.BeforeInterval.Contains(p.Before) || !p.AfterInterval.Contains(p.After) || !p.PointsInterval.Contains(p.Points) ||
+			math.Abs(p.Points-100*(p.After-p.Before)) > 1e-9 || p.BeforeInterval.Low < 0 || p.AfterInterval.High > 1 {
+			t.Errorf("%s: %+v", name, p)
+		}
+		if len(p.Arms) != 2 || p.Arms[0].Accuracy != p.Before || p.Arms[1].Accuracy != p.After || p.Arms[1].Interval != p.AfterInterval {
+			t.Errorf("%s: arms %+v", name, p.Arms)
+		}
+		if again, err := augment.NewProof(data, 5); err != nil || fmt.Sprint(*again) != fmt.Sprint(*p) {
+			t.Errorf("%s: the same seed gives %+v and %+v, error %v", name, p, again, err)
+		}
+	}
+}
+
+// TestProofIsWiderForFewerRecordings checks that intervals say how much they rest on.
+func TestProofIsWiderForFewerRecordings(t *testing.T) {
+	width := func(n int) float64 {
+		p, err := augment.NewProof(outcomes(0.6, 0.7, n, 1), 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.PointsInterval.High - p.PointsInterval.Low
+	}
+	if few, many := width(12), width(300); few < 2*many {
+		t.Errorf("the interval is %.1f points wide for 12 recordings and %.1f for 300", few, many)
+	}
+	if _, err := augment.NewProof(outcomes(0.6, 0.7, 1, 1), 5); err == nil {
+		t.Error("one recording: no error")
+	}
+}
