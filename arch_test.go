@@ -54,6 +54,7 @@ var arrows = []arrow{
 	{"models/vaegan", []string{"models/.", "models/nn", "models/internal", "models/vae", "models/gan", "internal"}, "a VAE sharpened by the GAN's discriminator"},
 	{"models/onnx", []string{"models/nn"}, "the ONNX writer sees networks, whatever architecture they are of"},
 	{"models/onnx/onnxtest", nil, "it runs files in other programs"},
+	{"models/benchmark", []string{"models", "audio", "internal"}, "trains and evaluates through training, sampling and comparison; no command"},
 	{"models/export", []string{"models"}, "joins architectures and the ONNX writer, which may not know each other"},
 	{"models/latentmap", []string{"models", "audio"}, "pictures of the latents of recordings: models and sound, no command"},
 	{"pipeline", []string{"pipeline", "internal"}, "the runtime knows nothing of what it carries"},
