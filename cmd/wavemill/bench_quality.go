@@ -60,6 +60,7 @@ Results stay in --keep: the same command goes on where it was stopped.
 	f.IntVar(&b.Clips, "clips", 0, "clips to generate with each (default: as many as there are training recordings)")
 	f.Float64Var(&b.Few, "few", 0, "also train on this share of the training recordings alone, such as 0.05; 0 leaves it out")
 	f.Float64SliceVar(&b.Shares, "shares", eval.DefaultShares(), "shares of the recordings to which clips are added, each with two classifiers; 0 for none")
+	f.BoolVar(&b.Quick, "quick", false, "train one classifier of each kind instead of three, with fewer steps, and add clips to no share of the recordings")
 	f.StringVar(&b.Group, "group", "", "field of --labels that names a group (a speaker, a kit): groups are held out whole or not at all")
 	f.StringVar(&b.LeaveOut, "leave-out", "", "field of --labels, such as speaker: hold out each of its values whole, in a training of its own")
 	f.StringVar(&b.Keep, "keep", "", "folder for checkpoints and results (required)")
@@ -143,6 +144,9 @@ func (b *benchQuality) command() string {
 	if b.Clips > 0 {
 		text += fmt.Sprintf(" --clips %d", b.Clips)
 	}
+	if b.Quick {
+		text += " --quick"
+	}
 	if b.Few > 0 {
 		text += fmt.Sprintf(" --few %g", b.Few)
 	}
@@ -153,10 +157,14 @@ func (b *benchQuality) command() string {
 		}
 		text += " --shares " + strings.Join(shares, ",")
 	}
-	for _, f := range []struct{ flag, value string }{{"--group", b.Group}, {"--leave-out", b.LeaveOut}, {"--labels", b.labels}} {
-		if f.value != "" {
-			text += " " + f.flag + " " + quote(f.value)
-		}
+	if b.Group != "" {
+		text += " --group " + quote(b.Group)
+	}
+	if b.LeaveOut != "" {
+		text += " --leave-out " + quote(b.LeaveOut)
+	}
+	if b.labels != "" {
+		text += " --labels " + quote(b.labels)
 	}
 	return text + " --keep DIR"
 }

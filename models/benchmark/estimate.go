@@ -49,7 +49,8 @@ func estimate(samples []sample) Estimate {
 		values[i] = s.value
 		if s.interval != nil {
 			known++
-			within += math.Pow((s.interval[1]-s.interval[0])/(2*z), 2)
+			deviation := (s.interval[1] - s.interval[0]) / (2 * z)
+			within += deviation * deviation
 		}
 	}
 	if e.Runs == 1 {

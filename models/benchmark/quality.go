@@ -31,6 +31,7 @@ type Quality struct {
 	Clips  int           // generated with each model; 0: as many as there are recordings to learn from
 	Few    float64       // share of the recordings on which models are trained again, alone; 0: none
 	Shares []float64     // of the recordings that clips are added to; see comparison.Options
+	Quick  bool          // trains fewer classifiers with fewer steps, see eval.EvaluatorOptions.Quick
 	Group  string        // field by which recordings are held out in groups; "": one by one
 	// LeaveOut is a field: each of its values is held out whole in a run of its own, beside a tenth of the other
 	// recordings, and accuracies on known and unknown groups are given apart. "": none. It goes by dataset.Item.Group.
@@ -94,6 +95,7 @@ type Result struct {
 	Train       int          `json:"train_clips"` // of the last run
 	HeldOut     int          `json:"held_out_clips"`
 	FewShare    float64      `json:"few_share,omitempty"`
+	Quick       bool         `json:"quick,omitempty"`
 	DataHash    string       `json:"data_hash"`
 	Models      []Run        `json:"models"`
 	Reference   []Run        `json:"reference"` // real, ceiling and noise
@@ -165,7 +167,7 @@ func (q Quality) Run(ctx context.Context, recordings []dataset.Recording) (Resul
 	r := Result{
 		Name: q.Name, Command: q.Command, Date: time.Now().Format(time.DateOnly), Budget: q.Budget.Seconds(), Steps: q.Steps,
 		Machine: fmt.Sprintf("%s/%s, %d cores, %s kernels", runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), kernel.Class()),
-		Seeds:   q.Seeds, Group: q.Group, LeaveOut: q.LeaveOut, FewShare: q.Few, DataHash: q.DataHash,
+		Seeds:   q.Seeds, Group: q.Group, LeaveOut: q.LeaveOut, FewShare: q.Few, Quick: q.Quick, DataHash: q.DataHash,
 	}
 	if q.Steps > 0 {
 		r.Budget = 0

@@ -48,8 +48,8 @@ func (b *bench) run(ctx context.Context, r *Result) error {
 
 // settings is everything but the names in the files' names that results depend on.
 func (b *bench) settings() string {
-	return fmt.Sprintf("2: clips %d, shares %v, held out %g, validation %g, group %q, left out %q",
-		b.Clips, b.Shares, heldOutShare, validationShare, b.Group, b.rule.Out)
+	return fmt.Sprintf("2: clips %d, shares %v, held out %g, validation %g, group %q, left out %q, quick %t",
+		b.Clips, b.Shares, heldOutShare, validationShare, b.Group, b.rule.Out, b.Quick)
 }
 
 // file is the name of what is kept of a model.
@@ -106,7 +106,7 @@ func (b *bench) evaluate(ctx context.Context) (Evaluator, error) {
 			shares = []float64{}
 		}
 		e, err := b.NewEvaluator(ctx, b.data(), comparison.Options{
-			Seed: b.seed, Clips: b.Clips, Useful: true, Shares: shares, Candidates: len(b.Models), Progress: b.Progress,
+			Seed: b.seed, Clips: b.Clips, Useful: true, Quick: b.Quick, Shares: shares, Candidates: len(b.Models), Progress: b.Progress,
 		})
 		if err != nil {
 			return nil, err
@@ -229,10 +229,17 @@ func (b *bench) onFew(ctx context.Context, arch string) (*eval.Gain, error) {
 	if err != nil {
 		return nil, err
 	}
-	gain, err := eval.Trial{}.Run(ctx, recorded, generated, clips(b.heldOut()))
+	trial := eval.Trial{}
+	if b.Quick {
+		trial = eval.Trial{Seeds: []uint64{1}, Steps: quickSteps}
+	}
+	gain, err := trial.Run(ctx, recorded, generated, clips(b.heldOut()))
 	gain.Share = b.Few
 	return &gain, err
 }
+
+// quickSteps are those of a classifier where Quick.
+const quickSteps = 300
 
 // How long the search for clips that pass the filter goes on.
 const (

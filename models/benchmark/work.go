@@ -21,7 +21,7 @@ func (t trainer) Train(ctx context.Context, job training.Job, recordings []datas
 	if err != nil {
 		return models.Checkpoint{}, training.Result{}, err
 	}
-	event, done := func(models.Progress) {}, func() {}
+	event := func(models.Progress) {}
 	job.OnEvent = func(p models.Progress) { event(p) }
 	job.Save = func(c models.Checkpoint) error { return c.Write(file) }
 	run, err := job.Start(ctx, set)
@@ -31,6 +31,7 @@ func (t trainer) Train(ctx context.Context, job training.Job, recordings []datas
 	for _, line := range run.Settings.Lines() {
 		note(line)
 	}
+	var done func()
 	event, done = t.progress.Training(job.Budget, job.Steps)
 	cp, result, err := run.Train(ctx)
 	done()
