@@ -120,13 +120,3 @@ func (o *trainOptions) resumeCommand() string {
 	add("tensorboard", o.tensorboard)
 	return strings.Join(parts, " ")
 }
-
-// quote makes s one word for a POSIX shell.
-func quote(s string) string {
-	if s != "" && strings.IndexFunc(s, func(r rune) bool {
-		return !strings.ContainsRune("-_./=:,+@%", r) && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
-	}) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
