@@ -13,7 +13,6 @@ import (
 	"wavemill/models"
 	"wavemill/models/augment"
 	"wavemill/models/comparison"
-	"wavemill/models/eval"
 )
 
 // quickModel trains a model for a few steps, which is not to be listened to.
