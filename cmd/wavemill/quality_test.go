@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,7 +14,6 @@ import (
 	"wavemill/models"
 	"wavemill/models/augment"
 	"wavemill/models/comparison"
-	"wavemill/models/eval"
 	"wavemill/models/training"
 )
 
@@ -207,7 +205,7 @@ func TestTopupWritesClipsManifestAndProof(t *testing.T) {
 	args := []string{"topup", "--data", data, "--model", model, "--to", "24", "--out", out, "--proof=false", "--confidence", "0", "--json"}
 	stdout, _ := mustRun(t, args...)
 	r := decodeLines[augment.Report](t, stdout)[0]
-	if len(r.Labels) != 3 || r.To != 24 || r.Proof != nil || r.HeldOut == nil || len(r.HeldOut) != 0 {
+	if len(r.Labels) != 3 || r.To != 24 || r.Proof != nil {
 		t.Fatalf("%s", stdout)
 	}
 	kept, weights := 0, map[string]string{}
@@ -249,6 +247,11 @@ func TestTopupWritesClipsManifestAndProof(t *testing.T) {
 	if code, _, stderr := runCLI(t, args...); code != exitFailed || !strings.Contains(stderr, "--overwrite") {
 		t.Errorf("a second time: exit code %d, %s", code, stderr)
 	}
+	// What the model was trained on proves nothing, whatever the files are called.
+	code, _, stderr := runCLI(t, "topup", "--data", data, "--model", model, "--to", "24", "--out", t.TempDir(), "--test", data)
+	if code != exitFailed || !strings.Contains(stderr, "24 of 24 recordings of --test are left out") || !strings.Contains(stderr, "with --test DIR") {
+		t.Errorf("tested on what was trained on: exit code %d, %s", code, stderr)
+	}
 }
 
 func TestJudgingCommandsRefuse(t *testing.T) {
@@ -273,7 +276,11 @@ func TestJudgingCommandsRefuse(t *testing.T) {
 		{"bench quality --data x", "--keep is missing"},
 		{"bench quality --data x --keep y --write z", "--name"},
 		{"bench quality --data x --keep y --model nonsense", "unknown"},
-		{"bench quality --data x --keep y --few 1", "--few"},
+		{"bench quality --data x --keep y --few 1", "--few 1"},
+		{"bench quality --data x --keep y --seeds 0", "--seeds 0"},
+		{"bench quality --data x --keep y --steps -1", "--steps -1"},
+		{"bench quality --data x --keep y --budget 0s", "--budget 0s"},
+		{"bench quality --data x --keep y --group kit --leave-out speaker", "--leave-out speaker"},
 		{"bench quality --data x --keep y --shares 2", "--shares 2"},
 		{"bench quality --data x --keep y --shares 0,0.5", "--shares 0"},
 	} {
@@ -283,64 +290,6 @@ func TestJudgingCommandsRefuse(t *testing.T) {
 	}
 	if code, _, stderr := runCLI(t, "eval", "--model", doc, "--data", dir); code != exitFailed || !strings.Contains(stderr, "checkpoint") {
 		t.Errorf("no checkpoint: exit code %d, %s", code, stderr)
-	}
-}
-
-func TestReplaceSection(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "doc.md")
-	before := "head\n<!-- quality a -->\nold\n<!-- end a -->\n<!-- quality b -->\nkept\n<!-- end b -->\n"
-	if err := os.WriteFile(file, []byte(before), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 { // again gives the same
-		if err := replaceSection(file, "a", "new\n"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	text, err := os.ReadFile(file)
-	if want := strings.Replace(before, "old", "new", 1); err != nil || string(text) != want {
-		t.Errorf("%q, want %q, error %v", text, want, err)
-	}
-	if err := replaceSection(file, "c", "new"); err == nil {
-		t.Error("a section that is not there: no error")
-	}
-}
-
-func TestMeansOverSeeds(t *testing.T) {
-	run := func(accuracy float64, alarm bool) qualityRun {
-		row := eval.Row{Kind: "model", LabelAccuracy: accuracy, Training: &eval.Training{Steps: int64(1000 * accuracy)}}
-		row.Memorisation.Alarm = alarm
-		row.Usefulness = &eval.Usefulness{Ratio: accuracy, Added: []eval.Gain{{Share: 0.05, Points: 10 * accuracy}}}
-		return qualityRun{Model: "vae", Row: row, Few: &eval.Gain{Points: 2, Before: 0.8}}
-	}
-	r := qualityResult{Models: []qualityRun{run(0.9, false), run(0.8, true), run(0.7, false)}, FewShare: 0.05}
-	r.Means = meansOf(r, []string{"vae"})
-	m := r.Means[3]
-	if m.Runs != 3 || math.Abs(m.LabelAccuracy.Mean-0.8) > 1e-12 || math.Abs(m.LabelAccuracy.SD-0.1) > 1e-9 || m.Alarms != 1 || math.Abs(m.Steps-800) > 1e-9 {
-		t.Errorf("%+v", m)
-	}
-	text := r.markdown()
-	for _, want := range []string{"0.800 ± 0.100 |", "**1 of 3**", "beside 5 % of the recordings", "8.0 ± 1.0", "80.0 ± 0.0"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("no %q in\n%s", want, text)
-		}
-	}
-}
-
-func TestFewOf(t *testing.T) {
-	var all []recording
-	for i := range 40 {
-		r := recording{}
-		r.item.Label, r.item.Name = []string{"a", "b"}[i/30], string(rune('a'+i))
-		all = append(all, r)
-	}
-	some := fewOf(all, 0.1)
-	count := map[string]int{}
-	for _, r := range some {
-		count[r.item.Label]++
-	}
-	if count["a"] != 3 || count["b"] != 2 {
-		t.Errorf("%v", count)
 	}
 }
 
