@@ -98,7 +98,7 @@ func (o *compareOptions) names() []string {
 // A candidate is a model to compare, and how it was trained if it was.
 type candidate struct {
 	comparison.Candidate
-	training schooling
+	training trainingRun
 }
 
 func (a *app) compare(ctx context.Context, o compareOptions) error {
@@ -179,7 +179,7 @@ func (a *app) trainCandidates(ctx context.Context, o compareOptions, candidates 
 	if err != nil {
 		return err
 	}
-	s := &school{app: a, seed: o.seed, budget: o.budget, steps: o.steps, options: options}
+	s := &candidateTrainer{app: a, seed: o.seed, budget: o.budget, steps: o.steps, options: options}
 	for i, c := range candidates {
 		if !isArchitecture(o.models[i]) {
 			continue
