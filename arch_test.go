@@ -40,7 +40,8 @@ var arrows = []arrow{
 	{"models/nn/kernel", nil, "the kernels are the ground floor"},
 	{"models/modeltest", []string{"models"}, "the acceptance suite sees models only"},
 	{"models/frontend", []string{"models/.", "audio"}, "the one way between clips and batches"},
-	{"models/architectures", []string{"models"}, "the map from a name to an architecture"},
+	{"models/architecture", []string{"models/.", "models/nn", "models/internal/config"}, "the description that every architecture gives of itself"},
+	{"models/architectures", []string{"models"}, "the table of the architectures"},
 	{"models/monitor", []string{"models", "audio"}, "measures what a model generates while it learns, sounds included"},
 	{"models/metricslog", []string{"models/."}, "the figures of a training, step by step"},
 	{"models/eval", []string{"models", "audio"}, "evaluation sees clips"},
@@ -52,9 +53,9 @@ var arrows = []arrow{
 	{"models/benchmark", []string{"models", "audio"}, "trains, samples and compares to make the published tables"},
 	{"models/latentmap", []string{"models", "audio"}, "draws the latents of clips"},
 	{"models/export", []string{"models", "audio"}, "writes networks and what it takes to sample them elsewhere"},
-	{"models", []string{"models/.", "models/nn", "models/internal"}, "one architecture per package, on the nouns and the layers"},
+	{"models", []string{"models/.", "models/nn", "models/internal", "models/architecture"}, "one architecture per package, on the nouns and the layers"},
 	{"models/internal", []string{"models/.", "models/nn", "models/internal"}, "what architectures share that no user needs"},
-	{"models/vaegan", []string{"models/.", "models/nn", "models/internal", "models/vae", "models/gan"}, "a VAE sharpened by the GAN's discriminator"},
+	{"models/vaegan", []string{"models/.", "models/nn", "models/internal", "models/architecture", "models/vae", "models/gan"}, "a VAE sharpened by the GAN's discriminator"},
 	{"models/onnx", []string{"models/nn"}, "the ONNX writer sees networks, whatever architecture they are of"},
 	{"models/onnx/onnxtest", nil, "it runs files in other programs"},
 	{"internal", []string{"internal"}, "small tools that know nothing of audio, models or the bus"},
@@ -66,7 +67,7 @@ var arrows = []arrow{
 }
 
 // forTests are packages that any test may use: acceptance suites, and what test data are made with.
-var forTests = map[string]bool{"models/modeltest": true, "models/onnx/onnxtest": true, "audio/synth": true, "audio/spectrogram": true, "internal/oracle": true}
+var forTests = map[string]bool{"models/modeltest": true, "models/onnx/onnxtest": true, "audio/synth": true, "audio/spectrogram": true, "internal/oracle": true, "audio/wav": true, "audio/codec": true}
 
 // goFile is one parsed file and the folder it lies in, relative to the module's root.
 type goFile struct {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"runtime"
 	"slices"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -158,15 +157,4 @@ func (a *app) spectrogramsOf(ctx context.Context, front *frontend.FrontEnd, reco
 		return nil, err
 	}
 	return out, ctx.Err()
-}
-
-// roundDuration rounds a duration to what a person reads.
-func roundDuration(d time.Duration) time.Duration {
-	switch {
-	case d < time.Second:
-		return d.Round(time.Millisecond)
-	case d < time.Minute:
-		return d.Round(100 * time.Millisecond)
-	}
-	return d.Round(time.Second)
 }

@@ -149,14 +149,6 @@ func (d *demo) plan(ctx context.Context, all []recording) error {
 	return d.showPlan(ctx, frontOptions{ceiling: ceilingFast}, d.frontEnd, d.recordings, 0)
 }
 
-// count prints a number with the noun that fits it.
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
 // fingerprint is a hash of the recordings and of everything that decides the model.
 func (d *demo) fingerprint() string {
 	h := sha256.New()

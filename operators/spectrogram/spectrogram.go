@@ -40,27 +40,21 @@ type Config struct {
 	Duration time.Duration `yaml:"duration"`
 }
 
-// Factory builds the operator without an [Identifier]: the spectrograms keep the group of their recordings, and have no
-// identity of their own.
-func Factory() pipeline.Factory { return FactoryWith(nil) }
-
-// FactoryWith builds the operator. Each spectrogram carries the identity that identifier computes for its recording; nil
-// computes none. What had to be done to recordings (resampled, mixed down) is logged once for every reason, not once for
-// every file.
-func FactoryWith(identifier Identifier) pipeline.Factory {
+// Factory builds the operator. Each spectrogram carries the identity of its recording in headers. What had to be done to
+// recordings (resampled, mixed down) is logged once for every reason, not once for every file.
+func Factory() pipeline.Factory {
 	logged := new(sync.Map)
 	return pipeline.Typed(Config{}, func(c Config, env pipeline.Env) (pipeline.Operator, error) {
-		return newOperator(c, env, identifier, logged)
+		return newOperator(c, env, logged)
 	})
 }
 
 type operator struct {
-	env        pipeline.Env
-	frontEnd   *frontend.FrontEnd
-	config     string     // The spectrogram's configuration as JSON.
-	whole      string     // The front end as JSON.
-	identifier Identifier // Nil: none.
-	logged     *sync.Map  // Reasons that have been logged; shared by the workers.
+	env      pipeline.Env
+	frontEnd *frontend.FrontEnd
+	config   string    // The spectrogram's configuration as JSON.
+	whole    string    // The front end as JSON.
+	logged   *sync.Map // Reasons that have been logged; shared by the workers.
 }
 
 var (
@@ -68,12 +62,12 @@ var (
 	_ pipeline.Producer = (*operator)(nil)
 )
 
-func newOperator(c Config, env pipeline.Env, identifier Identifier, logged *sync.Map) (pipeline.Operator, error) {
+func newOperator(c Config, env pipeline.Env, logged *sync.Map) (pipeline.Operator, error) {
 	fe, err := c.frontEnd()
 	if err != nil {
 		return nil, err
 	}
-	o := &operator{env: env, identifier: identifier, logged: logged}
+	o := &operator{env: env, logged: logged}
 	if o.frontEnd, err = frontend.New(fe); err != nil {
 		return nil, err
 	}
@@ -157,7 +151,7 @@ func (o *operator) Process(ctx context.Context, m *pipeline.Message, emit pipeli
 		},
 		Body: npy.Encode([]int{s.Frames, s.Bins}, s.Data),
 	}
-	if err := o.identify(clip, m, out); err != nil {
+	if err := identify(clip, m, out); err != nil {
 		return routed(ctx, fmt.Errorf("%s: identity: %w", name, err))
 	}
 	return emit(ctx, out)

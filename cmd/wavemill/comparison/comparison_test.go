@@ -23,8 +23,10 @@ func model(name string, alone, frechet float64) eval.Row {
 		Usefulness: &eval.Usefulness{
 			Alone: alone, Real: 0.99, Ratio: alone / 0.99,
 			Intervals: eval.Intervals{"trained_on_synthetic": {alone - 0.01, alone + 0.01}},
-			Added: []eval.Gain{{Share: 0.05, RealClips: 45, Added: 900, Before: 0.9, After: 0.94, Points: 4,
-				Intervals: eval.Intervals{"gain_points": {1, 7}}}},
+			Added: []eval.Gain{{
+				Share: 0.05, RealClips: 45, Added: 900, Before: 0.9, After: 0.94, Points: 4,
+				Intervals: eval.Intervals{"gain_points": {1, 7}},
+			}},
 		},
 		Training: &eval.Training{Arch: name, CPUSeconds: 100, Steps: 10, PerClip: 2},
 	}
