@@ -9,8 +9,9 @@
 //   - saving, loading and resuming makes no difference, to the last bit;
 //   - a step allocates little, and no more after a thousand steps than before;
 //   - evaluating changes nothing;
-//   - generated clips are finite, within [-1, 1], depend on their label and number alone, not on the
+//   - generated clips are finite, within [-1, 1], depend on their label and seed alone, not on the
 //     clips beside them, and may be asked for concurrently;
+//   - where clips can be blended between two labels, the ends are the clips of Generate;
 //   - a batch, a request or a checkpoint that does not fit is an error, changes nothing, and does not panic.
 //
 // Each promise is a function of its own that returns an error, so that the suite's own test can show
@@ -83,6 +84,7 @@ func Run(t *testing.T, a Architecture) {
 		{"evaluation changes nothing", EvalIsPure},
 		{"allocates little", Allocations},
 		{"generates", Generates},
+		{"blends", Blends},
 		{"refuses what does not fit", Refuses},
 	}
 	for _, c := range checks {
