@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"wavemill/cmd/wavemill/progress"
+	"wavemill/internal/progress"
 	"wavemill/cmd/wavemill/report"
 	"wavemill/models"
 	"wavemill/operators/train"
