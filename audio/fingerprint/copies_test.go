@@ -15,6 +15,7 @@ import (
 	"wavemill/audio/codec"
 	"wavemill/audio/synth"
 	"wavemill/audio/wav"
+	"wavemill/internal/oracle"
 )
 
 // change makes a copy of a recording. It may draw from rng.
@@ -130,7 +131,7 @@ func fsdd(t *testing.T) []audio.Clip {
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*.wav"))
 	if err != nil || len(files) == 0 {
-		t.Skipf("no recordings in %s; set WAVEMILL_FSDD to the folder of the free spoken digit dataset", dir)
+		oracle.Missing(t, "no recordings in %s; set WAVEMILL_FSDD to the folder of the free spoken digit dataset", dir)
 	}
 	clips := make([]audio.Clip, len(files))
 	for i, name := range files {
@@ -278,7 +279,7 @@ func TestSynthetic(t *testing.T) {
 func TestFFmpegCopies(t *testing.T) {
 	ffmpeg, err := exec.LookPath("ffmpeg")
 	if err != nil {
-		t.Skip("ffmpeg is not installed")
+		oracle.Missing(t, "ffmpeg is not installed")
 	}
 	for _, format := range []string{"mp3", "ogg"} {
 		for _, c := range synthClips(t, 3) {
@@ -290,7 +291,7 @@ func TestFFmpegCopies(t *testing.T) {
 			cmd.Stdin = bytes.NewReader(file)
 			out, err := cmd.Output()
 			if err != nil {
-				t.Skipf("ffmpeg does not encode %s: %v", format, err)
+				oracle.Missing(t, "ffmpeg does not encode %s: %v", format, err)
 			}
 			back, _, err := codec.Decode(t.Context(), c.Source+"."+format, out)
 			if err != nil {
