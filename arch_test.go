@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/fstest"
 )
 
 // module is this module's import path.
@@ -35,6 +36,7 @@ var arrows = []arrow{
 	{"audio/fingerprint", []string{"audio/."}, "the identity of a recording is made of its samples, not of its file"},
 	{"audio/npy", nil, "an array format needs nothing of ours"},
 	{"audio/spectrogram", []string{"audio/.", "audio/spectrogram"}, "transforms see samples, not files"},
+	{"audio/synth", []string{"audio/.", "audio/wav"}, "clips from formulas, and the files of a set of them"},
 	{"models/.", []string{"audio/spectrogram/."}, "a checkpoint carries the spectrogram's Config, nothing else of audio"},
 	{"models/nn", []string{"models/nn"}, "layers know no architecture"},
 	{"models/nn/kernel", nil, "the kernels are the ground floor"},
@@ -61,6 +63,7 @@ var arrows = []arrow{
 	{"internal", []string{"internal"}, "small tools that know nothing of audio, models or the bus"},
 	{"pipeline", []string{"pipeline"}, "the runtime knows nothing of what it carries"},
 	{"operators", []string{"audio", "models", "pipeline"}, "operators join the halves and never see each other"},
+	{"operators/files", []string{"audio/dataset", "audio/codec", "pipeline"}, "files and messages, without models"},
 	{"operators/contract", []string{"audio", "models", "pipeline", "operators"}, "the test of the bus contract runs the operators together"},
 	{"cmd", []string{"audio", "models", "pipeline", "operators", "cmd"}, "commands may use everything"},
 	{"charts", nil, "charts hold no Go but their tests, in a module of their own"},
@@ -186,6 +189,64 @@ func TestArrowsCanFail(t *testing.T) {
 	}
 	if got, want := len(wrongArrows(parseModule(t, os.DirFS(root)))), len(bad)-1; got != want {
 		t.Errorf("found %d wrong arrows, want %d", got, want)
+	}
+}
+
+// busCommands are the files of the command that may import operators: the registry, and the commands that need a bus.
+// All other commands work offline, on the packages below the operators.
+var busCommands = []string{"registry.go", "publish.go", "subscribe.go", "demo*.go"}
+
+// operatorImports splits the non-test files of cmd/wavemill that import operators into those that busCommands allows, by
+// its patterns, and all others.
+func operatorImports(files []goFile) (allowed map[string]bool, wrong []string) {
+	allowed = map[string]bool{}
+	for _, f := range files {
+		if f.dir != "cmd/wavemill" || strings.HasSuffix(f.name, "_test.go") {
+			continue
+		}
+		imports := slices.ContainsFunc(f.ast.Imports, func(imp *ast.ImportSpec) bool {
+			p, _ := strconv.Unquote(imp.Path.Value)
+			return strings.HasPrefix(p, module+"/operators/")
+		})
+		if !imports {
+			continue
+		}
+		known := false
+		for _, pattern := range busCommands {
+			if match, err := path.Match(pattern, path.Base(f.name)); err == nil && match {
+				allowed[pattern], known = true, true
+			}
+		}
+		if !known {
+			wrong = append(wrong, f.name)
+		}
+	}
+	return allowed, wrong
+}
+
+func TestOfflineCommandsImportNoOperators(t *testing.T) {
+	allowed, wrong := operatorImports(parseModule(t, os.DirFS(".")))
+	for _, name := range wrong {
+		t.Errorf("%s imports operators, which need a bus: move the logic to a package below operators", name)
+	}
+	for _, pattern := range busCommands {
+		if !allowed[pattern] {
+			t.Errorf("%s imports no operators any more: remove it from busCommands", pattern)
+		}
+	}
+}
+
+func TestOfflineCommandsCanFail(t *testing.T) {
+	root := fstest.MapFS{
+		"cmd/wavemill/train.go":       {Data: []byte(`package main; import _ "wavemill/operators/train"`)},
+		"cmd/wavemill/train_test.go":  {Data: []byte(`package main; import _ "wavemill/operators/train"`)},
+		"cmd/wavemill/generate.go":    {Data: []byte(`package main; import _ "wavemill/models/sampling"`)},
+		"cmd/wavemill/demo_bus.go":    {Data: []byte(`package main; import _ "wavemill/operators/train"`)},
+		"operators/contract/other.go": {Data: []byte(`package contract; import _ "wavemill/operators/train"`)},
+	}
+	allowed, wrong := operatorImports(parseModule(t, root))
+	if !slices.Equal(wrong, []string{"cmd/wavemill/train.go"}) || len(allowed) != 1 || !allowed["demo*.go"] {
+		t.Errorf("wrong %v, allowed %v", wrong, allowed)
 	}
 }
 
