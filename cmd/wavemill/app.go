@@ -41,7 +41,7 @@ type app struct {
 // learns that the work was interrupted.
 func (a *app) setup(ctx context.Context) error {
 	if err := kernel.Check(); err != nil {
-		return usagef("%w", err)
+		return usageError{Err: err}
 	}
 	modes := map[string]progress.Mode{"auto": progress.Auto, "bar": progress.Bars, "lines": progress.Lines, "off": progress.Off}
 	mode, ok := modes[a.progressMode]

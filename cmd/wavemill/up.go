@@ -81,7 +81,7 @@ generate.`,
 				return usagef("--nats is missing: a single operator needs the server that the other operators use")
 			}
 			if spec, err = spec.Only(args[0]); err != nil {
-				return usagef("%w", err)
+				return usageError{Err: err}
 			}
 			return a.runPipeline(cmd.Context(), spec, flags)
 		},
