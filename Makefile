@@ -46,7 +46,7 @@ bench-train:
 # The audio figures of docs/benchmarks.md, ours against torchaudio, SciPy and sox turn by turn on an idle machine.
 bench-audio:
 	go build -o bin/wavemill ./cmd/wavemill
-	$(firstword $(PYTHONS)) audio/bench/compare.py --data $(DATA) --peers $(PEERS)
+	$(firstword $(PYTHONS)) audio/benchmark/compare.py --data $(DATA) --peers $(PEERS)
 
 # From a label to a WAV, for every architecture: a network of default size takes as long after two seconds of training as after an hour.
 bench-generate:

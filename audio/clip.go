@@ -1,4 +1,4 @@
-// Package audio holds the Clip and the signal operations every other room needs: resampling,
+// Package audio holds the Clip and the signal operations that the other packages need: resampling,
 // mixing down, levels (peak, RMS, LUFS), silence trimming and fades.
 //
 // Samples are float32 in [-1, 1], interleaved (frame t, channel c at t*Channels+c). A frame is one

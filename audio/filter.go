@@ -97,8 +97,8 @@ func (t *phaseTable) run(dst, x []float32, origin, k int) {
 		return
 	}
 	// k*down may not fit 64 bits for long streams of odd ratios; quotient and remainder do.
-	whole, rest := k/t.up*t.down, k%t.up*t.down
-	whole, rest = whole+rest/t.up, rest%t.up
+	part := int64(k%t.up) * int64(t.down)
+	whole, rest := k/t.up*t.down+int(part/int64(t.up)), int(part%int64(t.up))
 	for i := range dst {
 		lo := whole - t.half + 1 - origin // x index under tap 0.
 		a, b := max(0, -lo), min(t.taps, len(x)-lo)

@@ -87,7 +87,7 @@ func (r *Resampler) OutputFrames(n int) int {
 		return 0
 	}
 	whole, rest := n/r.down, n%r.down
-	return whole*r.up + (rest*r.up+r.down-1)/r.down
+	return whole*r.up + int((int64(rest)*int64(r.up)+int64(r.down)-1)/int64(r.down))
 }
 
 // Resample appends the whole of a signal, taken to be zero before its start and after its end, at
@@ -104,7 +104,8 @@ func (r *Resampler) Resample(dst, x []float32) []float32 {
 }
 
 // A ResampleStream resamples one channel block by block in constant memory. All its blocks together
-// are bit for bit what Resample makes of the whole. It is not safe for concurrent use.
+// are bit for bit what Resample makes of the whole. A signal may have as many frames, before and after,
+// as an int counts: 12 hours of 48 kHz where it has 32 bits. It is not safe for concurrent use.
 type ResampleStream struct {
 	r       *Resampler
 	history []float32 // Input from sample origin on, as far as an output still to come may need it.

@@ -145,7 +145,7 @@ var errCut = errors.New("the setup header ends too early")
 func (r *bitReader) codebook() (entries, values int, err error) {
 	const pattern = 0x564342
 	if r.read(24) != pattern {
-		return 0, 0, errors.New("no codebook begins where one should")
+		return 0, 0, errors.New("a codebook without its sync pattern")
 	}
 	dimensions, entries := int(r.read(16)), int(r.read(24))
 	if dimensions < 1 || dimensions > maxDimensions || entries < 2 || entries > maxEntries || entries*dimensions > maxBookValues {

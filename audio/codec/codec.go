@@ -22,7 +22,7 @@ import (
 	"wavemill/audio"
 )
 
-// Info says what a file holds and how it holds it.
+// Info describes the content and the format of a file.
 type Info struct {
 	// Format is the container: "wav", "flac", "ogg", or ffmpeg's name ("mp3", "mov,mp4,m4a,3gp,3g2,mj2").
 	Format string
@@ -32,15 +32,15 @@ type Info struct {
 	SampleRate int
 	// Channels is the number of channels, 1 to 64.
 	Channels int
-	// Frames counts the frames. From a Reader that has not reached the end it is what the file
-	// promises, -1 when it promises nothing.
+	// Frames counts the frames. From a Reader that has not reached the end it is what the header
+	// declares, -1 if it declares none.
 	Frames int64
 	// Tags are the file's own: RIFF INFO names ("INAM") for WAV, Vorbis comment names in upper case
 	// ("TITLE") for FLAC and Ogg; nil when there are none, and for what ffmpeg decodes.
 	Tags map[string]string
-	// Truncated reports that the file ends before the data it promises.
+	// Truncated reports that the file ends before the data that its header declares.
 	Truncated bool
-	// Notes says, in sentences, what was wrong with the file and what was made of it.
+	// Notes describe faults of the file and how they were handled, in sentences.
 	Notes []string
 }
 
@@ -207,7 +207,7 @@ func (t table) reader(ctx context.Context, name string, c content) (*Reader, err
 	return nil, fmt.Errorf("%s: %w", name, err)
 }
 
-// Info says what is known so far; it is final once ReadFrames has returned io.EOF.
+// Info returns what is known so far; it is final once ReadFrames has returned io.EOF.
 func (r *Reader) Info() Info { return r.d.info() }
 
 // ReadFrames decodes up to len(dst)/Channels frames, interleaved, and returns how many: fewer than

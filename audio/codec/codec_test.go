@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -120,6 +121,9 @@ func TestFLACRoundTrip(t *testing.T) {
 }
 
 func TestFLACCompresses(t *testing.T) {
+	if strconv.IntSize == 32 {
+		t.Skip("FLAC is written without prediction where an int has 32 bits")
+	}
 	c := sound(2, 40000)
 	for i := range c.Samples { // Both channels nearly alike.
 		c.Samples[i] = float32(0.4 * math.Sin(float64(i/2)*0.02))
@@ -209,7 +213,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"x.opus", "OggS\x00\x02" + strings.Repeat("\x00", 20) + "\x01\x13OpusHead", "decoding Opus needs the ffmpeg"},
 		{"x.mp3", "some text after all", "decoding this kind of audio (.mp3) needs"},
 		{"x.flac", "fLaC", "FLAC: the file ends within its metadata"},
-		{"x.flac", "fLaC\x81\x00\x00\x01a", "no stream header"},
+		{"x.flac", "fLaC\x81\x00\x00\x01a", "not STREAMINFO"},
 		{"x.flac", "fLaC\x80\x00\x00\x22" + strings.Repeat("\x00", 34), "FLAC: "},
 		{"x.ogg", "OggS\x00\x02" + strings.Repeat("\x00", 20) + "\x01\x07\x01vorbis", "vorbis: the file ends within its headers"},
 	} {
@@ -246,6 +250,9 @@ func TestFLACBehindID3(t *testing.T) {
 // TestLimit decodes FLAC of silence, which takes a byte for hundreds of samples: too much for a clip,
 // and no trouble for a Reader.
 func TestLimit(t *testing.T) {
+	if strconv.IntSize == 32 {
+		t.Skip("FLAC is written without prediction where an int has 32 bits")
+	}
 	one := encodeFLAC(t, audio.Clip{Samples: make([]float32, 8*4096), Channels: 8, Rate: 8000}, FLACOptions{})
 	const head = 42
 	data := slices.Concat(one[:head], slices.Repeat(one[head:], 1000)) // One block over and over.

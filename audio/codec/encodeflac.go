@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mewkiz/flac"
@@ -43,11 +44,11 @@ func EncodeFLAC(c audio.Clip, o FLACOptions) ([]byte, error) {
 	}
 	switch {
 	case o.Bits != 16 && o.Bits != 24:
-		return nil, fmt.Errorf("codec: FLAC of %d bits; 16 and 24 can be written", o.Bits)
+		return nil, fmt.Errorf("codec: cannot write FLAC of %d bits; use 16 or 24", o.Bits)
 	case c.Channels > 8:
-		return nil, fmt.Errorf("codec: FLAC of %d channels; it has at most 8", c.Channels)
+		return nil, fmt.Errorf("codec: cannot write FLAC of %d channels; the maximum is 8", c.Channels)
 	case c.Rate > 655350:
-		return nil, fmt.Errorf("codec: FLAC of %d Hz; it reaches 655350", c.Rate)
+		return nil, fmt.Errorf("codec: cannot write FLAC of %d Hz; the maximum is 655350", c.Rate)
 	}
 	for name := range o.Tags {
 		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '}' || r == '=' }) {
@@ -68,6 +69,9 @@ func EncodeFLAC(c audio.Clip, o FLACOptions) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("codec: FLAC: %w", err)
 	}
+	// The library adds the residuals of a block in an int, whose overflow at 32 bits makes it choose codes of
+	// gigabytes. There blocks are written without prediction.
+	enc.EnablePredictionAnalysis(strconv.IntSize > 32)
 	q := wav.NewQuantizer(o.Bits, wav.Options{DitherSeed: o.DitherSeed, NoDither: o.NoDither})
 	for x := c.Samples; len(x) > 0; {
 		n := min(flacBlock, len(x)/c.Channels)

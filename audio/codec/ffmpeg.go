@@ -68,7 +68,7 @@ func newFFmpeg(ctx context.Context, s source) (decoder, error) {
 		failure := d.wait()
 		_ = d.close()
 		if failure == nil {
-			failure = fmt.Errorf("ffmpeg finds no sound in it: %w", err)
+			failure = fmt.Errorf("ffmpeg finds no audio stream in it: %w", err)
 		}
 		return nil, failure
 	}

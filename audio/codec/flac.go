@@ -92,7 +92,7 @@ func walkFLAC(br *bufio.Reader) (io.Reader, map[string]string, error) {
 		kind, size := b[0]&0x7F, int64(b[1])<<16|int64(b[2])<<8|int64(b[3])
 		switch {
 		case head == nil && (kind != streamInfo || size != 34):
-			return nil, nil, errors.New("the first metadata block is no stream header")
+			return nil, nil, errors.New("the first metadata block is not STREAMINFO")
 		case head == nil:
 			head = append(head, "fLaC\x80\x00\x00\x22"...)
 			body, err := io.ReadAll(io.LimitReader(br, size))
@@ -224,11 +224,11 @@ func (d *flacDecoder) finish() error {
 	switch {
 	case d.total > 0 && d.done < d.total:
 		if !d.about.Truncated {
-			d.about.note("The header promises %d frames, but only %d are there.", d.total, d.done)
+			d.about.note("The header declares %d frames, but only %d are there.", d.total, d.done)
 		}
 		d.about.Truncated = true
 	case d.total > 0 && d.done > d.total:
-		d.about.note("The header promises %d frames; %d are there.", d.total, d.done)
+		d.about.note("The header declares %d frames; %d are there.", d.total, d.done)
 	case d.sum != nil && [md5.Size]byte(d.sum.Sum(nil)) != d.want:
 		return errors.New("FLAC: the MD5 sum of the samples is not the one in the header: the file is corrupt")
 	}

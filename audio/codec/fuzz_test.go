@@ -163,7 +163,7 @@ func TestHostileVorbis(t *testing.T) {
 		"ordered for ever":      {oggFile(id(1, 0xB8), comment, setup(func(w *bitWriter) { book(w.put(0, 8), 1, 1000).put(1, 1).put(0, 5) })), "malformed codeword lengths"},
 		"an incomplete code":    {oggFile(id(1, 0xB8), comment, setup(func(w *bitWriter) { book(w.put(0, 8), 1, 2).put(0, 2).put(1, 5).put(1, 5) })), "do not fill the code space"},
 		"an overfull code":      {oggFile(id(1, 0xB8), comment, setup(func(w *bitWriter) { book(w.put(0, 8), 1, 3).put(0, 2).put(0, 15) })), "do not fill the code space"},
-		"no codebook":           {oggFile(id(1, 0xB8), comment, setup(func(w *bitWriter) {})), "no codebook begins"},
+		"no codebook":           {oggFile(id(1, 0xB8), comment, setup(func(w *bitWriter) {})), "without its sync pattern"},
 		"a residue that ends before it begins": {oggFile(id(1, 0xB8), comment, setup(func(w *bitWriter) {
 			book(w.put(0, 8), 1, 2).put(0, 2).put(0, 5).put(0, 5).put(0, 4)          // A codebook of two one-bit words.
 			w.put(0, 6).put(0, 16)                                                   // A placeholder.

@@ -63,7 +63,7 @@ func (o *oggPages) next() error {
 			o.cut = true // Rubbish after the pages: they end here.
 			return io.EOF
 		}
-		return errors.New("no Ogg page begins where one should")
+		return errors.New("a page without the Ogg capture pattern")
 	}
 	segments := int(head[26])
 	if head, err = o.br.Peek(oggHead + segments); err != nil {
@@ -86,11 +86,11 @@ func (o *oggPages) next() error {
 		}
 		return err
 	}
-	return o.judge(segments, complete)
+	return o.validate(segments, complete)
 }
 
-// judge decides whether the page in o.page is passed on.
-func (o *oggPages) judge(segments int, complete bool) error {
+// validate decides whether the page in o.page is passed on.
+func (o *oggPages) validate(segments int, complete bool) error {
 	flags, serial := o.page[5], binary.LittleEndian.Uint32(o.page[14:])
 	granule := int64(binary.LittleEndian.Uint64(o.page[6:]))
 	if !o.begun {

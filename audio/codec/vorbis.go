@@ -86,7 +86,7 @@ var errVariant = errors.New("a variant that is not supported")
 func (d *vorbisDecoder) headers(packets [][]byte) error {
 	for i, p := range packets {
 		if kind := byte(2*i + 1); len(p) < 7 || p[0] != kind || string(p[1:7]) != "vorbis" {
-			return fmt.Errorf("header %d of 3 is none", i+1)
+			return fmt.Errorf("header packet %d of 3 has another type", i+1)
 		}
 	}
 	id := packets[0][7:]
@@ -176,9 +176,9 @@ func (d *vorbisDecoder) finish() error {
 	d.about.Frames = d.done
 	if !d.pages.ended {
 		d.about.Truncated = true
-		d.about.note("The Ogg stream has no end: the %d frames before it breaks off are kept.", d.done)
+		d.about.note("The Ogg stream ends without its last page: the %d frames before that are kept.", d.done)
 	} else if rest, err := d.pages.br.Peek(4); err == nil && bytes.Equal(rest, []byte("OggS")) {
-		d.about.note("Another Ogg stream follows the first, which alone was decoded.")
+		d.about.note("The file holds further Ogg streams; only the first was decoded.")
 	}
 	return io.EOF
 }

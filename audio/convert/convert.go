@@ -1,9 +1,9 @@
 // Package convert turns folders of recordings into spectrograms in shards, into pictures or into WAV
-// files, and shards back into sound or pictures, with all cores: the engine of `wavemill convert`.
+// files, and shards back into sound or pictures, on all cores. It does the work of `wavemill convert`.
 //
-// A conversion can be killed at any moment. Run again with the same Options it goes on after what
-// was complete, and no file ever has its name before it is whole. What cannot be read is skipped, and
-// skipped.jsonl says why. However long a recording is, it goes through in constant memory.
+// A conversion can be killed at any moment; with the same Options it continues after the last complete
+// result. A file gets its name only when it is complete. Recordings that cannot be read are skipped, and
+// skipped.jsonl lists the reasons. A recording of any length takes constant memory.
 package convert
 
 import (
@@ -79,7 +79,7 @@ type Summary struct {
 	Converted   int                 `json:"converted"`    // In this run.
 	AlreadyDone int                 `json:"already_done"` // In an earlier run.
 	Skipped     int                 `json:"skipped"`      // See skipped.jsonl.
-	Truncated   int                 `json:"truncated"`    // Converted, though the file ends before the sound it promises.
+	Truncated   int                 `json:"truncated"`    // Converted, though the file ends before the data that its header declares.
 	Rows        int64               `json:"rows"`         // Spectrogram frames made in this run.
 	Seconds     float64             `json:"seconds"`      // Of sound, converted in this run.
 	SampleRate  int                 `json:"sample_rate,omitempty"`
@@ -104,11 +104,11 @@ var ErrNothing = errors.New("convert: nothing could be converted")
 func (o Options) Check() error {
 	switch {
 	case len(o.Sources) == 0:
-		return errors.New("convert: no source is given")
+		return errors.New("convert: no sources were given")
 	case o.Out == "":
-		return errors.New("convert: no folder for the results is given")
+		return errors.New("convert: no output folder was given")
 	case !slices.Contains(Targets(), o.target()):
-		return fmt.Errorf("convert: %q cannot be made; npy, png and wav can", o.To)
+		return fmt.Errorf("convert: unknown target %q; want npy, png or wav", o.To)
 	case o.Workers < 0:
 		return fmt.Errorf("convert: %d workers", o.Workers)
 	case o.Rate < 0:

@@ -543,7 +543,7 @@ func TestThereAndBack(t *testing.T) {
 	if s := run(t, Options{Sources: []string{filepath.Join(shards, dataset.ManifestName)}, Out: pictures, To: PNG}); s.Converted != 6 || s.Rows == 0 {
 		t.Errorf("%+v", s)
 	}
-	if _, err := Run(t.Context(), Options{Sources: []string{shards}, Out: t.TempDir()}, nil); err == nil || !strings.Contains(err.Error(), "shards already") {
+	if _, err := Run(t.Context(), Options{Sources: []string{shards}, Out: t.TempDir()}, nil); err == nil || !strings.Contains(err.Error(), "sources are spectrogram shards") {
 		t.Errorf("shards to shards: %v", err)
 	}
 	if _, err := Run(t.Context(), Options{Sources: []string{shards, dir}, Out: t.TempDir(), To: WAV}, nil); err == nil || !strings.Contains(err.Error(), "recordings and shards") {
@@ -626,15 +626,15 @@ func TestRefuses(t *testing.T) {
 		o    Options
 	}{
 		{"no source", Options{Out: used}},
-		{"no folder", Options{Sources: []string{dir}}},
-		{`"mp3" cannot be made`, Options{Sources: []string{dir}, Out: used, To: "mp3"}},
+		{"no output folder", Options{Sources: []string{dir}}},
+		{`unknown target "mp3"`, Options{Sources: []string{dir}, Out: used, To: "mp3"}},
 		{"-1 workers", Options{Sources: []string{dir}, Out: used, Workers: -1}},
 		{"no such file", Options{Sources: []string{filepath.Join(dir, "none")}, Out: used}},
 		{"would both become twin/0_a.png", Options{Sources: []string{dir}, Out: t.TempDir(), To: PNG, Labels: "prefix"}},
 		{"another conversion: it has target npy", Options{Sources: []string{filepath.Join(dir, "0_x_0.wav")}, Out: used, To: WAV}},
 		{"another conversion: it has config", Options{Sources: []string{dir}, Out: used}},
 		{"another conversion: it has rate", Options{Sources: []string{dir}, Out: used, Config: small, Rate: 16000}},
-		{"is there already, and not by an earlier run", Options{Sources: []string{filepath.Join(dir, "0_x_0.wav")}, Out: dir, To: WAV}},
+		{"exists and was not written by an earlier run", Options{Sources: []string{filepath.Join(dir, "0_x_0.wav")}, Out: dir, To: WAV}},
 		{"a spectrogram config for 16000 Hz", Options{Sources: []string{dir}, Out: t.TempDir(), Config: func(int) spectrogram.Config { return small(16000) }}},
 		{"convert: ", Options{Sources: []string{dir}, Out: t.TempDir(), Config: func(rate int) spectrogram.Config { return spectrogram.Config{SampleRate: rate} }}},
 		{"not a directory", Options{Sources: []string{dir}, Out: filepath.Join(file, "out"), Config: small}},

@@ -14,7 +14,7 @@ import (
 )
 
 // errEmpty is why recordings without a single frame are skipped.
-var errEmpty = errors.New("there is no sound in it")
+var errEmpty = errors.New("the recording has no samples")
 
 // smallFile is the size up to which a WAV file is decoded at once: streaming costs more than it saves.
 const smallFile = 1 << 20

@@ -59,7 +59,7 @@ func newPlan(ctx context.Context, o Options) (*plan, error) {
 	case shards > 0 && recordings > 0:
 		return nil, errors.New("convert: the sources are recordings and shards; convert each kind by itself")
 	case shards > 0 && o.target() == NPY:
-		return nil, errors.New("convert: the sources are shards already; convert them to wav or png")
+		return nil, errors.New("convert: the sources are spectrogram shards; convert them to wav or png")
 	case shards > 0:
 		err = p.findShards()
 	default:
@@ -89,7 +89,7 @@ func (p *plan) findShards() error {
 		}
 		for _, e := range s.Entries() {
 			if len(e.Config) == 0 {
-				return fmt.Errorf("convert: %s: the entry of %s has no config, so there is no way back", source, e.Source)
+				return fmt.Errorf("convert: %s: the entry of %s has no config, which is needed to make sound or pictures from it", source, e.Source)
 			}
 			name := safeName(e.Source)
 			p.jobs = append(p.jobs, job{
@@ -269,7 +269,7 @@ func (p *plan) dropDoneFiles() error {
 		case err != nil:
 			return fmt.Errorf("convert: %w", err)
 		case p.old == nil:
-			return fmt.Errorf("convert: %s is there already, and not by an earlier run; choose another folder or remove it", j.out)
+			return fmt.Errorf("convert: %s exists and was not written by an earlier run; choose another folder or remove it", j.out)
 		case whole(j.out, p.o.target()):
 			p.done = append(p.done, j.item)
 		default:

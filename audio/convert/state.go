@@ -63,7 +63,7 @@ func readState(out string) (*state, error) {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&s); err != nil {
-		return nil, fmt.Errorf("convert: %s is not what an earlier run writes (%w); choose another folder", path, err)
+		return nil, fmt.Errorf("convert: %s was not written by an earlier run (%w); choose another folder", path, err)
 	}
 	return &s, nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -29,7 +30,7 @@ func parseHeader(b []byte) (header, error) {
 		if len(b) < 12 {
 			return header{}, errTruncated
 		}
-		start, n = 12, int(binary.LittleEndian.Uint32(b[8:]))
+		start, n = 12, int(min(binary.LittleEndian.Uint32(b[8:]), math.MaxInt32)) // An int may have 32 bits.
 	default:
 		return header{}, fmt.Errorf("npy: format version %d.%d is not supported (1.0 to 3.0 are)", major, b[7])
 	}
@@ -182,7 +183,7 @@ func (p *literal) tuple() []int {
 			return nil
 		}
 		p.rest = p.rest[end:]
-		shape = append(shape, int(d))
+		shape = append(shape, int(min(d, math.MaxInt))) // count refuses what an int of 32 bits does not hold.
 		if !p.accept(',') {
 			p.expect(')')
 			break

@@ -1,9 +1,9 @@
-// Package npy reads and writes NumPy's array files (.npy), so that NumPy needs none of our code to
-// read an array and we trust none of a file's claims.
+// Package npy reads and writes NumPy's array files (.npy). Every size in a header is checked against
+// the file before memory is allocated for it.
 //
-// Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html. Written are
-// version 1.0, '<f4', C order, with the data aligned to 64 bytes. Read are versions 1.0 to 3.0 of
-// '<f4', '>f4', '<f8' and '>f8' in C order.
+// Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html. It writes version
+// 1.0, '<f4', C order, with the data aligned to 64 bytes. It reads versions 1.0 to 3.0 of '<f4',
+// '>f4', '<f8' and '>f8' in C order.
 package npy
 
 import (
@@ -130,7 +130,7 @@ func count(shape []int) (int, error) {
 			return 0, fmt.Errorf("npy: negative dimension in shape %v", shape)
 		case d == 0:
 			zero = true
-		case n > math.MaxInt64/16/d:
+		case n > math.MaxInt/16/d:
 			return 0, fmt.Errorf("npy: shape %v is too large", shape)
 		default:
 			n *= d

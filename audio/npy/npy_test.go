@@ -97,7 +97,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"too short", "needs 6 elements of 4 bytes, but 23", file(good, make([]byte, 23))},
 		{"too long", "needs 6 elements of 4 bytes, but 25", file(good, make([]byte, 25))},
 		{"a huge shape", "too large", file("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4), }", nil)},
-		{"a large shape", "needs 1099511627776 elements", file("{'descr': '<f4', 'fortran_order': False, 'shape': (1048576, 1048576), }", nil)},
+		{"a large shape", "needs 16777216 elements", file("{'descr': '<f4', 'fortran_order': False, 'shape': (4096, 4096), }", nil)},
 		{"a negative shape", "dimension belongs", file("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", nil)},
 		{"a number beyond 64 bits", "dimension belongs", file("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,), }", nil)},
 		{"65 dimensions", "64 dimensions", file("{'descr': '<f4', 'fortran_order': False, 'shape': ("+strings.Repeat("1,", 65)+"), }", nil)},
@@ -121,7 +121,7 @@ func TestDecodeRefuses(t *testing.T) {
 }
 
 func TestEncodePanics(t *testing.T) {
-	for _, shape := range [][]int{{3}, {-2, -1}, {1 << 62, 4}} {
+	for _, shape := range [][]int{{3}, {-2, -1}, {math.MaxInt/2 + 1, 4}} {
 		func() {
 			defer func() {
 				if recover() == nil {

@@ -237,7 +237,7 @@ func TestBadInput(t *testing.T) {
 		"unknown method":  func() error { _, err := tr.Reconstruct(s, 0, Phase{Method: "magic"}); return err },
 		"momentum":        func() error { _, err := tr.Reconstruct(s, 0, Phase{Momentum: 1}); return err },
 		"iterations":      func() error { _, err := tr.Reconstruct(s, 0, Phase{Iterations: -1}); return err },
-		"too long":        func() error { _, err := tr.Reconstruct(s, 1<<40, Phase{}); return err },
+		"too long":        func() error { _, err := tr.Reconstruct(s, math.MaxInt, Phase{}); return err },
 		"other config": func() error {
 			o := *s
 			o.Config.Hop = 8

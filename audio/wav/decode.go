@@ -45,7 +45,7 @@ func Decode(data []byte) (audio.Clip, Header, error) {
 func (h *Header) checkLength(c chunk, n int64, f format) {
 	if !c.open && n < c.size {
 		h.Truncated = true
-		h.note("The data chunk promises %d bytes, but only %d are there: %d whole frames are kept.", c.size, n, n/int64(f.frame()))
+		h.note("The data chunk declares %d bytes, but only %d are there: %d whole frames are kept.", c.size, n, n/int64(f.frame()))
 	} else if cut := n % int64(f.frame()); cut != 0 {
 		h.note("The data ends with %d of the %d bytes of a frame, which are dropped.", cut, f.frame())
 	}

@@ -19,22 +19,29 @@ func (f format) library() bool {
 // libraryBlock is how many samples go through go-audio/wav at a time.
 const libraryBlock = 4096
 
-// decodeLibrary decodes through go-audio/wav, block by block. Each block is shown to it as a file of
-// its own with a canonical 44-byte header and exactly the bytes that are there, all in memory: so it
-// never sees a size to be trusted, a chunk it does not know, or a short read.
+// decodeLibrary decodes a block of samples through go-audio/wav. Its decoder learns the sample format from
+// a canonical header and nothing else: where the samples of the file lie, how many there are and whether
+// they are complete is found by this package (see Reader), because the decoder trusts sizes, takes one
+// short read for the end, and needs a seekable stream. It then reads src itself, which is not copied.
 func (f format) decodeLibrary(dst []float32, src []byte) error {
 	offset, scale := 0, 1/float64(int64(1)<<(8*f.width-1))
 	if f.kind == kindUnsigned {
 		offset = -128
 	}
+	d := gowav.NewDecoder(bytes.NewReader(f.canonicalHeader()))
+	err := d.FwdToPCM()
+	if err == nil && d.PCMChunk == nil { // It returns no error for a header that it cannot read.
+		err = gowav.ErrPCMChunkNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("wav: samples of %d bits: %w", 8*f.width, err)
+	}
+	d.PCMChunk.R = bytes.NewReader(src)
 	buf := &goaudio.IntBuffer{Data: make([]int, min(len(dst), libraryBlock))}
-	file := make([]byte, 0, 44+len(buf.Data)*f.width)
 	for done := 0; done < len(dst); {
 		n := min(len(dst)-done, libraryBlock)
-		block := src[done*f.width : (done+n)*f.width]
-		file = append(f.canonicalHeader(file[:0], len(block)), block...)
 		buf.Data = buf.Data[:n]
-		got, err := gowav.NewDecoder(bytes.NewReader(file)).PCMBuffer(buf)
+		got, err := d.PCMBuffer(buf)
 		if err != nil || got != n {
 			return fmt.Errorf("wav: decoding stopped at sample %d of %d: %w", done+got, len(dst), err)
 		}
@@ -46,10 +53,10 @@ func (f format) decodeLibrary(dst []float32, src []byte) error {
 	return nil
 }
 
-// canonicalHeader appends the 44-byte head of a plain PCM file with one channel.
-func (f format) canonicalHeader(b []byte, size int) []byte {
+// canonicalHeader is the 44-byte head of a plain PCM file with one channel, up to the samples.
+func (f format) canonicalHeader() []byte {
 	le := binary.LittleEndian
-	b = le.AppendUint32(append(b, "RIFF"...), uint32(36+size))
+	b := le.AppendUint32([]byte("RIFF"), 36)
 	b = le.AppendUint32(append(b, "WAVEfmt "...), 16)
 	b = le.AppendUint16(b, tagPCM)
 	b = le.AppendUint16(b, 1)
@@ -57,5 +64,5 @@ func (f format) canonicalHeader(b []byte, size int) []byte {
 	b = le.AppendUint32(b, uint32(8000*f.width))
 	b = le.AppendUint16(b, uint16(f.width))
 	b = le.AppendUint16(b, uint16(8*f.width))
-	return le.AppendUint32(append(b, "data"...), uint32(size))
+	return le.AppendUint32(append(b, "data"...), 0)
 }

@@ -46,12 +46,12 @@ func NewReader(r io.Reader) (*Reader, error) {
 	return rd, nil
 }
 
-// Header says what is known so far. Frames, Tags, Truncated and Notes are final once ReadFrames has
-// returned io.EOF: until then Frames is what the file promises, and tags that come after the data
+// Header returns what is known so far. Frames, Tags, Truncated and Notes are final once ReadFrames has
+// returned io.EOF: until then Frames is what the header declares, and tags that come after the data
 // are missing.
 func (r *Reader) Header() Header { return r.header }
 
-// Complete reports whether the source is known to hold all the data that the file promises: not for
+// Complete reports whether the source is known to hold all the data that its header declares: not for
 // truncated files, and not for streamed ones or pipes, of which nobody can know.
 func (r *Reader) Complete() bool {
 	return !r.data.open && !r.header.Truncated && r.promised

@@ -1,15 +1,15 @@
-// Package wav reads and writes RIFF/WAVE files: every uncompressed variant that users have, in any
-// state of repair.
+// Package wav reads and writes RIFF/WAVE files in every uncompressed variant, also damaged ones.
 //
 // Decode and Encode work on whole files in memory, Reader and Writer on streams of any length in
 // constant memory. Reading understands PCM of 8 to 32 and 64 bits (containers of whole bytes,
 // samples left-justified in them), IEEE float of 32 and 64 bits, A-law and µ-law; plain and
 // extensible headers; RIFF, big-endian RIFX, and RF64/BW64 for more than 4 GiB; streamed files whose
 // sizes were never filled in; odd chunks with and without their pad byte; chunks of any kind before
-// and after the data. Truncated data gives its whole frames and says so. Compressed formats are
+// and after the data. Of truncated data the whole frames are decoded, and the header
+// reports it. Compressed formats are
 // refused by name, see UnsupportedError.
 //
-// The chunk walk never trusts a size: what a header claims is clamped to what the file holds.
+// Sizes in the file are clamped to what the file holds.
 //
 // Sources: Microsoft, "Multiple Channel Audio Data and WAVE Files" (2007); RFC 2361; EBU Tech 3306
 // (RF64); ITU-R BS.2088 (BW64); ITU-T G.711 (A-law, µ-law).
@@ -20,7 +20,7 @@ import (
 	"fmt"
 )
 
-// Header says what a file holds and how it holds it.
+// Header describes the content and the format of a file.
 type Header struct {
 	// Encoding is ffmpeg's name of the sample format: "pcm_s16le", "pcm_f32be", "pcm_mulaw".
 	Encoding string
@@ -31,15 +31,15 @@ type Header struct {
 	SampleRate int
 	// Channels is 1 to 64.
 	Channels int
-	// Frames counts the frames that are there, not those that were promised; -1 when a Reader cannot
+	// Frames counts the frames that are there, not those that the header declares; -1 when a Reader cannot
 	// know yet, because the source is a pipe and the file was streamed.
 	Frames int64
 	// Tags are the RIFF INFO tags by their four-letter names ("INAM" title, "IGNR" genre, "ICMT"
 	// comment, "ISFT" software), as UTF-8; nil when there are none.
 	Tags map[string]string
-	// Truncated reports that the file ends before the data it promises.
+	// Truncated reports that the file ends before the data that its header declares.
 	Truncated bool
-	// Notes says, in sentences, what was wrong with the file and what was made of it.
+	// Notes describe faults of the file and how they were handled, in sentences.
 	Notes []string
 }
 

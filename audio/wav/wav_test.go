@@ -289,15 +289,16 @@ func TestHeadersTakeNoMemory(t *testing.T) {
 	}
 	ds64 := le.AppendUint64(le.AppendUint64(le.AppendUint64(nil, 1<<62), 1<<62), 1<<62)
 	for name, data := range map[string][]byte{
-		"huge fmt":       le.file("RIFF", le.chunk("fmt ", 0xFFFFFFF0, mono[8:])),
-		"huge LIST":      le.file("RIFF", mono, le.chunk("LIST", 0xFFFFFFF0, []byte("INFOINAM"))),
-		"huge tag":       le.file("RIFF", mono, le.sized("LIST", append([]byte("INFO"), le.chunk("INAM", 0xFFFFFFF0, []byte("x"))...)), data),
-		"huge data":      le.file("RIFF", mono, le.chunk("data", 0xFFFFFFF0, []byte("abcd"))),
-		"huge cue":       le.file("RIFF", mono, le.chunk("cue ", 0xFFFFFFF0, []byte("\xff\xff\xff\x7f"))),
-		"huge smpl":      le.file("RIFF", mono, data, le.chunk("smpl", 0x7FFFFFF0, []byte("\xff\xff\xff\x7f"))),
-		"huge ds64":      le.file("RF64", le.sized("ds64", le.AppendUint32(ds64, math.MaxUint32)), mono, le.chunk("data", unset, []byte("abcd"))),
-		"many chunks":    le.file("RIFF", bytes.Join(deep, nil), mono, data),
-		"64 channels":    le.file("RIFF", le.fmt(3, 64, 4000000000, 64), le.sized("data", make([]byte, 1024))),
+		"huge fmt":    le.file("RIFF", le.chunk("fmt ", 0xFFFFFFF0, mono[8:])),
+		"huge LIST":   le.file("RIFF", mono, le.chunk("LIST", 0xFFFFFFF0, []byte("INFOINAM"))),
+		"huge tag":    le.file("RIFF", mono, le.sized("LIST", append([]byte("INFO"), le.chunk("INAM", 0xFFFFFFF0, []byte("x"))...)), data),
+		"huge data":   le.file("RIFF", mono, le.chunk("data", 0xFFFFFFF0, []byte("abcd"))),
+		"huge cue":    le.file("RIFF", mono, le.chunk("cue ", 0xFFFFFFF0, []byte("\xff\xff\xff\x7f"))),
+		"huge smpl":   le.file("RIFF", mono, data, le.chunk("smpl", 0x7FFFFFF0, []byte("\xff\xff\xff\x7f"))),
+		"huge ds64":   le.file("RF64", le.sized("ds64", le.AppendUint32(ds64, math.MaxUint32)), mono, le.chunk("data", unset, []byte("abcd"))),
+		"many chunks": le.file("RIFF", bytes.Join(deep, nil), mono, data),
+		// The rate is 4000000000, which an int of 32 bits does not hold.
+		"64 channels":    le.file("RIFF", le.fmt(3, 64, -294967296, 64), le.sized("data", make([]byte, 1024))),
 		"top of the fmt": le.file("RIFF", le.chunk("fmt ", math.MaxUint32, nil)),
 	} {
 		limit := uint64(16<<20 + len(data))
@@ -458,7 +459,7 @@ func (s *seekBuffer) Seek(offset int64, whence int) (int64, error) {
 func TestLibraryOracle(t *testing.T) {
 	samples := make([]int, 5001)
 	for i := range samples {
-		samples[i] = int(int16(i * 2654435761 >> 7))
+		samples[i] = int(int16(uint32(i) * 2654435761 >> 7))
 	}
 	data := little.file("RIFF", little.fmt(1, 1, 8000, 16), little.sized("data", little.words(samples...)))
 	c, _, err := Decode(data)
@@ -550,7 +551,7 @@ func TestEncodeRefuses(t *testing.T) {
 		{"no channels", "0 channels", with(func(c *audio.Clip) { c.Channels = 0 }), Options{}},
 		{"half a frame", "whole frames", with(func(c *audio.Clip) { c.Samples, c.Channels = make([]float32, 3), 2 }), Options{}},
 		{"no rate", "0 Hz", with(func(c *audio.Clip) { c.Rate = 0 }), Options{}},
-		{"huge rate", "cannot be written", with(func(c *audio.Clip) { c.Rate = 1 << 32 }), Options{}},
+		{"huge rate", "cannot be written", with(func(c *audio.Clip) { c.Rate = math.MaxInt32 }), Options{Encoding: Float32}},
 		{"65 channels", "65 channels", with(func(c *audio.Clip) { c.Samples, c.Channels = make([]float32, 65), 65 }), Options{}},
 		{"NaN", "frame 1, channel 0 is not a number", with(func(c *audio.Clip) { c.Samples = []float32{0, float32(math.NaN())} }), Options{}},
 		{"infinity as float", "frame 0, channel 0 is an infinite", with(func(c *audio.Clip) { c.Samples = []float32{float32(math.Inf(1))} }), Options{Encoding: Float32}},

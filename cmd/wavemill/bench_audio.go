@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"wavemill/audio/bench"
+	"wavemill/audio/benchmark"
 )
 
 // benchAudio is what `bench audio` is asked for.
@@ -37,7 +37,7 @@ WAVEMILL_KERNEL=avx512|avx2|go forces a class of kernels.`,
 	f := cmd.Flags()
 	f.StringVar(&b.data, "data", "", "folder of WAV recordings, at any depth (needed)")
 	f.IntVar(&b.threads, "threads", 2, "threads that share the work")
-	f.StringSliceVar(&b.only, "only", nil, "only these: "+strings.Join(bench.Names(), ", "))
+	f.StringSliceVar(&b.only, "only", nil, "only these: "+strings.Join(benchmark.Names(), ", "))
 	f.Float64Var(&b.seconds, "seconds", 2, "how long to time each")
 	f.BoolVar(&b.asJSON, "json", false, "print one line of JSON for each")
 	return cmd
@@ -54,12 +54,12 @@ func (a *app) benchAudio(cmd *cobra.Command, b benchAudio) error {
 		return usagef("--seconds wants a time above 0, not %g", b.seconds)
 	}
 	for _, name := range b.only {
-		if !slices.Contains(bench.Names(), name) {
-			return usagef("--only knows %s; not %q", strings.Join(bench.Names(), ", "), name)
+		if !slices.Contains(benchmark.Names(), name) {
+			return usagef("--only knows %s; not %q", strings.Join(benchmark.Names(), ", "), name)
 		}
 	}
-	o := bench.Options{Data: b.data, Threads: b.threads, Only: b.only, Time: time.Duration(b.seconds * float64(time.Second))}
-	return bench.Run(cmd.Context(), o, func(l bench.Line) error {
+	o := benchmark.Options{Data: b.data, Threads: b.threads, Only: b.only, Time: time.Duration(b.seconds * float64(time.Second))}
+	return benchmark.Run(cmd.Context(), o, func(l benchmark.Line) error {
 		if b.asJSON {
 			return a.printJSON(l)
 		}

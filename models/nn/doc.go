@@ -19,7 +19,8 @@
 // # Graph and machine
 //
 // Every layer becomes one or a few nodes of a Gorgonia expression graph whose operations implement
-// gorgonia.Op and gorgonia.SDOp: shapes and types are checked by Gorgonia, and gradients are built
+// gorgonia.Op and gorgonia.SDOp: Gorgonia checks element types and numbers of axes, and each layer
+// checks its shapes when it is added. Package nn walks the graph backwards and builds the gradients
 // symbolically by asking each operation for its SymDiff. Compile then orders the nodes, plans the
 // memory of every intermediate value, and binds the operations to it, so that a run calls one
 // function per operation and allocates nothing. Gorgonia's own TapeMachine runs the same graphs to

@@ -3,6 +3,7 @@ package nn
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -344,12 +345,12 @@ func checkShape(shape []int) error {
 	if len(shape) == 0 {
 		return errors.New("the shape has no axes")
 	}
-	total := 1
+	total := int64(1) // 64 bits on every machine: an axis is at most 1<<30.
 	for _, d := range shape {
 		if d <= 0 || d > 1<<30 {
 			return fmt.Errorf("shape %v has an axis that is not positive", shape)
 		}
-		if total *= d; total > 1<<31 {
+		if total *= int64(d); total > min(1<<31, math.MaxInt) {
 			return fmt.Errorf("shape %v is too large", shape)
 		}
 	}

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"math"
 	"strings"
 	"testing"
 )
@@ -19,7 +20,7 @@ func TestConvValidate(t *testing.T) {
 		{func(s *Conv) { s.Stride = 0 }, "stride 0"},
 		{func(s *Conv) { s.Pad = 4 }, "padding 4 with kernel 4x4"},
 		{func(s *Conv) { s.H, s.Pad = 3, 0 }, "kernel 4x4 is larger than the input [2,3,8,3]"},
-		{func(s *Conv) { s.N = 1 << 40 }, "more than"},
+		{func(s *Conv) { s.N = math.MaxInt }, "more than"},
 	} {
 		s := good
 		c.change(&s)

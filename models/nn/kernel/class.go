@@ -24,15 +24,6 @@ func Check() error { return cpu.Check() }
 // current is the class of this process.
 func current() class { return class(cpu.Current()) }
 
-// supported lists the classes this processor can run, the best first.
-func supported() []class {
-	var have []class
-	for _, c := range cpu.Supported() {
-		have = append(have, class(c))
-	}
-	return have
-}
-
 // tileRows is the number of rows of the class's widest micro-kernel.
 func (k class) tileRows() int { return [...]int{4, 6, 12}[k] }
 

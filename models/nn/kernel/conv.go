@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"math"
 )
 
 // Conv is the geometry of a two-dimensional convolution over a batch of images.
@@ -31,7 +32,7 @@ type Conv struct {
 // The limits of the geometry; they bound tables, not speed.
 const (
 	maxKernel = 64
-	maxFloats = 1 << 31 // of any one operand
+	maxFloats = min(1<<31, math.MaxInt) // of any one operand
 )
 
 // TransposedConv returns the geometry of a transposed convolution that takes

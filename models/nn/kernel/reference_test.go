@@ -5,7 +5,18 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"wavemill/internal/cpu"
 )
+
+// supported lists the classes this processor can run, the best first.
+func supported() []class {
+	var have []class
+	for _, c := range cpu.Supported() {
+		have = append(have, class(c))
+	}
+	return have
+}
 
 // eachClass runs f as a subtest for every class the processor has.
 func eachClass(t *testing.T, f func(t *testing.T, k class)) {

@@ -1,7 +1,7 @@
-// Package bench times the audio half on the work of its peers: WAV files to log-mel, log-mel in memory, Griffin-Lim,
-// the whole phase reconstruction, the real Fourier transform and resampling. compare.py runs it and the peers turn by
-// turn and writes the table of docs/benchmarks.md.
-package bench
+// Package benchmark measures the speed of the audio packages on tasks that other libraries are measured on too: WAV
+// files to log-mel, log-mel in memory, Griffin-Lim, phase reconstruction, the real Fourier transform and resampling.
+// compare.py runs it and the other libraries in turn and writes the table of docs/benchmarks.md.
+package benchmark
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"sort"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -19,6 +18,7 @@ import (
 
 	"wavemill/audio/codec"
 	"wavemill/audio/spectrogram/fft"
+	"wavemill/internal/stats"
 )
 
 // A Line is one measurement, as printed by `wavemill bench audio --json` and by the peers' scripts.
@@ -76,11 +76,11 @@ func Names() []string {
 // uses at most Threads processors.
 func Run(ctx context.Context, o Options, emit func(Line) error) error {
 	if o.Threads < 1 || o.Time <= 0 {
-		return fmt.Errorf("bench: %d threads for %v; both are to be above zero", o.Threads, o.Time)
+		return fmt.Errorf("benchmark: %d threads for %v; both must be positive", o.Threads, o.Time)
 	}
 	for _, name := range o.Only {
 		if !slices.Contains(Names(), name) {
-			return fmt.Errorf("bench: %q is not one of %s", name, strings.Join(Names(), ", "))
+			return fmt.Errorf("benchmark: %q is not one of %s", name, strings.Join(Names(), ", "))
 		}
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(o.Threads))
@@ -94,11 +94,11 @@ func Run(ctx context.Context, o Options, emit func(Line) error) error {
 		}
 		step, err := w.prepare(ctx, o, &line)
 		if err != nil {
-			return fmt.Errorf("bench: %s: %w", w.name, err)
+			return fmt.Errorf("benchmark: %s: %w", w.name, err)
 		}
 		per := line.MS // what prepare says one run holds; 0 is 1
 		if line.MS, err = median(ctx, o.Time, step); err != nil {
-			return fmt.Errorf("bench: %s: %w", w.name, err)
+			return fmt.Errorf("benchmark: %s: %w", w.name, err)
 		}
 		if per > 0 {
 			line.MS /= per
@@ -127,8 +127,7 @@ func median(ctx context.Context, total time.Duration, step func() error) (float6
 		}
 		times = append(times, time.Since(start).Seconds()*1e3)
 	}
-	sort.Float64s(times)
-	return (times[(len(times)-1)/2] + times[len(times)/2]) / 2, nil
+	return stats.Median(times), nil
 }
 
 // share does items 0..n-1 on the options' threads: do gets the thread's number too.
@@ -166,7 +165,7 @@ func (o Options) recordings() ([]string, error) {
 	if len(files) == 0 {
 		return nil, fmt.Errorf("no WAV files in %s", o.Data)
 	}
-	sort.Strings(files)
+	slices.Sort(files)
 	return files, nil
 }
 

@@ -2,7 +2,7 @@
 """Times Wavemill's audio work and its peers', turn by turn, and writes docs/benchmarks.md.
 
     go build -o bin/wavemill ./cmd/wavemill
-    python3 audio/bench/compare.py --data ../shared/data/fsdd
+    python3 audio/benchmark/compare.py --data ../shared/data/fsdd
 
 The peers are torchaudio and SciPy (audio_torch.py of --peers, and phase reconstruction here) and sox. A peer's
 figure is its best over thread counts. What is not installed is said and left out. Before every measurement the
