@@ -65,7 +65,7 @@ var arrows = []arrow{
 }
 
 // forTests are packages that any test may use: acceptance suites, and what test data are made with.
-var forTests = map[string]bool{"models/modeltest": true, "models/onnx/onnxtest": true, "audio/synth": true, "audio/spectrogram": true}
+var forTests = map[string]bool{"models/modeltest": true, "models/onnx/onnxtest": true, "audio/synth": true, "audio/spectrogram": true, "audio/wav": true, "audio/codec": true}
 
 // goFile is one parsed file and the folder it lies in, relative to the module's root.
 type goFile struct {

@@ -1,8 +1,9 @@
-// Package dataset finds labelled recordings, splits them into parts that stay the same from run to
-// run, and keeps arrays made from them in shards that NumPy can read.
+// Package dataset finds labelled recordings, divides them into parts that stay the same from run to
+// run, and stores arrays made from them in shards that NumPy can read.
 //
-// Scan lists files and gives each a label; it decodes nothing. Split divides the list. ShardWriter
-// and OpenShards keep what was made of the files.
+// Scan lists files and gives each a label; it decodes nothing. Load decodes what Scan found. Holdout divides recordings
+// into those to train with, to validate with and to judge with, and keeps near copies and groups together; Matcher finds
+// recordings that a set contains already. ShardWriter and OpenShards store arrays made from recordings.
 package dataset
 
 import (
@@ -27,11 +28,11 @@ type Item struct {
 	Path  string // Where the file lies, as the caller can open it.
 	Name  string // The path below the root it was found in, with slashes: the same on every machine.
 	Label string // What it is an example of.
-	Group string // What must not be torn apart by Split: a speaker, a session; "" when unknown.
+	Group string // What it shares with others of its kind, such as the speaker or the session; "" when unknown.
 	Size  int64  // Bytes.
 }
 
-// Skip is a file that Scan did not take, and why.
+// Skip is a file that Scan left out, and the reason.
 type Skip struct {
 	Path   string `json:"path"`
 	Reason string `json:"reason"`
@@ -47,9 +48,16 @@ type Options struct {
 	//	"FILE.csv"   a table with a file and a label column (and perhaps a speaker column)
 	//	"FILE.jsonl" the same as one JSON object a line
 	//	a pattern    "{label}_{speaker}_{n}": fields of the file name, or of the end of the path
-	//	             when it has slashes; {label} is needed, {speaker} or {group} make the Group
+	//	             when it has slashes; {label} is needed
 	Labels string
-	Group  string
+	// Group says what makes Item.Group:
+	//
+	//	""         the field {speaker} or {group} of a pattern, the speaker or group column of a table; else none
+	//	a name     that field of the pattern, or that column of the table
+	//	"folder"   the name of the folder a file lies in; "folder:2" is the folder above that, and so on
+	//
+	// Only "folder" can be used where labels come from "folder" or "prefix". A name that does not exist is an error.
+	Group string
 }
 
 // Dataset is what Scan found.

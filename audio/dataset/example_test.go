@@ -68,3 +68,40 @@ func ExampleShardWriter() {
 	}
 	// Output: shard-00000.npy 0 3 kick [1 2 3 4 5 6]
 }
+
+func ExampleHoldout() {
+	var recordings []dataset.Identity
+	for _, speaker := range []string{"ann", "bob", "cid"} {
+		for i := range 20 {
+			// Digest and Print come from package fingerprint; Load fills them in.
+			digest := fmt.Sprintf("%s %d", speaker, i)
+			recordings = append(recordings, dataset.Identity{Label: "three", Group: speaker, Digest: digest})
+		}
+	}
+	rule := dataset.DefaultHoldout(1)
+	rule.Out = []string{"speaker=bob"}
+	split, err := rule.Split(recordings)
+	if err != nil {
+		log.Fatal(err)
+	}
+	known := 0
+	for _, unknown := range split.Unknown {
+		if !unknown {
+			known++
+		}
+	}
+	fmt.Println(len(split.Train)+len(split.Validation)+len(split.HeldOut), "recordings")
+	fmt.Println(len(split.HeldOut)-known, "held out of a speaker that nothing was learnt from")
+	fmt.Println("some held out of the others:", known > 0)
+	// Output:
+	// 60 recordings
+	// 20 held out of a speaker that nothing was learnt from
+	// some held out of the others: true
+}
+
+func ExampleMatcher() {
+	matcher := dataset.NewMatcher([]dataset.Identity{{Source: "a.wav", Digest: "5f1c"}, {Source: "b.wav", Digest: "09e2"}})
+	which, ok := matcher.Contains(dataset.Identity{Source: "renamed.wav", Digest: "09e2"})
+	fmt.Println(which, ok)
+	// Output: 1 true
+}

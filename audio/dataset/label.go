@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -15,7 +16,13 @@ func label(d *Dataset, files []found, o Options) error {
 	if mode == "" {
 		mode = detect(files)
 	}
-	switch lower := strings.ToLower(mode); {
+	isTable, isPattern := tableName(mode), strings.Contains(mode, "{")
+	_, byFolders, err := folderLevels(o.Group)
+	switch {
+	case err != nil:
+		return err
+	case o.Group != "" && !byFolders && !isTable && !isPattern:
+		return fmt.Errorf("dataset: group by %q: labels from %q name no fields; group by folder or folder:2, or take labels from a pattern such as {label}_{%s}_{n} or from a table", o.Group, mode, o.Group)
 	case mode == "folder":
 		d.LabelSource = "name of the folder"
 		byFolder(d, files)
@@ -29,15 +36,18 @@ func label(d *Dataset, files []found, o Options) error {
 		for i, f := range files {
 			d.Items[i].Label = filepath.Base(filepath.Dir(f.abs))
 		}
-	case strings.HasSuffix(lower, ".csv"), strings.HasSuffix(lower, ".jsonl"), strings.HasSuffix(lower, ".ndjson"):
+	case isTable:
 		d.LabelSource = "table " + filepath.Base(mode)
-		if err := byTable(d, files, mode); err != nil {
+		if err := byTable(d, files, mode, o.Group); err != nil {
 			return err
 		}
-	case strings.Contains(mode, "{"):
+	case isPattern:
 		d.LabelSource = "pattern " + mode
 		p, err := parsePattern(mode)
 		if err != nil {
+			return err
+		}
+		if err := p.groupBy(o.Group); err != nil {
 			return err
 		}
 		for i := range d.Items {
@@ -46,7 +56,54 @@ func label(d *Dataset, files []found, o Options) error {
 	default:
 		return fmt.Errorf("dataset: labels from %q: want folder, prefix, FILE.csv, FILE.jsonl or a pattern such as {label}_{speaker}_{n}", mode)
 	}
+	if byFolders {
+		if err := groupByFolder(d, files, o.Group); err != nil {
+			return err
+		}
+	}
 	d.dropUnlabelled()
+	return nil
+}
+
+// tableName reports whether labels come from a table of that name.
+func tableName(mode string) bool {
+	lower := strings.ToLower(mode)
+	return strings.HasSuffix(lower, ".csv") || strings.HasSuffix(lower, ".jsonl") || strings.HasSuffix(lower, ".ndjson")
+}
+
+// folderLevels parses "folder" and "folder:N": 1 is the folder a file lies in, 2 the one above.
+func folderLevels(group string) (levels int, ok bool, err error) {
+	number, ok := strings.CutPrefix(group, "folder:")
+	if group == "folder" {
+		return 1, true, nil
+	}
+	if !ok {
+		return 0, false, nil
+	}
+	levels, err = strconv.Atoi(number)
+	if err != nil || levels < 1 {
+		return 0, false, fmt.Errorf("dataset: group by %q: want folder, or folder:2 for the folder above", group)
+	}
+	return levels, true, nil
+}
+
+// groupByFolder makes groups of folder names, up to the root's own. A file that lies less deep has no group.
+func groupByFolder(d *Dataset, files []found, group string) error {
+	levels, _, err := folderLevels(group)
+	if err != nil {
+		return err
+	}
+	some := false
+	for i, f := range files {
+		names := strings.Split(path.Join(filepath.Base(f.top), relative(f.top, f.abs)), "/")
+		if at := len(names) - 1 - levels; at >= 0 {
+			d.Items[i].Group = names[at]
+			some = true
+		}
+	}
+	if !some && len(files) > 0 {
+		return fmt.Errorf("dataset: group by %q: no file lies that deep; %s lies in the folder given", group, files[0].path)
+	}
 	return nil
 }
 
@@ -113,8 +170,26 @@ func stem(name string) string {
 // pattern takes the label and the group from a file's name.
 type pattern struct {
 	expr         *regexp.Regexp
-	segments     int // Path segments it covers, counted from the file.
-	label, group int // Submatch indices; group 0 when there is none.
+	segments     int      // Path segments it covers, counted from the file.
+	label, group int      // Submatch indices; group 0 when there is none.
+	fields       []string // Names of the submatches, from the first.
+}
+
+// groupBy chooses the field that makes the group; "" keeps {speaker} or {group}.
+func (p *pattern) groupBy(name string) error {
+	if _, byFolders, _ := folderLevels(name); name == "" || byFolders {
+		return nil
+	}
+	at := slices.Index(p.fields, name)
+	if at < 0 || name == "label" {
+		others := slices.DeleteFunc(slices.Clone(p.fields), func(f string) bool { return f == "label" })
+		if len(others) == 0 {
+			return fmt.Errorf("dataset: group by %q: the pattern has no field but {label}; it could be {label}_{%[1]s}_{n}, or group by folder", name)
+		}
+		return fmt.Errorf("dataset: group by %q: the pattern has the fields %s", name, strings.Join(others, ", "))
+	}
+	p.group = at + 1
+	return nil
 }
 
 var field = regexp.MustCompile(`\{[^{}]*\}`)
@@ -133,7 +208,9 @@ func parsePattern(text string) (pattern, error) {
 		}
 		expr.WriteString(regexp.QuoteMeta(rest[:at[0]]) + "([^/]+?)")
 		n++
-		switch name := rest[at[0]+1 : at[1]-1]; name {
+		name := rest[at[0]+1 : at[1]-1]
+		p.fields = append(p.fields, name)
+		switch name {
 		case "label":
 			if p.label != 0 {
 				return pattern{}, fmt.Errorf("dataset: pattern %q has {label} twice", text)

@@ -467,8 +467,8 @@ func FuzzLabels(f *testing.F) {
 	f.Add(`{"file":"a.wav","label":"x"}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, read := range []func(string) ([]row, error){
-			func(s string) ([]row, error) { return readCSV(strings.NewReader(s)) },
-			func(s string) ([]row, error) { return readJSONL(strings.NewReader(s)) },
+			func(s string) ([]row, error) { return readCSV(strings.NewReader(s), "") },
+			func(s string) ([]row, error) { return readJSONL(strings.NewReader(s), "speaker") },
 		} {
 			rows, err := read(text)
 			for _, r := range rows {

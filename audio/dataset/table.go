@@ -30,8 +30,9 @@ var (
 )
 
 // byTable labels the items that a table lists. Its file column is matched against the path below
-// the root, the path from the table's own folder, and the bare file name where that is unique.
-func byTable(d *Dataset, files []found, name string) error {
+// the root, the path from the table's own folder, and the bare file name where that is unique. group names the column
+// that makes groups; "" (and a folder) stands for the first of groupColumns, if there is one.
+func byTable(d *Dataset, files []found, name, group string) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return fmt.Errorf("dataset: label table: %w", err)
@@ -41,7 +42,10 @@ func byTable(d *Dataset, files []found, name string) error {
 	if strings.HasSuffix(strings.ToLower(name), ".csv") {
 		read = readCSV
 	}
-	rows, err := read(f)
+	if _, byFolders, _ := folderLevels(group); byFolders {
+		group = ""
+	}
+	rows, err := read(f, group)
 	if err != nil {
 		return fmt.Errorf("dataset: label table %s: %w", name, err)
 	}
@@ -93,8 +97,9 @@ func find(file, folder string, byPath, byBase map[string]int) (int, bool) {
 	return i, ok && i >= 0
 }
 
-// readCSV reads a table with a header line, or one of two or three bare columns: file, label, group.
-func readCSV(r io.Reader) ([]row, error) {
+// readCSV reads a table with a header line, or one of two or three bare columns: file, label, group. by names the column
+// that makes groups, "" for the first of groupColumns.
+func readCSV(r io.Reader, by string) ([]row, error) {
 	cr := csv.NewReader(r)
 	cr.FieldsPerRecord = -1
 	cr.TrimLeadingSpace = true
@@ -111,14 +116,20 @@ func readCSV(r io.Reader) ([]row, error) {
 		line, _ := cr.FieldPos(0)
 		if first {
 			rec[0] = strings.TrimPrefix(rec[0], "\ufeff")
-			file, label, group = column(rec, fileColumns), column(rec, labelColumns), column(rec, groupColumns)
+			file, label, group = column(rec, fileColumns), column(rec, labelColumns), column(rec, groupNames(by))
 			if file >= 0 && label >= 0 {
+				if by != "" && group < 0 {
+					return nil, fmt.Errorf("no column %q to group by; line 1 names %s", by, strings.Join(rec, ", "))
+				}
 				continue
 			}
 			if !codec.IsAudioName(rec[0]) || len(rec) < 2 {
 				return nil, fmt.Errorf("line 1 names no file column (%s) and label column (%s)", strings.Join(fileColumns, ", "), strings.Join(labelColumns, ", "))
 			}
 			file, label, group = 0, 1, 2
+			if by != "" && !slices.Contains(groupColumns, by) {
+				return nil, fmt.Errorf("no column %q to group by; the table has no line of column names", by)
+			}
 		}
 		if file >= len(rec) || label >= len(rec) {
 			return nil, fmt.Errorf("line %d has %d columns; the file and the label are columns %d and %d", line, len(rec), file+1, label+1)
@@ -135,6 +146,14 @@ func readCSV(r io.Reader) ([]row, error) {
 	return rows, nil
 }
 
+// groupNames lists the names of the column that makes groups.
+func groupNames(by string) []string {
+	if by == "" {
+		return groupColumns
+	}
+	return []string{by}
+}
+
 // column finds the first of the names that heads a column, -1 if none does.
 func column(heads, names []string) int {
 	for _, name := range names {
@@ -149,11 +168,14 @@ func column(heads, names []string) int {
 const maxLine = 1 << 20
 
 // readJSONL reads one object a line with a file, a label and perhaps a group, under the names that
-// a CSV header may have. Empty lines are skipped.
-func readJSONL(r io.Reader) ([]row, error) {
+// a CSV header may have. Empty lines are skipped. by names the field that makes groups, "" for the first of groupColumns;
+// some line must have it.
+func readJSONL(r io.Reader, by string) ([]row, error) {
 	sc := bufio.NewScanner(r)
 	sc.Buffer(nil, maxLine)
 	var rows []row
+	names := map[string]bool{}
+	grouped := by == ""
 	for line := 1; sc.Scan(); line++ {
 		text := strings.TrimSpace(sc.Text())
 		if text == "" {
@@ -163,14 +185,23 @@ func readJSONL(r io.Reader) ([]row, error) {
 		if err := json.Unmarshal([]byte(text), &fields); err != nil {
 			return nil, fmt.Errorf("line %d: %w", line, err)
 		}
-		out := row{line: line, file: pick(fields, fileColumns), label: pick(fields, labelColumns), group: pick(fields, groupColumns)}
+		out := row{line: line, file: pick(fields, fileColumns), label: pick(fields, labelColumns), group: pick(fields, groupNames(by))}
 		if out.file == "" || out.label == "" {
 			return nil, fmt.Errorf("line %d needs a file (%s) and a label (%s)", line, strings.Join(fileColumns, ", "), strings.Join(labelColumns, ", "))
 		}
 		rows = append(rows, out)
+		grouped = grouped || out.group != ""
+		for name := range fields {
+			if len(names) < 100 {
+				names[name] = true
+			}
+		}
 	}
 	if err := sc.Err(); err != nil {
 		return nil, fmt.Errorf("line %d: %w", len(rows)+1, err)
+	}
+	if !grouped {
+		return nil, fmt.Errorf("no field %q to group by; the lines have %s", by, listed(names))
 	}
 	return rows, nil
 }

@@ -36,7 +36,7 @@ func (s *school) train(ctx context.Context, arch string, recordings []recording,
 	none := models.Checkpoint{}
 	var learnable []dataset.Recording
 	set, err := training.Prepare(ctx, decodedAll(recordings), training.Options{
-		Holdout: dataset.Holdout{Validation: validationShare, Seed: s.seed}, Note: func(line string) { s.app.note("%s", line) },
+		Holdout: dataset.Holdout{Validation: dataset.DefaultHoldout(0).Validation, Seed: s.seed}, Note: func(line string) { s.app.note("%s", line) },
 		FrontEnd: func(of []dataset.Recording) (models.FrontEnd, error) {
 			learnable = of
 			return (&frontOptions{}).frontEnd(of)

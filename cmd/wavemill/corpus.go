@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"slices"
 
@@ -53,11 +52,12 @@ func (a *app) decode(ctx context.Context, items []dataset.Item) ([]dataset.Recor
 //
 // It and the functions below stand in for dataset.Recording until every command uses that.
 type recording struct {
-	item          dataset.Item
-	clip          audio.Clip
-	truncated     bool
-	err           error // why it cannot be used; clip is then empty
-	digest, print string
+	item      dataset.Item
+	clip      audio.Clip
+	truncated bool
+	err       error // why it cannot be used; clip is then empty
+	digest    string
+	print     fingerprint.Print
 }
 
 // decodeAll decodes files and returns them in order, with those that cannot be used.
@@ -68,19 +68,16 @@ func (a *app) decodeAll(ctx context.Context, items []dataset.Item) ([]recording,
 	}
 	out := make([]recording, len(all))
 	for i, r := range all {
-		out[i] = recording{r.Item, r.Clip, r.Truncated, r.Err, r.Digest, r.Print.String()}
+		out[i] = recording{r.Item, r.Clip, r.Truncated, r.Err, r.Digest, r.Print}
 	}
 	return out, nil
 }
 
 // decoded returns r as package dataset has it.
 func (r recording) decoded() dataset.Recording {
-	d := dataset.Recording{Item: r.item, Clip: r.clip, Truncated: r.truncated, Err: r.err, Digest: r.digest}
+	d := dataset.Recording{Item: r.item, Clip: r.clip, Truncated: r.truncated, Err: r.err, Digest: r.digest, Print: r.print}
 	if d.Digest == "" {
-		d.Digest = fingerprint.Digest(r.clip)
-	}
-	if p, err := fingerprint.Parse(r.print); err == nil {
-		d.Print = p
+		d.Digest, d.Print = fingerprint.Digest(r.clip), fingerprint.Of(r.clip)
 	}
 	return d
 }
@@ -105,7 +102,7 @@ func planFrontEnd(recordings []recording) models.FrontEnd {
 
 // split holds out recordings as a training of the same seed does without a group.
 func split(recordings []recording, seed uint64) (train, held []recording) {
-	parts, err := training.Divide(training.Identities(decodedAll(recordings)), holdoutFlags{}.rule(seed), nil)
+	parts, err := training.Divide(dataset.Identities(decodedAll(recordings)), holdoutFlags{}.rule(seed), nil)
 	if err != nil {
 		return recordings, nil
 	}
@@ -131,34 +128,6 @@ func labelNames(recordings []recording) []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// analyze turns recordings into a batch, in order; those that the front end refuses (silence) are noted and left out.
-func (a *app) analyze(ctx context.Context, fe models.FrontEnd, labels []string, recordings []recording) (models.Batch, error) {
-	front, err := frontend.New(fe)
-	if err != nil {
-		return models.Batch{}, err
-	}
-	specs, err := a.spectrogramsOf(ctx, front, recordings)
-	if err != nil {
-		return models.Batch{}, err
-	}
-	kept := make([]*spectrogram.Spectrogram, 0, len(specs))
-	var indices []int
-	for i, s := range specs {
-		if s == nil {
-			continue
-		}
-		at, ok := slices.BinarySearch(labels, recordings[i].item.Label)
-		if !ok {
-			return models.Batch{}, fmt.Errorf("%s: the model does not know the label %q; it knows %s", recordings[i].item.Path, recordings[i].item.Label, abridge(labels, 12))
-		}
-		kept, indices = append(kept, s), append(indices, at)
-	}
-	if len(kept) == 0 {
-		return models.Batch{}, nil
-	}
-	return front.Batch(kept, indices)
 }
 
 // spectrogramsOf analyzes recordings in parallel; those that the front end refuses (silence) are noted and nil.

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"wavemill/models"
-	"wavemill/models/comparison"
+	"wavemill/models/training"
 )
 
 // inspectFlags are the flags of `wavemill inspect`.
@@ -65,13 +65,10 @@ func (a *app) inspectHeldOut(path string, c models.Checkpoint, asJSON bool) erro
 	if c.Data == nil {
 		return fmt.Errorf("%s does not record which recordings were held out: it was made by an earlier version, or trained further from a checkpoint of one", path)
 	}
-	list := make([]comparison.HeldOut, len(c.Data.HeldOut))
-	for i, r := range c.Data.HeldOut {
-		list[i] = comparison.HeldOut{Source: r.Source, Label: r.Label, Digest: r.Digest}
-	}
+	list := training.HeldOutOf(c)
 	if asJSON {
 		return a.printJSON(struct {
-			HeldOut []comparison.HeldOut `json:"held_out"`
+			HeldOut []training.HeldOut `json:"held_out"`
 		}{list})
 	}
 	if err := a.say("%s: %s held out; %s", path, count(len(list), "recording", "recordings"), splitText(*c.Data)); err != nil || len(list) == 0 {

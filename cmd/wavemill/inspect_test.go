@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"wavemill/models"
-	"wavemill/models/comparison"
+	"wavemill/models/training"
 )
 
 // recorded writes a checkpoint with a record of its recordings, from a fixture without one.
@@ -84,7 +84,7 @@ func TestInspectHeldOutOfATraining(t *testing.T) {
 	mustRun(t, "train", "--data", recordingsFolder(t, 12), "--out", model, "--model", "vae", "--steps", "2", "--seed", "5")
 	stdout, _ := mustRun(t, "inspect", model, "--held-out", "--json")
 	r := decodeLines[struct {
-		HeldOut []comparison.HeldOut `json:"held_out"`
+		HeldOut []training.HeldOut `json:"held_out"`
 	}](t, stdout)[0]
 	c, err := models.Read(model)
 	if err != nil {

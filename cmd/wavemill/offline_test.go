@@ -223,6 +223,7 @@ func TestSplitHoldsOutSomeOfEveryLabel(t *testing.T) {
 		for i := range map[string]int{"a": 200, "b": 2, "c": 1}[label] {
 			var r recording
 			r.item.Name, r.item.Label = label+"/"+string(rune('0'+i%10))+string(rune('0'+i/10))+".wav", label
+			r.digest = r.item.Name
 			all = append(all, r)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -135,7 +134,11 @@ func (a *app) trainJob(o trainOptions) (*training.Job, error) {
 
 // trainingSet decodes the recordings and computes what the training learns from. It shows the plan of a new training.
 func (a *app) trainingSet(ctx context.Context, o trainOptions, job *training.Job) (training.Set, error) {
-	recordings, err := a.load(ctx, o.data, o.labels, o.holdout)
+	groups := o.holdout
+	if c := job.Resume; c != nil && c.Data != nil {
+		groups.group = c.Data.Group // which the command line may leave out
+	}
+	recordings, err := a.load(ctx, o.data, o.labels, groups)
 	if err != nil {
 		return training.Set{}, err
 	}
@@ -197,42 +200,6 @@ func (a *app) runTraining(ctx context.Context, o trainOptions, job training.Job,
 		return err
 	}
 	return a.reportTraining(o, c, log, result.EndedBy, time.Since(began))
-}
-
-// resumeCommand is what the user types to go on.
-func (o *trainOptions) resumeCommand() string {
-	parts := []string{"wavemill train --resume"}
-	add := func(flag, value string) {
-		if value != "" {
-			parts = append(parts, "--"+flag+" "+quote(value))
-		}
-	}
-	for _, d := range o.data {
-		add("data", d)
-	}
-	add("out", o.out)
-	add("labels", o.labels)
-	if o.steps > 0 {
-		add("steps", fmt.Sprint(o.steps))
-	} else {
-		add("budget", o.budget.String())
-	}
-	if o.has("best-by") {
-		add("best-by", o.bestBy)
-	}
-	if o.patience > 0 {
-		add("patience", fmt.Sprint(o.patience))
-	}
-	if o.evalEvery > 0 {
-		add("eval-every", fmt.Sprint(o.evalEvery))
-	}
-	add("group", o.holdout.group)
-	for _, g := range o.holdout.out {
-		add("hold-out", g)
-	}
-	add("previews", o.previews)
-	add("tensorboard", o.tensorboard)
-	return strings.Join(parts, " ")
 }
 
 // known reports whether an architecture has that name.

@@ -53,7 +53,7 @@ func (f *fakeTrainer) Train(_ context.Context, job training.Job, of []dataset.Re
 	if f.err != nil {
 		return models.Checkpoint{}, training.Result{}, f.err
 	}
-	ids := training.Identities(of)
+	ids := dataset.Identities(of)
 	parts, err := training.Divide(ids, rule, nil)
 	if err != nil {
 		return models.Checkpoint{}, training.Result{}, err

@@ -13,8 +13,8 @@ import (
 	"wavemill/models"
 )
 
-// A Ceiling says what of a recording is left after the way through a front end and back: what a perfect model behind it
-// would make. Figures are means over clips.
+// A Ceiling measures what a round trip through a front end leaves of recordings: the best that a model behind it can do.
+// Figures are means over clips.
 type Ceiling struct {
 	Clips int `json:"clips"`
 	// LogSpectral is the log-spectral distance in dB between a clip and its round trip: the root of the mean squared
@@ -23,8 +23,8 @@ type Ceiling struct {
 	LogSpectral float64 `json:"log_spectral_db"`
 	// SpectralSNR is the signal-to-noise ratio of the magnitudes of the same frames in dB, whatever their phases.
 	SpectralSNR float64 `json:"spectral_snr_db"`
-	// SNR is the scale-invariant signal-to-noise ratio of the samples in dB. It is low even where nobody can hear a
-	// difference, because the phases are not those of the recording.
+	// SNR is the scale-invariant signal-to-noise ratio of the samples in dB. It is low even where no difference
+	// is audible, because the phases are not those of the recording.
 	SNR float64 `json:"si_snr_db"`
 	// Cut is the share of clips that are longer than the model's, and Lost the share of all clips' power that is cut off.
 	Cut  float64 `json:"cut"`
@@ -33,10 +33,10 @@ type Ceiling struct {
 	Clamped float64 `json:"clamped"`
 }
 
-// power below which a round trip is not measured any more, relative to the clip's loudest value: -60 dB.
+// neutralFloor is the power, relative to the clip's loudest value, below which a round trip is not measured: -60 dB.
 const neutralFloor = 1e-6
 
-// MeasureCeiling sends clips there and back. Silent clips are left out; an error where all are. The result depends on the
+// MeasureCeiling sends clips through the front end and back. Silent clips are left out; an error where all are. The result depends on the
 // seed of the phases a little.
 func MeasureCeiling(ctx context.Context, fe models.FrontEnd, clips []audio.Clip, seed uint64) (Ceiling, error) {
 	f, err := New(fe)
@@ -126,7 +126,7 @@ func (f *FrontEnd) ceiling(c audio.Clip, seed uint64) (Ceiling, error) {
 	return out, err
 }
 
-// lost is the share of a clip's power that lies behind what the model hears.
+// lost is the share of a clip's power that lies after the model's last frame.
 func (f *FrontEnd) lost(c audio.Clip) float64 {
 	c = audio.TrimSilence(c.Mono(), f.config.TrimDB)
 	keep := min(len(c.Samples), int(f.Duration().Seconds()*float64(c.Rate)))

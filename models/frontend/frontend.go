@@ -1,8 +1,8 @@
-// Package frontend is the one way between clips and batches, in both directions. Training and generating, offline and
-// on the bus, all pass here, so that a model hears what it will be asked to make.
+// Package frontend converts between clips and batches of spectrograms, in both directions. Training and generating, offline
+// and on the bus, all use it, so that a model generates in the form in which it was trained.
 //
-// From a clip: mix down, resample, trim silence, pad or cut to the model's length, spectrogram. And back: phase
-// reconstruction, trim what was padded, level.
+// From a clip: mix down, resample, trim silence, pad or cut to the model's length, spectrogram. Back to a clip: phase
+// reconstruction, trim the padding, limit the level.
 package frontend
 
 import (
@@ -19,7 +19,7 @@ import (
 	"wavemill/models"
 )
 
-// ErrSilent is returned, wrapped, for a clip with nothing to hear in it.
+// ErrSilent is returned, wrapped, for a clip without audible sound.
 var ErrSilent = errors.New("the clip is silent")
 
 const (
@@ -35,7 +35,7 @@ type FrontEnd struct {
 	transforms sync.Pool // of *spectrogram.Transform, which are for one goroutine each
 }
 
-// New returns a front end, or says what is wrong with fe.
+// New returns a front end, or an error that names the first fault of fe.
 func New(fe models.FrontEnd) (*FrontEnd, error) {
 	if fe.Frames < 1 || fe.Frames > 1<<16 {
 		return nil, fmt.Errorf("front end: %d frames are not between 1 and %d", fe.Frames, 1<<16)
@@ -71,7 +71,7 @@ func (f *FrontEnd) transform() (*spectrogram.Transform, error) {
 	return spectrogram.New(f.config.Spectrogram)
 }
 
-// Notes says what Analyze had to do to a clip. The zero value: nothing.
+// Notes are the conversions that Analyze made to a clip. The zero value: none.
 type Notes struct {
 	Channels int           // mixed down from so many; 0: mono already
 	Rate     int           // resampled from so many Hz; 0: not resampled

@@ -58,7 +58,7 @@ func levelOf(fe models.FrontEnd, clips []audio.Clip) (level float64, ok bool) {
 	stride := (len(clips) + surveyed - 1) / surveyed
 	for i := 0; i < len(clips); i += max(stride, 1) {
 		x := clips[i]
-		if x.Validate() != nil || !listenable(x) {
+		if x.Validate() != nil || !hasSound(x) {
 			continue
 		}
 		x = x.Mono()

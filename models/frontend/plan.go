@@ -45,9 +45,9 @@ func PlanFor(clips []audio.Clip) models.FrontEnd {
 	return Level(SurveyOf(clips).Plan(), clips)
 }
 
-// Plan chooses a front end as the function Plan does. It knows more: where nothing can be heard in the upper part of the
-// band, as after resampling from a lower rate, the filters lie below that, as many as the lower rate would have; and
-// where the clips begin and end in noise, the trimming's threshold lies above it.
+// Plan chooses a front end as the function Plan does, with more knowledge: where the upper part of the band is empty,
+// as after resampling from a lower rate, the filters lie below that, as many as the lower rate would have; and where the
+// clips begin and end in noise, the trimming's threshold lies above it.
 func (s Survey) Plan() models.FrontEnd {
 	c := spectrogram.Default(min(commonest(s.Rates), maxRate))
 	if top := s.top(c.SampleRate); top < c.SampleRate {

@@ -10,7 +10,7 @@ import (
 	"wavemill/audio"
 )
 
-// surveyed is how many clips a survey listens to at most: enough for a percentile, quick for a large set. Rates and
+// surveyed is how many clips a survey analyses at most: enough for a percentile, quick for a large set. Rates and
 // durations are taken from all.
 const surveyed = 512
 
@@ -20,14 +20,13 @@ type Survey struct {
 	Rates     map[int]int     // clips of each sample rate
 	Channels  map[int]int     // clips of each number of channels
 	Durations []time.Duration // of every clip with sound, without the silence around it, at Trim
-	Band      float64         // Hz below which nearly all is that can be heard in the label that needs most; 0: unknown
+	Band      float64         // Hz below which the audible sound of the label with the widest band lies; 0: unknown
 	Edge      float64         // dB below a clip's peak at which the sound at its two ends lies, a median; NaN: unknown
 	Steady    bool            // whether the ends are steady: noise, not the beginning of the sound
 	Trim      float64         // dB below its peak at which a clip begins and ends: -40, or more where the ends are louder noise
 }
 
-// SurveyOf measures clips. It listens to every n-th, so that it is no more than about 512, and to as many of each label
-// as they come.
+// SurveyOf measures clips. It analyses every n-th, so that there are at most about 512.
 func SurveyOf(clips []audio.Clip) Survey {
 	s := Survey{Clips: len(clips), Rates: map[int]int{}, Channels: map[int]int{}, Edge: math.NaN(), Trim: trimSilent}
 	bands := map[string][]float64{}
@@ -40,7 +39,7 @@ func SurveyOf(clips []audio.Clip) Survey {
 		}
 		s.Rates[c.Rate]++
 		s.Channels[c.Channels]++
-		if i%stride != 0 || !listenable(c) {
+		if i%stride != 0 || !hasSound(c) {
 			continue
 		}
 		c = c.Mono()
@@ -71,8 +70,8 @@ func SurveyOf(clips []audio.Clip) Survey {
 	return s
 }
 
-// listenable tells whether a clip has sound and none that is not a number.
-func listenable(c audio.Clip) bool {
+// hasSound reports whether a clip is not silent and all its samples are numbers.
+func hasSound(c audio.Clip) bool {
 	p := c.Peak()
 	return p >= silentPeak && !math.IsInf(p, 0) && !slices.ContainsFunc(c.Samples, func(v float32) bool { return v != v })
 }

@@ -12,7 +12,7 @@ type Tally struct {
 	Trimmed   int `json:"trimmed"`    // silence cut off
 	Resampled int `json:"resampled"`  // of another rate
 	MixedDown int `json:"mixed_down"` // of more than one channel
-	Silent    int `json:"silent"`     // nothing to hear in them: left out
+	Silent    int `json:"silent"`     // without sound: left out
 	Unusable  int `json:"unusable"`   // samples that are not numbers: left out
 }
 
@@ -29,7 +29,7 @@ func (f *FrontEnd) Tally(clips []audio.Clip) Tally {
 		case c.Peak() < silentPeak:
 			t.Silent++
 			continue
-		case !listenable(c):
+		case !hasSound(c):
 			t.Unusable++
 			continue
 		}

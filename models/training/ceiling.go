@@ -54,7 +54,7 @@ type CeilingLabels struct {
 // trains none, a negative time has no limit. Where there are too few recordings for one, the result has none. onProgress,
 // which may be nil, is called after every epoch.
 func MeasureCeiling(ctx context.Context, fe models.FrontEnd, recordings []dataset.Recording, classifier time.Duration, onProgress func(eval.Progress)) (Ceiling, error) {
-	ids := Identities(recordings)
+	ids := dataset.Identities(recordings)
 	all := canonical(ids)
 	c, err := frontend.MeasureCeiling(ctx, fe, clipsAt(recordings, every(all, ceilingClips)), ceilingSeed)
 	if err != nil || classifier == 0 || len(labelsOf(ids, all)) < 2 {

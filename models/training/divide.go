@@ -2,6 +2,8 @@ package training
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"wavemill/audio/dataset"
 	"wavemill/models"
@@ -37,6 +39,9 @@ const (
 func Divide(ids []dataset.Identity, rule dataset.Holdout, record *models.TrainingData) (Parts, error) {
 	indices := canonical(ids)
 	sorted := pick(ids, indices)
+	if record != nil {
+		rule.Out = present(rule.Out, sorted)
+	}
 	sides, err := byRule(sorted, rule)
 	if err != nil {
 		return Parts{}, err
@@ -60,9 +65,25 @@ func Divide(ids []dataset.Identity, rule dataset.Holdout, record *models.Trainin
 	return p, nil
 }
 
-// byRule returns the part of each identity that the rule gives it.
+// present returns those groups, as FIELD=VALUE, that some identity has: a record may name a group that is gone.
+func present(groups []string, ids []dataset.Identity) []string {
+	return slices.DeleteFunc(slices.Clone(groups), func(group string) bool {
+		_, value, _ := strings.Cut(group, "=")
+		return !slices.ContainsFunc(ids, func(id dataset.Identity) bool { return id.Group == value })
+	})
+}
+
+// byRule returns the part of each identity that the rule gives it. Where nothing can be held out, as where each label has
+// one recording, all are for training, unless the rule asks for groups.
 func byRule(ids []dataset.Identity, rule dataset.Holdout) ([]side, error) {
 	split, err := rule.Split(ids)
+	if err != nil && rule.Group == "" && len(rule.Out) == 0 {
+		all := rule
+		all.Share = 0
+		if whole, e := all.Split(ids); e == nil {
+			split, err = whole, nil
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("training: %w", err)
 	}
@@ -89,7 +110,7 @@ func keepRecorded(sides []side, ids []dataset.Identity, rule dataset.Holdout, re
 	}{{record.HeldOut, sideHeldOut}, {record.Chosen, sideValidation}, {record.Learnt, sideTrain}} {
 		for _, id := range remembered(part.recordings) {
 			known, knownSides = append(known, id), append(knownSides, part.side)
-			if rule.Group != "" && id.Group != "" {
+			if rule.Group != "" && len(rule.Out) == 0 && id.Group != "" {
 				groups[id.Group] = part.side // the last part, that of training, decides
 			}
 		}

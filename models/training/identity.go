@@ -9,23 +9,13 @@ import (
 	"wavemill/models"
 )
 
-// IdentityOf returns what the split knows of a decoded recording.
-func IdentityOf(r dataset.Recording) dataset.Identity {
-	return dataset.Identity{Source: r.Name, Label: r.Label, Group: r.Group, Digest: r.Digest, Print: r.Print}
-}
-
-// Identities returns the identity of each recording, in order.
-func Identities(recordings []dataset.Recording) []dataset.Identity {
-	out := make([]dataset.Identity, len(recordings))
-	for i, r := range recordings {
-		out[i] = IdentityOf(r)
-	}
-	return out
-}
-
 // Recorded returns the form in which a checkpoint keeps an identity.
 func Recorded(id dataset.Identity) models.Recording {
-	return models.Recording{Source: id.Source, Label: id.Label, Group: id.Group, Digest: id.Digest, Print: id.Print.String()}
+	r := models.Recording{Source: id.Source, Label: id.Label, Group: id.Group, Digest: id.Digest}
+	if text, err := id.Print.MarshalText(); err == nil {
+		r.Print = string(text)
+	}
+	return r
 }
 
 // recorded is Recorded for the identities with the given indices.
@@ -43,7 +33,8 @@ func remembered(recordings []models.Recording) []dataset.Identity {
 	out := make([]dataset.Identity, len(recordings))
 	for i, r := range recordings {
 		out[i] = dataset.Identity{Source: r.Source, Label: r.Label, Group: r.Group, Digest: r.Digest}
-		if p, err := fingerprint.Parse(r.Print); err == nil {
+		var p fingerprint.Print
+		if err := p.UnmarshalText([]byte(r.Print)); err == nil {
 			out[i].Print = p
 		}
 	}

@@ -37,7 +37,7 @@ func MakePlan(ctx context.Context, fe models.FrontEnd, recordings []dataset.Reco
 	if err != nil {
 		return Plan{}, err
 	}
-	ids := Identities(recordings)
+	ids := dataset.Identities(recordings)
 	all := canonical(ids)
 	p := Plan{
 		FrontEnd: fe, Seconds: front.Duration().Seconds(), Labels: len(labelsOf(ids, all)),

@@ -89,7 +89,7 @@ func Prepare(ctx context.Context, recordings []dataset.Recording, o Options) (Se
 	if len(usable) == 0 {
 		return Set{}, errNoRecordings
 	}
-	ids := Identities(usable)
+	ids := dataset.Identities(usable)
 	parts, err := o.Divide(ids)
 	if err != nil {
 		return Set{}, err
@@ -110,7 +110,7 @@ func (o Options) frontEnd(recordings []dataset.Recording, parts Parts) (models.F
 	if o.Resume != nil {
 		return o.Resume.FrontEnd, nil
 	}
-	ids := Identities(recordings)
+	ids := dataset.Identities(recordings)
 	indices := parts.Learnable()
 	slices.SortFunc(indices, func(a, b int) int { return order(ids[a], ids[b]) })
 	if o.FrontEnd == nil {

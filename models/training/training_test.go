@@ -3,6 +3,7 @@ package training_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -76,7 +77,7 @@ func digests(recordings []models.Recording) []string {
 }
 
 func vae(steps int64) training.Job {
-	return training.Job{Arch: "vae", Config: json.RawMessage(small), Seed: 5, Steps: steps, BatchSize: 8}
+	return training.Job{Arch: "vae", Config: json.RawMessage(small), Seed: 5, Steps: steps, BatchSize: 8, EvalEvery: max(steps/2, 1)}
 }
 
 func run(t testing.TB, j training.Job, s training.Set) (models.Checkpoint, training.Result) {
@@ -92,7 +93,7 @@ func run(t testing.TB, j training.Job, s training.Set) (models.Checkpoint, train
 func TestPrepare(t *testing.T) {
 	recordings := synthetic(t, 20)
 	broken := decoded("bell/broken.wav", "bell", "", audio.Clip{})
-	broken.Err = fmt.Errorf("no sound")
+	broken.Err = errors.New("no sound")
 	var notes []string
 	s := prepare(t, append(slices.Clone(recordings), silent("kick/silent.wav", "kick"), silent("none/a.wav", "none"), broken),
 		training.Options{Holdout: rule(), Note: func(line string) { notes = append(notes, line) }})
@@ -180,7 +181,7 @@ func TestSpectrogramsMakeTheSameWeights(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		examples = append(examples, training.Example{Identity: training.IdentityOf(r), Spectrogram: spec})
+		examples = append(examples, training.Example{Identity: r.Identity(), Spectrogram: spec})
 	}
 	b, err := training.PrepareSpectrograms(a.FrontEnd, examples, o)
 	if err != nil {
@@ -217,7 +218,7 @@ func TestResume(t *testing.T) {
 	if err == nil || part.Step != 3 || result.EndedBy != "" || part.Data == nil {
 		t.Fatalf("step %d, ended by %q, %v", part.Step, result.EndedBy, err)
 	}
-	again := training.Job{Resume: &part, Steps: 6} // the rest is in the checkpoint
+	again := training.Job{Resume: &part, Steps: 6, EvalEvery: 3} // the rest is in the checkpoint
 	set := prepare(t, recordings, training.Options{Resume: &part, Holdout: dataset.Holdout{Seed: 99}})
 	got, result := run(t, again, set)
 	if a, b := mustDigest(t, whole), mustDigest(t, got); a != b {

@@ -37,7 +37,7 @@ const tooFew = "give recordings that the model has not seen with --test DIR"
 // near copies, count as seen. rule splits the recordings where a checkpoint has no record; its seed is replaced by the
 // checkpoint's. It is an error where no recording is unseen, or none of some label.
 func Unseen(checkpoints []models.Checkpoint, recordings []dataset.Recording, rule dataset.Holdout) (Partition, error) {
-	ids := Identities(recordings)
+	ids := dataset.Identities(recordings)
 	var usable []int
 	for _, i := range canonical(ids) {
 		if recordings[i].Err == nil {

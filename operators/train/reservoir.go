@@ -84,7 +84,8 @@ func parse(m *pipeline.Message) (*clip, error) {
 // cannot be read is left out.
 func identityOf(m *pipeline.Message, values []float32) dataset.Identity {
 	id := dataset.Identity{Source: m.Header[header.Source], Label: m.Label, Group: m.Header[headerGroup], Digest: m.Header[headerRecording]}
-	if p, err := fingerprint.Parse(m.Header[headerFingerprint]); err == nil {
+	var p fingerprint.Print
+	if err := p.UnmarshalText([]byte(m.Header[headerFingerprint])); err == nil {
 		id.Print = p
 	}
 	if id.Digest == "" {

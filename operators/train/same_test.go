@@ -47,14 +47,15 @@ func messageOf(t *testing.T, front *frontend.FrontEnd, r dataset.Recording) *pip
 	}
 	config, errC := json.Marshal(front.Config().Spectrogram)
 	whole, errW := json.Marshal(front.Config())
-	if errC != nil || errW != nil {
-		t.Fatal(errC, errW)
+	print, errP := r.Print.MarshalText()
+	if errC != nil || errW != nil || errP != nil {
+		t.Fatal(errC, errW, errP)
 	}
 	return &pipeline.Message{
 		Type: pipeline.TypeSpectrogram, Label: r.Label, Body: npy.Encode([]int{s.Frames, s.Bins}, s.Data),
 		Header: map[string]string{
 			header.Spectrogram: string(config), header.FrontEnd: string(whole), header.Source: r.Name,
-			"Wavemill-Recording": r.Digest, "Wavemill-Fingerprint": r.Print.String(), "Wavemill-Group": r.Group,
+			"Wavemill-Recording": r.Digest, "Wavemill-Fingerprint": string(print), "Wavemill-Group": r.Group,
 		},
 	}
 }

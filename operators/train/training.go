@@ -192,7 +192,7 @@ func (r *run) intermediate(ctx context.Context, c models.Checkpoint) error {
 func (r *run) finish(ctx context.Context, c models.Checkpoint, complete bool) error {
 	patience := 5 * time.Minute
 	if !complete {
-		patience = 15 * time.Second // Somebody waits for us to end.
+		patience = 15 * time.Second // The operator is being stopped.
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()

@@ -1,0 +1,45 @@
+package fingerprint
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"math"
+
+	"wavemill/audio"
+)
+
+// digestBytes is the number of bytes of the SHA-256 that a digest keeps. 16 bytes (128 bits) make a chance collision
+// among a billion recordings less likely than 1e-20, and keep the record of thousands of recordings in a checkpoint
+// small. A digest is an identity, not a signature: it does not protect against crafted collisions.
+const digestBytes = 16
+
+// Digest returns the identity of a recording: the first 32 hexadecimal digits of the SHA-256 of its sample rate and its
+// samples, mixed down to mono and rounded to 16 bits. Names, labels, tags and the container do not enter it.
+//
+// A lossless copy has the same digest: a recording of 8 or 16 bits saved again with 16 bits or more, one of 24 bits
+// saved again with 24 bits or as float, and one of float saved again as float, in WAV or FLAC. Saving with fewer bits,
+// resampling and gain change the digest; Print recognizes those copies. Channels that are equal have the digest of one
+// of them. Samples beyond full scale count as full scale; a sample that is not a number counts as 0.
+func Digest(c audio.Clip) string {
+	c = c.Mono()
+	h := sha256.New()
+	buf := binary.LittleEndian.AppendUint64(make([]byte, 0, 8192), uint64(c.Rate))
+	for _, v := range c.Samples {
+		if len(buf)+2 > cap(buf) {
+			h.Write(buf)
+			buf = buf[:0]
+		}
+		buf = binary.LittleEndian.AppendUint16(buf, uint16(round16(v)))
+	}
+	h.Write(buf)
+	return hex.EncodeToString(h.Sum(nil)[:digestBytes])
+}
+
+// round16 rounds a sample to 16 bits, half away from zero, and clips it to full scale.
+func round16(v float32) int16 {
+	if v != v {
+		return 0
+	}
+	return int16(max(math.MinInt16, min(math.MaxInt16, math.Round(float64(v)*(1<<15)))))
+}
