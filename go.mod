@@ -1,3 +1,4 @@
+// The path has no host because the project has no public home yet: build it from a checkout with `go install ./cmd/wavemill`.
 module wavemill
 
 go 1.26.0

@@ -2,11 +2,8 @@ package pipeline
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"os"
 	"sync/atomic"
@@ -15,29 +12,29 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"wavemill/pipeline/artifact"
-	"wavemill/pipeline/header"
-	"wavemill/pipeline/objects"
+	"wavemill/pipeline/deadletter"
+	"wavemill/pipeline/modelstore"
+	"wavemill/pipeline/objectstore"
 	"wavemill/pipeline/server"
 )
 
-// A Bus is a connection to the NATS server of a pipeline, embedded or external, with the pipeline's streams in
-// place. It is safe for concurrent use.
+// A Bus is a connection to the NATS server of a pipeline, embedded or external, whose streams exist. It is safe for concurrent use.
 type Bus struct {
 	spec    Spec
 	log     *slog.Logger
 	server  *server.Server // Nil when the server is external.
 	conn    *nats.Conn
 	js      jetstream.JetStream
-	objects *objects.Store
-	models  *artifact.Store
+	objects *objectstore.Store
+	models  *modelstore.Store
+	streams []string      // The names of the pipeline's streams.
 	closed  chan struct{} // Closed when the connection is closed for good.
 
 	connection atomic.Pointer[connection]
 }
 
-// connection is one stretch of being connected: its context ends when the server is lost, and with it every wait for
-// an answer that will not come.
+// connection is one period of being connected. Its context ends when the connection is lost, and with it every wait for an
+// answer of the server.
 type connection struct {
 	ctx  context.Context
 	lose context.CancelFunc
@@ -62,7 +59,7 @@ func Open(ctx context.Context, spec Spec, o BusOptions) (*Bus, error) {
 	if err := spec.Validate(); err != nil {
 		return nil, err
 	}
-	b := &Bus{spec: spec, log: o.Log, closed: make(chan struct{})}
+	b := &Bus{spec: spec, streams: spec.streams(), log: o.Log, closed: make(chan struct{})}
 	b.connection.Store(newConnection())
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
@@ -101,11 +98,11 @@ func (b *Bus) open(ctx context.Context, o BusOptions) error {
 	if err != nil {
 		return fmt.Errorf("JetStream at %s: %w", b.place(), err)
 	}
-	b.objects = &objects.Store{
+	b.objects = &objectstore.Store{
 		JetStream: b.js, Bucket: b.spec.objectBucket(), TTL: b.spec.Streams.ObjectTTL,
 		Replicas: b.spec.Streams.Replicas, Bind: b.spec.Streams.Bind,
 	}
-	b.models = &artifact.Store{JetStream: b.js, Bucket: b.spec.ModelBucket(), Replicas: b.spec.Streams.Replicas, Bind: b.spec.Streams.Bind}
+	b.models = &modelstore.Store{JetStream: b.js, Bucket: b.spec.ModelBucket(), Replicas: b.spec.Streams.Replicas, Bind: b.spec.Streams.Bind}
 	return b.ensureStreams(ctx)
 }
 
@@ -117,7 +114,7 @@ func (b *Bus) place() string {
 	return "the embedded server in " + b.spec.DataDir
 }
 
-// connectOptions are for a connection that never gives up and notices a dead peer within twenty seconds.
+// connectOptions are for a connection that reconnects for ever and notices an unreachable server within twenty seconds.
 func (b *Bus) connectOptions(name string) ([]nats.Option, error) {
 	options := []nats.Option{
 		nats.Name(name),
@@ -127,7 +124,7 @@ func (b *Bus) connectOptions(name string) ([]nats.Option, error) {
 		nats.ReconnectJitter(200*time.Millisecond, time.Second),
 		nats.PingInterval(10 * time.Second),
 		nats.MaxPingsOutstanding(2),
-		nats.IgnoreAuthErrorAbort(), // Credentials may be rotated while we are away.
+		nats.IgnoreAuthErrorAbort(), // Credentials may be rotated while the connection is down.
 		nats.PermissionErrOnSubscribe(true),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			b.connection.Swap(newConnection()).lose()
@@ -191,152 +188,29 @@ func (a Auth) options() ([]nats.Option, error) {
 	return options, nil
 }
 
-// ensureStreams creates or updates the pipeline's streams; with Bind it only checks that they exist.
-func (b *Bus) ensureStreams(ctx context.Context) error {
-	for _, t := range streamTypes() {
-		if err := b.ensureStream(ctx, t); err != nil {
-			return err
-		}
-	}
-	return b.objects.Open(ctx)
-}
-
-func (b *Bus) ensureStream(ctx context.Context, messageType string) error {
-	config := b.streamConfig(messageType)
-	if b.spec.Streams.Bind {
-		if _, err := b.js.Stream(ctx, config.Name); err != nil {
-			return fmt.Errorf("stream %s at %s (bind: it must exist): %w", config.Name, b.place(), err)
-		}
-		return nil
-	}
-	if old, err := b.js.Stream(ctx, config.Name); err == nil {
-		config = keepLarger(config, old.CachedInfo().Config)
-	}
-	if _, err := b.js.CreateOrUpdateStream(ctx, config); err != nil {
-		return fmt.Errorf("stream %s at %s: %w", config.Name, b.place(), err)
-	}
-	return nil
-}
-
-func (b *Bus) streamConfig(messageType string) jetstream.StreamConfig {
-	maxBytes := b.spec.Streams.MaxBytes
-	if maxBytes == 0 {
-		maxBytes = -1
-	}
-	return jetstream.StreamConfig{
-		Name:        b.spec.StreamName(messageType),
-		Description: "wavemill pipeline " + b.spec.Name + ": " + messageType,
-		Subjects:    []string{b.spec.Name + "." + messageType + ".>"},
-		Retention:   jetstream.LimitsPolicy,
-		Discard:     jetstream.DiscardNew,
-		Storage:     jetstream.FileStorage,
-		MaxAge:      b.spec.Streams.MaxAge,
-		MaxBytes:    maxBytes,
-		Replicas:    b.spec.Streams.Replicas,
-		Duplicates:  b.spec.duplicateWindow(),
-		AllowDirect: true,
-	}
-}
-
-// keepLarger keeps a duplicate window that is larger than ours: another process of the same pipeline, with other
-// operators, may need it.
-func keepLarger(ours, theirs jetstream.StreamConfig) jetstream.StreamConfig {
-	if theirs.Duplicates > ours.Duplicates && (ours.MaxAge == 0 || theirs.Duplicates <= ours.MaxAge) {
-		ours.Duplicates = theirs.Duplicates
-	}
-	return ours
-}
-
 // Spec returns the spec of the bus, with its defaults filled in.
 func (b *Bus) Spec() Spec { return b.spec }
 
 // Conn is the NATS connection. Do not close it.
 func (b *Bus) Conn() *nats.Conn { return b.conn }
 
-// Models is where the pipeline's models are kept, by name.
-func (b *Bus) Models() *artifact.Store { return b.models }
+// Models returns the store of the pipeline's models.
+func (b *Bus) Models() *modelstore.Store { return b.models }
 
-// JetStream is the stream side of Conn.
+// DeadLetters returns the pipeline's dead letters, to list, replay and remove.
+func (b *Bus) DeadLetters() deadletter.Store {
+	return deadletter.Store{JetStream: b.js, Stream: b.spec.StreamName(TypeDLQ)}
+}
+
+// JetStream is the JetStream context of Conn.
 func (b *Bus) JetStream() jetstream.JetStream { return b.js }
 
-// URL is where other clients can connect; empty for an embedded server that does not listen.
+// URL returns the address for other clients; empty for an embedded server without Spec.Listen.
 func (b *Bus) URL() string {
 	if b.server != nil {
 		return b.server.URL()
 	}
 	return b.conn.ConnectedUrlRedacted()
-}
-
-// Ack is what the stream said about a published message.
-type Ack struct {
-	Stream    string
-	Sequence  uint64
-	Duplicate bool // Duplicate: a message with this id was there, and Sequence is its place.
-}
-
-// Publish stores one message and waits for the stream's confirmation, as [Emit] does: it waits while the stream is
-// full or the server away, until ctx ends. A message without ID gets one made of its content (type, label, source
-// and body), so publishing a file twice within the duplicate window stores it once. A TypeModel message is only
-// announced: Ack is then empty.
-func (b *Bus) Publish(ctx context.Context, m *Message) (Ack, error) {
-	if m.ID == "" {
-		m.ID = contentID(m)
-	}
-	if m.Type == TypeModel {
-		return Ack{}, b.announce(m)
-	}
-	if !isStreamType(m.Type) || m.Type == TypeDLQ {
-		return Ack{}, Errorf(Invalid, "message type %q cannot be published", m.Type)
-	}
-	msg, err := encode(b.spec.Subject(m.Type, m.Label), m)
-	if err != nil {
-		return Ack{}, err
-	}
-	return b.publish(ctx, msg, m.Type)
-}
-
-func contentID(m *Message) string {
-	h := sha256.New()
-	for _, part := range []string{m.Type, m.Label, m.Header[header.Source]} {
-		fmt.Fprintf(h, "%d:%s\n", len(part), part)
-	}
-	h.Write(m.Body)
-	return "content/" + hex.EncodeToString(h.Sum(nil))
-}
-
-func (b *Bus) announce(m *Message) error {
-	msg, err := encode(b.spec.Subject(m.Type, m.Label), m)
-	if err != nil {
-		return err
-	}
-	return b.conn.PublishMsg(msg)
-}
-
-// A Subscription says which messages [Bus.Messages] yields.
-type Subscription struct {
-	Type  string
-	Label string // Label; empty: all of them.
-	// From is the first stream sequence; 0: only what is published from now on, 1: everything that is kept.
-	From uint64
-	// Last ends the sequence once the messages that were there at the start have been yielded.
-	Last bool
-}
-
-// Messages yields the messages of a subscription in stream order until ctx ends, with stored bodies fetched. It
-// acknowledges nothing and leaves no consumer behind. A message that cannot be decoded is yielded as an error, and
-// the iteration goes on.
-func (b *Bus) Messages(ctx context.Context, s Subscription) iter.Seq2[*Message, error] {
-	return func(yield func(*Message, error) bool) { b.messages(ctx, s, yield) }
-}
-
-// LastSequence is the sequence of the newest message of a type, 0 for an empty stream. Messages published later have
-// higher ones, so From: LastSequence+1 subscribes without a gap.
-func (b *Bus) LastSequence(ctx context.Context, messageType string) (uint64, error) {
-	stream, err := b.js.Stream(ctx, b.spec.StreamName(messageType))
-	if err != nil {
-		return 0, fmt.Errorf("stream %s: %w", b.spec.StreamName(messageType), err)
-	}
-	return stream.CachedInfo().State.LastSeq, nil
 }
 
 // Close drains the connection and stops the embedded server. The bus must not be used afterwards.
@@ -345,7 +219,7 @@ func (b *Bus) Close(ctx context.Context) error {
 	switch {
 	case errors.Is(err, nats.ErrConnectionClosed):
 		err = nil
-	case err != nil: // Reconnecting: there is nobody to drain to.
+	case err != nil: // It is reconnecting: there is no server to drain to.
 		b.conn.Close()
 	}
 	select {

@@ -71,7 +71,7 @@ func TestOddLabels(t *testing.T) {
 	}
 	// One label's clips can be had alone.
 	n := 0
-	for m, err := range bus.Messages(within(t), pipeline.Subscription{Type: pipeline.TypeClip, Label: "a > b", From: 1, Last: true}) {
+	for m, err := range bus.Messages(within(t), pipeline.Subscription{Stream: pipeline.TypeClip, Label: "a > b", From: 1, Last: true}) {
 		if err != nil || m.Label != "a > b" {
 			t.Errorf("%v %v", m, err)
 		}

@@ -187,7 +187,7 @@ auth: {creds: a, token: b, cert: c}
 streams: {max_age: 1m, replicas: 7}
 operators:
   - {operator: a, workers: -1, ack_wait: 1ms, max_attempts: 1000}
-  - {operator: a, input: pictures}
+  - {operator: a, input: Pictures}
   - {name: nothing}
 `))
 	if err == nil {
@@ -195,7 +195,7 @@ operators:
 	}
 	for _, want := range []string{
 		`name "Bad Name"`, "nats and data_dir", "2 ways to log in", "cert and key", "max_age 1m0s is shorter than the duplicate window", "replicas is 7",
-		"operators[0] a: workers is -1", "ack_wait is 1ms", "max_attempts is 1000", "operators[1] a: the name is used twice", `input "pictures"`, "operators[2] nothing: operator is missing",
+		"operators[0] a: workers is -1", "ack_wait is 1ms", "max_attempts is 1000", "operators[1] a: the name is used twice", `stream "Pictures"`, "operators[2] nothing: operator is missing",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("not reported: %s", want)
@@ -206,7 +206,7 @@ operators:
 	}
 	err = pipeline.Check(pipeline.Spec{DataDir: "x", Operators: []pipeline.OperatorSpec{{Operator: "nobody"}, {Name: "plain", Operator: "work"}}},
 		pipeline.Registry{"work": func([]byte, pipeline.Env) (pipeline.Operator, error) { return pipeline.OperatorFunc(shout), nil }})
-	for _, want := range []string{`no operator "nobody"; there are: work`, "plain: it names no input"} {
+	for _, want := range []string{`no operator "nobody"; there are: work`, "plain: it does not say which stream it reads"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("not reported: %s in %v", want, err)
 		}

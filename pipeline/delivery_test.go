@@ -266,7 +266,7 @@ func TestFullStreamIsWaitedFor(t *testing.T) {
 	feed(t, bus, "m", 40)
 	eventually(t, "the stream is full", func() bool { return p.Snapshot()[0].Emitted == 10 })
 	// Three or four: with one slot free, a fetch waits for another, so as not to ask for each message by itself.
-	eventually(t, "the workers hold what they may", func() bool { return p.Snapshot()[0].Held >= 3 })
+	eventually(t, "the workers hold what they may", func() bool { return p.Snapshot()[0].InFlight >= 3 })
 	info, err := rawStream(t, bus, pipeline.TypeAudio).Consumer(within(t), "t-work")
 	if err != nil {
 		t.Fatal(err)
@@ -362,7 +362,7 @@ func TestRepeatedAfterTheWindow(t *testing.T) {
 	}
 	// The proof that the stream alone would have stored them twice.
 	for range 2 {
-		ack, err := bus.JetStream().Publish(within(t), "t.quarantine.x", nil, jetstream.WithMsgID("same"))
+		ack, err := bus.JetStream().Publish(within(t), "t.spectrogram.x", nil, jetstream.WithMsgID("same"))
 		if err != nil || ack.Duplicate {
 			t.Fatalf("the window still covers this: %+v %v", ack, err)
 		}
@@ -390,7 +390,7 @@ func TestDrainFinishesTheWorkInHand(t *testing.T) {
 	close(release)
 	wg.Wait()
 	done := p.Snapshot()[0]
-	if done.Processed < 3 || done.Held != 0 || done.Retried != 0 {
+	if done.Processed < 3 || done.InFlight != 0 || done.Retried != 0 {
 		t.Errorf("%+v", done)
 	}
 	if n := len(kept(t, bus, pipeline.TypeClip)); uint64(n) != done.Processed {

@@ -1,8 +1,8 @@
 // Package pipeline is the contract between operators and the bus, and the runtime that keeps it.
 //
 // An [Operator] turns one [Message] into zero or more. A [Spec] names the operators of a pipeline, a [Registry]
-// says how each is built, and [Run] connects them to NATS JetStream: one durable pull consumer per operator,
-// one stream per message type. The runtime knows nothing of what it carries, as net/http knows no handlers.
+// builds each of them, and [Run] connects them to NATS JetStream: each operator reads one stream through a durable pull
+// consumer and writes to another. The runtime does not depend on audio or models.
 //
 // # Delivery
 //
@@ -14,13 +14,18 @@
 //
 // # Errors
 //
-// An error of [Operator.Process] is routed by its [Kind]: Invalid goes to the dead letters at once, Transient is
-// tried again with backoff, everything else is tried again a few times and then becomes a dead letter. A panic is
-// an error. Nothing is lost: a dead letter holds the original message, and can be replayed.
+// The [Kind] of an error of [Operator.Process] decides what follows. Invalid: the message becomes a dead letter at once.
+// Transient: it is tried again with backoff for hours. Other, panics included: it is tried again a few times and then
+// becomes a dead letter. A dead letter holds the original message and can be replayed ([Bus.DeadLetters]).
 //
-// # Rooms
+// # Streams
 //
-// Below this package: server (the embedded nats-server), delivery (the consumer loop), deadletter, objects (bodies
-// too large for a message) and header (header names, and how their values are written). docs/bus.md is the same
-// contract for clients in other languages.
+// A message's type says what its body is; its stream is where it travels. By default the stream has the name of the type.
+// The fields from and to of an [OperatorSpec] name other streams, so that an operator can stand between two others.
+//
+// # Packages
+//
+// Below this package: server (the embedded nats-server), delivery (the consumer loop), deadletter (messages that failed),
+// objectstore (bodies too large for a message), modelstore (versions of models) and header (names and encoding of
+// headers). docs/bus.md is the same contract for clients in other languages.
 package pipeline

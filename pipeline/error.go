@@ -7,34 +7,37 @@ import (
 	"fmt"
 )
 
-// Kind says what the runtime does with an error. It crosses the wire in dead letters, by name.
+// Kind decides what the runtime does with an error. Dead letters carry its name.
 type Kind uint8
 
 // The kinds of error.
 const (
-	// Other is tried again with backoff a few times, then becomes a dead letter.
+	// Other: the message is tried again with backoff a few times, then it becomes a dead letter.
 	Other Kind = iota
-	// Invalid can never succeed, whatever is tried again: it becomes a dead letter at once.
+	// Invalid: another attempt cannot succeed, and the message becomes a dead letter at once.
 	Invalid
-	// Transient is expected to pass: it is tried again with growing delays for hours.
+	// Transient is expected to end by itself: the message is tried again with growing delays for hours.
 	Transient
 )
 
-var kindNames = [...]string{Other: "other", Invalid: "invalid", Transient: "transient"} //nolint:gochecknoglobals // A constant table.
-
 // String returns the name that dead letters carry: other, invalid or transient.
 func (k Kind) String() string {
-	if int(k) < len(kindNames) {
-		return kindNames[k]
+	switch k {
+	case Other:
+		return "other"
+	case Invalid:
+		return "invalid"
+	case Transient:
+		return "transient"
 	}
 	return fmt.Sprintf("kind(%d)", uint8(k))
 }
 
 // ParseKind is the inverse of [Kind.String]. An unknown name is Other: a newer sender may know more kinds.
 func ParseKind(name string) Kind {
-	for k, n := range kindNames {
-		if n == name {
-			return Kind(k)
+	for _, k := range []Kind{Invalid, Transient} {
+		if k.String() == name {
+			return k
 		}
 	}
 	return Other

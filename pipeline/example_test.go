@@ -31,7 +31,7 @@ func Example() {
 	spec, err := pipeline.ParseSpec([]byte(`
 name: example
 operators:
-  - {operator: shout, input: audio, config: {suffix: "!"}}
+  - {operator: shout, from: audio, config: {suffix: "!"}}
 `))
 	if err != nil {
 		panic(err)
@@ -48,7 +48,7 @@ operators:
 	if _, err := bus.Publish(ctx, &pipeline.Message{Type: pipeline.TypeAudio, Label: "two words", Body: []byte("hello")}); err != nil {
 		panic(err)
 	}
-	for m, err := range bus.Messages(ctx, pipeline.Subscription{Type: pipeline.TypeClip, From: 1}) {
+	for m, err := range bus.Messages(ctx, pipeline.Subscription{Stream: pipeline.TypeClip, From: 1}) {
 		if err != nil {
 			panic(err)
 		}

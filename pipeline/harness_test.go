@@ -159,7 +159,7 @@ func publish(t *testing.T, bus *pipeline.Bus, label, body string) pipeline.Ack {
 func kept(t *testing.T, bus *pipeline.Bus, messageType string) []*pipeline.Message {
 	t.Helper()
 	var all []*pipeline.Message
-	for m, err := range bus.Messages(within(t), pipeline.Subscription{Type: messageType, From: 1, Last: true}) {
+	for m, err := range bus.Messages(within(t), pipeline.Subscription{Stream: messageType, From: 1, Last: true}) {
 		if err != nil {
 			t.Fatalf("read %s: %v", messageType, err)
 		}

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -14,21 +15,56 @@ const (
 	maxDeliveries = 100 // Of one message, whatever its errors: about eight hours of Transient ones.
 )
 
-// streamTypes are the message types that a stream keeps and an operator can read.
-func streamTypes() []string {
-	return []string{TypeAudio, TypeSpectrogram, TypeQuarantine, TypeClip, TypeDLQ}
+// standardStreams are the streams of every pipeline. The stream quarantine is standard in name only: it is created when
+// a stage names it in from or to, or emits a message of [TypeQuarantine].
+func standardStreams() []string {
+	return []string{TypeAudio, TypeSpectrogram, TypeClip, TypeDLQ}
 }
 
-func isStreamType(t string) bool { return slices.Contains(streamTypes(), t) }
+// maxStreamName is the longest name of a stream, in bytes.
+const maxStreamName = 32
 
-// Subject returns <pipeline>.<type>.<slug of label>.
-func (s Spec) Subject(messageType, label string) string {
-	return s.name() + "." + messageType + "." + Slug(label)
+// checkStreamName reports why name cannot be the name of a stream, or nil.
+func checkStreamName(name string) error {
+	switch {
+	case !operatorName.MatchString(name):
+		return fmt.Errorf("stream %q: use 1 to %d lower-case letters, digits, - and _", name, maxStreamName)
+	case name == TypeModel || name == "generate" || name == "status":
+		return fmt.Errorf("stream %q: the subjects <pipeline>.%s are not those of a stream; choose another name", name, name)
+	}
+	return nil
 }
 
-// StreamName returns the name of the stream of a message type, <PIPELINE>_<TYPE>.
-func (s Spec) StreamName(messageType string) string {
-	return strings.ToUpper(s.name()) + "_" + strings.ToUpper(messageType)
+// streams returns the names of the pipeline's streams: the standard ones, and those that the spec names.
+func (s Spec) streams() []string {
+	names := standardStreams()
+	add := func(name string) {
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	for _, name := range s.Inputs {
+		add(name)
+	}
+	for _, o := range s.stages() {
+		add(o.From)
+		add(o.To)
+	}
+	return names
+}
+
+// Subject returns <pipeline>.<stream>.<slug of label>. The stream is one of the Type constants, or a name that the
+// spec gives in from, to or inputs.
+func (s Spec) Subject(stream, label string) string {
+	return s.name() + "." + stream + "." + Slug(label)
+}
+
+// subjects is the filter for all subjects of a stream.
+func (s Spec) subjects(stream string) string { return s.name() + "." + stream + ".>" }
+
+// StreamName returns the name that a stream has on the server, <PIPELINE>_<STREAM>.
+func (s Spec) StreamName(stream string) string {
+	return strings.ToUpper(s.name()) + "_" + strings.ToUpper(stream)
 }
 
 // ConsumerName returns the name of a stage's durable consumer, <pipeline>-<operator>.

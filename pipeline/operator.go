@@ -27,10 +27,17 @@ func (f OperatorFunc) Process(ctx context.Context, m *Message, emit Emit) error 
 	return f(ctx, m, emit)
 }
 
-// A Consumer is an operator that says which type of message it reads. An operator that does not say so must be
-// told by the input field of its [OperatorSpec]; with neither it receives nothing.
+// A Consumer is an operator that says which stream it reads where its [OperatorSpec] does not: usually the type of the
+// messages that it understands. An operator that is no Consumer needs from in its spec; with neither it receives nothing.
 type Consumer interface {
 	Input() string
+}
+
+// A Producer is an operator that says which type of message it emits, which is also the stream it writes where its
+// [OperatorSpec] does not name another one in to. [Check] then knows it as the writer of that stream. An operator that
+// emits one of several types, or nothing, need not be a Producer.
+type Producer interface {
+	Output() string
 }
 
 // A Runner is an operator that also works beside its messages: it trains, or answers requests. Run is called once,
@@ -40,18 +47,22 @@ type Runner interface {
 	Run(ctx context.Context) error
 }
 
-// A Closer is an operator with something to let go. Close is called once, after the last Process and after Run has
+// A Closer is an operator that holds resources. Close is called once, after the last Process and after Run has
 // returned; ctx limits how long it may take.
 type Closer interface {
 	Close(ctx context.Context) error
 }
 
-// Env is what the runtime lends an operator; there are no globals. A factory must not use Bus or Service before
-// Run or Process is called: they are nil while a spec is only checked.
+// Env is what the runtime gives an operator; there are no globals. A factory must not use Bus or Service before Run or
+// Process is called: they are nil while a spec is checked. From, To and Upstream are complete in the operator that runs;
+// the runtime may build another one first, without them, to ask for its Input and Output.
 type Env struct {
 	Pipeline string        // Pipeline is the pipeline's name, the first token of its subjects.
 	Operator string        // Operator is the name of this stage in the spec.
 	Hash     string        // Hash is short, hexadecimal, and changes with the operator's configuration.
+	From     string        // From is the stream the stage reads; empty: none.
+	To       string        // To is the stream the stage writes; empty: that of each message's type.
+	Upstream []string      // Upstream lists the streams whose messages lead to From: From itself, then towards audio.
 	Log      *slog.Logger  // Log carries the pipeline's and the operator's name. Never nil.
 	Bus      *Bus          // Bus is the connection, for what goes beyond Emit.
 	Service  micro.Service // Service is this stage on $SRV.PING|INFO|STATS; a Runner may add endpoints.

@@ -3,23 +3,20 @@ package pipeline
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"wavemill/pipeline/deadletter"
 	"wavemill/pipeline/delivery"
 	"wavemill/pipeline/header"
-	"wavemill/pipeline/objects"
+	"wavemill/pipeline/objectstore"
 )
 
-// handle processes one delivered message and decides what becomes of it.
+// handle processes one delivered message and returns its outcome.
 func (s *stage) handle(ctx context.Context, worker int, msg jetstream.Msg) delivery.Outcome {
 	m, err := decode(msg)
 	if m == nil {
@@ -31,7 +28,7 @@ func (s *stage) handle(ctx context.Context, worker int, msg jetstream.Msg) deliv
 		s.counters.redelivered.Add(1)
 	}
 	if err == nil && m.Attempt > maxDeliveries {
-		err = Errorf(Invalid, "delivered %d times without an outcome; perhaps it ends the process that works on it", m.Attempt-1)
+		err = Errorf(Invalid, "delivered %d times without an outcome; it may be crashing the process that works on it", m.Attempt-1)
 	}
 	if err == nil {
 		start := time.Now()
@@ -54,7 +51,7 @@ func (s *stage) process(ctx context.Context, worker int, m *Message) error {
 		defer cancel()
 	}
 	switch err := s.bus.resolve(ctx, m); {
-	case errors.Is(err, objects.ErrGone), errors.Is(err, objects.ErrReference):
+	case errors.Is(err, objectstore.ErrGone), errors.Is(err, objectstore.ErrReference):
 		return &Error{Kind: Invalid, Err: err}
 	case err != nil:
 		return &Error{Kind: Transient, Err: err}
@@ -93,19 +90,43 @@ func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 type parent struct {
 	prefix    string // Of the outputs' ids.
 	label     string
-	inherited [2][2]string // Header names and values.
-	uncertain bool         // An earlier attempt may have published outputs that the streams' windows have forgotten.
+	inherited map[string]string // Headers.
+	uncertain bool              // An earlier attempt may have published outputs that the streams' windows have forgotten.
 	outputs   int
 }
 
+// inheritedHeaders are the headers that an output takes from its input where it has none of its own: which recording it
+// is made from, and the trace.
+func inheritedHeaders() []string {
+	return []string{header.Source, header.Recording, header.Fingerprint, header.Group, header.Traceparent}
+}
+
 func (s *stage) parentOf(m *Message) *parent {
-	p := &parent{prefix: s.outputPrefix(m.Sequence), label: m.Label}
-	for i, name := range [...]string{header.Source, header.Traceparent} {
-		p.inherited[i] = [2]string{name, m.Header[name]}
+	p := &parent{prefix: s.outputPrefix(m.Sequence), label: m.Label, inherited: make(map[string]string)}
+	for _, name := range inheritedHeaders() {
+		if value := m.Header[name]; value != "" {
+			p.inherited[name] = value
+		}
 	}
 	repeated := m.Attempt > 1 || m.Sequence <= s.repeatedUpTo.Load()
 	p.uncertain = repeated && time.Since(m.Time) > s.bus.spec.duplicateWindow()*9/10
 	return p
+}
+
+// destination returns the stream of an output: the one that the spec's to names, except for model events and refused
+// messages, or the one of its type.
+func (s *stage) destination(out *Message) (string, error) {
+	stream := out.Type
+	if s.spec.To != "" && out.Type != TypeModel && out.Type != TypeQuarantine {
+		stream = s.spec.To
+	}
+	switch {
+	case stream == s.route.from:
+		return "", &Error{Kind: Invalid, Err: fmt.Errorf("the output, of type %q: %w", out.Type, sameStream(stream))}
+	case stream != TypeModel && stream != s.route.to:
+		return stream, s.bus.checkOutput(stream)
+	}
+	return stream, nil
 }
 
 // emit publishes the next output of in.
@@ -115,13 +136,17 @@ func (s *stage) emit(ctx context.Context, in *parent, out *Message) error {
 	if out.Label == "" {
 		out.Label = in.label
 	}
-	for _, h := range in.inherited {
-		if h[1] != "" && out.Header[h[0]] == "" {
-			out.SetHeader(h[0], h[1])
+	for name, value := range in.inherited {
+		if out.Header[name] == "" {
+			out.SetHeader(name, value)
 		}
 	}
-	if in.uncertain && out.Type != TypeModel {
-		known, err := s.published.has(ctx, out.Type, out.ID)
+	stream, err := s.destination(out)
+	if err != nil {
+		return err
+	}
+	if in.uncertain && stream != TypeModel {
+		known, err := s.published.has(ctx, stream, out.ID)
 		if err != nil {
 			return &Error{Kind: Transient, Err: err}
 		}
@@ -131,7 +156,7 @@ func (s *stage) emit(ctx context.Context, in *parent, out *Message) error {
 			return nil
 		}
 	}
-	ack, err := s.bus.Publish(ctx, out)
+	ack, err := s.bus.store(ctx, stream, out)
 	if err != nil {
 		return err
 	}
@@ -146,92 +171,25 @@ func (s *stage) emit(ctx context.Context, in *parent, out *Message) error {
 func (s *stage) failed(ctx context.Context, msg jetstream.Msg, m *Message, err error) delivery.Outcome {
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, delivery.ErrLeaseLost):
-		s.log.Warn("given up, it will come again", "sequence", m.Sequence, "error", cause)
+		s.log.Warn("work on a message stopped: its lease on the server has run out; it will be delivered again", "sequence", m.Sequence, "error", cause)
 		return delivery.Outcome{Verdict: delivery.Abandon}
 	case cause != nil: // Stopping: not the message's fault.
 		return delivery.Outcome{Verdict: delivery.Retry}
 	}
 	kind := KindOf(err)
 	if kind == Invalid || (kind == Other && m.Attempt >= s.spec.MaxAttempts) || m.Attempt >= maxDeliveries {
-		return s.bury(ctx, msg, m, err)
+		return s.deadLetter(ctx, msg, m, err)
 	}
 	s.logPanic(m, err)
 	s.counters.retried.Add(1)
 	s.event(EventRetried, m, err)
-	delay := retryDelay(m.Attempt, rand.Float64()) //nolint:gosec // Jitter, not a result.
+	delay := retryDelay(m.Attempt, rand.Float64()) // Jitter: results do not depend on it.
 	s.log.Warn("failed, trying again", "sequence", m.Sequence, "label", m.Label, "attempt", m.Attempt, "kind", kind.String(), "delay", delay, "error", err)
 	return delivery.Outcome{Verdict: delivery.Retry, Delay: delay}
 }
 
-// bury makes a dead letter of msg and, once it is stored, ends the message.
-func (s *stage) bury(ctx context.Context, msg jetstream.Msg, m *Message, err error) delivery.Outcome {
-	letter := deadletter.Letter{
-		Operator: s.spec.Name, Reason: oneLine(err.Error()), Kind: KindOf(err).String(), Attempts: m.Attempt,
-		Subject: msg.Subject(), Stream: m.Stream, Sequence: m.Sequence, MessageID: m.ID,
-		Label: m.Label, Source: m.Header[header.Source], Died: time.Now(),
-		Header: msg.Headers(), Body: msg.Data(),
-	}
-	wire := &Error{Operator: s.spec.Name, Kind: KindOf(err), Err: err}
-	if e, ok := errors.AsType[*Error](err); ok && e.Operator == "" && e.Message != "" {
-		wire.Message, wire.Err = e.Message, e.Err
-	}
-	if data, err := json.Marshal(wire); err == nil {
-		letter.Error = data
-	}
-	if err := s.bus.bury(ctx, letter); err != nil {
-		s.log.Error("store a dead letter; the message will come again", "sequence", m.Sequence, "error", err)
-		return delivery.Outcome{Verdict: delivery.Retry, Delay: firstDelay}
-	}
-	s.logPanic(m, err)
-	s.counters.dead.Add(1)
-	s.counters.remember(DeadLetter{Label: m.Label, Source: letter.Source, ID: m.ID, Sequence: m.Sequence, Kind: KindOf(err), Reason: letter.Reason, Attempts: m.Attempt})
-	s.event(EventDead, m, err)
-	s.log.Warn("dead letter", "sequence", m.Sequence, "label", m.Label, "source", letter.Source, "attempt", m.Attempt, "reason", letter.Reason)
-	return delivery.Outcome{Verdict: delivery.Drop, Reason: clip(letter.Reason, maxTermReason)}
-}
-
 func (s *stage) logPanic(m *Message, err error) {
 	if p, ok := errors.AsType[*panicError](err); ok {
-		s.log.Error("the operator has panicked", "sequence", m.Sequence, "panic", p.value, "stack", p.stack)
+		s.log.Error("the operator panicked", "sequence", m.Sequence, "panic", p.value, "stack", p.stack)
 	}
-}
-
-// bury stores a letter. A letter of the same id about another death is no reason to lose this one.
-func (b *Bus) bury(ctx context.Context, l deadletter.Letter) error {
-	msg := l.Message(b.spec.Name + "." + TypeDLQ + "." + l.Operator)
-	ack, err := b.publish(ctx, msg, TypeDLQ)
-	if err != nil || !ack.Duplicate {
-		return err
-	}
-	stream, err := b.js.Stream(ctx, ack.Stream)
-	if err != nil {
-		return err
-	}
-	same, err := deadletter.SameDeath(ctx, stream, ack.Sequence, l)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		same, err = false, nil // Purged meanwhile.
-	}
-	if err != nil || same {
-		return err
-	}
-	msg = l.Message(msg.Subject)
-	msg.Header.Set(jetstream.MsgIDHeader, fmt.Sprintf("%s-%s-%s", deadletter.ID(l.Stream, l.Sequence), l.Operator, shortHash(l.MessageID, l.Subject)))
-	_, err = b.publish(ctx, msg, TypeDLQ)
-	return err
-}
-
-// maxTermReason is the longest reason told to the server, in bytes: it goes into advisories.
-const maxTermReason = 200
-
-// oneLine makes an error of several lines fit a header and a log line.
-func oneLine(s string) string {
-	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
-}
-
-// clip shortens s to at most n bytes at a character's border.
-func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return strings.ToValidUTF8(s[:n], "")
 }

@@ -63,13 +63,13 @@ func (b *Bus) replay(ctx context.Context, r replayRequest, f func(jetstream.Msg)
 
 // messages is the body of [Bus.Messages].
 func (b *Bus) messages(ctx context.Context, s Subscription, yield func(*Message, error) bool) {
-	if !isStreamType(s.Type) {
-		yield(nil, fmt.Errorf("message type %q: no stream keeps it", s.Type))
+	if err := checkStreamName(s.Stream); err != nil {
+		yield(nil, err)
 		return
 	}
-	r := replayRequest{stream: b.spec.StreamName(s.Type), filter: b.spec.Name + "." + s.Type + ".>", from: s.From, last: s.Last}
+	r := replayRequest{stream: b.spec.StreamName(s.Stream), filter: b.spec.subjects(s.Stream), from: s.From, last: s.Last}
 	if s.Label != "" {
-		r.filter = b.spec.Subject(s.Type, s.Label)
+		r.filter = b.spec.Subject(s.Stream, s.Label)
 	}
 	err := b.replay(ctx, r, func(msg jetstream.Msg) bool {
 		m, err := decode(msg)
@@ -86,13 +86,12 @@ func (b *Bus) messages(ctx context.Context, s Subscription, yield func(*Message,
 	}
 }
 
-// published knows which outputs of a stage are stored, however long ago: it reads the ids in the output streams.
-// Duplicate windows are cheaper and cover everything that is repeated soon; this covers a message that is repeated
-// after they have forgotten it.
+// published finds out which outputs of a stage are stored, however long ago: it reads the ids in the output streams.
+// Duplicate windows are cheaper and cover everything that is repeated soon; this covers what is repeated later.
 type published struct {
-	bus    *Bus
-	mu     sync.Mutex
-	byType map[string]*scan
+	bus      *Bus
+	mu       sync.Mutex
+	byStream map[string]*scan
 }
 
 // scan is how far a stream has been read, and the ids found, hashed because there may be millions.
@@ -101,20 +100,20 @@ type scan struct {
 	ids  map[[16]byte]struct{}
 }
 
-func (p *published) has(ctx context.Context, messageType, id string) (bool, error) {
+func (p *published) has(ctx context.Context, stream, id string) (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.byType == nil {
-		p.byType = make(map[string]*scan)
+	if p.byStream == nil {
+		p.byStream = make(map[string]*scan)
 	}
-	sc := p.byType[messageType]
+	sc := p.byStream[stream]
 	if sc == nil {
 		sc = &scan{next: 1, ids: make(map[[16]byte]struct{})}
-		p.byType[messageType] = sc
+		p.byStream[stream] = sc
 	}
 	spec := p.bus.spec
 	err := p.bus.replay(ctx, replayRequest{
-		stream: spec.StreamName(messageType), filter: spec.Name + "." + messageType + ".>",
+		stream: spec.StreamName(stream), filter: spec.subjects(stream),
 		from: sc.next, last: true, headersOnly: true,
 	}, func(msg jetstream.Msg) bool {
 		if meta, err := msg.Metadata(); err == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -12,11 +13,11 @@ import (
 // Options are what a pipeline needs beside its spec.
 type Options struct {
 	Log *slog.Logger // Log; nil: nothing is logged.
-	// OnEvent is told what becomes of messages. It is called by several goroutines at once and must return soon.
+	// OnEvent receives the outcome of every message. Several goroutines call it at once; it must return quickly.
 	OnEvent func(Event)
 	// Version is the program's semantic version, shown by $SRV.INFO; empty: "0.0.0".
 	Version string
-	// DrainTimeout is how long the work in hand may go on after a stop; 0: twenty seconds.
+	// DrainTimeout is how long messages in flight may be worked on after a stop; 0: twenty seconds.
 	DrainTimeout time.Duration
 }
 
@@ -46,7 +47,8 @@ type Pipeline struct {
 }
 
 // Start builds the operators of the bus's spec and runs them until ctx is done or [Pipeline.Stop] is called. It
-// reports every operator that cannot be built, and starts none in that case. The bus stays open.
+// reports every operator that cannot be built and every stage that would read its own output, and starts none in that
+// case. The bus stays open.
 func Start(ctx context.Context, bus *Bus, reg Registry, o Options) (*Pipeline, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -55,32 +57,58 @@ func Start(ctx context.Context, bus *Bus, reg Registry, o Options) (*Pipeline, e
 		o.Version = "0.0.0"
 	}
 	p := &Pipeline{bus: bus, done: make(chan struct{})}
-	var faults []error
-	for _, spec := range bus.spec.Operators {
-		s, err := newStage(bus, spec, reg, o)
-		if err != nil {
-			faults = append(faults, err)
+	own, others, faults := bus.spec.routes(reg)
+	faults = append(faults, bus.spec.routeFaults(own, others)...)
+	all := slices.Concat(own, others)
+	for i, spec := range bus.spec.Operators {
+		if faults[i] != nil {
 			continue
 		}
-		p.stages = append(p.stages, s)
+		s, err := p.newStage(ctx, spec, own[i], all, reg, o)
+		faults = append(faults, err)
+		if s != nil {
+			p.stages = append(p.stages, s)
+		}
 	}
-	if len(faults) > 0 {
-		return nil, errors.Join(append(faults, p.discard())...)
+	if err := errors.Join(faults...); err != nil {
+		return nil, errors.Join(err, p.discard())
 	}
 	ctx, p.stop = context.WithCancel(ctx)
 	go p.run(ctx)
 	return p, nil
 }
 
-// Check builds the operators of a spec as Start does, without a bus, and reports every fault.
+// newStage builds one stage and creates its streams where the spec does not name them.
+func (p *Pipeline) newStage(ctx context.Context, spec OperatorSpec, r route, all []route, reg Registry, o Options) (*stage, error) {
+	for _, stream := range []string{r.from, r.to} {
+		if stream != "" && !p.bus.known(stream) {
+			if err := p.bus.ensureStream(ctx, stream); err != nil {
+				return nil, fmt.Errorf("operator %s: %w", spec.Name, err)
+			}
+		}
+	}
+	if r.from != "" && !p.bus.spec.written(r.from, all) {
+		o.Log.Warn("no operator writes the stream that this one reads; it waits for messages of clients",
+			"operator", spec.Name, "stream", r.from, "subjects", p.bus.spec.Name+"."+r.from+".<label>")
+	}
+	return newStage(p.bus, spec, r, upstream(r.from, all), reg, o)
+}
+
+// Check builds the operators of a spec as Start does, without a bus, and reports every fault: of the spec, of the
+// operators' configurations, and of the streams between them. Of the stages that [Spec.Only] has left out it looks at
+// the streams alone.
 func Check(spec Spec, reg Registry) error {
 	spec = spec.withDefaults()
-	faults := []error{spec.Validate()}
-	for _, o := range spec.Operators {
-		_, _, err := buildOperators(spec, o, reg, Env{Pipeline: spec.Name, Operator: o.Name, Log: slog.New(slog.DiscardHandler)})
-		faults = append(faults, err)
+	own, others, faults := spec.routes(reg)
+	for i, o := range spec.Operators {
+		if faults[i] == nil {
+			_, faults[i] = buildOperators(o, own[i], reg, Env{
+				Pipeline: spec.Name, Operator: o.Name, Log: slog.New(slog.DiscardHandler), Upstream: upstream(own[i].from, own),
+			})
+		}
 	}
-	return errors.Join(faults...)
+	faults = append(faults, spec.routeFaults(own, others)...)
+	return errors.Join(append([]error{spec.Validate()}, faults...)...)
 }
 
 func (p *Pipeline) run(ctx context.Context) {
@@ -100,7 +128,7 @@ func (p *Pipeline) run(ctx context.Context) {
 	p.err = errors.Join(errs...)
 }
 
-// discard lets go of stages that never ran.
+// discard releases stages that never ran.
 func (p *Pipeline) discard() error {
 	var errs []error
 	for _, s := range p.stages {
@@ -118,7 +146,7 @@ func (p *Pipeline) Wait() error {
 // Done is closed when every operator has stopped.
 func (p *Pipeline) Done() <-chan struct{} { return p.done }
 
-// Stop asks the operators to stop, lets them finish what they hold, and waits for that, or for ctx.
+// Stop asks the operators to stop, lets them finish the messages in flight, and waits for that, or for ctx.
 func (p *Pipeline) Stop(ctx context.Context) error {
 	p.stop()
 	select {

@@ -4,9 +4,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"wavemill/pipeline/header"
 )
 
-// EventType says what became of a message.
+// EventType is the outcome of one attempt at a message.
 type EventType string
 
 // The events of a pipeline.
@@ -16,7 +18,7 @@ const (
 	EventDead      EventType = "dead"      // EventDead: it became a dead letter.
 )
 
-// Event is one thing that happened to one message.
+// Event is the outcome of one attempt at one message.
 type Event struct {
 	Type     EventType
 	Operator string
@@ -28,7 +30,7 @@ type Event struct {
 	Err      error // Err is nil for EventProcessed.
 }
 
-// DeadLetter is what a snapshot says about a message that was given up.
+// DeadLetter describes a message that became a dead letter.
 type DeadLetter struct {
 	Label    string `json:"label"`
 	Source   string `json:"source,omitempty"`
@@ -42,16 +44,18 @@ type DeadLetter struct {
 // Status is the state of one operator since it was started in this process.
 type Status struct {
 	Operator    string        `json:"operator"`
-	Received    uint64        `json:"received"`    // Received counts deliveries, repeated ones too.
-	Processed   uint64        `json:"processed"`   // Processed counts messages whose outputs are all stored.
-	Emitted     uint64        `json:"emitted"`     // Emitted counts outputs.
-	Duplicates  uint64        `json:"duplicates"`  // Duplicates counts outputs that were there already.
-	Redelivered uint64        `json:"redelivered"` // Redelivered counts deliveries that were not the first.
-	Retried     uint64        `json:"retried"`     // Retried counts failures that will be tried again.
-	Dead        uint64        `json:"dead"`        // Dead counts dead letters.
-	Held        int           `json:"held"`        // Held is how many messages are in hand.
-	Waiting     uint64        `json:"waiting"`     // Waiting is the stream's backlog, as last heard.
-	Busy        time.Duration `json:"busy"`        // Busy is the time spent in Process, summed over workers, ns.
+	From        string        `json:"from,omitempty"` // From is the stream it reads.
+	To          string        `json:"to,omitempty"`   // To is the stream it writes, where that is known.
+	Received    uint64        `json:"received"`       // Received counts deliveries, repeated ones too.
+	Processed   uint64        `json:"processed"`      // Processed counts messages whose outputs are all stored.
+	Emitted     uint64        `json:"emitted"`        // Emitted counts outputs.
+	Duplicates  uint64        `json:"duplicates"`     // Duplicates counts outputs that were there already.
+	Redelivered uint64        `json:"redelivered"`    // Redelivered counts deliveries that were not the first.
+	Retried     uint64        `json:"retried"`        // Retried counts failures that will be tried again.
+	Dead        uint64        `json:"dead"`           // Dead counts dead letters.
+	InFlight    int           `json:"held"`           // InFlight counts messages fetched and not yet settled.
+	Waiting     uint64        `json:"waiting"`        // Waiting is the stream's backlog, as last reported.
+	Busy        time.Duration `json:"busy"`           // Busy is the time spent in Process, summed over workers, ns.
 	// DeadLetters are the last thousand, oldest first.
 	DeadLetters []DeadLetter `json:"dead_letters,omitempty"`
 }
@@ -68,13 +72,13 @@ func (p *Pipeline) Snapshot() []Status {
 func (s *stage) snapshot() Status {
 	c := &s.counters
 	status := Status{
-		Operator: s.spec.Name,
+		Operator: s.spec.Name, From: s.route.from, To: s.route.to,
 		Received: c.received.Load(), Processed: c.processed.Load(), Emitted: c.emitted.Load(),
 		Duplicates: c.duplicates.Load(), Redelivered: c.redelivered.Load(), Retried: c.retried.Load(),
 		Dead: c.dead.Load(), Busy: time.Duration(c.busy.Load()), DeadLetters: c.letters(),
 	}
 	if s.loop != nil {
-		status.Held = s.loop.Held()
+		status.InFlight = s.loop.InFlight()
 		status.Waiting, _ = s.loop.Pending()
 	}
 	return status
@@ -110,7 +114,7 @@ func (c *counters) letters() []DeadLetter {
 func (s *stage) event(t EventType, m *Message, err error) {
 	if s.onEvent != nil {
 		s.onEvent(Event{
-			Type: t, Operator: s.spec.Name, Label: m.Label, Source: m.Header["Wavemill-Source"],
+			Type: t, Operator: s.spec.Name, Label: m.Label, Source: m.Header[header.Source],
 			ID: m.ID, Sequence: m.Sequence, Attempt: m.Attempt, Err: err,
 		})
 	}

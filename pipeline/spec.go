@@ -18,8 +18,8 @@ const (
 	DefaultName = "wavemill"
 	// DefaultWorkers is one: more is a decision about memory and cores that only the user can take.
 	DefaultWorkers = 1
-	// DefaultAckWait is how long the server waits for a sign of life. The runtime gives one every third of it
-	// however long an operator works, so this is only the time lost when a process dies.
+	// DefaultAckWait is how long the server waits for a sign of life before it delivers a message again. The runtime
+	// sends one every third of it, however long an operator works, so this is only the time lost when a process dies.
 	DefaultAckWait = 30 * time.Second
 	// DefaultMaxAttempts is how often an error of kind Other is tried before the message becomes a dead letter.
 	DefaultMaxAttempts = 5
@@ -43,12 +43,17 @@ type Spec struct {
 	// DataDir is where the embedded server keeps its streams. It has no default: data is never put into a
 	// temporary directory by accident.
 	DataDir string `yaml:"data_dir,omitempty"`
-	// Listen is host:port where the embedded server lets other clients in. Empty: nobody but this process.
+	// Listen is host:port where other clients can connect to the embedded server. Empty: only this process can.
 	Listen string `yaml:"listen,omitempty"`
 	// Streams are the limits of the pipeline's streams.
 	Streams StreamSpec `yaml:"streams,omitempty"`
+	// Inputs are streams of your own naming that clients outside the pipeline write, beside audio. [Check] reports a
+	// stage that reads a stream which neither an operator nor a client writes.
+	Inputs []string `yaml:"inputs,omitempty"`
 	// Operators are the stages.
 	Operators []OperatorSpec `yaml:"operators"`
+
+	others []OperatorSpec // Stages that run elsewhere: [Spec.Only] leaves them here, for they have streams too.
 }
 
 // Auth holds credentials for an external server. At most one of Creds, NKey, Token and User is set.
@@ -79,11 +84,16 @@ type StreamSpec struct {
 	Bind bool `yaml:"bind,omitempty"`
 }
 
-// OperatorSpec is one stage.
+// OperatorSpec is one stage: an operator between two streams. The names in From and To are message types (audio,
+// spectrogram, quarantine, clip; From also dlq) or new names of up to 32 lower-case letters, digits, - and _; the
+// pipeline creates the stream <PIPELINE>_<NAME> with the subjects <pipeline>.<name>.<label>. To applies to everything the
+// operator emits except model events and messages of [TypeQuarantine], which keep their own place.
 type OperatorSpec struct {
 	Name     string        `yaml:"name"`               // Name is unique in the pipeline; empty: Operator.
 	Operator string        `yaml:"operator"`           // Operator is the name in the Registry.
-	Input    string        `yaml:"input,omitempty"`    // Input overrides the message type the operator asks for.
+	From     string        `yaml:"from,omitempty"`     // From is the stream it reads; empty: Consumer.Input says.
+	To       string        `yaml:"to,omitempty"`       // To is the stream it writes; empty: that of each message's type.
+	Input    string        `yaml:"input,omitempty"`    // Input is the former name of From, and still accepted.
 	Workers  int           `yaml:"workers,omitempty"`  // Workers is how many messages are processed at once; 0: 1.
 	AckWait  time.Duration `yaml:"ack_wait,omitempty"` // AckWait; 0: DefaultAckWait.
 	// MaxAttempts is for errors of kind Other; 0: DefaultMaxAttempts.
@@ -134,17 +144,23 @@ func (s Spec) withDefaults() Spec {
 	setDefault(&s.Streams.ObjectTTL, DefaultObjectTTL)
 	s.Operators = slices.Clone(s.Operators)
 	for i := range s.Operators {
-		o := &s.Operators[i]
-		if o.Name == "" {
-			o.Name = o.Operator
-		}
-		setDefault(&o.Workers, DefaultWorkers)
-		setDefault(&o.AckWait, DefaultAckWait)
-		setDefault(&o.MaxAttempts, DefaultMaxAttempts)
-		setDefault(&o.Replicas, 1)
+		s.Operators[i] = s.Operators[i].withDefaults()
 	}
 	return s
 }
+
+func (o OperatorSpec) withDefaults() OperatorSpec {
+	setDefault(&o.Name, o.Operator)
+	setDefault(&o.From, o.Input)
+	setDefault(&o.Workers, DefaultWorkers)
+	setDefault(&o.AckWait, DefaultAckWait)
+	setDefault(&o.MaxAttempts, DefaultMaxAttempts)
+	setDefault(&o.Replicas, 1)
+	return o
+}
+
+// stages returns the stages of s and those that [Spec.Only] has left out.
+func (s Spec) stages() []OperatorSpec { return slices.Concat(s.Operators, s.others) }
 
 func setDefault[T comparable](field *T, value T) {
 	var zero T
@@ -182,6 +198,11 @@ func (s Spec) Validate() error {
 	if s.Streams.MaxAge > 0 && s.Streams.MaxAge < s.duplicateWindow() {
 		fault("streams: max_age %v is shorter than the duplicate window %v that ack_wait, max_attempts and outage ask for", s.Streams.MaxAge, s.duplicateWindow())
 	}
+	for _, name := range s.Inputs {
+		if err := checkStreamName(name); err != nil {
+			fault("inputs: %w", err)
+		}
+	}
 	faults = append(faults, s.operatorFaults()...)
 	return errors.Join(faults...)
 }
@@ -202,8 +223,8 @@ func (s Spec) operatorFaults() []error {
 			fault("the name is used twice; names are part of the durable consumer's name")
 		}
 		seen[o.Name] = true
-		if o.Input != "" && !isStreamType(o.Input) {
-			fault("input %q: there are %s", o.Input, strings.Join(streamTypes(), ", "))
+		if err := o.streamFault(); err != nil {
+			fault("%w", err)
 		}
 		if o.Workers < 1 || o.Workers > 1024 {
 			fault("workers is %d; use 1 to 1024", o.Workers)
@@ -221,6 +242,27 @@ func (s Spec) operatorFaults() []error {
 	return faults
 }
 
+// streamFault reports what is wrong with from and to by themselves.
+func (o OperatorSpec) streamFault() error {
+	switch {
+	case o.Input != "" && o.Input != o.From:
+		return fmt.Errorf("from is %q and input is %q: they mean the same; keep from", o.From, o.Input)
+	case o.From != "" && o.From == o.To:
+		return sameStream(o.From)
+	case o.To == TypeDLQ:
+		return errors.New("to is dlq: only the runtime writes dead letters; return an error of kind invalid instead")
+	}
+	for _, name := range []string{o.From, o.To} {
+		if name == "" {
+			continue
+		}
+		if err := checkStreamName(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (a Auth) methods() int {
 	n := 0
 	for _, s := range []string{a.Creds, a.NKey, a.Token, a.User} {
@@ -231,16 +273,19 @@ func (a Auth) methods() int {
 	return n
 }
 
-// Only returns s with the named stage alone: what `wavemill operator NAME` runs.
+// Only returns s with the named stage alone: what `wavemill operator NAME` runs. The streams of the other stages stay
+// streams of the pipeline, and [Check] still knows who writes them.
 func (s Spec) Only(stage string) (Spec, error) {
 	s = s.withDefaults()
-	var names []string
-	for _, o := range s.Operators {
-		if o.Name == stage {
-			s.Operators = []OperatorSpec{o}
-			return s, nil
+	i := slices.IndexFunc(s.Operators, func(o OperatorSpec) bool { return o.Name == stage })
+	if i < 0 {
+		var names []string
+		for _, o := range s.Operators {
+			names = append(names, o.Name)
 		}
-		names = append(names, o.Name)
+		return Spec{}, fmt.Errorf("pipeline %s has no operator %q; it has: %s", s.Name, stage, strings.Join(names, ", "))
 	}
-	return Spec{}, fmt.Errorf("pipeline %s has no operator %q; it has: %s", s.Name, stage, strings.Join(names, ", "))
+	s.others = slices.Concat(s.others, s.Operators[:i], s.Operators[i+1:])
+	s.Operators = []OperatorSpec{s.Operators[i]}
+	return s, nil
 }

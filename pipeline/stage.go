@@ -6,9 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,7 +19,7 @@ import (
 type stage struct {
 	bus       *Bus
 	spec      OperatorSpec
-	input     string // Message type; empty when the operator reads no stream.
+	route     route
 	hash      string // Of the configuration.
 	log       *slog.Logger
 	operators []Operator // One per worker.
@@ -36,62 +33,49 @@ type stage struct {
 	repeatedUpTo atomic.Uint64          // The last sequence that a deleted consumer may have worked on before.
 }
 
-// buildOperators builds one operator per worker and finds the input type.
-func buildOperators(spec Spec, o OperatorSpec, reg Registry, env Env) ([]Operator, string, error) {
-	factory, ok := reg[o.Operator]
-	if !ok {
-		names := slices.Sorted(maps.Keys(reg))
-		return nil, "", fmt.Errorf("operator %s: there is no operator %q; there are: %s", o.Name, o.Operator, strings.Join(names, ", "))
-	}
-	first, err := factory(o.Config, env)
-	if err != nil {
-		return nil, "", err
-	}
-	input := o.Input
-	if c, ok := first.(Consumer); ok && input == "" {
-		input = c.Input()
-	}
-	if input != "" && !isStreamType(input) {
-		return nil, "", fmt.Errorf("operator %s: input %q: there are %s", o.Name, input, strings.Join(streamTypes(), ", "))
-	}
-	_, runs := first.(Runner)
-	if input == "" && !runs {
-		return nil, "", fmt.Errorf("operator %s: it names no input; set input to one of %s", o.Name, strings.Join(streamTypes(), ", "))
-	}
-	if runs && o.Workers > 1 {
-		return nil, "", fmt.Errorf("operator %s: workers is %d, but it keeps state of its own and runs with one", o.Name, o.Workers)
-	}
-	operators := []Operator{first}
-	for len(operators) < o.Workers {
-		op, err := factory(o.Config, env)
+// buildOperators builds one operator per worker.
+func buildOperators(o OperatorSpec, r route, reg Registry, env Env) ([]Operator, error) {
+	env.From, env.To = r.from, r.to
+	var operators []Operator
+	for range max(o.Workers, 1) {
+		op, err := reg[o.Operator](o.Config, env)
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
 		operators = append(operators, op)
 	}
-	return operators, input, nil
+	_, runs := operators[0].(Runner)
+	if r.from == "" && !runs {
+		return nil, fmt.Errorf("operator %s: it does not say which stream it reads; set from to audio, spectrogram, clip or a stream that another operator writes", o.Name)
+	}
+	if runs && o.Workers > 1 {
+		return nil, fmt.Errorf("operator %s: workers is %d, but it keeps state of its own and runs with one", o.Name, o.Workers)
+	}
+	return operators, nil
 }
 
-func newStage(bus *Bus, spec OperatorSpec, reg Registry, o Options) (*stage, error) {
+func newStage(bus *Bus, spec OperatorSpec, r route, up []string, reg Registry, o Options) (*stage, error) {
 	hash, err := configHash(spec.Operator, spec.Config)
 	if err != nil {
 		return nil, fmt.Errorf("operator %s: configuration: %w", spec.Name, err)
 	}
 	s := &stage{
-		bus: bus, spec: spec, hash: hash, onEvent: o.OnEvent,
+		bus: bus, spec: spec, route: r, hash: hash, onEvent: o.OnEvent,
 		log: o.Log.With("pipeline", bus.spec.Name, "operator", spec.Name),
 	}
 	s.service, err = micro.AddService(bus.conn, micro.Config{
 		Name: bus.spec.Name + "-" + spec.Name, Version: o.Version,
 		Description: "wavemill operator " + spec.Operator,
-		Metadata:    map[string]string{"pipeline": bus.spec.Name, "operator": spec.Operator, "config": hash},
+		Metadata: map[string]string{
+			"pipeline": bus.spec.Name, "operator": spec.Operator, "config": hash, "from": r.from, "to": r.to,
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("operator %s: announce it as a service: %w", spec.Name, err)
 	}
-	env := Env{Pipeline: bus.spec.Name, Operator: spec.Name, Hash: hash, Log: s.log, Bus: bus, Service: s.service}
-	s.operators, s.input, err = buildOperators(bus.spec, spec, reg, env)
-	if err == nil && s.input != "" {
+	env := Env{Pipeline: bus.spec.Name, Operator: spec.Name, Hash: hash, Log: s.log, Bus: bus, Service: s.service, Upstream: up}
+	s.operators, err = buildOperators(spec, r, reg, env)
+	if err == nil && r.from != "" {
 		err = s.newLoop(o)
 	}
 	if err == nil {
@@ -109,18 +93,17 @@ func (s *stage) newLoop(o Options) error {
 	s.published = &published{bus: s.bus}
 	var err error
 	s.loop, err = delivery.New(s.bus.conn, s.bus.js, delivery.Config{
-		Stream: s.bus.spec.StreamName(s.input), Durable: s.bus.spec.ConsumerName(s.spec.Name),
+		Stream: s.bus.spec.StreamName(s.route.from), Durable: s.bus.spec.ConsumerName(s.spec.Name),
 		Description: "wavemill operator " + s.spec.Operator,
 		Workers:     len(s.operators), Replicas: s.spec.Replicas, AckWait: s.spec.AckWait,
 		DrainTimeout: o.DrainTimeout, Bind: s.bus.spec.Streams.Bind,
-		Restore: func(ctx context.Context) error { return s.bus.ensureStream(ctx, s.input) },
+		Restore: func(ctx context.Context) error { return s.bus.ensureStream(ctx, s.route.from) },
 		Opened:  s.opened,
 	}, s.log, s.handle)
 	return err
 }
 
-// run works until ctx is done and then lets go in order: messages first, then what the operator does beside them,
-// then its service, then the operator.
+// run works until ctx is done and then stops in order: the messages, Run of the operator, its service, the operator.
 func (s *stage) run(ctx context.Context) error {
 	beside, stopBeside := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBeside()
@@ -171,7 +154,7 @@ func (s *stage) status(r micro.Request) {
 	}
 }
 
-// opened records which input stream the sequences belong to, and up to which one an earlier consumer may have worked.
+// opened records when the input stream was created, and up to which sequence an earlier consumer may have worked.
 func (s *stage) opened(created time.Time, repeatedUpTo uint64) {
 	text := created.UTC().Format(time.RFC3339Nano)
 	s.incarnation.Store(&text)
@@ -179,9 +162,9 @@ func (s *stage) opened(created time.Time, repeatedUpTo uint64) {
 }
 
 // outputPrefix is what the ids of the outputs of one input begin with: <pipeline>/<operator>@<hash>/<stream>/<sequence>/.
-// The hash covers the configuration and the creation time of the input stream: a stream that was deleted and made
-// again counts from 1, and its messages are others.
+// The hash covers the configuration and the creation time of the input stream: a stream that was deleted and created
+// again counts from 1, and its messages are different ones.
 func (s *stage) outputPrefix(sequence uint64) string {
 	return fmt.Sprintf("%s/%s@%s/%s/%d/", s.bus.spec.Name, s.spec.Name,
-		shortHash(s.hash, *s.incarnation.Load()), s.bus.spec.StreamName(s.input), sequence)
+		shortHash(s.hash, *s.incarnation.Load()), s.bus.spec.StreamName(s.route.from), sequence)
 }

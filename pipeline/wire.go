@@ -16,15 +16,22 @@ import (
 // maxHeader is the largest header block JetStream stores.
 const maxHeader = 64<<10 - 1
 
-// encode writes m as a NATS message; the body is taken over, not copied.
-func encode(subject string, m *Message) (*nats.Msg, error) {
-	msg := nats.NewMsg(subject)
+// encode writes m as a NATS message for a stream; the body is not copied.
+func (s Spec) encode(stream string, m *Message) (*nats.Msg, error) {
+	if err := checkType(m.Type); err != nil {
+		return nil, err
+	}
+	msg := nats.NewMsg(s.Subject(stream, m.Label))
 	msg.Data = m.Body
 	for name, value := range m.Header {
 		if !headerName(name) {
 			return nil, Errorf(Invalid, "header name %q: use letters, digits, - and _, and no Nats-", name)
 		}
 		msg.Header.Set(name, header.EncodeValue(value))
+	}
+	msg.Header.Del(header.Type)
+	if m.Type != stream {
+		msg.Header.Set(header.Type, m.Type)
 	}
 	msg.Header.Set(header.Label, header.EncodeValue(m.Label))
 	if m.ID != "" {
@@ -36,11 +43,21 @@ func encode(subject string, m *Message) (*nats.Msg, error) {
 	return msg, nil
 }
 
+// checkType reports a message type that cannot be written.
+func checkType(t string) error {
+	if !operatorName.MatchString(t) {
+		return Errorf(Invalid, "message type %q: use 1 to %d lower-case letters, digits, - and _", t, maxStreamName)
+	}
+	return nil
+}
+
 func headerName(name string) bool {
 	return name != "" && !strings.HasPrefix(name, "Nats-") && strings.IndexFunc(name, unsafeInToken) < 0
 }
 
-// decode reads a stream message. The label is the Wavemill-Label header, or else the subject's last token.
+// decode reads a stream message. The label is the Wavemill-Label header, or else the subject's last token. The type is
+// the Wavemill-Type header, or else the name of the stream, which is the subject's second token; dead letters are of
+// TypeDLQ, whatever died.
 func decode(msg jetstream.Msg) (*Message, error) {
 	meta, err := msg.Metadata()
 	if err != nil {
@@ -48,11 +65,11 @@ func decode(msg jetstream.Msg) (*Message, error) {
 	}
 	m := &Message{
 		Body: msg.Data(), Sequence: meta.Sequence.Stream, Stream: meta.Stream,
-		Attempt: int(meta.NumDelivered), Time: meta.Timestamp, //nolint:gosec // A delivery count.
+		Attempt: int(meta.NumDelivered), Time: meta.Timestamp,
 	}
 	tokens := strings.SplitN(msg.Subject(), ".", 3)
 	if len(tokens) != 3 {
-		return nil, Errorf(Invalid, "subject %q: expected <pipeline>.<type>.<label>", msg.Subject())
+		return nil, Errorf(Invalid, "subject %q: expected <pipeline>.<stream>.<label>", msg.Subject())
 	}
 	m.Type, m.Label = tokens[1], labelOfToken(tokens[2])
 	for name, values := range msg.Headers() {
@@ -65,6 +82,8 @@ func decode(msg jetstream.Msg) (*Message, error) {
 			m.ID = value
 		case name == header.Label:
 			m.Label = value
+		case name == header.Type && tokens[1] != TypeDLQ:
+			m.Type = value
 		case strings.EqualFold(name, header.Traceparent):
 			m.SetHeader(header.Traceparent, value)
 		case strings.HasPrefix(name, "Nats-"):
@@ -96,8 +115,8 @@ func (b *Bus) resolve(ctx context.Context, m *Message) error {
 // publishWait is how long one attempt waits for the stream's confirmation.
 const publishWait = 5 * time.Second
 
-// publish stores msg and returns the stream's confirmation. It waits for whatever can pass, until ctx ends.
-func (b *Bus) publish(ctx context.Context, msg *nats.Msg, messageType string) (Ack, error) {
+// publish stores msg in a stream and returns the confirmation. It repeats what fails temporarily, until ctx ends.
+func (b *Bus) publish(ctx context.Context, msg *nats.Msg, stream string) (Ack, error) {
 	if err := b.offload(ctx, msg); err != nil {
 		return Ack{}, err
 	}
@@ -106,7 +125,7 @@ func (b *Bus) publish(ctx context.Context, msg *nats.Msg, messageType string) (A
 		if err == nil {
 			return Ack{Stream: ack.Stream, Sequence: ack.Sequence, Duplicate: ack.Duplicate}, nil
 		}
-		wait, ok := b.waitAfter(ctx, err, attempt, messageType)
+		wait, ok := b.waitAfter(ctx, err, attempt, stream)
 		if !ok {
 			return Ack{}, fmt.Errorf("publish on %s: %w", msg.Subject, err)
 		}
@@ -140,7 +159,7 @@ func (b *Bus) offload(ctx context.Context, msg *nats.Msg) error {
 	return nil
 }
 
-// Codes of server errors that pass, and that nats.go has no names for.
+// Codes of temporary server errors that nats.go has no names for.
 const (
 	codeUnavailable  jetstream.ErrorCode = 10008 // JetStream is temporarily unavailable: an election, for example.
 	codeNoResources  jetstream.ErrorCode = 10023 // The server's store has reached its limit.
@@ -152,7 +171,7 @@ const (
 )
 
 // waitAfter decides whether a failed publish is worth repeating, and when.
-func (b *Bus) waitAfter(ctx context.Context, err error, attempt int, messageType string) (time.Duration, bool) {
+func (b *Bus) waitAfter(ctx context.Context, err error, attempt int, stream string) (time.Duration, bool) {
 	const first, longest = 50 * time.Millisecond, 5 * time.Second
 	wait := longest
 	if attempt < 8 {
@@ -166,15 +185,15 @@ func (b *Bus) waitAfter(ctx context.Context, err error, attempt int, messageType
 		switch api.ErrorCode {
 		case codeUnavailable, codeNoResources, codeNoStorage, codeStoreFailed, codeOffline, codeInProcess, codeManyRequests:
 			if attempt == 6 || attempt%100 == 0 { // Not for what passes within seconds.
-				b.log.Warn("the stream does not accept messages, waiting", "stream", b.spec.StreamName(messageType), "error", err)
+				b.log.Warn("the stream does not accept messages, waiting", "stream", b.spec.StreamName(stream), "error", err)
 			}
 			return wait, true
 		}
 		return 0, false
 	case errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, nats.ErrNoResponders):
-		// The stream is gone or the server still starts: put it back.
-		if err := b.ensureStream(ctx, messageType); err != nil {
-			b.log.Warn("put the stream back", "type", messageType, "error", err)
+		// The stream does not exist, or the server is still starting: create it.
+		if err := b.ensureStream(ctx, stream); err != nil {
+			b.log.Warn("the stream could not be created, trying again", "stream", b.spec.StreamName(stream), "error", err)
 		}
 		return wait, true
 	case errors.Is(err, nats.ErrTimeout), errors.Is(err, nats.ErrDisconnected), errors.Is(err, nats.ErrConnectionReconnecting),

@@ -156,6 +156,9 @@ func missed(t *testing.T, clips []audio.Clip, index *Index, k change, step int) 
 		}
 		if !found {
 			missed++
+			if Similar(Of(clips[i]), Of(k.copy(t, clips[i], rng))) {
+				t.Log("only the index", clips[i].Source)
+			}
 			names = append(names, clips[i].Source)
 		}
 	}
@@ -263,8 +266,8 @@ func TestSynthetic(t *testing.T) {
 		index.Add(p)
 	}
 	// Sweeps of one slope are the same sound at another time; see the package comment.
-	if pairs > 12 {
-		t.Errorf("%d of 179,700 pairs of different clips are similar, want at most 12", pairs)
+	if pairs > 18 {
+		t.Errorf("%d of 179,700 pairs of different clips are similar, want at most 18", pairs)
 	}
 	for _, k := range changes() {
 		n, of, names := missed(t, clips, &index, k, 10)

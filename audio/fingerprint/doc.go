@@ -17,7 +17,7 @@
 // nothing. The levels of blocks of 4 ms must agree as well, up to a common gain. A recording without power in that band
 // (a hi-hat) is represented by the same band of its absolute value.
 //
-// A Print keeps up to 384 ms in 450 bytes: everything of a short recording, else the six loudest stretches of 64 ms with
+// A Print keeps up to 384 ms in at most 500 bytes: everything of a short recording, else the six loudest stretches of 64 ms with
 // their places. Signs of differences between short-time autocorrelations, which are the energy differences of Haitsma and
 // Kalker by another route, serve as the keys of the Index.
 //
@@ -26,5 +26,18 @@
 // Measured on the free spoken digit dataset (2,700 recordings of 0.4 s at 8 kHz, six speakers, 50 recordings of each
 // digit by each; 3.6 million pairs) and on 600 clips of package synth; the tests hold them.
 //
-//   - rates
+// Different recordings: 2 of the 3.6 million pairs of digits are taken for one recording, each because a short part of
+// one agrees with a part of the other. About 15 of the 179,700 pairs of synthetic clips of 600 are: most are exponential
+// sweeps of equal slope, which are one sound at two times, and kick drums that have fewer than 60 changes of sign.
+//
+// Missed copies of digits, of every tenth recording: first 30 % cut off, 1.1 %; noise floor and silence added, 0.4 %; none
+// for gain of -24 dB and +12 dB, polarity, shift, silence removed, last 30 % cut off, resampling to 16 and 44.1 kHz, 8 bits
+// at full scale, mu-law and noise 50 dB below the peak. A copy saved with 8 bits at its own level is missed in 24 % of
+// all digits: those peak below about -25 dB of full scale, where 8 bits leave a few steps.
+//
+// Of synthetic clips, a copy with another start is missed in about 8 %: of a steady tone longer than 384 ms the loudest
+// stretches may be others after a shift. Where a sound decays within the first 30 %, nothing that a Print keeps is left
+// once these are cut off.
+//
+// One core makes a Print of a digit in 0.6 ms and looks it up among 2,700 in about 1 ms.
 package fingerprint

@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	keyWindow   = 96               // samples at printRate in each of the three windows of a key: 12 ms
+	keyWindow   = 64               // samples at printRate in each of the three windows of a key: 8 ms
 	keyLags     = 14               // autocorrelations of a window
 	keyLagStep  = 4                // samples between their lags
 	keySpan     = 3*keyWindow + 64 // samples that a key needs
@@ -16,6 +16,7 @@ const (
 	probeFlips  = 4                // least certain bits of a query's key that are tried both ways
 	seenPower   = 22               // 4 Mi bits, 512 KiB
 	seenBits    = 1 << seenPower   //
+	maxOwn      = 4                // entries of one Print under one key, which a steady tone would fill
 	maxPostings = 64               // entries kept under one key; see Index.Add
 	searchSlack = 6                // samples around the offset that a shared key gives
 	leastNear   = 0.62             // agreement around the key below which an alignment is not examined further
@@ -33,7 +34,7 @@ type Index struct {
 	keys map[uint32][]posting
 	// seen has a bit set for each key of keys: most look-ups end there, which is faster than the map.
 	seen []uint64
-	// short holds Prints of less than keySpan samples (44 ms), which have no keys; they are compared one by one.
+	// short holds Prints of less than keySpan samples (32 ms), which have no keys; they are compared one by one.
 	short []int32
 }
 
@@ -62,7 +63,9 @@ func (x *Index) Add(p Print) int {
 		keyed = true
 		word, bit := seenAt(k.bits)
 		x.seen[word] |= bit
-		if old := x.keys[k.bits]; len(old) < maxPostings {
+		old := x.keys[k.bits]
+		steady := len(old) >= maxOwn && old[len(old)-maxOwn].id == int32(id)
+		if len(old) < maxPostings && !steady {
 			x.keys[k.bits] = append(old, posting{int32(id), int64(at)})
 		}
 	})

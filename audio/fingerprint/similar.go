@@ -7,16 +7,16 @@ import (
 
 // The limits of the comparison were chosen on the copies and the pairs of the package comment.
 const (
-	leastStable  = 48   // samples to compare
-	wholeCover   = 0.7  // share of one Print's stable samples that the other must hold
-	runsCover    = 0.3  // the same where a recording is longer than its Print, which may then hold other parts
-	fullCover    = 0.6  // below this share, agreePart is asked
-	agreePart    = 0.96 // least agreement of a part
-	extentCover  = 0.7  // share of the shorter recording that must overlap the longer
-	mostSpread   = 2.2  // dB; standard deviation of the difference of levels
-	agreeMany    = 0.80 // least agreement of signals with many changes of sign
-	agreeMargin  = 1.9  // more is asked of signals with few: agreeMargin / sqrt(changes of sign)
-	agreeHighest = 0.96 // but never more than this
+	leastStable  = 48    // samples to compare
+	wholeCover   = 0.7   // share of one Print's stable samples that the other must hold
+	runsCover    = 0.3   // the same where a recording is longer than its Print, which may then hold other parts
+	fullCover    = 0.6   // below this share, agreePart is asked
+	agreePart    = 0.975 // least agreement of a part
+	extentCover  = 0.65  // share of the shorter recording that must overlap the longer
+	mostSpread   = 2.2   // dB; standard deviation of the difference of levels
+	agreeMany    = 0.80  // least agreement of signals with many changes of sign
+	agreeMargin  = 1.9   // more is asked of signals with few: agreeMargin / sqrt(changes of sign)
+	agreeHighest = 0.96  // but never more than this
 )
 
 // Similar reports whether two fingerprints are of the same recording; see the package comment for what counts as the

@@ -22,7 +22,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files")
 
 func TestGolden(t *testing.T) {
-	for _, name := range []string{"minimal", "full"} {
+	for _, name := range []string{"minimal", "full", "guard"} {
 		t.Run(name, func(t *testing.T) {
 			rendered, err := render(t, readFile(t, chartDir, "ci", name+"-values.yaml"))
 			if err != nil {
@@ -86,7 +86,10 @@ func TestPodsAreRestricted(t *testing.T) {
 
 // TestPodsMountWhatTheyUse checks that every volume is mounted and every mount has its volume, claims included.
 func TestPodsMountWhatTheyUse(t *testing.T) {
-	for _, values := range []string{minimal, readFile(t, chartDir, "ci", "full-values.yaml"), minimal + "train: {persistence: {existingClaim: old}}", minimal + "train: {persistence: {enabled: false}}"} {
+	for _, values := range []string{
+		minimal, readFile(t, chartDir, "ci", "full-values.yaml"), readFile(t, chartDir, "ci", "guard-values.yaml"),
+		minimal + "operators: {train: {persistence: {existingClaim: old}}}", minimal + "operators: {train: {persistence: {enabled: false}}}",
+	} {
 		objects := mustRender(t, values)
 		for name, pod := range pods(objects) {
 			volumes := map[string]bool{}
@@ -94,7 +97,7 @@ func TestPodsMountWhatTheyUse(t *testing.T) {
 				volumes[v.Name] = true
 			}
 			for _, o := range objects {
-				if s, ok := o.(*appsv1.StatefulSet); ok && name == "train" {
+				if s, ok := o.(*appsv1.StatefulSet); ok && name == s.Spec.Template.Labels["app.kubernetes.io/component"] {
 					for _, claim := range s.Spec.VolumeClaimTemplates {
 						if volumes[claim.Name] {
 							t.Errorf("%s: volume %s is declared twice", name, claim.Name)
@@ -160,12 +163,63 @@ func TestConfigurationRollsThePods(t *testing.T) {
 	sum := func(values string) string {
 		return pods(mustRender(t, values))["spectrogram"].Annotations["checksum/pipeline"]
 	}
-	a, b := sum(minimal), sum(minimal+"generate: {config: {max_n: 5}}")
+	a, b := sum(minimal), sum(minimal+"operators: {generate: {config: {max_n: 5}}}")
 	if a == "" || a == b {
 		t.Errorf("checksums %q and %q: a changed pipeline file must roll the pods", a, b)
 	}
 	if a != sum(minimal+"image: {tag: other}") {
 		t.Error("the checksum covers more than the pipeline file")
+	}
+}
+
+// TestAnOperatorOfTheUsers holds that an entry in the map is all that another operator needs: it gets the defaults, and a
+// second trainer gets a stateful set and a volume of its own.
+func TestAnOperatorOfTheUsers(t *testing.T) {
+	objects := mustRender(t, readFile(t, chartDir, "ci", "guard-values.yaml"))
+	guard, ok := objects["Deployment/mill-wavemill-guard"].(*appsv1.Deployment)
+	if !ok || *guard.Spec.Replicas != 2 || objects["PodDisruptionBudget/mill-wavemill-guard"] == nil {
+		t.Fatalf("no deployment of two: %+v", guard)
+	}
+	c := guard.Spec.Template.Spec.Containers[0]
+	if c.Name != "guard" || !slices.Equal(c.Args[:2], []string{"operator", "guard"}) || c.Resources.Limits.Memory().String() != "512Mi" {
+		t.Errorf("%s %v, limits %v", c.Name, c.Args, c.Resources.Limits)
+	}
+	second, ok := objects["StatefulSet/mill-wavemill-train-gan"].(*appsv1.StatefulSet)
+	if !ok || objects["Service/mill-wavemill-train-gan"] == nil {
+		t.Fatal("no stateful set or service for the second trainer")
+	}
+	c = second.Spec.Template.Spec.Containers[0]
+	if !slices.Equal(c.Args[:2], []string{"operator", "train-gan"}) || !slices.Contains(c.Args, "--checkpoints=/var/lib/wavemill") {
+		t.Errorf("arguments %v", c.Args)
+	}
+	claim := second.Spec.VolumeClaimTemplates[0].Spec
+	if claim.Resources.Requests.Storage().String() != "1Gi" || len(claim.AccessModes) != 1 {
+		t.Errorf("claim %+v", claim)
+	}
+	if first := objects["StatefulSet/mill-wavemill-train"].(*appsv1.StatefulSet); first.Spec.VolumeClaimTemplates[0].Spec.Resources.Requests.Storage().String() != "5Gi" {
+		t.Error("one trainer's values have changed another's")
+	}
+}
+
+// TestFormerValuesStillApply: values of chart 0.1 have the operators at the top level.
+func TestFormerValuesStillApply(t *testing.T) {
+	former := minimal + "spectrogram: {replicas: 3, workers: 4, config: {rate: 22050}}\ntrain: {persistence: {size: 20Gi}}\ngenerate: {enabled: false}"
+	today := minimal + "operators: {spectrogram: {replicas: 3, workers: 4, config: {rate: 22050}}, train: {persistence: {size: 20Gi}}, generate: {enabled: false}}"
+	if diff := cmp.Diff(mustRender(t, today), mustRender(t, former)); diff != "" {
+		t.Error(diff)
+	}
+	rendered, err := render(t, former)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if notes := rendered["wavemill/templates/NOTES.txt"]; !strings.Contains(notes, "NOTE: the values under train have moved to operators.train.") {
+		t.Errorf("the notes do not say what has moved:\n%s", notes)
+	}
+}
+
+func TestReplicasCanBeZero(t *testing.T) {
+	if d := mustRender(t, minimal+"operators: {generate: {replicas: 0}}")["Deployment/mill-wavemill-generate"].(*appsv1.Deployment); *d.Spec.Replicas != 0 {
+		t.Errorf("%d replicas", *d.Spec.Replicas)
 	}
 }
 
@@ -196,15 +250,20 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"no server", "", "nats.url is empty"},
 		{"two servers", minimal[:len(minimal)-2] + ", existingSecret: x}", "keep one"},
 		{"misspelt key", minimal + "spectogram: {replicas: 2}", "additional properties 'spectogram' not allowed"},
-		{"misspelt key below", minimal + "spectrogram: {replica: 2}", "additional properties 'replica' not allowed"},
-		{"text for a number", minimal + "generate: {replicas: two}", "got string, want integer"},
-		{"replicas of the trainer", minimal + "train: {replicas: 2}", "additional properties 'replicas' not allowed"},
+		{"misspelt key below", minimal + "operators: {spectrogram: {replica: 2}}", "additional properties 'replica' not allowed"},
+		{"text for a number", minimal + "operators: {generate: {replicas: two}}", "got string, want integer"},
+		{"replicas of the trainer", minimal + "operators: {train: {replicas: 2}}", "operators.train: a trainer has one replica"},
+		{"workers of a trainer", minimal + "operators: {second: {operator: train, workers: 2}}", "operators.second: a trainer has one replica and one worker"},
+		{"misspelt name of an operator", minimal + "operators: {spectogram: {replicas: 2}}", "missing property 'operator'"},
+		{"bad name of an operator", minimal + "operators: {my_guard: {operator: guard}}", "'my_guard' does not match pattern"},
+		{"long name", minimal + "fullnameOverride: " + strings.Repeat("a", 45) + "\noperators: {" + strings.Repeat("b", 20) + ": {operator: guard}}", "longer than the 63 characters"},
+		{"bad stream", minimal + "operators: {guard: {operator: guard, to: Good Ones}}", "/operators/guard/to"},
 		{"bad URL", "nats: {url: 'http://nats:4222'}", "/nats/url"},
 		{"bad pipeline name", minimal + "pipeline: {name: 'My Drums'}", "/pipeline/name"},
 		{"bad digest", minimal + "image: {digest: latest}", "/image/digest"},
-		{"nothing enabled", minimal + "spectrogram: {enabled: false}\ntrain: {enabled: false}\ngenerate: {enabled: false}", "every operator is disabled"},
-		{"variable of the chart set again", minimal + "train: {extraEnv: [{name: NATS_URL, value: x}]}", "NATS_URL is set twice"},
-		{"variable set twice", minimal + "train: {extraEnv: [{name: A, value: one}, {name: A, value: two}]}", "A is set twice"},
+		{"nothing enabled", minimal + "operators: {spectrogram: {enabled: false}, train: {enabled: false}, generate: {enabled: false}}", "every operator is disabled"},
+		{"variable of the chart set again", minimal + "operators: {train: {extraEnv: [{name: NATS_URL, value: x}]}}", "operators.train.extraEnv: NATS_URL is set twice"},
+		{"variable set twice", minimal + "operators: {train: {extraEnv: [{name: A, value: one}, {name: A, value: two}]}}", "A is set twice"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := render(t, tc.values)
@@ -233,7 +292,7 @@ func TestStrictDecodeCatchesATypo(t *testing.T) {
 }
 
 func TestLint(t *testing.T) {
-	for _, name := range []string{"minimal", "full"} {
+	for _, name := range []string{"minimal", "full", "guard"} {
 		var values map[string]any
 		if err := yaml.Unmarshal([]byte(readFile(t, chartDir, "ci", name+"-values.yaml")), &values); err != nil {
 			t.Fatal(err)
@@ -247,12 +306,12 @@ func TestLint(t *testing.T) {
 }
 
 func TestNotesNameTheSubjects(t *testing.T) {
-	rendered, err := render(t, minimal+"pipeline: {name: drums}\ntrain: {persistence: {enabled: false}}")
+	rendered, err := render(t, minimal+"pipeline: {name: drums}\noperators: {train: {persistence: {enabled: false}}}")
 	if err != nil {
 		t.Fatal(err)
 	}
 	notes := rendered["wavemill/templates/NOTES.txt"]
-	for _, want := range []string{"drums.audio.LABEL", "drums.generate", "drums.dlq.spectrogram", "NOTE: train.persistence is off"} {
+	for _, want := range []string{"drums.audio.LABEL", "drums.generate", "drums.dlq.<operator>", "NOTE: operators.train.persistence is off"} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("the notes lack %q:\n%s", want, notes)
 		}

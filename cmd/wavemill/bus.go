@@ -12,11 +12,11 @@ import (
 	"wavemill/pipeline"
 )
 
-// defaultURL is where `wavemill up` lets clients in and where clients look when nothing else is said: the port that
-// NATS registered, on this machine alone.
+// defaultURL is the address of the server that `wavemill up` runs, and the default of every client: the standard port of
+// NATS, on this machine only.
 const defaultURL = "nats://127.0.0.1:4222"
 
-// busFlags say which pipeline on which server a command talks to.
+// busFlags are the flags that name a pipeline and its server.
 type busFlags struct {
 	file, url, pipeline, creds string
 }
@@ -28,7 +28,7 @@ func (b *busFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&b.creds, "creds", "", "NATS credentials file (.creds)")
 }
 
-// spec returns the pipeline that the flags name, without operators: clients run none.
+// spec returns the pipeline that the flags name, without operators, because a client runs none.
 func (b *busFlags) spec() (pipeline.Spec, error) {
 	spec, err := b.read()
 	if err != nil {
@@ -41,7 +41,7 @@ func (b *busFlags) spec() (pipeline.Spec, error) {
 	return spec, nil
 }
 
-// read returns the pipeline file, if one is given, with the flags laid over it.
+// read returns the pipeline file, if one is given, with the flags applied to it.
 func (b *busFlags) read() (pipeline.Spec, error) {
 	var spec pipeline.Spec
 	if b.file != "" {
@@ -62,8 +62,8 @@ func (b *busFlags) read() (pipeline.Spec, error) {
 	return spec, nil
 }
 
-// openClient connects to a pipeline that other processes run. It takes the streams as they are, and makes them only
-// where there are none yet, so that a client never changes the limits that the pipeline's owner has set.
+// openClient connects to a pipeline that other processes run. It creates the streams only if one does not exist, so that a
+// client does not change the limits of a running pipeline.
 func openClient(ctx context.Context, a *app, b *busFlags) (*pipeline.Bus, error) {
 	spec, err := b.spec()
 	if err != nil {
@@ -77,12 +77,12 @@ func openClient(ctx context.Context, a *app, b *busFlags) (*pipeline.Bus, error)
 		bus, err = pipeline.Open(ctx, spec, options)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w; is a server there? `wavemill up` runs one", err)
+		return nil, fmt.Errorf("%w; check --nats, or start a server with `wavemill up`", err)
 	}
 	return bus, nil
 }
 
-// closeBus closes a bus at the end of a command, in good time even if ctx is done.
+// closeBus closes a bus at the end of a command. It takes at most 30 seconds, also after ctx is done.
 func closeBus(ctx context.Context, bus *pipeline.Bus) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"wavemill/audio/synth"
 	"wavemill/audio/wav"
@@ -56,7 +58,7 @@ func TestPublishTwiceIsHarmless(t *testing.T) {
 	}
 	defer closeQuietly(t, bus)
 	n := 0
-	for m, err := range bus.Messages(t.Context(), pipeline.Subscription{Type: pipeline.TypeAudio, Label: oddLabel, From: 1, Last: true}) {
+	for m, err := range bus.Messages(t.Context(), pipeline.Subscription{Stream: pipeline.TypeAudio, Label: oddLabel, From: 1, Last: true}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,6 +155,30 @@ func TestUpServesHealth(t *testing.T) {
 	}
 }
 
+// TestPipelineFilesThatCannotRun: mistakes in a file end the command before anything is started.
+func TestPipelineFilesThatCannotRun(t *testing.T) {
+	for content, want := range map[string]string{
+		"name: drums\n": "the pipeline has no operators",
+		"operators: [{operator: spectrogram}, {operator: train, from: gaurded}]":                                                             "no operator writes the stream gaurded",
+		"operators: [{operator: spectrogram, to: audio}]":                                                                                    "reads and writes the stream audio",
+		"operators: [{operator: spectrogram}, {operator: train, from: audio, to: a}]":                                                        "only announces models",
+		"operators: [{operator: spectrogram}, {operator: train, from: clip, input: clip}, {name: b, operator: spectrogram, from: a, to: a}]": "reads and writes the stream a",
+	} {
+		file := filepath.Join(t.TempDir(), "pipeline.yaml")
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // A file that is accepted would run for ever.
+		var errout bytes.Buffer
+		code := execute(ctx, []string{"up", "-f", file, "--data-dir", t.TempDir()}, strings.NewReader(""), io.Discard, &errout)
+		cancel()
+		stderr := errout.String()
+		if code != exitFailed || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit code %d, and stderr does not say %q: %s", content, code, want, stderr)
+		}
+	}
+}
+
 func get(t *testing.T, url string) (status int, body string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
@@ -220,4 +246,54 @@ func TestOperatorAloneRunsOneStage(t *testing.T) {
 	if len(names) != 1 || names[0] != "spectrogram" {
 		t.Errorf("it ran %v", names)
 	}
+}
+
+// TestPublishKeepsGroups: what the label pattern calls a speaker goes onto the bus with the recording.
+func TestPublishKeepsGroups(t *testing.T) {
+	url, data := startServer(t), t.TempDir()
+	folder := recordingsFolder(t, 1)
+	body, err := os.ReadFile(firstWAV(t, folder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"one_theo_0.wav", "one_lucas_0.wav"} {
+		if err := os.WriteFile(filepath.Join(data, name), body, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustRun(t, "publish", "--nats", url, "--labels", "{label}_{speaker}_{n}", data)
+	mustRun(t, "publish", "--nats", url, "--labels", "prefix", "--pipeline", "plain", data)
+	for pipe, want := range map[string]map[string]string{
+		"wavemill": {"one_theo_0.wav": "theo", "one_lucas_0.wav": "lucas"},
+		"plain":    {"one_theo_0.wav": "", "one_lucas_0.wav": ""},
+	} {
+		bus, err := pipeline.Open(t.Context(), pipeline.Spec{Name: pipe, NATS: url}, pipeline.BusOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer closeQuietly(t, bus)
+		n := 0
+		for m, err := range bus.Messages(t.Context(), pipeline.Subscription{Stream: pipeline.TypeAudio, From: 1, Last: true}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if group, known := want[m.Header[header.Source]]; !known || m.Header[header.Group] != group {
+				t.Errorf("%s: headers %v, want group %q", pipe, m.Header, group)
+			}
+			n++
+		}
+		if n != 2 {
+			t.Errorf("%s: %d messages", pipe, n)
+		}
+	}
+}
+
+// firstWAV returns the path of one recording below dir.
+func firstWAV(t *testing.T, dir string) string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "*", "*.wav"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("%v %v", paths, err)
+	}
+	return paths[0]
 }

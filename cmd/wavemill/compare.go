@@ -53,7 +53,7 @@ classifiers, see "wavemill eval --help".`,
 	f.StringVar(&o.out, "out", "", "folder for the reports and the trained checkpoints; it is made if it is not there (required)")
 	f.DurationVar(&o.budget, "budget", 10*time.Minute, "how long to train each architecture")
 	f.Int64Var(&o.steps, "steps", 0, "steps to train each architecture, instead of --budget")
-	o.add(cmd)
+	o.addAll(cmd)
 	return cmd
 }
 
@@ -76,7 +76,7 @@ func (o *compareOptions) check() error {
 			return usagef("--model %s is neither an architecture (%s) nor a checkpoint: %w", m, strings.Join(architectures.Names(), ", "), err)
 		}
 	}
-	return o.evaluationFlags.check()
+	return o.checkAll()
 }
 
 func isArchitecture(name string) bool { return slices.Contains(architectures.Names(), name) }
@@ -119,19 +119,19 @@ func (a *app) compare(ctx context.Context, o compareOptions) error {
 			checkpoints = append(checkpoints, c.Checkpoint)
 		}
 	}
-	data, learn, err := all.data(checkpoints)
+	split, err := all.Split(checkpoints)
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err
 	}
-	if err := a.trainCandidates(ctx, o, candidates, learn); err != nil {
+	if err := a.trainCandidates(ctx, o, candidates, split); err != nil {
 		return err
 	}
 	options, stages := o.options(a, len(candidates))
 	defer stages.stop()
-	e, err := comparison.Open(ctx, data, options)
+	e, err := comparison.Open(ctx, split.Data(), options)
 	if err != nil {
 		return err
 	}
@@ -170,14 +170,17 @@ func (o *compareOptions) finished() ([]*candidate, error) {
 }
 
 // trainCandidates trains those that are architectures.
-func (a *app) trainCandidates(ctx context.Context, o compareOptions, candidates []*candidate, learn []recording) error {
-	s := &school{app: a, seed: o.seed, budget: o.budget, steps: o.steps}
+func (a *app) trainCandidates(ctx context.Context, o compareOptions, candidates []*candidate, split comparison.Split) error {
+	recordings, options, err := split.Training()
+	if err != nil {
+		return err
+	}
+	s := &school{app: a, seed: o.seed, budget: o.budget, steps: o.steps, options: options}
 	for i, c := range candidates {
 		if !isArchitecture(o.models[i]) {
 			continue
 		}
-		var err error
-		if c.Checkpoint, c.training, err = s.train(ctx, o.models[i], learn, c.File); err != nil {
+		if c.Checkpoint, c.training, err = s.train(ctx, o.models[i], recordings, c.File); err != nil {
 			return fmt.Errorf("%s: %w", c.Name, err)
 		}
 		c.Seconds, c.CPUSeconds = c.training.seconds, c.training.cpuSeconds

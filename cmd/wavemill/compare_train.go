@@ -13,13 +13,14 @@ import (
 	"wavemill/models/training"
 )
 
-// A school trains architectures alike: the same recordings, front end, seed and time. It stands in for training.Prepare and
-// training.Job until compare and bench use them.
+// A school trains architectures alike: the same recordings, front end, seed and time.
 type school struct {
 	app    *app
 	seed   uint64
 	budget time.Duration
 	steps  int64 // instead of the budget
+	// options split the recordings.
+	options training.Options
 
 	shown bool // whether the plan has been
 }
@@ -30,18 +31,17 @@ type schooling struct {
 	history             training.History
 }
 
-// train trains an architecture and writes its checkpoint to a file. None of the recordings is held out: the caller has
-// done that.
-func (s *school) train(ctx context.Context, arch string, recordings []recording, file string) (models.Checkpoint, schooling, error) {
+// train trains an architecture and writes its checkpoint to a file.
+func (s *school) train(ctx context.Context, arch string, recordings []dataset.Recording, file string) (models.Checkpoint, schooling, error) {
 	none := models.Checkpoint{}
 	var learnable []dataset.Recording
-	set, err := training.Prepare(ctx, decodedAll(recordings), training.Options{
-		Holdout: dataset.Holdout{Validation: dataset.DefaultHoldout(0).Validation, Seed: s.seed}, Note: func(line string) { s.app.note("%s", line) },
-		FrontEnd: func(of []dataset.Recording) (models.FrontEnd, error) {
-			learnable = of
-			return (&frontOptions{}).frontEnd(of)
-		},
-	})
+	o := s.options
+	o.Note = func(line string) { s.app.note("%s", line) }
+	o.FrontEnd = func(of []dataset.Recording) (models.FrontEnd, error) {
+		learnable = of
+		return (&frontOptions{}).frontEnd(of)
+	}
+	set, err := training.Prepare(ctx, recordings, o)
 	if err != nil {
 		return none, schooling{}, err
 	}

@@ -23,7 +23,12 @@ func (a *app) load(ctx context.Context, roots []string, labels string, h holdout
 	if err != nil {
 		return nil, err
 	}
-	all, err := a.decode(ctx, set.Items)
+	return a.loadItems(ctx, set.Items)
+}
+
+// loadItems decodes recordings. Files that cannot be decoded are noted and left out.
+func (a *app) loadItems(ctx context.Context, items []dataset.Item) ([]dataset.Recording, error) {
+	all, err := a.decode(ctx, items)
 	if err != nil {
 		return nil, err
 	}

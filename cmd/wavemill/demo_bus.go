@@ -20,8 +20,8 @@ import (
 	"wavemill/operators/spectrogram"
 	"wavemill/operators/train"
 	"wavemill/pipeline"
-	"wavemill/pipeline/artifact"
-	"wavemill/pipeline/header"
+	"wavemill/pipeline/deadletter"
+	"wavemill/pipeline/modelstore"
 )
 
 // onBus runs everything that happens on the bus, from the first recording to the last clip.
@@ -48,7 +48,7 @@ func (d *demo) onBus(ctx context.Context) (err error) {
 	err = errors.Join(err, running.Stop(stopping))
 	if err != nil || ctx.Err() != nil {
 		// What has been learned so far is worth having as a file too.
-		if e := exportModel(stopping, bus, d.o.arch, filepath.Join(d.o.out, demoModel)); e != nil && !errors.Is(e, artifact.ErrNotFound) {
+		if e := exportModel(stopping, bus, d.o.arch, filepath.Join(d.o.out, demoModel)); e != nil && !errors.Is(e, modelstore.ErrNotFound) {
 			err = errors.Join(err, e)
 		}
 		return errors.Join(err, ctx.Err())
@@ -177,19 +177,15 @@ func (d *demo) fetchModel(ctx context.Context, bus *pipeline.Bus) error {
 	return d.watch.loaded(ctx, d.digest)
 }
 
-// readLetters reads from the bus which recordings the spectrogram operator gave up, and why.
+// readLetters reads from the bus which recordings the spectrogram operator could not convert, and why.
 func (d *demo) readLetters(ctx context.Context, bus *pipeline.Bus) error {
-	for m, err := range bus.Messages(ctx, pipeline.Subscription{Type: pipeline.TypeDLQ, From: 1, Last: true}) {
+	for l, err := range bus.DeadLetters().List(ctx, deadletter.Filter{Operator: "spectrogram"}) {
 		if err != nil {
 			return err
 		}
-		if m.Header[header.DeadOperator] != "spectrogram" {
-			continue
-		}
-		name := m.Header[header.Source]
 		// The table names the recording already.
-		reason := strings.TrimPrefix(strings.TrimPrefix(m.Header[header.DeadReason], "spectrogram: "), name+": ")
-		d.letters = append(d.letters, report.Letter{Name: name, Reason: reason})
+		reason := strings.TrimPrefix(strings.TrimPrefix(l.Reason, "spectrogram: "), l.Source+": ")
+		d.letters = append(d.letters, report.Letter{Name: l.Source, Reason: reason})
 	}
 	slices.SortStableFunc(d.letters, func(a, b report.Letter) int { return cmp.Compare(a.Name, b.Name) })
 	return ctx.Err()

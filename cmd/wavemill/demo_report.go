@@ -20,6 +20,7 @@ import (
 	"wavemill/audio/spectrogram"
 	"wavemill/audio/wav"
 	"wavemill/cmd/wavemill/report"
+	"wavemill/models/architectures"
 	"wavemill/models/nn/kernel"
 )
 
@@ -181,21 +182,8 @@ func (d *demo) sentence() string {
 	if d.o.steps == 0 {
 		long = "for " + roundDuration(d.watch.took).String()
 	}
-	return fmt.Sprintf("A %s listened to %s of %s %s and then made %d new clips of each.", archTitle(d.checkpoint.Arch),
+	return fmt.Sprintf("A %s listened to %s of %s %s and then made %d new clips of each.", architectures.Title(d.checkpoint.Arch),
 		count(len(d.recordings), "recording", "recordings"), count(len(d.labels), "label", "labels"), long, d.o.perLabel)
-}
-
-// archTitle names an architecture for people.
-func archTitle(arch string) string {
-	switch arch {
-	case "vae":
-		return "conditional VAE"
-	case "gan":
-		return "conditional GAN"
-	case "vaegan":
-		return "VAE-GAN"
-	}
-	return arch
 }
 
 // goodEnough are the shares above which a figure is shown as good: half of the clips rightly heard, nine tenths of the

@@ -75,7 +75,7 @@ func (w *demoWatch) converted(ctx context.Context, running *pipeline.Pipeline, p
 	return w.until(ctx, running, func() bool {
 		for _, s := range running.Snapshot() {
 			if s.Operator == "spectrogram" {
-				return s.Waiting == 0 && s.Held == 0 && s.Processed+s.Dead >= uint64(published)
+				return s.Waiting == 0 && s.InFlight == 0 && s.Processed+s.Dead >= uint64(published)
 			}
 		}
 		return false

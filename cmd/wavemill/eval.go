@@ -42,7 +42,7 @@ and leaves out the gains beside shares of the recordings; --useful=false trains 
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.eval(cmd.Context(), o) },
 	}
 	cmd.Flags().StringVar(&o.model, "model", "", "checkpoint, such as model.safetensors (required)")
-	o.add(cmd)
+	o.addAll(cmd)
 	return cmd
 }
 
@@ -50,7 +50,7 @@ func (a *app) eval(ctx context.Context, o evalOptions) error {
 	if o.model == "" {
 		return usagef("--model is missing: the checkpoint to evaluate")
 	}
-	if err := o.check(); err != nil {
+	if err := o.checkAll(); err != nil {
 		return err
 	}
 	checkpoint, err := models.Read(o.model)
@@ -61,13 +61,13 @@ func (a *app) eval(ctx context.Context, o evalOptions) error {
 	if err != nil {
 		return err
 	}
-	data, _, err := all.data([]models.Checkpoint{checkpoint})
+	split, err := all.Split([]models.Checkpoint{checkpoint})
 	if err != nil {
 		return err
 	}
 	options, stages := o.options(a, 1)
 	defer stages.stop()
-	e, err := comparison.Open(ctx, data, options)
+	e, err := comparison.Open(ctx, split.Data(), options)
 	if err != nil {
 		return err
 	}

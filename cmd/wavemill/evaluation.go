@@ -2,18 +2,17 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
-	"wavemill/audio/dataset"
 	"wavemill/cmd/wavemill/progress"
 	"wavemill/models/comparison"
 )
 
 // evaluationFlags are the flags that commands share that evaluate models: eval and compare.
 type evaluationFlags struct {
+	holdoutFlags
 	data   []string
 	labels string
 	test   []string
@@ -24,7 +23,7 @@ type evaluationFlags struct {
 	asJSON bool
 }
 
-func (e *evaluationFlags) add(cmd *cobra.Command) {
+func (e *evaluationFlags) addAll(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringArrayVar(&e.data, "data", nil, "folder or file with the recordings; may be repeated (required)")
 	f.StringArrayVar(&e.test, "test", nil, "folder or file with other recordings to evaluate with; may be repeated (default: those of --data that no model has seen)")
@@ -34,17 +33,18 @@ func (e *evaluationFlags) add(cmd *cobra.Command) {
 	f.BoolVar(&e.quick, "quick", false, "train one classifier of each kind instead of three, with fewer steps, and add clips to no share of the recordings")
 	f.BoolVar(&e.asJSON, "json", false, "print the report as one line of JSON")
 	addLabels(cmd, &e.labels)
+	e.holdoutFlags.add(cmd)
 }
 
 // check reports the first wrong flag.
-func (e *evaluationFlags) check() error {
+func (e *evaluationFlags) checkAll() error {
 	switch {
 	case len(e.data) == 0:
 		return usagef("--data is missing: a folder with recordings")
 	case e.clips < 0:
 		return usagef("--clips %d: ask for one clip or more", e.clips)
 	}
-	return nil
+	return e.holdoutFlags.check()
 }
 
 // options of an evaluation of so many candidates.
@@ -63,6 +63,12 @@ func (e *evaluationFlags) arguments() []string {
 	}
 	if e.labels != "" {
 		parts = append(parts, "--labels "+quote(e.labels))
+	}
+	if e.group != "" {
+		parts = append(parts, "--group "+quote(e.group))
+	}
+	for _, g := range e.out {
+		parts = append(parts, "--hold-out "+quote(g))
 	}
 	if e.clips > 0 {
 		parts = append(parts, fmt.Sprintf("--clips %d", e.clips))
@@ -110,29 +116,12 @@ func (s *stages) done() {
 // stop ends the stage that is shown where it is.
 func (s *stages) stop() { s.task.Done() }
 
-// recordings scans and decodes; files that cannot be used are named and left out.
+// recordings is load without groups, for commands that do not use dataset.Recording yet.
 func (a *app) recordings(ctx context.Context, roots []string, labels string) ([]recording, error) {
-	set, err := a.scan(ctx, roots, labels)
-	if err != nil {
-		return nil, err
+	all, err := a.load(ctx, roots, labels, holdoutFlags{})
+	out := make([]recording, len(all))
+	for i, r := range all {
+		out[i] = recording{r.Item, r.Clip, r.Truncated, r.Err, r.Digest, r.Print}
 	}
-	return a.decoded(ctx, set.Items)
-}
-
-// decoded decodes files; those that cannot be used are named and left out.
-func (a *app) decoded(ctx context.Context, items []dataset.Item) ([]recording, error) {
-	all, err := a.decodeAll(ctx, items)
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range all {
-		if r.err != nil {
-			a.note("skipped %s: %v", r.item.Path, r.err)
-		}
-	}
-	usable := good(all)
-	if len(usable) == 0 {
-		return nil, errors.New("none of the recordings can be used")
-	}
-	return usable, nil
+	return out, err
 }

@@ -76,6 +76,7 @@ func TestGenerateKinds(t *testing.T) {
 			run := func(args ...string) []generatedClip { return made(t, slices.Concat(base, args)...) }
 
 			plain := run("--label", "chirp,hihat", "--n", "2")
+			checkTemperatureZero(t, model, out, read(t, plain[0].File))
 			if len(plain) != 4 || plain[1].Label != "chirp" || plain[1].Seed != 41 || plain[2].Label != "hihat" || plain[2].Seed != 40 {
 				t.Fatalf("a list of labels: %+v", plain)
 			}
@@ -102,6 +103,17 @@ func TestGenerateKinds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// checkTemperatureZero generates without noise, which is not what the model's own temperature gives.
+func checkTemperatureZero(t *testing.T, model, out string, usual []byte) {
+	t.Helper()
+	zero := made(t, "--model", model, "--out", filepath.Join(out, "zero"), "--label", "chirp", "--seed", "40", "--temperature", "0")
+	p, _, err := sampling.ReadProvenance(read(t, zero[0].File))
+	if err != nil || p.Temperature != sampling.NoNoise || bytes.Equal(read(t, zero[0].File), usual) {
+		t.Errorf("temperature 0 gives the default's bytes, or the file does not record it: %+v (%v)", p, err)
+	}
+	mustRegenerate(t, model, zero)
 }
 
 // checkLikes generates variations of clips and interpolations between them.
@@ -199,6 +211,9 @@ func TestGenerateRefuses(t *testing.T) {
 	}
 	const label, mix = "--label chirp,hihat", "--mix 0.5"
 	for args, want := range map[string]string{
+		label + " --temperature -1":                       "--temperature -1",
+		label + " --temperature NaN":                      "--temperature NaN",
+		label + " --temperature 10.1":                     "--temperature 10.1",
 		"":                                                "--label is missing",
 		label + " --mix 0.5 --interpolate 3":              "--mix is one point and --interpolate a series",
 		label + " --mix 1.5":                              "--mix 1.5",

@@ -15,7 +15,7 @@ import (
 	"wavemill/pipeline"
 )
 
-// health serves the state of a running pipeline over HTTP, for orchestrators and people:
+// health serves the state of a running pipeline over HTTP:
 //
 //	/livez   200 while the process answers
 //	/readyz  200 while the operators run and the bus is connected, else 503
@@ -37,13 +37,13 @@ func (h health) handler() http.Handler {
 	})
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		// This fails only when the client has closed the connection.
+		// It fails only if the client has disconnected.
 		_ = json.NewEncoder(w).Encode(map[string]any{"pipeline": h.bus.Spec().Name, "operators": h.running.Snapshot()})
 	})
 	return mux
 }
 
-// fault returns why the pipeline is not ready, or nil.
+// fault returns the reason why the pipeline is not ready, or nil.
 func (h health) fault() error {
 	select {
 	case <-h.running.Done():
@@ -76,7 +76,7 @@ func serveHTTP(ctx context.Context, address string, h http.Handler, log *slog.Lo
 	go func() {
 		defer close(done)
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("the health server has stopped", "error", err)
+			log.Error("the health page has stopped", "error", err)
 		}
 	}()
 	log.Info("serving health", "address", listener.Addr().String(), "paths", "/livez /readyz /status")

@@ -160,6 +160,9 @@ func fileMessage(item dataset.Item) (*pipeline.Message, error) {
 	}
 	m := &pipeline.Message{Type: pipeline.TypeAudio, Label: item.Label, Body: body}
 	m.SetHeader(header.Source, item.Name)
+	if item.Group != "" {
+		m.SetHeader(header.Group, item.Group)
+	}
 	m.SetHeader(header.ContentType, codec.MediaType(item.Path))
 	return m, nil
 }

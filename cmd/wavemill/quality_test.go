@@ -13,7 +13,6 @@ import (
 	"wavemill/models"
 	"wavemill/models/augment"
 	"wavemill/models/comparison"
-	"wavemill/models/eval"
 )
 
 // quickModel trains a model for a few steps, which is not to be listened to.
@@ -32,7 +31,7 @@ func TestEvalPrintsARowForEachKind(t *testing.T) {
 	model := quickModel(t, data, "vae")
 	args := []string{"eval", "--model", model, "--data", data, "--useful=false", "--clips", "30"}
 	stdout, _ := mustRun(t, append(args, "--json")...)
-	reports := decodeLines[eval.Report](t, stdout)
+	reports := decodeLines[comparison.Report](t, stdout)
 	if len(reports) != 1 {
 		t.Fatalf("%d reports", len(reports))
 	}
@@ -41,11 +40,93 @@ func TestEvalPrintsARowForEachKind(t *testing.T) {
 	for _, row := range r.Rows {
 		kinds = append(kinds, row.Kind)
 	}
-	if !slices.Equal(kinds, []string{"real", "ceiling", "noise", "model"}) || r.Format != 1 || r.TrainClips+r.HeldOut != 36 || len(r.Labels) != 3 {
+	if !slices.Equal(kinds, []string{"real", "ceiling", "noise", "model"}) || r.Format != 1 || r.TrainClips+r.Report.HeldOut != 36 || len(r.Labels) != 3 {
 		t.Errorf("%s", stdout)
 	}
 	if m := r.Rows[3]; m.Clips != 30 || m.Training == nil || m.Training.Checkpoint != model || m.Training.Steps != 2 || m.Usefulness != nil {
 		t.Errorf("the model's row: %+v", m)
+	}
+	if len(r.HeldOut) != r.Report.HeldOut || !r.Trusted || len(r.Warnings) != 0 {
+		t.Errorf("held out %v, trusted %v, warnings %q", r.HeldOut, r.Trusted, r.Warnings)
+	}
+}
+
+// heldOutBy returns the sources of what a command's JSON calls held out.
+func heldOutBy(t *testing.T, r comparison.Report) []string {
+	t.Helper()
+	var sources []string
+	for _, h := range r.HeldOut {
+		if h.Source == "" || h.Label == "" || h.Digest == "" {
+			t.Errorf("%+v", h)
+		}
+		sources = append(sources, h.Source)
+	}
+	slices.Sort(sources)
+	return sources
+}
+
+// What is called held out was not trained on, whatever the seeds of the models and of the evaluation are.
+func TestNothingHeldOutWasTrainedOn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains two models and evaluators")
+	}
+	data, out := recordingsFolder(t, 12), filepath.Join(t.TempDir(), "out")
+	seen := map[string]bool{}
+	var files []string
+	for _, seed := range []string{"5", "6"} {
+		file := filepath.Join(t.TempDir(), seed+".safetensors")
+		mustRun(t, "train", "--data", data, "--out", file, "--model", "vae", "--steps", "2", "--seed", seed)
+		c, err := models.Read(file)
+		if err != nil || c.Data == nil {
+			t.Fatalf("no record of the recordings, error %v", err)
+		}
+		for _, r := range slices.Concat(c.Data.Learnt, c.Data.Chosen) {
+			seen[r.Digest] = true
+		}
+		files = append(files, file)
+	}
+	code, stdout, stderr := runCLI(t, "compare", "--data", data, "--model", files[0], "--model", files[1], "--clips", "30", "--useful=false", "--out", out, "--json")
+	if code != exitOK {
+		// Between them, two seeds may leave a label nothing: then the command must have said so.
+		if code != exitFailed || !strings.Contains(stderr, "--test DIR") {
+			t.Fatalf("exit code %d: %s", code, stderr)
+		}
+		others := recordingsFolder(t, 14)
+		stdout, _ = mustRun(t, "compare", "--data", data, "--test", others, "--model", files[0], "--model", files[1], "--clips", "30", "--useful=false", "--out", out, "--json")
+	}
+	r := decodeLines[comparedReport](t, stdout)[0]
+	if len(heldOutBy(t, r.Report)) == 0 || !r.Trusted {
+		t.Errorf("held out %v, trusted %v", r.HeldOut, r.Trusted)
+	}
+	for _, h := range r.HeldOut {
+		if seen[h.Digest] {
+			t.Errorf("%s is called held out, a model was trained on it", h.Source)
+		}
+	}
+}
+
+// A checkpoint without a record of its recordings is evaluated with a warning.
+func TestEvalWarnsOfCheckpointsWithoutRecord(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains a model and an evaluator")
+	}
+	data := recordingsFolder(t, 12)
+	model := quickModel(t, data, "vae")
+	c, err := models.Read(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Data = nil
+	if err := c.Write(model); err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr := mustRun(t, "eval", "--model", model, "--data", data, "--useful=false", "--clips", "30", "--json")
+	r := decodeLines[comparison.Report](t, stdout)[0]
+	if r.Trusted || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "does not record") || !strings.Contains(stderr, "does not record") {
+		t.Errorf("trusted %v, warnings %q, on the screen:\n%s", r.Trusted, r.Warnings, stderr)
+	}
+	if code, _, stderr := runCLI(t, "eval", "--model", model, "--data", data, "--test", data, "--useful=false"); code != exitFailed || !strings.Contains(stderr, "copies of those in --data") {
+		t.Errorf("--test is --data: exit code %d, %s", code, stderr)
 	}
 }
 
@@ -69,7 +150,7 @@ func TestCompareWritesBothReports(t *testing.T) {
 	if n := len(r.Rows); n != 5 || r.Rows[3].Name != "vae" || r.Rows[4].Name != "vae 2" || r.Rows[3].Training.Seconds <= 0 || r.Rows[4].Training.Seconds != 0 {
 		t.Errorf("rows: %s", text)
 	}
-	if !strings.Contains(stderr, "training the judge") {
+	if !strings.Contains(stderr, "training the evaluator") {
 		t.Errorf("nothing is said of what takes long:\n%s", stderr)
 	}
 	var table strings.Builder
@@ -138,6 +219,11 @@ func TestTopupWritesClipsManifestAndProof(t *testing.T) {
 	}
 	if code, _, stderr := runCLI(t, args...); code != exitFailed || !strings.Contains(stderr, "--overwrite") {
 		t.Errorf("a second time: exit code %d, %s", code, stderr)
+	}
+	// What the model was trained on proves nothing, whatever the files are called.
+	code, _, stderr := runCLI(t, "topup", "--data", data, "--model", model, "--to", "24", "--out", t.TempDir(), "--test", data)
+	if code != exitFailed || !strings.Contains(stderr, "24 of 24 recordings of --test are left out") || !strings.Contains(stderr, "with --test DIR") {
+		t.Errorf("tested on what was trained on: exit code %d, %s", code, stderr)
 	}
 }
 

@@ -52,7 +52,19 @@ func TestRegenerate(t *testing.T) {
 	if err != nil || len(recording) == 0 {
 		t.Fatalf("no recordings (%v)", err)
 	}
-	far := filepath.Join(again, filepath.Base(files[0])) // no checkpoint beside it
+	// README's layout: the checkpoint beside the folder of the clips, or in the working directory.
+	below := filepath.Join(dir, "clips", "three.wav")
+	if err := os.Mkdir(filepath.Dir(below), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(below, read(t, files[0]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	far := filepath.Join(again, filepath.Base(files[0])) // no checkpoint beside it or above
+	mustRun(t, "regenerate", below)
+	t.Chdir(dir)
+	mustRun(t, "regenerate", far)
+	t.Chdir(t.TempDir())
 	for name, c := range map[string]struct {
 		args []string
 		code int
@@ -61,7 +73,8 @@ func TestRegenerate(t *testing.T) {
 		"edited":        {[]string{edited}, exitFailed, "1 of 1 files differ"},
 		"recording":     {[]string{recording[0]}, exitFailed, "names no model"},
 		"another model": {[]string{"--model", other, files[0]}, exitFailed, "generated it; "},
-		"no model":      {[]string{far}, exitFailed, "--model"},
+		"no model":      {[]string{far}, exitFailed, again + " or " + filepath.Dir(again) + " or "},
+		"name it":       {[]string{far}, exitFailed, "with --model"},
 		"absent":        {[]string{filepath.Join(dir, "absent.wav")}, exitFailed, "no such file"},
 		"no file":       {nil, exitUsage, "name a generated WAV"},
 	} {

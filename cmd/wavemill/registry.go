@@ -7,13 +7,14 @@ import (
 	"wavemill/pipeline"
 )
 
-// hooks let a command take part in what its operators do. The zero value: it does not.
+// hooks are the callbacks of operators that a command uses. The zero value has none.
 type hooks struct {
 	train    train.Hooks
 	generate generate.Hooks
 }
 
-// operators is the registry: which operators this binary can run, by the name that pipeline files use.
+// operators is the registry: the operators of this binary, by the name that pipeline files use. An operator of your own is
+// one line here; from and to in a pipeline file place it between others.
 func operators(h hooks) pipeline.Registry {
 	return pipeline.Registry{
 		"generate":    generate.Factory(h.generate),
@@ -22,7 +23,7 @@ func operators(h hooks) pipeline.Registry {
 	}
 }
 
-// standardOperators are the stages of the pipeline that runs when no file says otherwise.
+// standardOperators are the stages of the pipeline that runs without a pipeline file.
 func standardOperators() []pipeline.OperatorSpec {
 	return []pipeline.OperatorSpec{
 		{Name: "spectrogram", Operator: "spectrogram", Workers: 2},

@@ -30,10 +30,10 @@ file each. It runs until it has --count of them or is interrupted.`,
 	}
 	bus.add(cmd.Flags())
 	f := cmd.Flags()
-	f.StringVar(&o.label, "label", "", "the label to listen for (default: all of them)")
-	f.StringVar(&o.out, "out", "", "folder for the clips; it is made if it is not there (required)")
+	f.StringVar(&o.label, "label", "", "the label of the clips to save (default: all labels)")
+	f.StringVar(&o.out, "out", "", "folder for the clips; it is created if necessary (required)")
 	f.IntVar(&o.count, "count", 0, "stop after so many clips (default: go on until interrupted)")
-	f.BoolVar(&o.all, "all", false, "begin with the clips that the bus has kept, not with the next one")
+	f.BoolVar(&o.all, "all", false, "start with the clips that the bus has stored, not with the next one")
 	f.BoolVar(&o.asJSON, "json", false, "print one line of JSON for each clip")
 	return cmd
 }
@@ -49,7 +49,7 @@ type savedClip struct {
 	File       string   `json:"file"`
 	Label      string   `json:"label"`
 	Seed       uint64   `json:"seed"`
-	Confidence *float64 `json:"confidence"` // null where nobody has judged the clip
+	Confidence *float64 `json:"confidence"` // null where no classifier has checked the clip
 	Heard      string   `json:"heard,omitempty"`
 	Model      string   `json:"model,omitempty"`
 }
@@ -70,7 +70,7 @@ func (a *app) subscribe(ctx context.Context, flags *busFlags, o subscribeOptions
 	}
 	defer func() { err = errors.Join(err, closeBus(ctx, bus)) }()
 
-	what := pipeline.Subscription{Type: pipeline.TypeClip, Label: o.label}
+	what := pipeline.Subscription{Stream: pipeline.TypeClip, Label: o.label}
 	if o.all {
 		what.From = 1
 	}
@@ -116,7 +116,7 @@ func saveClip(dir string, m *pipeline.Message) (savedClip, error) {
 		return savedClip{}, err
 	}
 	clip := savedClip{File: path, Label: m.Label, Model: m.Header[header.Model]}
-	// Foreign clips may come without a seed or a confidence.
+	// Clips of other programs may have no seed or confidence.
 	clip.Seed, _ = strconv.ParseUint(m.Header[header.Seed], 10, 64)
 	if c, err := strconv.ParseFloat(m.Header[header.Confidence], 64); err == nil {
 		clip.Confidence = &c

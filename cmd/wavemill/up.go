@@ -10,7 +10,7 @@ import (
 	"wavemill/pipeline"
 )
 
-// defaultDataDir is the folder in which `wavemill up` without a server keeps the bus, in the current folder.
+// defaultDataDir is where the server of `wavemill up` keeps its data: in the current folder, not a hidden one.
 const defaultDataDir = "wavemill-data"
 
 // runFlags are the flags of the commands that run operators.
@@ -26,8 +26,8 @@ func newUp(a *app) *cobra.Command {
 		Use:   "up",
 		Short: "Run a whole pipeline in one process",
 		Long: `Up runs all operators of a pipeline until it is interrupted. Without --nats it also
-runs a NATS server, which keeps its data in ./` + defaultDataDir + ` and accepts clients
-of this machine at ` + defaultURL + `.
+runs a NATS server, which keeps its data in ./` + defaultDataDir + ` and accepts other
+programs on this machine at ` + defaultURL + `.
 
 Without -f it runs the standard pipeline: spectrogram, train, generate.`,
 		Example: `  wavemill up
@@ -43,8 +43,8 @@ Without -f it runs the standard pipeline: spectrogram, train, generate.`,
 	}
 	flags.busFlags.add(cmd.Flags())
 	cmd.Flags().Lookup("nats").Usage = "URL of the NATS server (default: run one)"
-	cmd.Flags().StringVar(&flags.dataDir, "data-dir", "", "folder for the data of the embedded server (default ./"+defaultDataDir+")")
-	cmd.Flags().StringVar(&flags.listen, "listen", "", "host:port at which the embedded server accepts clients (default 127.0.0.1:4222)")
+	cmd.Flags().StringVar(&flags.dataDir, "data-dir", "", "data folder of the server that up runs (default ./"+defaultDataDir+")")
+	cmd.Flags().StringVar(&flags.listen, "listen", "", "host:port where other clients can connect to the server that up runs (default 127.0.0.1:4222)")
 	cmd.Flags().StringVar(&flags.http, "http", "", "host:port for /livez, /readyz and /status, such as :8080 (default: none)")
 	cmd.Flags().StringVar(&flags.checkpoints, "checkpoints", "", "folder where the trainer also writes its checkpoints, <model>.safetensors (default: on the bus only)")
 	return cmd
@@ -56,7 +56,7 @@ func newOperator(a *app) *cobra.Command {
 		Use:   "operator NAME",
 		Short: "Run one operator of a pipeline",
 		Long: `Operator runs one operator of a pipeline against a NATS server until it is
-interrupted. The Helm chart deploys this command. NAME is the operator's name in the
+interrupted: what the Helm chart deploys. NAME is the operator's name in the
 pipeline file; without -f, one of the standard pipeline: spectrogram, train,
 generate.`,
 		Example: "  wavemill operator spectrogram --nats nats://host:4222 -f pipeline.yaml",
@@ -87,7 +87,7 @@ generate.`,
 	return cmd
 }
 
-// runnable returns the spec to run: that of the file or the standard one, changed by the flags.
+// runnable returns the spec to run: the file's or the standard one, with the flags applied to it.
 func (r *runFlags) runnable() (pipeline.Spec, error) {
 	spec, err := r.read()
 	if err != nil {
@@ -97,11 +97,11 @@ func (r *runFlags) runnable() (pipeline.Spec, error) {
 	case r.file == "":
 		spec.Operators = standardOperators()
 	case len(spec.Operators) == 0:
-		return pipeline.Spec{}, fmt.Errorf("%s names no operators: list what to run under operators:, or leave -f out for the standard pipeline", r.file)
+		return pipeline.Spec{}, fmt.Errorf("%s: the pipeline has no operators; list them under operators, or leave out -f for the standard pipeline", r.file)
 	}
 	if spec.NATS != "" {
 		if r.dataDir != "" || r.listen != "" {
-			return pipeline.Spec{}, usagef("--data-dir and --listen are for the embedded server, which --nats replaces")
+			return pipeline.Spec{}, usagef("--data-dir and --listen belong to the server that up runs when --nats is not given")
 		}
 		return spec, nil
 	}

@@ -100,7 +100,7 @@ func (f fold) data() comparison.Data {
 		known[r.Group] = true
 	}
 	for _, r := range held {
-		d.Sources = append(d.Sources, comparison.HeldOut{Source: r.Name, Label: r.Label, Digest: r.Digest})
+		d.Sources = append(d.Sources, training.HeldOut{Source: r.Name, Label: r.Label, Digest: r.Digest})
 		if f.leftOut != "" {
 			d.Groups = append(d.Groups, eval.Group{Name: r.Group, Unknown: r.Group != "" && !known[r.Group]})
 		}

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -114,20 +115,22 @@ operators:
 // run starts a pipeline for the length of the test.
 func run(t *testing.T, s pipeline.Spec) *pipeline.Bus {
 	t.Helper()
-	return runLogged(t, s, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	bus, _ := runLogged(t, s, registry(), slog.New(slog.NewTextHandler(t.Output(), nil)))
+	return bus
 }
 
-func runLogged(t *testing.T, s pipeline.Spec, log *slog.Logger) *pipeline.Bus {
+// runLogged starts a pipeline, which ends with the test or when stop is called.
+func runLogged(t *testing.T, s pipeline.Spec, reg pipeline.Registry, log *slog.Logger) (bus *pipeline.Bus, stop func()) {
 	t.Helper()
 	bus, err := pipeline.Open(t.Context(), s, pipeline.BusOptions{Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := pipeline.Start(context.Background(), bus, registry(), pipeline.Options{Log: log})
+	p, err := pipeline.Start(context.Background(), bus, reg, pipeline.Options{Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if err := p.Stop(ctx); err != nil {
@@ -137,7 +140,8 @@ func runLogged(t *testing.T, s pipeline.Spec, log *slog.Logger) *pipeline.Bus {
 			t.Errorf("close: %v", err)
 		}
 	})
-	return bus
+	t.Cleanup(stop)
+	return bus, stop
 }
 
 func TestEmbeddedServer(t *testing.T) {

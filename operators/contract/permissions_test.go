@@ -64,7 +64,7 @@ func TestDocumentedPermissionsSuffice(t *testing.T) {
 				if bind {
 					one.Auth = pipeline.Auth{User: o.Name + "-bound", Password: o.Name + "-secret"}
 				}
-				runLogged(t, one, log)
+				runLogged(t, one, registry(), log)
 			}
 			contract(t, strings.Replace(url, "nats://", "nats://client:client-secret@", 1), "mill")
 		})

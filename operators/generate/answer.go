@@ -52,10 +52,10 @@ func (o *operator) publish(ctx context.Context, t task, clip sampling.Clip) (pub
 			out.header[header.Confidence] = strconv.FormatFloat(confidence, 'f', 4, 64)
 		}
 	}
-	out.listed.Subject = o.env.Bus.Spec().Subject(pipeline.TypeClip, p.Name())
+	out.listed.Subject = o.env.Bus.Spec().Subject(o.env.To, p.Name())
 	ctx, cancel := context.WithTimeout(ctx, publishWait)
 	defer cancel()
-	ack, err := o.env.Bus.Publish(ctx, &pipeline.Message{
+	ack, err := o.env.Bus.PublishTo(ctx, o.env.To, &pipeline.Message{
 		ID: out.listed.ID, Type: pipeline.TypeClip, Label: p.Name(), Header: maps.Clone(out.header), Body: body,
 	})
 	if err != nil {

@@ -33,8 +33,8 @@ import (
 	"wavemill/models/architectures"
 	"wavemill/models/sampling"
 	"wavemill/pipeline"
-	"wavemill/pipeline/artifact"
 	"wavemill/pipeline/header"
+	"wavemill/pipeline/modelstore"
 )
 
 // ContentType is the media type of clips.
@@ -102,7 +102,13 @@ type operator struct {
 	stopping bool // No request is accepted any more.
 }
 
-var _ pipeline.Runner = (*operator)(nil)
+var (
+	_ pipeline.Producer = (*operator)(nil)
+	_ pipeline.Runner   = (*operator)(nil)
+)
+
+// Output implements pipeline.Producer.
+func (o *operator) Output() string { return pipeline.TypeClip }
 
 // Process returns an error: this operator reads no stream.
 func (o *operator) Process(context.Context, *pipeline.Message, pipeline.Emit) error {
@@ -142,7 +148,7 @@ func (o *operator) Run(ctx context.Context) error {
 // follow opens every new version of the model, until ctx is done. It tries again while the store is not available.
 func (o *operator) follow(ctx context.Context) error {
 	for ctx.Err() == nil {
-		err := o.env.Bus.Models().Watch(ctx, o.config.Model, func(e artifact.Entry) {
+		err := o.env.Bus.Models().Watch(ctx, o.config.Model, func(e modelstore.Entry) {
 			if err := o.load(ctx, e); err != nil && ctx.Err() == nil {
 				o.log.Error("a new version of the model cannot be used; the one before stays", "model", e.Name, "version", e.Version, "error", err)
 			}
@@ -158,7 +164,7 @@ func (o *operator) follow(ctx context.Context) error {
 	return nil
 }
 
-func (o *operator) load(ctx context.Context, e artifact.Entry) error {
+func (o *operator) load(ctx context.Context, e modelstore.Entry) error {
 	if m := o.sampler.Load(); m != nil && m.Digest == e.Digest {
 		return nil
 	}

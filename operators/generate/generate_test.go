@@ -21,8 +21,8 @@ import (
 	"wavemill/models/frontend"
 	"wavemill/operators/generate"
 	"wavemill/pipeline"
-	"wavemill/pipeline/artifact"
 	"wavemill/pipeline/header"
+	"wavemill/pipeline/modelstore"
 )
 
 const patience = 60 * time.Second
@@ -74,7 +74,7 @@ type mill struct {
 	calls atomic.Int64
 	inUse chan string
 	block chan struct{}
-	entry artifact.Entry
+	entry modelstore.Entry
 }
 
 // newMill runs the operator on ridges or, where open is given, on models of its own.
@@ -187,7 +187,7 @@ func TestListingAndJudge(t *testing.T) {
 		t.Fatalf("%+v %v", first, err)
 	}
 	stored := map[uint64]*pipeline.Message{}
-	for msg, err := range m.bus.Messages(t.Context(), pipeline.Subscription{Type: pipeline.TypeClip, From: last + 1, Last: true}) {
+	for msg, err := range m.bus.Messages(t.Context(), pipeline.Subscription{Stream: pipeline.TypeClip, From: last + 1, Last: true}) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -140,7 +140,7 @@ func TestSeriesOnTheBus(t *testing.T) {
 		t.Fatalf("%s %v", reply.Data, err)
 	}
 	subjects := map[uint64]string{}
-	for msg, err := range m.bus.Messages(t.Context(), pipeline.Subscription{Type: pipeline.TypeClip, From: last + 1, Last: true}) {
+	for msg, err := range m.bus.Messages(t.Context(), pipeline.Subscription{Stream: pipeline.TypeClip, From: last + 1, Last: true}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -171,7 +171,7 @@ func TestSeriesOnTheBus(t *testing.T) {
 		if id := reply.Header.Get("Nats-Msg-Id"); id != long.Clips[i].ID || long.Clips[i].Seed != uint64(100+i) {
 			t.Errorf("clip %d: %+v, alone %q", i, long.Clips[i], id)
 		}
-		for msg, err := range m.bus.Messages(t.Context(), pipeline.Subscription{Type: pipeline.TypeClip, From: long.Clips[i].Sequence, Last: true}) {
+		for msg, err := range m.bus.Messages(t.Context(), pipeline.Subscription{Stream: pipeline.TypeClip, From: long.Clips[i].Sequence, Last: true}) {
 			if err != nil || !bytes.Equal(msg.Body, reply.Data) {
 				t.Errorf("clip %d is another one alone (%v)", i, err)
 			}

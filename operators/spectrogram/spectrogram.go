@@ -1,9 +1,10 @@
 // Package spectrogram is the operator that turns recordings into the spectrograms models learn from.
 //
-// In: <pipeline>.audio.<label>, any supported audio file as it is. Out: <pipeline>.spectrogram.<label>, a .npy array
-// of float32 [T, F], with the transform's configuration as JSON in the Wavemill-Spectrogram header and everything
-// else between clip and spectrogram in Wavemill-Front-End. The output depends on nothing but the file and the
-// configuration. A file that cannot be decoded, is silent or holds numbers that are none becomes a dead letter.
+// In: stream audio, any supported audio file as it is. Out: stream spectrogram, a .npy array of float32 [T, F], with the
+// transform's configuration as JSON in the Wavemill-Spectrogram header and the complete front end in Wavemill-Front-End.
+// Wavemill-Recording and Wavemill-Fingerprint say which recording it is made from, where the operator was built with an
+// [Identifier]; Wavemill-Group is the publisher's. The output depends only on the file and the configuration. A file that
+// cannot be decoded, is silent or has samples that are not finite numbers becomes a dead letter.
 package spectrogram
 
 import (
@@ -28,10 +29,10 @@ import (
 // ContentType is the media type of the output.
 const ContentType = "application/x-npy"
 
-// Config is the operator's configuration. The front end must not depend on what happens to arrive first, so it is
-// part of the configuration: `wavemill demo` plans it from the data.
+// Config is the operator's configuration. The front end is part of it, because it must not depend on which recording
+// arrives first: `wavemill demo` plans it from the data.
 type Config struct {
-	// FrontEnd says everything, with the field names of a checkpoint. Empty: planned from Rate and Duration.
+	// FrontEnd is the complete front end, with the field names of a checkpoint. Empty: planned from Rate and Duration.
 	FrontEnd yaml.RawMessage `yaml:"front_end"`
 	// Rate is the sample rate of most recordings, in Hz; others are resampled to it. 0: 8000.
 	Rate int `yaml:"rate"`
@@ -39,31 +40,34 @@ type Config struct {
 	Duration time.Duration `yaml:"duration"`
 }
 
-// Factory builds the operator. What had to be done to recordings (resampled, mixed down) is logged once for every
-// reason, not once for every file.
+// Factory builds the operator. Each spectrogram carries the identity of its recording in headers. What had to be done to
+// recordings (resampled, mixed down) is logged once for every reason, not once for every file.
 func Factory() pipeline.Factory {
-	said := new(sync.Map)
+	logged := new(sync.Map)
 	return pipeline.Typed(Config{}, func(c Config, env pipeline.Env) (pipeline.Operator, error) {
-		return newOperator(c, env, said)
+		return newOperator(c, env, logged)
 	})
 }
 
 type operator struct {
 	env      pipeline.Env
 	frontEnd *frontend.FrontEnd
-	config   string // The spectrogram's configuration as JSON.
-	whole    string // The front end as JSON.
-	said     *sync.Map
+	config   string    // The spectrogram's configuration as JSON.
+	whole    string    // The front end as JSON.
+	logged   *sync.Map // Reasons that have been logged; shared by the workers.
 }
 
-var _ pipeline.Consumer = (*operator)(nil)
+var (
+	_ pipeline.Consumer = (*operator)(nil)
+	_ pipeline.Producer = (*operator)(nil)
+)
 
-func newOperator(c Config, env pipeline.Env, said *sync.Map) (pipeline.Operator, error) {
+func newOperator(c Config, env pipeline.Env, logged *sync.Map) (pipeline.Operator, error) {
 	fe, err := c.frontEnd()
 	if err != nil {
 		return nil, err
 	}
-	o := &operator{env: env, said: said}
+	o := &operator{env: env, logged: logged}
 	if o.frontEnd, err = frontend.New(fe); err != nil {
 		return nil, err
 	}
@@ -95,7 +99,7 @@ func (c Config) frontEnd() (models.FrontEnd, error) {
 		return frontend.Plan([]int{rate}, []time.Duration{duration}), nil
 	}
 	if c.Rate != 0 || c.Duration != 0 {
-		return models.FrontEnd{}, errors.New("front_end says everything: leave out rate and duration")
+		return models.FrontEnd{}, errors.New("front_end is complete: leave out rate and duration")
 	}
 	text, err := yaml.YAMLToJSON(c.FrontEnd)
 	if err != nil {
@@ -122,6 +126,9 @@ func ConfigFor(fe models.FrontEnd) ([]byte, error) {
 // Input implements pipeline.Consumer.
 func (o *operator) Input() string { return pipeline.TypeAudio }
 
+// Output implements pipeline.Producer.
+func (o *operator) Output() string { return pipeline.TypeSpectrogram }
+
 // Process emits the spectrogram of one recording.
 func (o *operator) Process(ctx context.Context, m *pipeline.Message, emit pipeline.Emit) error {
 	name := m.Header[header.Source]
@@ -136,17 +143,22 @@ func (o *operator) Process(ctx context.Context, m *pipeline.Message, emit pipeli
 	if err != nil {
 		return routed(ctx, fmt.Errorf("%s: %w", name, err))
 	}
-	o.say(name, notes, info)
-	return emit(ctx, &pipeline.Message{
+	o.logConversions(name, notes, info)
+	out := &pipeline.Message{
 		Type: pipeline.TypeSpectrogram,
 		Header: map[string]string{
 			header.ContentType: ContentType, header.Spectrogram: o.config, header.FrontEnd: o.whole,
 		},
 		Body: npy.Encode([]int{s.Frames, s.Bins}, s.Data),
-	})
+	}
+	if err := identify(clip, m, out); err != nil {
+		return routed(ctx, fmt.Errorf("%s: identity: %w", name, err))
+	}
+	return emit(ctx, out)
 }
 
-// routed is an error of a recording: it will be as bad the next time, unless it was us who stopped.
+// routed makes an error of a recording Invalid, because another attempt would fail as well; an error after ctx has ended
+// is not the recording's.
 func routed(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return err
@@ -154,11 +166,11 @@ func routed(ctx context.Context, err error) error {
 	return &pipeline.Error{Kind: pipeline.Invalid, Err: err}
 }
 
-// say logs what was done to a recording, once for every reason.
-func (o *operator) say(name string, notes frontend.Notes, info codec.Info) {
+// logConversions logs what was done to a recording, once for every reason.
+func (o *operator) logConversions(name string, notes frontend.Notes, info codec.Info) {
 	once := func(reason, text string) {
-		if _, known := o.said.LoadOrStore(reason, true); !known {
-			o.env.Log.Info(text+"; said once for all such recordings", "first", name)
+		if _, known := o.logged.LoadOrStore(reason, true); !known {
+			o.env.Log.Info(text+"; logged once for all such recordings", "first", name)
 		}
 	}
 	rate := o.frontEnd.Config().Spectrogram.SampleRate
@@ -172,6 +184,6 @@ func (o *operator) say(name string, notes frontend.Notes, info codec.Info) {
 		once("cut", fmt.Sprintf("cut to %v", o.frontEnd.Duration().Round(time.Millisecond)))
 	}
 	if info.Truncated {
-		once("truncated", "truncated files: the frames that are there are used")
+		once("truncated", "truncated files: the frames that are present are used")
 	}
 }

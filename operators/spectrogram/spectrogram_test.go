@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"wavemill/audio"
+	"wavemill/audio/fingerprint"
 	"wavemill/audio/npy"
 	"wavemill/audio/wav"
 	"wavemill/models"
@@ -42,7 +43,7 @@ func file(t *testing.T, rate, channels int, seconds float64) []byte {
 func run(t *testing.T, op pipeline.Operator, body []byte) ([]*pipeline.Message, error) {
 	t.Helper()
 	var out []*pipeline.Message
-	err := op.Process(t.Context(), &pipeline.Message{ID: "1", Type: pipeline.TypeAudio, Label: "l", Body: body, Header: map[string]string{header.Source: "a.wav"}},
+	err := op.Process(t.Context(), &pipeline.Message{ID: "1", Type: pipeline.TypeAudio, Label: "l", Body: body, Header: map[string]string{header.Source: "a.wav", header.Group: "theo"}},
 		func(_ context.Context, m *pipeline.Message) error {
 			out = append(out, m)
 			return nil
@@ -101,7 +102,7 @@ func TestOneSpectrogramPerFile(t *testing.T) {
 	}
 }
 
-func TestConversionsAreSaidOnce(t *testing.T) {
+func TestConversionsAreLoggedOnce(t *testing.T) {
 	var log bytes.Buffer
 	factory := spectrogram.Factory()
 	logger := slog.New(slog.NewTextHandler(&log, nil))
@@ -117,11 +118,33 @@ func TestConversionsAreSaidOnce(t *testing.T) {
 	}
 	for _, want := range []string{"resampled from 44100 to 8000 Hz", "mixed down from 2 channels", "cut to"} {
 		if n := strings.Count(log.String(), want); n != 1 {
-			t.Errorf("%q is said %d times in:\n%s", want, n, log.String())
+			t.Errorf("%q is logged %d times in:\n%s", want, n, log.String())
 		}
 	}
 	if n := strings.Count(log.String(), "\n"); n != 3 {
 		t.Errorf("%d lines:\n%s", n, log.String())
+	}
+}
+
+func TestIdentity(t *testing.T) {
+	op := build(t, spectrogram.Factory(), []byte("{rate: 8000}"), slog.New(slog.DiscardHandler))
+	body := file(t, 16000, 1, 0.3)
+	decoded, _, err := wav.Decode(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	print, err := fingerprint.Of(decoded).MarshalText()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := run(t, op, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{header.Recording: fingerprint.Digest(decoded), header.Fingerprint: string(print), header.Group: "theo"} {
+		if got := out[0].Header[name]; got != want || want == "" {
+			t.Errorf("header %s is %q, want %q: that of the recording before it is resampled", name, got, want)
+		}
 	}
 }
 

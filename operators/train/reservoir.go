@@ -83,9 +83,9 @@ func parse(m *pipeline.Message) (*clip, error) {
 // of the values stands in: it recognises exact copies, and the recording as no other program knows it. A fingerprint that
 // cannot be read is left out.
 func identityOf(m *pipeline.Message, values []float32) dataset.Identity {
-	id := dataset.Identity{Source: m.Header[header.Source], Label: m.Label, Group: m.Header[headerGroup], Digest: m.Header[headerRecording]}
+	id := dataset.Identity{Source: m.Header[header.Source], Label: m.Label, Group: m.Header[header.Group], Digest: m.Header[header.Recording]}
 	var p fingerprint.Print
-	if err := p.UnmarshalText([]byte(m.Header[headerFingerprint])); err == nil {
+	if err := p.UnmarshalText([]byte(m.Header[header.Fingerprint])); err == nil {
 		id.Print = p
 	}
 	if id.Digest == "" {
@@ -97,13 +97,6 @@ func identityOf(m *pipeline.Message, values []float32) dataset.Identity {
 	}
 	return id
 }
-
-// Headers of the identity of a recording.
-const (
-	headerRecording   = "Wavemill-Recording"
-	headerFingerprint = "Wavemill-Fingerprint"
-	headerGroup       = "Wavemill-Group"
-)
 
 // frontEndOf reads Wavemill-Front-End, or completes Wavemill-Spectrogram.
 func frontEndOf(m *pipeline.Message, frames int) (models.FrontEnd, error) {

@@ -55,7 +55,7 @@ func messageOf(t *testing.T, front *frontend.FrontEnd, r dataset.Recording) *pip
 		Type: pipeline.TypeSpectrogram, Label: r.Label, Body: npy.Encode([]int{s.Frames, s.Bins}, s.Data),
 		Header: map[string]string{
 			header.Spectrogram: string(config), header.FrontEnd: string(whole), header.Source: r.Name,
-			"Wavemill-Recording": r.Digest, "Wavemill-Fingerprint": string(print), "Wavemill-Group": r.Group,
+			header.Recording: r.Digest, "Wavemill-Fingerprint": string(print), "Wavemill-Group": r.Group,
 		},
 	}
 }

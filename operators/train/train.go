@@ -50,6 +50,7 @@ type operator struct {
 
 var (
 	_ pipeline.Consumer = (*operator)(nil)
+	_ pipeline.Producer = (*operator)(nil)
 	_ pipeline.Runner   = (*operator)(nil)
 )
 
@@ -66,6 +67,9 @@ func newOperator(c Config, env pipeline.Env, h Hooks) (*operator, error) {
 
 // Input implements pipeline.Consumer.
 func (o *operator) Input() string { return pipeline.TypeSpectrogram }
+
+// Output implements pipeline.Producer: models are announced, and no stream is written.
+func (o *operator) Output() string { return pipeline.TypeModel }
 
 // Process takes one spectrogram into the reservoir. It emits nothing.
 func (o *operator) Process(_ context.Context, m *pipeline.Message, _ pipeline.Emit) error {
@@ -136,7 +140,7 @@ func (o *operator) Run(ctx context.Context) error {
 // rebuild reads the stream from its beginning. Messages that cannot be read are passed over: Process sees to it that
 // they become dead letters.
 func (o *operator) rebuild(ctx context.Context) error {
-	for m, err := range o.env.Bus.Messages(ctx, pipeline.Subscription{Type: pipeline.TypeSpectrogram, From: 1, Last: true}) {
+	for m, err := range o.env.Bus.Messages(ctx, pipeline.Subscription{Stream: o.env.From, From: 1, Last: true}) {
 		if m == nil {
 			if ctx.Err() != nil {
 				return nil //nolint:nilerr // Stopped.
@@ -187,16 +191,19 @@ func (o *operator) await(ctx context.Context, enough int, first bool) error {
 	}
 }
 
-// underway reports whether recordings or spectrograms still wait to be worked on, as far as the server tells.
+// underway reports whether messages wait in a stream that leads here, as far as the server tells.
 func (o *operator) underway(ctx context.Context) bool {
 	spec := o.env.Bus.Spec()
-	for _, t := range []string{pipeline.TypeAudio, pipeline.TypeSpectrogram} {
-		stream, err := o.env.Bus.JetStream().Stream(ctx, spec.StreamName(t))
+	for _, name := range o.env.Upstream {
+		stream, err := o.env.Bus.JetStream().Stream(ctx, spec.StreamName(name))
 		if err != nil {
 			continue
 		}
 		consumers := stream.ListConsumers(ctx)
 		for info := range consumers.Info() {
+			if info.Name == spec.ConsumerName(o.env.Operator) && name != o.env.From {
+				continue // Left behind by a pipeline file in which this stage read that stream.
+			}
 			if info.Config.Durable != "" && info.NumPending+uint64(max(info.NumAckPending, 0)) > 0 {
 				return true
 			}

@@ -17,9 +17,9 @@ import (
 	"wavemill/models"
 	"wavemill/operators/train"
 	"wavemill/pipeline"
-	"wavemill/pipeline/artifact"
 	"wavemill/pipeline/deadletter"
 	"wavemill/pipeline/header"
+	"wavemill/pipeline/modelstore"
 )
 
 const patience = 60 * time.Second
@@ -139,7 +139,7 @@ func (m *mill) start() (p *pipeline.Pipeline, stop func()) {
 	stop = sync.OnceFunc(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		if err := p.Stop(ctx); err != nil && !errors.Is(err, artifact.ErrConflict) { // Of which one test is about.
+		if err := p.Stop(ctx); err != nil && !errors.Is(err, modelstore.ErrConflict) { // Of which one test is about.
 			m.t.Errorf("stop: %v", err)
 		}
 	})
@@ -319,7 +319,7 @@ func TestTwoTrainersOfOneModel(t *testing.T) {
 	m.feed(dozen()...)
 	m.onStep = func(step int64) {
 		if step == 3 {
-			if _, err := m.bus.Models().Put(t.Context(), "average", "intruder", []byte("x"), nil, artifact.Entry{}); err != nil {
+			if _, err := m.bus.Models().Put(t.Context(), "average", "intruder", []byte("x"), nil, modelstore.Entry{}); err != nil {
 				t.Error(err)
 			}
 		}
@@ -330,7 +330,7 @@ func TestTwoTrainersOfOneModel(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("it goes on")
 	}
-	if err := p.Wait(); !errors.Is(err, artifact.ErrConflict) || !strings.Contains(err.Error(), "one trainer for each model name") {
+	if err := p.Wait(); !errors.Is(err, modelstore.ErrConflict) || !strings.Contains(err.Error(), "one trainer for each model name") {
 		t.Errorf("%v", err)
 	}
 }
@@ -362,9 +362,9 @@ func TestBadSpectrograms(t *testing.T) {
 	if e := m.complete(1); e.Clips != 12 {
 		t.Errorf("learned from %d clips, want 12", e.Clips)
 	}
-	box := deadletter.Box{JetStream: m.bus.JetStream(), Stream: m.bus.Spec().StreamName(pipeline.TypeDLQ)}
+	letters := deadletter.Store{JetStream: m.bus.JetStream(), Stream: m.bus.Spec().StreamName(pipeline.TypeDLQ)}
 	n := 0
-	for l, err := range box.List(t.Context(), deadletter.Filter{Operator: "train", Kind: "invalid"}) {
+	for l, err := range letters.List(t.Context(), deadletter.Filter{Operator: "train", Kind: "invalid"}) {
 		if err != nil {
 			t.Fatal(err)
 		}

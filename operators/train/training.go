@@ -16,8 +16,8 @@ import (
 	"wavemill/models"
 	"wavemill/models/training"
 	"wavemill/pipeline"
-	"wavemill/pipeline/artifact"
 	"wavemill/pipeline/header"
+	"wavemill/pipeline/modelstore"
 )
 
 // Event is what is published as JSON on <pipeline>.model.<name> for every stored checkpoint, and kept beside it.
@@ -47,8 +47,8 @@ type run struct {
 	*operator
 	clips   collection
 	set     training.Set
-	entry   artifact.Entry // The current version.
-	event   Event          // Of the current version; the zero Event where there is none.
+	entry   modelstore.Entry // The current version.
+	event   Event            // Of the current version; the zero Event where there is none.
 	resume  *models.Checkpoint
 	earlier time.Duration // Spent before this run.
 	elapsed time.Duration // Spent in this run.
@@ -129,7 +129,7 @@ func (r *run) continued(steps int64) int64 {
 // current reads the model of this name and, where it can be gone on with, its checkpoint.
 func (r *run) current(ctx context.Context) error {
 	entry, err := r.env.Bus.Models().Get(ctx, r.config.Name)
-	if errors.Is(err, artifact.ErrNotFound) {
+	if errors.Is(err, modelstore.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
@@ -181,7 +181,7 @@ func (r *run) intermediate(ctx context.Context, c models.Checkpoint) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	err := r.store(ctx, c, false)
-	if err != nil && !errors.Is(err, artifact.ErrConflict) {
+	if err != nil && !errors.Is(err, modelstore.ErrConflict) {
 		r.log.Warn("a checkpoint could not be stored; training goes on", "step", c.Step, "error", err)
 		return nil
 	}
@@ -198,7 +198,7 @@ func (r *run) finish(ctx context.Context, c models.Checkpoint, complete bool) er
 	defer cancel()
 	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		err := r.store(ctx, c, complete)
-		if err == nil || errors.Is(err, artifact.ErrConflict) {
+		if err == nil || errors.Is(err, modelstore.ErrConflict) {
 			return err
 		}
 		r.log.Warn("the checkpoint could not be stored, trying again", "error", err)
@@ -237,7 +237,7 @@ func (r *run) store(ctx context.Context, c models.Checkpoint, complete bool) err
 		return fmt.Errorf("model event: %w", err)
 	}
 	entry, err := r.env.Bus.Models().Put(ctx, r.config.Name, digest, content, info, r.entry)
-	if errors.Is(err, artifact.ErrConflict) {
+	if errors.Is(err, modelstore.ErrConflict) {
 		return fmt.Errorf("%w of model %s; run one trainer for each model name", err, r.config.Name)
 	}
 	if err != nil {

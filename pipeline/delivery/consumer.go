@@ -9,7 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// errSettings marks a consumer that exists with settings that cannot be changed and do not work here.
+// errSettings is the error of an existing consumer whose settings cannot be changed and do not work here.
 var errSettings = errors.New("the existing consumer has settings that cannot be changed; delete it or choose another name")
 
 // open finds the durable consumer, or creates it, and brings it to the wanted settings.
@@ -20,11 +20,11 @@ func (l *Loop) open(ctx context.Context) (jetstream.Consumer, error) {
 	}
 	info := stream.CachedInfo()
 	if !info.Created.Equal(l.created) {
-		// What is held belongs to the stream before, and must not be mistaken for this one's.
-		if l.held.room(ctx, l.held.slots) == 0 {
+		// Messages in flight belong to the earlier stream; their sequences mean other messages in this one.
+		if l.inFlight.room(ctx, l.inFlight.slots) == 0 {
 			return nil, ctx.Err()
 		}
-		l.created, l.floor, l.repeated = info.Created, 0, 0 // Another stream: its sequences begin at 1 again.
+		l.created, l.floor, l.repeated = info.Created, 0, 0 // Another stream, which counts its sequences from 1.
 	}
 	existing, err := stream.Consumer(ctx, l.config.Durable)
 	switch {
@@ -33,7 +33,7 @@ func (l *Loop) open(ctx context.Context) (jetstream.Consumer, error) {
 		return existing, l.refresh(ctx, existing)
 	case errors.Is(err, jetstream.ErrConsumerNotFound) && !l.config.Bind:
 	case err != nil:
-		return nil, fmt.Errorf("look it up: %w", err)
+		return nil, fmt.Errorf("look up the consumer: %w", err)
 	}
 	config := l.wanted()
 	if existing != nil {
@@ -48,7 +48,7 @@ func (l *Loop) open(ctx context.Context) (jetstream.Consumer, error) {
 	}
 	consumer, err := stream.CreateOrUpdateConsumer(ctx, config)
 	if err != nil {
-		return nil, fmt.Errorf("create or update it: %w", err)
+		return nil, fmt.Errorf("create or update the consumer: %w", err)
 	}
 	if existing != nil {
 		l.opened(0)
@@ -58,7 +58,7 @@ func (l *Loop) open(ctx context.Context) (jetstream.Consumer, error) {
 	return consumer, l.refresh(ctx, consumer)
 }
 
-// opened tells what the consumer may repeat. Once a consumer had to be made, that stays true for this loop.
+// opened reports up to which sequence messages may be repeated. The value never decreases while the stream stays the same.
 func (l *Loop) opened(repeatedUpTo uint64) {
 	l.repeated = max(l.repeated, repeatedUpTo)
 	if l.config.Opened != nil {
@@ -66,12 +66,12 @@ func (l *Loop) opened(repeatedUpTo uint64) {
 	}
 }
 
-// stream finds the input stream and has it restored when it is gone.
+// stream finds the input stream, and creates it by Restore when it does not exist.
 func (l *Loop) stream(ctx context.Context) (jetstream.Stream, error) {
 	stream, err := l.js.Stream(ctx, l.config.Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) && l.config.Restore != nil {
 		if err := l.config.Restore(ctx); err != nil {
-			return nil, fmt.Errorf("put the stream back: %w", err)
+			return nil, fmt.Errorf("create the stream again: %w", err)
 		}
 		stream, err = l.js.Stream(ctx, l.config.Stream)
 	}
@@ -82,7 +82,7 @@ func (l *Loop) wanted() jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{
 		Durable: l.config.Durable, Description: l.config.Description, FilterSubject: l.config.Filter,
 		AckPolicy: jetstream.AckExplicitPolicy, AckWait: l.config.AckWait,
-		MaxDeliver:    -1, // Poison is taken out by the handler, which also says why.
+		MaxDeliver:    -1, // The handler ends messages that keep failing, and records the reason.
 		MaxAckPending: ackPendingPerWorker * l.config.Workers * l.config.Replicas,
 	}
 }

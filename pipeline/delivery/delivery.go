@@ -1,9 +1,9 @@
-// Package delivery is the loop between a durable JetStream consumer and a handler.
+// Package delivery connects a durable JetStream pull consumer with a handler.
 //
-// It fetches only what it has room for, keeps every message it holds alive on the server however long the handler
-// works, gives up a message whose lease it could not renew, confirms acknowledgements, drops copies of messages
-// that are still in work, and puts a consumer back that somebody deleted. It knows nothing of what messages mean:
-// the handler returns an [Outcome].
+// A [Loop] fetches at most two messages per worker. While a message is in flight, that is fetched and not yet settled,
+// the loop renews its lease on the server, however long the handler works; it cancels the handler when the lease could
+// not be renewed. The loop confirms acknowledgements, drops copies of messages in flight, and creates a consumer again
+// that was deleted. It does not look into messages: the handler returns an [Outcome], and the loop carries it out.
 package delivery
 
 import (
@@ -19,14 +19,14 @@ import (
 
 // Causes of a handler's context, by [context.Cause].
 var (
-	// ErrLeaseLost means that the server could not be told for longer than AckWait that the message is in work. It
-	// has probably been given to somebody else, so the work is not worth finishing.
+	// ErrLeaseLost means that the lease of the message could not be renewed for longer than AckWait. The server has
+	// probably delivered the message again, so the work is not worth finishing.
 	ErrLeaseLost = errors.New("the message's lease on the server has run out")
-	// ErrDraining means that the loop was asked to stop and the time for finishing has passed.
-	ErrDraining = errors.New("stopping: the time for finishing the work in hand has passed")
+	// ErrDraining means that the loop is stopping and DrainTimeout has passed.
+	ErrDraining = errors.New("stopping: the time to finish messages in flight has passed")
 )
 
-// Config is one consumer and how it is worked on.
+// Config describes one consumer and how its messages are handled.
 type Config struct {
 	Stream       string                          // Stream is the input stream.
 	Durable      string                          // Durable is the consumer's name, shared by replicas.
@@ -35,38 +35,39 @@ type Config struct {
 	Workers      int                             // Workers is how many handlers run at once, at least 1.
 	Replicas     int                             // Replicas is how many processes share the consumer; 0: 1.
 	AckWait      time.Duration                   // AckWait is the lease: it is renewed every third of it.
-	DrainTimeout time.Duration                   // DrainTimeout is how long handlers may go on after a stop; 0: DefaultDrainTimeout.
-	Bind         bool                            // Bind uses a consumer that exists and never creates or changes one.
-	Restore      func(ctx context.Context) error // Restore puts the stream back when it is gone; nil: it is waited for.
-	// Opened is told, before messages come, when the stream was created and up to which sequence a consumer that no
-	// longer exists may have worked: 0 when the consumer was found, the stream's last when it had to be made. Nil: nobody.
+	DrainTimeout time.Duration                   // DrainTimeout is how long handlers may continue after a stop; 0: DefaultDrainTimeout.
+	Bind         bool                            // Bind uses an existing consumer and never creates or changes one.
+	Restore      func(ctx context.Context) error // Restore creates the stream when it does not exist; nil: Run waits for it.
+	// Opened, if not nil, is called before the first fetch, and again when the stream or the consumer was created anew.
+	// It gets the creation time of the stream, and the last sequence that a deleted consumer may have delivered: 0 when
+	// the consumer existed, the stream's last sequence when it had to be created.
 	Opened func(created time.Time, repeatedUpTo uint64)
 }
 
 const (
 	// DefaultDrainTimeout is below the thirty seconds that Kubernetes gives a pod.
 	DefaultDrainTimeout = 20 * time.Second
-	// prefetch is how many messages are held per worker: one in work and one ready.
+	// prefetch is how many messages are in flight per worker: one being handled and one queued.
 	prefetch = 2
-	// ackPendingPerWorker times workers and replicas is the consumer's in-flight limit: the two messages a worker
-	// holds, and room for those that wait for their next attempt, so that a few bad ones do not stop the rest.
+	// ackPendingPerWorker times workers and replicas is the consumer's limit of unacknowledged messages: two per
+	// worker, and room for messages that wait for their next attempt, so that a few failing ones do not block the rest.
 	ackPendingPerWorker = 16
-	// pullExpiry is how long a pull waits for messages. Stopping waits for it, because a pull that is abandoned
-	// may take messages with it until their lease runs out.
+	// pullExpiry is how long a pull waits for messages. A stop waits for it: messages delivered to an abandoned pull
+	// would not be delivered again before their lease runs out.
 	pullExpiry = 500 * time.Millisecond
-	// infoEvery is the pace of consumer info requests, which servers dislike to answer often.
+	// infoEvery is the interval of consumer info requests, which are expensive for servers.
 	infoEvery = 10 * time.Second
 )
 
-// Verdict is what becomes of a message.
+// Verdict says how a message is settled.
 type Verdict uint8
 
 // The verdicts.
 const (
-	Abandon Verdict = iota // Abandon does nothing: the lease runs out and the message comes again.
-	Ack                    // Ack means done, confirmed by the server.
-	Retry                  // Retry asks for the message again after Delay.
-	Drop                   // Drop ends the message with a Reason: it has been put elsewhere.
+	Abandon Verdict = iota // Abandon does nothing: the message is delivered again when its lease has run out.
+	Ack                    // Ack acknowledges the message and waits for the server to confirm it.
+	Retry                  // Retry asks the server to deliver the message again after Delay.
+	Drop                   // Drop ends the message with a Reason, without another delivery.
 )
 
 // Outcome is a handler's decision about a message.
@@ -76,8 +77,8 @@ type Outcome struct {
 	Reason  string
 }
 
-// Handler works on one message. Worker is 0 to Workers-1, and a worker has one message at a time. Ctx ends when the
-// lease is lost or the drain time has passed.
+// Handler handles one message. Worker is 0 to Workers-1; each worker handles one message at a time. Ctx ends when the
+// lease is lost or the drain time has passed; [context.Cause] says which.
 type Handler func(ctx context.Context, worker int, msg jetstream.Msg) Outcome
 
 // A Loop runs handlers for one consumer. Make it with [New]; Run it once.
@@ -88,11 +89,11 @@ type Loop struct {
 	log    *slog.Logger
 	handle Handler
 
-	held  held
-	queue chan *entry // Capacity prefetch x workers: a fetch never brings more than there is room for.
+	inFlight inFlight
+	queue    chan *entry // Capacity prefetch x workers: a fetch never brings more than there is room for.
 
 	floor    uint64    // floor is the highest stream sequence known to be acknowledged with all before it.
-	created  time.Time // created is when the stream was made; a new stream starts its sequences over.
+	created  time.Time // created is the creation time of the stream; a new stream counts its sequences from 1.
 	repeated uint64    // repeated is the last sequence that an earlier consumer may have worked on.
 	infoAt   time.Time
 	pending  atomicPending
@@ -116,13 +117,13 @@ func New(conn *nats.Conn, js jetstream.JetStream, c Config, log *slog.Logger, ha
 	}
 	slots := prefetch * c.Workers
 	l := &Loop{config: c, conn: conn, js: js, log: log, handle: handle, queue: make(chan *entry, slots)}
-	l.held.init(slots)
+	l.inFlight.init(slots)
 	return l, nil
 }
 
 // Pending returns how many messages wait in the stream for this consumer and how many are delivered but not yet
-// acknowledged, as the server last said.
+// acknowledged, as the server last reported.
 func (l *Loop) Pending() (waiting, unacknowledged uint64) { return l.pending.load() }
 
-// Held returns how many messages this loop holds.
-func (l *Loop) Held() int { return l.held.len() }
+// InFlight returns how many fetched messages are not yet settled.
+func (l *Loop) InFlight() int { return l.inFlight.len() }

@@ -11,9 +11,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Run works until ctx is done, and then drains: it fetches no more, lets handlers finish what is held for at most
-// DrainTimeout, cancels the rest, and returns when every handler has returned. Faults of the server are waited out.
-// It returns an error only for a consumer that can never work as configured.
+// Run fetches and handles messages until ctx is done, and then drains: it stops fetching, lets handlers finish the messages
+// in flight for at most DrainTimeout, cancels the rest, and returns when every handler has returned. When the server is
+// unreachable, Run tries again until it answers. It returns an error only for a consumer that can never work as configured.
 func (l *Loop) Run(ctx context.Context) error {
 	working, stopWorking := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stopWorking(nil)
@@ -76,7 +76,7 @@ func permanent(err error) bool {
 func (l *Loop) fetch(ctx, working context.Context, consumer jetstream.Consumer) error {
 	for {
 		// Asking for half the slots at a time keeps the workers busy and the requests few.
-		room := l.held.room(ctx, l.config.Workers)
+		room := l.inFlight.room(ctx, l.config.Workers)
 		if room == 0 {
 			return nil
 		}
@@ -94,7 +94,7 @@ func (l *Loop) fetch(ctx, working context.Context, consumer jetstream.Consumer) 
 			return fmt.Errorf("fetch: %w", err)
 		}
 		if n == 0 && time.Since(asked) > pullExpiry+900*time.Millisecond {
-			// Not even the end of the pull was answered: the server or the consumer is gone.
+			// Not even the end of the pull was answered: the server or the consumer does not exist any more.
 			return errors.New("fetch: the server does not answer")
 		}
 		if time.Since(l.infoAt) > infoEvery {
@@ -105,7 +105,7 @@ func (l *Loop) fetch(ctx, working context.Context, consumer jetstream.Consumer) 
 	}
 }
 
-// accept takes a message in and hands it to the workers. There is a free slot for it.
+// accept queues a fetched message for the workers. There is a free slot for it.
 func (l *Loop) accept(working context.Context, msg jetstream.Msg) {
 	meta, err := msg.Metadata()
 	if err != nil {
@@ -115,10 +115,10 @@ func (l *Loop) accept(working context.Context, msg jetstream.Msg) {
 	l.pending.waiting.Store(meta.NumPending)
 	e := &entry{msg: msg, seq: meta.Sequence.Stream, reply: msg.Reply(), lease: time.Now()}
 	e.ctx, e.cancel = context.WithCancelCause(working)
-	if !l.held.add(e) {
-		// The server thinks we have lost it. We have not.
+	if !l.inFlight.add(e) {
+		// The server has delivered the message again although it is still in flight here.
 		e.cancel(nil)
-		l.log.Debug("a copy of a message in work is dropped", "consumer", l.config.Durable, "sequence", e.seq)
+		l.log.Debug("a copy of a message in flight is dropped", "consumer", l.config.Durable, "sequence", e.seq)
 		return
 	}
 	l.queue <- e
@@ -132,15 +132,15 @@ func (l *Loop) work(worker int) {
 			outcome = l.handle(e.ctx, worker, e.msg)
 		}
 		l.settle(e, outcome)
-		l.held.remove(e)
+		l.inFlight.remove(e)
 	}
 }
 
-// settle tells the server what became of a message. A failure is logged and otherwise harmless: the message comes
-// again, and its outputs are recognised as duplicates.
+// settle reports the outcome of a message to the server. A failure to do so is logged and otherwise harmless: the message
+// is delivered again, and its outputs are recognised as duplicates.
 func (l *Loop) settle(e *entry, o Outcome) {
 	if errors.Is(context.Cause(e.ctx), ErrLeaseLost) && o.Verdict != Ack {
-		return // It is somebody else's now.
+		return // The server has delivered it again; the other delivery settles it.
 	}
 	var err error
 	switch o.Verdict {
@@ -149,22 +149,21 @@ func (l *Loop) settle(e *entry, o Outcome) {
 	case Drop:
 		err = l.confirm(e, "+TERM "+o.Reason)
 	case Retry:
-		err = l.conn.Publish(l.held.replyOf(e), fmt.Appendf(nil, `-NAK {"delay": %d}`, o.Delay.Nanoseconds()))
+		err = l.conn.Publish(l.inFlight.replyOf(e), fmt.Appendf(nil, `-NAK {"delay": %d}`, o.Delay.Nanoseconds()))
 	case Abandon:
 	}
 	if err != nil {
-		l.log.Warn("the server does not know what became of a message; it will come again", "consumer", l.config.Durable, "sequence", e.seq, "error", err)
+		l.log.Warn("the outcome of a message could not be reported; the server will deliver it again", "consumer", l.config.Durable, "sequence", e.seq, "error", err)
 	}
 }
 
-// confirm sends an acknowledgement and waits until the server has taken it, trying again for as long as the lease
-// could last.
+// confirm sends an acknowledgement and waits until the server has confirmed it. It tries again for at most AckWait.
 func (l *Loop) confirm(e *entry, verb string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), l.config.AckWait)
 	defer cancel()
 	for {
 		attempt, done := context.WithTimeout(ctx, min(max(l.config.AckWait/4, time.Second/4), 2*time.Second))
-		_, err := l.conn.RequestWithContext(attempt, l.held.replyOf(e), []byte(verb))
+		_, err := l.conn.RequestWithContext(attempt, l.inFlight.replyOf(e), []byte(verb))
 		done()
 		if err == nil || ctx.Err() != nil {
 			return err
@@ -179,11 +178,11 @@ func (l *Loop) confirm(e *entry, verb string) error {
 	}
 }
 
-// errForgotten: a server that was killed may have lost its latest notes on what it has delivered. It does not answer
-// acknowledgements of such messages, and delivers them anew.
-var errForgotten = errors.New("the server does not remember having delivered it")
+// errForgotten is the error of a message that the server has no record of having delivered. A server that was killed may
+// have lost its latest records; it does not answer acknowledgements of such messages, and delivers them again.
+var errForgotten = errors.New("the server has no record of the delivery")
 
-// forgotten reports whether the consumer has, by its own account, not come to e yet.
+// forgotten reports whether the consumer's own records end before e.
 func (l *Loop) forgotten(ctx context.Context, e *entry) bool {
 	if !l.conn.IsConnected() {
 		return false
@@ -194,7 +193,7 @@ func (l *Loop) forgotten(ctx context.Context, e *entry) bool {
 	return errors.Is(err, jetstream.ErrConsumerNotFound) || err == nil && consumer.CachedInfo().Delivered.Stream < e.seq
 }
 
-// heartbeat renews the lease of everything held, every third of AckWait, until ctx is done.
+// heartbeat renews the leases of all messages in flight, every third of AckWait, until ctx is done.
 func (l *Loop) heartbeat(ctx context.Context) {
 	every := l.config.AckWait / 3
 	ticker := time.NewTicker(every)
@@ -205,20 +204,20 @@ func (l *Loop) heartbeat(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		entries := l.held.all()
+		entries := l.inFlight.all()
 		at := time.Now()
 		renewed := len(entries) > 0 && l.conn.IsConnected()
 		for _, e := range entries {
-			if err := l.conn.Publish(l.held.replyOf(e), []byte("+WPI")); err != nil {
+			if err := l.conn.Publish(l.inFlight.replyOf(e), []byte("+WPI")); err != nil {
 				renewed = false
 			}
 		}
 		// The answer to a ping means that the server has read what was sent before it.
 		if renewed && l.conn.FlushTimeout(every) == nil {
-			l.held.renew(entries, at)
+			l.inFlight.renew(entries, at)
 		}
-		if n := l.held.expire(l.config.AckWait, time.Now()); n > 0 {
-			l.log.Warn("the server could not be reached in time; messages in work are given up", "consumer", l.config.Durable, "messages", n)
+		if n := l.inFlight.expire(l.config.AckWait, time.Now()); n > 0 {
+			l.log.Warn("leases could not be renewed in time; work on these messages is cancelled", "consumer", l.config.Durable, "messages", n)
 		}
 	}
 }

@@ -1,9 +1,8 @@
-// Package header holds the names of the headers on the bus and the way their values are written.
+// Package header defines the names of the headers on the bus, and the encoding of their values.
 //
-// A NATS header value is a line of bytes. Printable ASCII travels as it is, so a plain client sends a label with no
-// ceremony; anything else (other alphabets, control characters, spaces at either end, a value that looks encoded)
-// is written as RFC 2047 encoded words, which every mail library reads. Raw UTF-8 from clients that send it is
-// understood too.
+// A NATS header value is one line of bytes. Printable ASCII is written as it is. Any other value (other alphabets, control
+// characters, spaces at either end, text that looks encoded) is written as RFC 2047 encoded words, which mail libraries of
+// every language decode. Raw UTF-8 from other clients is accepted.
 package header
 
 import (
@@ -17,7 +16,11 @@ const (
 	Traceparent = "traceparent" // Traceparent is the W3C trace context, in lower case as NATS clients write it.
 
 	Label       = "Wavemill-Label"       // Label is the true label; the subject's last token is its slug.
+	Type        = "Wavemill-Type"        // Type is the message type, where the stream is not the one of that name.
 	Source      = "Wavemill-Source"      // Source names the recording, for example its file name.
+	Recording   = "Wavemill-Recording"   // Recording is the hexadecimal digest of the decoded recording.
+	Fingerprint = "Wavemill-Fingerprint" // Fingerprint is text that is similar for near copies of one recording.
+	Group       = "Wavemill-Group"       // Group names what recordings share, such as a speaker or a session.
 	Model       = "Wavemill-Model"       // Model is the digest of the checkpoint that made a clip.
 	Seed        = "Wavemill-Seed"        // Seed repeats a clip, with the model and the label.
 	Confidence  = "Wavemill-Confidence"  // Confidence is a number in [0, 1].
@@ -27,18 +30,18 @@ const (
 	Object      = "Wavemill-Object"      // Object names a stored body; the message's own body is then empty.
 )
 
-// Headers of a dead letter, beside the headers of the message that died.
+// Headers of a dead letter, beside the headers of the failed message.
 const (
-	DeadReason    = "Wavemill-Dead-Reason"     // DeadReason is one readable sentence.
+	DeadReason    = "Wavemill-Dead-Reason"     // DeadReason is the error as one line of text.
 	DeadError     = "Wavemill-Dead-Error"      // DeadError is the error as JSON: operator, kind, message, cause.
 	DeadKind      = "Wavemill-Dead-Kind"       // DeadKind is invalid, transient or other.
 	DeadAttempts  = "Wavemill-Dead-Attempts"   // DeadAttempts counts deliveries.
-	DeadOperator  = "Wavemill-Dead-Operator"   // DeadOperator is the stage that gave up.
-	DeadSubject   = "Wavemill-Dead-Subject"    // DeadSubject is where the message was published.
-	DeadStream    = "Wavemill-Dead-Stream"     // DeadStream and DeadSequence are where the original is kept.
+	DeadOperator  = "Wavemill-Dead-Operator"   // DeadOperator is the stage that failed.
+	DeadSubject   = "Wavemill-Dead-Subject"    // DeadSubject is the subject of the original.
+	DeadStream    = "Wavemill-Dead-Stream"     // DeadStream and DeadSequence are the place of the original.
 	DeadSequence  = "Wavemill-Dead-Sequence"   //
 	DeadMessageID = "Wavemill-Dead-Message-Id" // DeadMessageID is the original's Nats-Msg-Id.
-	DeadTime      = "Wavemill-Dead-Time"       // DeadTime is when it died, RFC 3339.
+	DeadTime      = "Wavemill-Dead-Time"       // DeadTime is the time of the failure, RFC 3339.
 )
 
 // EncodeValue writes any string as a header value: itself where it is plain printable ASCII, else RFC 2047 encoded
@@ -54,8 +57,7 @@ func EncodeValue(s string) string {
 	return encoded
 }
 
-// DecodeValue reads a header value: encoded words are decoded, everything else stays, and a value that is not
-// well-formed is returned as it came.
+// DecodeValue decodes the encoded words in a header value. It returns a value that is not well-formed unchanged.
 func DecodeValue(s string) string {
 	if !strings.Contains(s, "=?") {
 		return s

@@ -16,9 +16,10 @@ import (
 // lockFile is the name of the lock in a data directory.
 const lockFile = "wavemill.lock"
 
-// lock keeps a data directory to one server: nats-server itself does not, and two on one store destroy it. The file
-// says where its holder listens, and the holder answers there with the file's secret: so a lock that a killed process
-// left behind is recognised on every system, also where process numbers repeat, as in containers.
+// lock reserves a data directory for one server. nats-server itself has no such lock, and two servers destroy a shared
+// store. The lock file holds a TCP address, a secret and a process id; the owner of the lock answers connections to that
+// address with the secret. So a lock that a killed process left behind is recognised on every system, also where process
+// ids repeat, as in containers.
 type lock struct {
 	path     string
 	text     string
@@ -26,7 +27,7 @@ type lock struct {
 	answers  sync.WaitGroup
 }
 
-// takeLock locks dir, or says who has it.
+// takeLock locks dir. If another process has it, the error names the process.
 func takeLock(dir string) (*lock, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -52,7 +53,7 @@ func takeLock(dir string) (*lock, error) {
 	return l, nil
 }
 
-// claim makes the file ours, replacing one whose holder is gone.
+// claim creates the lock file, replacing one whose owner has ended.
 func (l *lock) claim() error {
 	for range 20 {
 		f, err := os.OpenFile(l.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
@@ -72,25 +73,25 @@ func (l *lock) claim() error {
 			continue
 		case err != nil:
 			return fmt.Errorf("lock: %w", err)
-		case len(text) == 0: // Being written just now, or left behind by a full disk.
+		case len(text) == 0: // It is being written, or was left behind by a full disk.
 			time.Sleep(20 * time.Millisecond)
 			if text, err = os.ReadFile(l.path); err != nil {
 				continue
 			}
 		}
-		if pid, alive := holder(string(text)); alive {
+		if pid, alive := owner(string(text)); alive {
 			return fmt.Errorf("the data directory is in use by process %s: stop it, or name another directory", pid)
 		}
 		if err := os.Remove(l.path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("lock: %w", err)
 		}
 	}
-	return errors.New("lock: others keep taking it; try again")
+	return errors.New("lock: other processes keep taking it; try again")
 }
 
-// holder asks whoever wrote text whether it is still there. Only who does not listen, or answers something else, is
-// gone: a busy machine may answer late.
-func holder(text string) (pid string, alive bool) {
+// owner connects to the process that wrote text and reports whether it is alive. It counts as ended only if nothing accepts
+// the connection or the answer is another one; a busy machine may answer late.
+func owner(text string) (pid string, alive bool) {
 	const patience = 10 * time.Second
 	fields := strings.Fields(text)
 	if len(fields) != 3 {
@@ -109,7 +110,7 @@ func holder(text string) (pid string, alive bool) {
 	return fields[2], err == nil && string(answer) == fields[1]
 }
 
-// release gives the directory up.
+// release unlocks the directory.
 func (l *lock) release() error {
 	if text, err := os.ReadFile(l.path); err == nil && string(text) == l.text {
 		err = os.Remove(l.path)

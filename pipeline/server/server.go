@@ -1,5 +1,5 @@
-// Package server embeds the real nats-server: the same streams, consumers and durability as a server of its own,
-// in this process, with its data in a directory the caller names.
+// Package server runs nats-server with JetStream inside this process. Streams, consumers and durability are those of a
+// separate nats-server; the data is in a directory that the caller names.
 package server
 
 import (
@@ -26,16 +26,15 @@ const readyWait = 60 * time.Second
 
 // Config says where the server keeps its data and who may connect.
 type Config struct {
-	// DataDir is the directory of the store; it is created. Required: there is no default, because the server's
-	// own would be the system's temporary directory.
+	// DataDir is the directory of the store; it is created if necessary. Required, because the default of nats-server is
+	// the system's temporary directory.
 	DataDir string
 	// Listen is host:port for other clients; port 0 picks a free one. Empty: in-process connections only.
 	Listen string
 	// Name is the server's name in its INFO; empty: "wavemill".
 	Name string
-	// NoSync leaves fsync to the operating system's two-minute rhythm instead of syncing every write. A power
-	// failure then loses acknowledged messages; a killed process does not. About four times the throughput for
-	// small messages.
+	// NoSync syncs to disk every two minutes instead of after every write. A power failure then loses acknowledged
+	// messages; a killed process does not. Throughput is about four times as high for small messages.
 	NoSync bool
 	// MaxStore limits the bytes on disk; 0: three quarters of what is free.
 	MaxStore int64
@@ -78,7 +77,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	}
 	ns.Shutdown()
 	ns.WaitForShutdown()
-	<-started // It may still have been reading the store.
+	<-started // It may still be reading the store.
 	return nil, errors.Join(fmt.Errorf("embedded nats-server in %s: %w", c.DataDir, err), lock.release())
 }
 
@@ -101,7 +100,7 @@ func ready(ctx context.Context, ns *natsserver.Server, fatal <-chan string) erro
 
 func (c Config) options() (*natsserver.Options, error) {
 	if c.DataDir == "" {
-		return nil, errors.New("embedded nats-server: no data directory; name one (data_dir), it keeps the streams")
+		return nil, errors.New("embedded nats-server: no data directory; set data_dir, the directory that keeps the streams")
 	}
 	dir, err := filepath.Abs(c.DataDir)
 	if err != nil {
@@ -141,7 +140,7 @@ func (c Config) options() (*natsserver.Options, error) {
 // InProcess returns the option that connects a client of this process without a socket.
 func (s *Server) InProcess() nats.Option { return nats.InProcessServer(s.ns) }
 
-// URL is where other clients connect; empty when the server does not listen.
+// URL returns the address for other clients; empty when Config.Listen is.
 func (s *Server) URL() string {
 	if s.ns.Addr() == nil {
 		return ""
@@ -153,11 +152,11 @@ func (s *Server) URL() string {
 func (s *Server) Shutdown() {
 	s.ns.Shutdown()
 	s.ns.WaitForShutdown()
-	_ = s.lock.release() // What stays behind is recognised as stale.
+	_ = s.lock.release() // A lock file that remains is recognised as stale.
 }
 
-// logger passes the server's lines on to slog: notices become debug lines, because a user of the program did not
-// start a server.
+// logger writes the server's lines to slog. Notices become debug lines: they are about a server that the user did not
+// start.
 type logger struct {
 	log   *slog.Logger
 	fatal chan string
@@ -175,7 +174,7 @@ func (l *logger) Errorf(format string, args ...any)  { l.write(slog.LevelError, 
 func (l *logger) Debugf(format string, args ...any)  { l.write(slog.LevelDebug, format, args) }
 func (l *logger) Tracef(format string, args ...any)  { l.write(slog.LevelDebug, format, args) }
 
-// Fatalf is called for a failed start; the server's own logger would end the process here.
+// Fatalf records why a start failed; the logger of nats-server would end the process.
 func (l *logger) Fatalf(format string, args ...any) {
 	l.write(slog.LevelError, format, args)
 	select {

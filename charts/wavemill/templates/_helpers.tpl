@@ -65,24 +65,65 @@ auth:
 streams:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- with .Values.pipeline.inputs }}
+inputs:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 operators:
-{{- range $name := list "spectrogram" "train" "generate" }}
-{{- $o := index $.Values $name }}
-{{- if $o.enabled }}
+{{- $operators := dict }}
+{{- include "wavemill.operators" (dict "root" . "into" $operators) }}
+{{- range $name, $o := $operators }}
   - name: {{ $name }}
-    operator: {{ $name }}
+    operator: {{ $o.operator }}
+    {{- with get $o "from" }}
+    from: {{ . }}
+    {{- end }}
+    {{- with get $o "to" }}
+    to: {{ . }}
+    {{- end }}
+    {{- if ne $o.operator "train" }}
     {{- with get $o "workers" }}
     workers: {{ . }}
     {{- end }}
-    {{- with get $o "replicas" }}
+    {{- with $o.replicas }}
     replicas: {{ . }}
     {{- end }}
-    {{- with $o.config }}
+    {{- end }}
+    {{- with get $o "config" }}
     config:
       {{- toYaml . | nindent 6 }}
     {{- end }}
 {{- end }}
-{{- end }}
+{{- end -}}
+
+{{/*
+The enabled operators by name, with their defaults filled in. Takes {root, into}
+and puts them into the dict into: a template can only return text.
+*/}}
+{{- define "wavemill.operators" -}}
+{{- $root := .root -}}
+{{- $into := .into -}}
+{{- range $name, $values := $root.Values.operators -}}
+{{- $o := deepCopy $root.Values.operatorDefaults -}}
+{{- $former := dict -}}
+{{- if has $name (list "spectrogram" "train" "generate") -}}
+{{- $former = get $root.Values $name | default dict -}}
+{{- end -}}
+{{- range $layer := list $values $former -}}
+{{- range $key, $value := $layer -}}
+{{- if and (kindIs "map" $value) (kindIs "map" (get $o $key)) -}}
+{{- range $k, $v := $value -}}
+{{- $_ := set (get $o $key) $k $v -}}
+{{- end -}}
+{{- else -}}
+{{- $_ := set $o $key $value -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if $o.enabled -}}
+{{- $_ := set $into $name $o -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* 90 % of a memory limit in Mi or Gi, for GOMEMLIMIT; empty for other units. */}}
@@ -103,27 +144,35 @@ operators:
 {{- if and .Values.nats.url .Values.nats.existingSecret -}}
 {{- fail "nats.url and nats.existingSecret are both set: keep one" -}}
 {{- end -}}
-{{- if not (or .Values.spectrogram.enabled .Values.train.enabled .Values.generate.enabled) -}}
-{{- fail "every operator is disabled: enable spectrogram, train or generate" -}}
+{{- $operators := dict -}}
+{{- include "wavemill.operators" (dict "root" . "into" $operators) -}}
+{{- if not $operators -}}
+{{- fail "every operator is disabled: enable one under operators" -}}
 {{- end -}}
-{{- range $name := list "spectrogram" "train" "generate" -}}
+{{- range $name, $o := $operators -}}
+{{- if and (eq $o.operator "train") (or (gt (int $o.replicas) 1) (gt (int (get $o "workers")) 1)) -}}
+{{- fail (printf "operators.%s: a trainer has one replica and one worker: two would train two models from the same messages" $name) -}}
+{{- end -}}
+{{- if gt (len (printf "%s-%s" (include "wavemill.fullname" $) $name)) 63 -}}
+{{- fail (printf "operators.%s: the name %s-%s is longer than the 63 characters of a Kubernetes name; shorten it or set fullnameOverride" $name (include "wavemill.fullname" $) $name) -}}
+{{- end -}}
 {{- $seen := dict "NATS_URL" true "GOMEMLIMIT" true -}}
-{{- range (index $.Values $name).extraEnv -}}
+{{- range $o.extraEnv -}}
 {{- if hasKey $seen .name -}}
-{{- fail (printf "%s.extraEnv: %s is set twice or by the chart itself" $name .name) -}}
+{{- fail (printf "operators.%s.extraEnv: %s is set twice or by the chart itself" $name .name) -}}
 {{- end -}}
 {{- $_ := set $seen .name true -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 
-{{/* The pod of one operator. Takes {root, operator, values}. */}}
+{{/* The pod of one operator. Takes {root, name, values}. */}}
 {{- define "wavemill.pod" -}}
 {{- $root := .root -}}
 {{- $o := .values -}}
 metadata:
   labels:
-    {{- include "wavemill.labels" (dict "root" $root "operator" .operator) | nindent 4 }}
+    {{- include "wavemill.labels" (dict "root" $root "operator" .name) | nindent 4 }}
   annotations:
     checksum/pipeline: {{ include "wavemill.pipeline" $root | sha256sum }}
     {{- with $o.podAnnotations }}
@@ -141,17 +190,17 @@ spec:
   securityContext:
     {{- toYaml $root.Values.podSecurityContext | nindent 4 }}
   containers:
-    - name: {{ .operator }}
+    - name: {{ .name }}
       image: {{ include "wavemill.image" $root | quote }}
       imagePullPolicy: {{ $root.Values.image.pullPolicy }}
       args:
         - operator
-        - {{ .operator }}
+        - {{ .name }}
         - --file=/etc/wavemill/pipeline.yaml
         - --nats=$(NATS_URL)
         - --http=:{{ $root.Values.http.port }}
         - --log=json
-        {{- if eq .operator "train" }}
+        {{- if eq $o.operator "train" }}
         - --checkpoints=/var/lib/wavemill
         {{- end }}
       env:
@@ -191,7 +240,7 @@ spec:
           readOnly: true
         - name: tmp
           mountPath: /tmp
-        {{- if eq .operator "train" }}
+        {{- if eq $o.operator "train" }}
         - name: data
           mountPath: /var/lib/wavemill
         {{- end }}
@@ -211,7 +260,7 @@ spec:
         name: {{ include "wavemill.fullname" $root }}-pipeline
     - name: tmp
       emptyDir: {}
-    {{- if eq .operator "train" }}
+    {{- if eq $o.operator "train" }}
     {{- if not $o.persistence.enabled }}
     - name: data
       emptyDir: {}

@@ -1,0 +1,79 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"wavemill/pipeline/deadletter"
+	"wavemill/pipeline/delivery"
+	"wavemill/pipeline/header"
+)
+
+// deadLetter stores a dead letter about msg and, once it is stored, ends the message.
+func (s *stage) deadLetter(ctx context.Context, msg jetstream.Msg, m *Message, err error) delivery.Outcome {
+	letter := deadletter.Letter{
+		Operator: s.spec.Name, Reason: oneLine(err.Error()), Kind: KindOf(err).String(), Attempts: m.Attempt,
+		Subject: msg.Subject(), Stream: m.Stream, Sequence: m.Sequence, MessageID: m.ID,
+		Label: m.Label, Source: m.Header[header.Source], Died: time.Now(),
+		Header: msg.Headers(), Body: msg.Data(),
+	}
+	wire := &Error{Operator: s.spec.Name, Kind: KindOf(err), Err: err}
+	if e, ok := errors.AsType[*Error](err); ok && e.Operator == "" && e.Message != "" {
+		wire.Message, wire.Err = e.Message, e.Err
+	}
+	if data, err := json.Marshal(wire); err == nil {
+		letter.Error = data
+	}
+	if err := s.bus.deadLetter(ctx, letter); err != nil {
+		s.log.Error("a dead letter could not be stored; the message will be delivered again", "sequence", m.Sequence, "error", err)
+		return delivery.Outcome{Verdict: delivery.Retry, Delay: firstDelay}
+	}
+	s.logPanic(m, err)
+	s.counters.dead.Add(1)
+	s.counters.remember(DeadLetter{Label: m.Label, Source: letter.Source, ID: m.ID, Sequence: m.Sequence, Kind: KindOf(err), Reason: letter.Reason, Attempts: m.Attempt})
+	s.event(EventDead, m, err)
+	s.log.Warn("dead letter", "sequence", m.Sequence, "label", m.Label, "source", letter.Source, "attempt", m.Attempt, "reason", letter.Reason)
+	return delivery.Outcome{Verdict: delivery.Drop, Reason: clip(letter.Reason, maxTermReason)}
+}
+
+// deadLetter stores a letter. If another message's letter has the same id, it is stored under a longer id.
+func (b *Bus) deadLetter(ctx context.Context, l deadletter.Letter) error {
+	msg := l.Message(b.spec.Name + "." + TypeDLQ + "." + l.Operator)
+	ack, err := b.publish(ctx, msg, TypeDLQ)
+	if err != nil || !ack.Duplicate {
+		return err
+	}
+	same, err := b.DeadLetters().Same(ctx, ack.Sequence, l)
+	if errors.Is(err, deadletter.ErrNotFound) {
+		same, err = false, nil // Purged meanwhile.
+	}
+	if err != nil || same {
+		return err
+	}
+	msg = l.Message(msg.Subject)
+	msg.Header.Set(jetstream.MsgIDHeader, fmt.Sprintf("%s-%s-%s", deadletter.ID(l.Stream, l.Sequence), l.Operator, shortHash(l.MessageID, l.Subject)))
+	_, err = b.publish(ctx, msg, TypeDLQ)
+	return err
+}
+
+// maxTermReason is the longest reason sent to the server, in bytes: the server repeats it in advisories.
+const maxTermReason = 200
+
+// oneLine joins the lines of an error, for headers and logs.
+func oneLine(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}
+
+// clip shortens s to at most n bytes at a character's border.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "")
+}

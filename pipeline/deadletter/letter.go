@@ -1,0 +1,121 @@
+// Package deadletter reads and writes dead letters: messages that an operator failed to process, kept with the reason in
+// the stream <PIPELINE>_DLQ.
+//
+// A dead letter has the body and the headers of the failed message and, beside them, the Wavemill-Dead-* headers: the
+// stream and subject of the message, the operator, the error, and the number of attempts. The original is complete, so
+// it can be replayed. The runtime writes letters; [Store] lists, replays and removes them.
+package deadletter
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"wavemill/pipeline/header"
+)
+
+// maxReason keeps reasons readable and headers small, in bytes.
+const maxReason = 2000
+
+// A Letter is a failed message and the reason.
+type Letter struct {
+	Operator  string          `json:"operator"`
+	Reason    string          `json:"reason"`
+	Kind      string          `json:"kind"`
+	Error     json.RawMessage `json:"error,omitempty"` // Error is the error as the operator's runtime wrote it.
+	Attempts  int             `json:"attempts"`
+	Subject   string          `json:"subject"` // Subject is where the message was published.
+	Stream    string          `json:"stream"`
+	Sequence  uint64          `json:"sequence"`
+	MessageID string          `json:"message_id,omitempty"`
+	Label     string          `json:"label"`
+	Source    string          `json:"source,omitempty"`
+	Died      time.Time       `json:"died"` // Died is when the operator gave up.
+	Size      int             `json:"size"` // Size of the body in bytes; of a stored body 0.
+
+	Number uint64      `json:"number"` // Number is the letter's own sequence in the dead-letter stream.
+	Header nats.Header `json:"-"`      // Header holds the headers of the failed message.
+	Body   []byte      `json:"-"`
+}
+
+// ID returns the Nats-Msg-Id of the letter about a message, so that a message that fails twice has one letter.
+func ID(stream string, sequence uint64) string {
+	return "dlq-" + stream + "-" + strconv.FormatUint(sequence, 10)
+}
+
+// Message writes a letter as a message for the given subject, <pipeline>.dlq.<operator>.
+func (l Letter) Message(subject string) *nats.Msg {
+	msg := nats.NewMsg(subject)
+	msg.Data = l.Body
+	for name, values := range l.Header {
+		if !strings.HasPrefix(name, "Nats-") && !strings.HasPrefix(name, "Wavemill-Dead-") {
+			msg.Header[name] = values
+		}
+	}
+	set := func(name, value string) {
+		if value != "" {
+			msg.Header.Set(name, header.EncodeValue(value))
+		}
+	}
+	set(jetstream.MsgIDHeader, ID(l.Stream, l.Sequence))
+	set(header.Label, l.Label) // A message without the header has its label in its subject, which a letter does not share.
+	set(header.DeadOperator, l.Operator)
+	set(header.DeadReason, clip(l.Reason, maxReason))
+	set(header.DeadKind, l.Kind)
+	if len(l.Error) <= 4*maxReason { // Truncated JSON would be useless; the reason stays.
+		set(header.DeadError, string(l.Error))
+	}
+	set(header.DeadAttempts, strconv.Itoa(l.Attempts))
+	set(header.DeadSubject, l.Subject)
+	set(header.DeadStream, l.Stream)
+	set(header.DeadSequence, strconv.FormatUint(l.Sequence, 10))
+	set(header.DeadMessageID, l.MessageID)
+	set(header.DeadTime, l.Died.UTC().Format(time.RFC3339Nano))
+	return msg
+}
+
+// clip shortens s to at most n bytes at a character boundary.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + " ..."
+}
+
+// Parse reads a dead letter as the stream holds it.
+func Parse(msg *jetstream.RawStreamMsg) (Letter, error) {
+	get := func(name string) string { return header.DecodeValue(msg.Header.Get(name)) }
+	if get(header.DeadOperator) == "" {
+		return Letter{}, fmt.Errorf("message %d on %s is not a dead letter: it has no %s", msg.Sequence, msg.Subject, header.DeadOperator)
+	}
+	l := Letter{
+		Operator: get(header.DeadOperator), Reason: get(header.DeadReason), Kind: get(header.DeadKind),
+		Subject: get(header.DeadSubject), Stream: get(header.DeadStream), MessageID: get(header.DeadMessageID),
+		Label: get(header.Label), Source: get(header.Source),
+		Number: msg.Sequence, Size: len(msg.Data), Body: msg.Data, Header: make(nats.Header),
+	}
+	if text := get(header.DeadError); json.Valid([]byte(text)) {
+		l.Error = json.RawMessage(text)
+	}
+	var err error
+	if l.Attempts, err = strconv.Atoi(get(header.DeadAttempts)); err != nil {
+		return Letter{}, fmt.Errorf("dead letter %d: %s: %w", msg.Sequence, header.DeadAttempts, err)
+	}
+	if l.Sequence, err = strconv.ParseUint(get(header.DeadSequence), 10, 64); err != nil {
+		return Letter{}, fmt.Errorf("dead letter %d: %s: %w", msg.Sequence, header.DeadSequence, err)
+	}
+	if l.Died, err = time.Parse(time.RFC3339Nano, get(header.DeadTime)); err != nil {
+		l.Died = msg.Time
+	}
+	for name, values := range msg.Header {
+		if !strings.HasPrefix(name, "Nats-") && !strings.HasPrefix(name, "Wavemill-Dead-") {
+			l.Header[name] = values
+		}
+	}
+	return l, nil
+}

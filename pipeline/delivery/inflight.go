@@ -1,0 +1,139 @@
+package delivery
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// entry is one message in flight.
+type entry struct {
+	msg    jetstream.Msg
+	seq    uint64
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	reply  string    // reply is where the latest delivery is acknowledged; guarded by inFlight.mu.
+	lease  time.Time // lease is when the server last got a sign of life for it; guarded by inFlight.mu.
+}
+
+// inFlight is the set of messages that this process has fetched and not yet settled, by stream sequence, and the
+// number of slots for them. It is safe for concurrent use.
+type inFlight struct {
+	mu    sync.Mutex
+	freed sync.Cond
+	slots int
+	bySeq map[uint64]*entry
+}
+
+func (f *inFlight) init(slots int) {
+	f.freed.L = &f.mu
+	f.slots = slots
+	f.bySeq = make(map[uint64]*entry, slots)
+}
+
+func (f *inFlight) len() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.bySeq)
+}
+
+// add adds a message. It returns false for a copy of a message that is in flight already; the message in flight is then
+// acknowledged with the copy's reply subject.
+func (f *inFlight) add(e *entry) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if first, copied := f.bySeq[e.seq]; copied {
+		first.reply, first.lease = e.reply, e.lease
+		return false
+	}
+	f.bySeq[e.seq] = e
+	return true
+}
+
+// remove removes a settled message and frees its slot.
+func (f *inFlight) remove(e *entry) {
+	e.cancel(context.Canceled)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.bySeq, e.seq)
+	f.freed.Broadcast()
+}
+
+// room waits until at least want slots are free and returns how many are; 0 when ctx is done.
+func (f *inFlight) room(ctx context.Context, want int) int {
+	stop := context.AfterFunc(ctx, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.freed.Broadcast()
+	})
+	defer stop()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for f.slots-len(f.bySeq) < want && ctx.Err() == nil {
+		f.freed.Wait()
+	}
+	if ctx.Err() != nil {
+		return 0
+	}
+	return f.slots - len(f.bySeq)
+}
+
+// replyOf returns the subject on which e is acknowledged now.
+func (f *inFlight) replyOf(e *entry) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return e.reply
+}
+
+// all returns the messages in flight.
+func (f *inFlight) all() []*entry {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	entries := make([]*entry, 0, len(f.bySeq))
+	for _, e := range f.bySeq {
+		entries = append(entries, e)
+	}
+	return entries
+}
+
+// renew records that the server received a sign of life for the entries at the given time.
+func (f *inFlight) renew(entries []*entry, at time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, e := range entries {
+		if e.lease.Before(at) {
+			e.lease = at
+		}
+	}
+}
+
+// expire cancels the entries whose lease is older than wait and returns how many it cancelled.
+func (f *inFlight) expire(wait time.Duration, now time.Time) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for _, e := range f.bySeq {
+		if now.Sub(e.lease) > wait && e.ctx.Err() == nil {
+			e.cancel(ErrLeaseLost)
+			n++
+		}
+	}
+	return n
+}
+
+// atomicPending is the consumer's backlog as last reported by the server.
+type atomicPending struct {
+	waiting, unacknowledged atomic.Uint64
+}
+
+func (p *atomicPending) store(info *jetstream.ConsumerInfo) {
+	p.waiting.Store(info.NumPending)
+	p.unacknowledged.Store(uint64(max(info.NumAckPending, 0)))
+}
+
+func (p *atomicPending) load() (waiting, unacknowledged uint64) {
+	return p.waiting.Load(), p.unacknowledged.Load()
+}

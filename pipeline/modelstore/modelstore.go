@@ -1,0 +1,223 @@
+// Package modelstore keeps versions of models, or of other named files: the content in a JetStream object store, and the
+// entry of the current version in a key-value bucket of the same name.
+//
+// [Store.Put] stores the content first and then the entry, by compare-and-set: an entry never names content that does not
+// exist, and of two concurrent writers one gets [ErrConflict].
+package modelstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+var (
+	// ErrNotFound means that nothing has been stored under a name.
+	ErrNotFound = errors.New("no version is stored")
+	// ErrConflict means that another writer has stored a version since the entry was read.
+	ErrConflict = errors.New("another process has stored a newer version")
+)
+
+// DefaultKeep is how many versions stay readable, so that a reader that is loading one is not interrupted by the next, and
+// an earlier one can be restored.
+const DefaultKeep = 3
+
+// Entry describes the current version under a name. The key-value bucket holds it as JSON.
+type Entry struct {
+	Name    string          `json:"name"`
+	Version uint64          `json:"version"` // Version counts from 1.
+	Digest  string          `json:"digest"`  // Digest of the content, as its writer computes it.
+	Object  string          `json:"object"`  // Object is the name of the content in the object store.
+	Size    int             `json:"size"`    // Size of the content in bytes.
+	Created time.Time       `json:"created"`
+	Info    json.RawMessage `json:"info,omitempty"` // Info is the writer's own description.
+	Kept    []string        `json:"kept,omitempty"` // Kept lists the objects of earlier versions, newest first.
+
+	revision uint64
+}
+
+// A Store reads and writes versions. It is safe for concurrent use.
+type Store struct {
+	JetStream jetstream.JetStream
+	Bucket    string // Bucket names the object store and the key-value bucket.
+	Replicas  int    // Replicas of both; 0 is 1.
+	Bind      bool   // Bind uses existing ones and never creates them.
+	Keep      int    // Keep is the number of versions to keep; 0: DefaultKeep.
+
+	mu      sync.Mutex
+	objects jetstream.ObjectStore
+	entries jetstream.KeyValue
+}
+
+// Put stores content as the version after old, which is the zero Entry for the first version. The digest names the
+// content; info, JSON or nil, is stored in the entry. Put returns ErrConflict when old is not the current version.
+func (s *Store) Put(ctx context.Context, name, digest string, content []byte, info json.RawMessage, old Entry) (Entry, error) {
+	if err := s.open(ctx); err != nil {
+		return Entry{}, err
+	}
+	e := Entry{
+		Name: name, Version: old.Version + 1, Digest: digest, Object: name + "-" + digest, Size: len(content),
+		Created: time.Now().UTC().Truncate(time.Millisecond), Info: info,
+	}
+	if _, err := s.objects.GetInfo(ctx, e.Object); errors.Is(err, jetstream.ErrObjectNotFound) {
+		if _, err := s.objects.PutBytes(ctx, e.Object, content); err != nil {
+			return Entry{}, fmt.Errorf("store %s version %d: %w", name, e.Version, err)
+		}
+	} else if err != nil {
+		return Entry{}, fmt.Errorf("store %s version %d: %w", name, e.Version, err)
+	}
+	drop := s.rotate(&e, old)
+	value, err := json.Marshal(e)
+	if err != nil {
+		return Entry{}, fmt.Errorf("store %s version %d: %w", name, e.Version, err)
+	}
+	if old.revision == 0 {
+		e.revision, err = s.entries.Create(ctx, name, value)
+	} else {
+		e.revision, err = s.entries.Update(ctx, name, value, old.revision)
+	}
+	if err != nil {
+		if api, ok := errors.AsType[*jetstream.APIError](err); errors.Is(err, jetstream.ErrKeyExists) ||
+			ok && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant) {
+			return Entry{}, fmt.Errorf("store %s version %d: %w", name, e.Version, ErrConflict)
+		}
+		return Entry{}, fmt.Errorf("store %s version %d: %w", name, e.Version, err)
+	}
+	for _, object := range drop {
+		_ = s.objects.Delete(ctx, object) // The new version is stored; a leftover old one is harmless.
+	}
+	return e, nil
+}
+
+// rotate sets e.Kept from old and returns the objects beyond the number to keep.
+func (s *Store) rotate(e *Entry, old Entry) (drop []string) {
+	keep := s.Keep
+	if keep == 0 {
+		keep = DefaultKeep
+	}
+	if old.Object != "" && old.Object != e.Object {
+		e.Kept = append(e.Kept, old.Object)
+	}
+	for _, object := range old.Kept {
+		if object != e.Object {
+			e.Kept = append(e.Kept, object)
+		}
+	}
+	if len(e.Kept) > keep-1 {
+		drop = e.Kept[keep-1:]
+		e.Kept = e.Kept[:keep-1]
+	}
+	return drop
+}
+
+// Get returns the current entry of name, or ErrNotFound.
+func (s *Store) Get(ctx context.Context, name string) (Entry, error) {
+	if err := s.open(ctx); err != nil {
+		return Entry{}, err
+	}
+	kv, err := s.entries.Get(ctx, name)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return Entry{}, fmt.Errorf("%s in %s: %w", name, s.Bucket, ErrNotFound)
+	}
+	if err != nil {
+		return Entry{}, fmt.Errorf("%s in %s: %w", name, s.Bucket, err)
+	}
+	return parse(kv)
+}
+
+func parse(kv jetstream.KeyValueEntry) (Entry, error) {
+	var e Entry
+	if err := json.Unmarshal(kv.Value(), &e); err != nil {
+		return Entry{}, fmt.Errorf("%s in %s, revision %d: %w", kv.Key(), kv.Bucket(), kv.Revision(), err)
+	}
+	e.revision = kv.Revision()
+	return e, nil
+}
+
+// Load returns the content of an entry.
+func (s *Store) Load(ctx context.Context, e Entry) ([]byte, error) {
+	if err := s.open(ctx); err != nil {
+		return nil, err
+	}
+	content, err := s.objects.GetBytes(ctx, e.Object)
+	if err != nil {
+		return nil, fmt.Errorf("%s version %d (object %s in %s): %w", e.Name, e.Version, e.Object, s.Bucket, err)
+	}
+	return content, nil
+}
+
+// pollEvery is how often Watch reads the entry by itself, in case a notification was lost with its server.
+const pollEvery = 15 * time.Second
+
+// Watch calls f with the current entry of name, if there is one, and with every later one, until ctx is done; it then
+// returns nil. It may skip versions that were replaced quickly. Calls of f do not overlap.
+func (s *Store) Watch(ctx context.Context, name string, f func(Entry)) error {
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	watcher, err := s.entries.Watch(ctx, name)
+	if err != nil {
+		return fmt.Errorf("watch %s in %s: %w", name, s.Bucket, err)
+	}
+	defer func() { _ = watcher.Stop() }() // An error only means that it has ended already.
+	updates := watcher.Updates()
+	ticker := time.NewTicker(pollEvery)
+	defer ticker.Stop()
+	seen := uint64(0)
+	show := func(e Entry, err error) {
+		if err == nil && e.revision > seen {
+			seen = e.revision
+			f(e)
+		}
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case kv, ok := <-updates:
+			switch {
+			case !ok:
+				updates = nil // The watcher has ended; polling continues.
+			case kv != nil && kv.Operation() == jetstream.KeyValuePut:
+				show(parse(kv))
+			}
+		case <-ticker.C:
+			show(s.Get(ctx, name))
+		}
+	}
+}
+
+func (s *Store) open(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.entries != nil {
+		return nil
+	}
+	var objects jetstream.ObjectStore
+	var entries jetstream.KeyValue
+	var err error
+	if s.Bind {
+		if objects, err = s.JetStream.ObjectStore(ctx, s.Bucket); err == nil {
+			entries, err = s.JetStream.KeyValue(ctx, s.Bucket)
+		}
+	} else {
+		objects, err = s.JetStream.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
+			Bucket: s.Bucket, Description: "the content of models", Replicas: s.Replicas,
+		})
+		if err == nil {
+			entries, err = s.JetStream.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+				Bucket: s.Bucket, Description: "the current versions of models", Replicas: s.Replicas, History: 5,
+			})
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("model store %s: %w", s.Bucket, err)
+	}
+	s.objects, s.entries = objects, entries
+	return nil
+}
