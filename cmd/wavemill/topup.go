@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"wavemill/cmd/wavemill/progress"
+	"wavemill/internal/progress"
 	"wavemill/models"
 	"wavemill/models/augment"
 	"wavemill/models/sampling"
