@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"wavemill/pipeline"
+	"wavemill/pipeline/health"
 )
 
 // defaultDataDir is where the server of `wavemill up` keeps its data: in the current folder, not a hidden one.
@@ -146,9 +147,9 @@ func (a *app) runPipeline(ctx context.Context, spec pipeline.Spec, flags runFlag
 	if err != nil {
 		return err
 	}
-	stop, err := serveHTTP(ctx, flags.http, health{bus, running}.handler(), a.log)
+	stop, err := health.Serve(ctx, flags.http, health.Handler(bus, running), a.log)
 	if err != nil {
-		return errors.Join(err, running.Stop(ctx))
+		return errors.Join(fmt.Errorf("--http: %w", err), running.Stop(ctx))
 	}
 	defer stop()
 	names := make([]string, len(spec.Operators))

@@ -1,4 +1,9 @@
-package main
+// Package health serves the state of a running pipeline over HTTP, for orchestrators and people:
+//
+//	/livez   200 while the process answers
+//	/readyz  200 while the operators run and the bus is connected, else 503
+//	/status  the operators' counters as JSON
+package health
 
 import (
 	"context"
@@ -15,17 +20,18 @@ import (
 	"wavemill/pipeline"
 )
 
-// health serves the state of a running pipeline over HTTP:
-//
-//	/livez   200 while the process answers
-//	/readyz  200 while the operators run and the bus is connected, else 503
-//	/status  the operators' counters as JSON
-type health struct {
+// state is what is served.
+type state struct {
 	bus     *pipeline.Bus
 	running *pipeline.Pipeline
 }
 
-func (h health) handler() http.Handler {
+// Handler returns the pages of a pipeline that runs on a bus.
+func Handler(bus *pipeline.Bus, running *pipeline.Pipeline) http.Handler {
+	return state{bus, running}.handler()
+}
+
+func (h state) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "alive") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
@@ -44,7 +50,7 @@ func (h health) handler() http.Handler {
 }
 
 // fault returns the reason why the pipeline is not ready, or nil.
-func (h health) fault() error {
+func (h state) fault() error {
 	select {
 	case <-h.running.Done():
 		return errors.New("the operators have stopped")
@@ -62,14 +68,15 @@ func answer(w http.ResponseWriter, code int, text string) {
 	fmt.Fprintln(w, text)
 }
 
-// serveHTTP serves h on address until the returned function is called. An empty address serves nothing.
-func serveHTTP(ctx context.Context, address string, h http.Handler, log *slog.Logger) (stop func(), err error) {
+// Serve serves h on address, host:port, until the returned function is called. An empty address serves nothing. Errors
+// while it serves go to log.
+func Serve(ctx context.Context, address string, h http.Handler, log *slog.Logger) (stop func(), err error) {
 	if address == "" {
 		return func() {}, nil
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("--http: %w", err)
+		return nil, fmt.Errorf("serve the health pages: %w", err)
 	}
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	done := make(chan struct{})

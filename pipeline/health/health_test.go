@@ -1,0 +1,135 @@
+package health_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"wavemill/pipeline"
+	"wavemill/pipeline/health"
+)
+
+// start runs a pipeline of one operator, which drops everything, on an embedded server.
+func start(ctx context.Context, dir string) (*pipeline.Bus, *pipeline.Pipeline, error) {
+	drop := pipeline.Typed(struct{}{}, func(struct{}, pipeline.Env) (pipeline.Operator, error) {
+		return pipeline.OperatorFunc(func(context.Context, *pipeline.Message, pipeline.Emit) error { return nil }), nil
+	})
+	spec, err := pipeline.ParseSpec([]byte("name: example\noperators:\n  - {operator: drop, from: audio}\n"))
+	if err != nil {
+		return nil, nil, err
+	}
+	spec.DataDir = dir
+	bus, err := pipeline.Open(ctx, spec, pipeline.BusOptions{})
+	if err != nil {
+		return nil, nil, err
+	}
+	running, err := pipeline.Start(ctx, bus, pipeline.Registry{"drop": drop}, pipeline.Options{})
+	return bus, running, err
+}
+
+// ask returns the status code and the body of a page.
+func ask(ctx context.Context, h http.Handler, path string) (int, string) {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, path, nil))
+	return w.Code, strings.TrimSpace(w.Body.String())
+}
+
+func TestPages(t *testing.T) {
+	bus, running, err := start(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages := health.Handler(bus, running)
+	for path, want := range map[string]string{"/livez": "alive", "/readyz": "ready", "/status": `"operator":"drop"`} {
+		if code, text := ask(t.Context(), pages, path); code != http.StatusOK || !strings.Contains(text, want) {
+			t.Errorf("%s: %d %s", path, code, text)
+		}
+	}
+	if code, _ := ask(t.Context(), pages, "/other"); code != http.StatusNotFound {
+		t.Errorf("/other: %d", code)
+	}
+	if err := running.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if code, text := ask(t.Context(), pages, "/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(text, "stopped") {
+		t.Errorf("stopped: %d %s", code, text)
+	}
+	if code, _ := ask(t.Context(), pages, "/livez"); code != http.StatusOK {
+		t.Errorf("stopped, /livez: %d", code)
+	}
+	if err := bus.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestServe(t *testing.T) {
+	var logged bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&logged, nil))
+	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "here") })
+	stop, err := health.Serve(t.Context(), "127.0.0.1:0", h, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, address, _ := strings.Cut(logged.String(), "address=")
+	address, _, _ = strings.Cut(address, " ")
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(response.Body)
+	if response.Body.Close(); err != nil || string(text) != "here" {
+		t.Errorf("%q, %v", text, err)
+	}
+	stop()
+	if response, err := http.DefaultClient.Do(request); err == nil {
+		response.Body.Close()
+		t.Error("it serves after stop")
+	}
+}
+
+func TestServeRefuses(t *testing.T) {
+	if _, err := health.Serve(t.Context(), "nowhere:port", nil, slog.Default()); err == nil {
+		t.Error("no error for a wrong address")
+	}
+	stop, err := health.Serve(t.Context(), "", nil, slog.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+}
+
+func Example() {
+	dir, err := os.MkdirTemp("", "health")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	ctx := context.Background()
+	bus, running, err := start(ctx, dir)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	// In a program: stop, err := health.Serve(ctx, ":8080", health.Handler(bus, running), log)
+	fmt.Println(ask(ctx, health.Handler(bus, running), "/readyz"))
+	if err := running.Stop(ctx); err != nil {
+		fmt.Println(err)
+	}
+	if err := bus.Close(ctx); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// 200 ready
+}
