@@ -59,6 +59,18 @@ func TestTimedTaskCountsDownItsBudget(t *testing.T) {
 	}
 }
 
+func TestPercentagesHaveNoRate(t *testing.T) {
+	c, buf, now := clocked(Lines)
+	task := c.Start("evaluate", 100, "%")
+	*now = now.Add(10 * time.Second)
+	task.Set(50)
+	task.Set(100)
+	task.Done()
+	if got, want := buf.String(), "evaluate: 50%, 10s left\nevaluate: done in 10s\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestUnknownTotalHasNoPercentage(t *testing.T) {
 	c, buf, now := clocked(Lines)
 	task := c.Start("receive", 0, "clips")
@@ -226,7 +238,7 @@ func TestInterruptedTaskIsNotDone(t *testing.T) {
 		*now = now.Add(6 * time.Second)
 		task.Set(100)
 		task.Done()
-		if got := buf.String(); !strings.HasSuffix(got, "judge: interrupted at 40/100 % after 10s\n") || strings.Contains(got, "100%") {
+		if got := buf.String(); !strings.HasSuffix(got, "judge: interrupted at 40 % after 10s\n") || strings.Contains(got, "100%") {
 			t.Errorf("got %q", got)
 		}
 		timed := c.StartTimed("train", time.Minute)
