@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"testing/fstest"
 )
 
 // module is this module's import path.
@@ -189,64 +188,6 @@ func TestArrowsCanFail(t *testing.T) {
 	}
 	if got, want := len(wrongArrows(parseModule(t, os.DirFS(root)))), len(bad)-1; got != want {
 		t.Errorf("found %d wrong arrows, want %d", got, want)
-	}
-}
-
-// busCommands are the files of the command that may import operators: the registry, and the commands that need a bus.
-// All other commands work offline, on the packages below the operators.
-var busCommands = []string{"registry.go", "publish.go", "subscribe.go", "demo*.go"}
-
-// operatorImports splits the non-test files of cmd/wavemill that import operators into those that busCommands allows, by
-// its patterns, and all others.
-func operatorImports(files []goFile) (allowed map[string]bool, wrong []string) {
-	allowed = map[string]bool{}
-	for _, f := range files {
-		if f.dir != "cmd/wavemill" || strings.HasSuffix(f.name, "_test.go") {
-			continue
-		}
-		imports := slices.ContainsFunc(f.ast.Imports, func(imp *ast.ImportSpec) bool {
-			p, _ := strconv.Unquote(imp.Path.Value)
-			return strings.HasPrefix(p, module+"/operators/")
-		})
-		if !imports {
-			continue
-		}
-		known := false
-		for _, pattern := range busCommands {
-			if match, err := path.Match(pattern, path.Base(f.name)); err == nil && match {
-				allowed[pattern], known = true, true
-			}
-		}
-		if !known {
-			wrong = append(wrong, f.name)
-		}
-	}
-	return allowed, wrong
-}
-
-func TestOfflineCommandsImportNoOperators(t *testing.T) {
-	allowed, wrong := operatorImports(parseModule(t, os.DirFS(".")))
-	for _, name := range wrong {
-		t.Errorf("%s imports operators, which need a bus: move the logic to a package below operators", name)
-	}
-	for _, pattern := range busCommands {
-		if !allowed[pattern] {
-			t.Errorf("%s imports no operators any more: remove it from busCommands", pattern)
-		}
-	}
-}
-
-func TestOfflineCommandsCanFail(t *testing.T) {
-	root := fstest.MapFS{
-		"cmd/wavemill/train.go":       {Data: []byte(`package main; import _ "wavemill/operators/train"`)},
-		"cmd/wavemill/train_test.go":  {Data: []byte(`package main; import _ "wavemill/operators/train"`)},
-		"cmd/wavemill/generate.go":    {Data: []byte(`package main; import _ "wavemill/models/sampling"`)},
-		"cmd/wavemill/demo_bus.go":    {Data: []byte(`package main; import _ "wavemill/operators/train"`)},
-		"operators/contract/other.go": {Data: []byte(`package contract; import _ "wavemill/operators/train"`)},
-	}
-	allowed, wrong := operatorImports(parseModule(t, root))
-	if !slices.Equal(wrong, []string{"cmd/wavemill/train.go"}) || len(allowed) != 1 || !allowed["demo*.go"] {
-		t.Errorf("wrong %v, allowed %v", wrong, allowed)
 	}
 }
 

@@ -136,13 +136,11 @@ func (a *app) runPipeline(ctx context.Context, spec pipeline.Spec, flags runFlag
 	if err != nil {
 		return err
 	}
-	if flags.http != "" {
-		stop, err := health.Serve(ctx, flags.http, health.Handler(bus, running), a.log)
-		if err != nil {
-			return errors.Join(fmt.Errorf("--http: %w", err), running.Stop(ctx))
-		}
-		defer stop()
+	stop, err := health.Serve(ctx, flags.http, health.Handler(bus, running), a.log)
+	if err != nil {
+		return errors.Join(fmt.Errorf("--http: %w", err), running.Stop(ctx))
 	}
+	defer stop()
 	a.log.Info("pipeline runs", "pipeline", bus.Spec().Name, "operators", bus.Spec().OperatorNames(), "nats", bus.URL(), "data", spec.DataDir)
 	return running.Wait()
 }
