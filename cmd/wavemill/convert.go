@@ -31,12 +31,13 @@ func newConvert(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "convert SRC... --out DIR",
 		Short: "Turn folders of recordings into spectrograms, pictures or WAV, and back",
-		Long: `Convert turns recordings into spectrograms: .npy shards with a manifest.jsonl that
-says what each row is of. --to png draws them, --to wav makes WAV of any format.
-A folder of shards as SRC goes back to sound (--to wav) or to pictures.
+		Long: `Convert turns recordings into spectrograms: .npy shards, and a manifest.jsonl that
+names the recording of each row. --to png draws them, --to wav converts recordings of
+any format to WAV. A folder of shards as SRC is converted back to sound (--to wav) or
+drawn.
 
 It can be interrupted or killed at any moment: the same command goes on from
-there. What cannot be read is listed in DIR/skipped.jsonl with the reason.`,
+there. Files that cannot be read are listed in DIR/skipped.jsonl with the reason.`,
 		Example: `  wavemill convert recordings/ --out shards
   wavemill convert recordings/ --out pictures --to png
   wavemill convert shards --out sound --to wav`,
@@ -44,21 +45,21 @@ there. What cannot be read is listed in DIR/skipped.jsonl with the reason.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.convert(cmd.Context(), args, o) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.out, "out", "", "folder for the results; it is made if it is not there (required)")
-	f.StringVar(&o.to, "to", "npy", "what to make: npy, png, wav")
+	f.StringVar(&o.out, "out", "", "folder for the results; created if missing (required)")
+	f.StringVar(&o.to, "to", "npy", "format of the results: npy, png, wav")
 	f.IntVar(&o.workers, "workers", 0, "files worked on at a time (default: one for each processor)")
 	addLabels(cmd, &o.labels)
-	f.IntVar(&o.rate, "rate", 0, "sample rate in Hz that recordings are brought to (default: that of most; for wav each its own)")
-	f.Int64Var(&o.shardMiB, "shard-size", 256, "MiB at which a shard ends")
+	f.IntVar(&o.rate, "rate", 0, "sample rate in Hz to resample to (default: the most frequent one; for wav each its own)")
+	f.Int64Var(&o.shardMiB, "shard-size", 256, "size of a shard in MiB")
 	f.IntVar(&o.nfft, "n-fft", 0, "samples in a frame (default: about 64 ms)")
 	f.IntVar(&o.hop, "hop", 0, "samples between frames (default: a quarter of a frame)")
 	f.StringVar(&o.scale, "scale", "", "frequency scale: mel, linear (default mel)")
 	f.IntVar(&o.mels, "mels", 0, "mel filters")
 	f.Float64Var(&o.fmin, "f-min", -1, "lower edge of the lowest mel filter in Hz")
 	f.Float64Var(&o.fmax, "f-max", 0, "upper edge of the highest mel filter in Hz (default: half the rate)")
-	f.StringVar(&o.value, "value", "", "what a value is: log, log-power, magnitude, power (default log)")
+	f.StringVar(&o.value, "value", "", "scale of the values: log, log-power, magnitude, power (default log)")
 	f.StringVar(&o.phase, "phase", "", "phase reconstruction from shards: pghi+fgla, pghi, fgla, griffinlim (default pghi+fgla)")
-	f.BoolVar(&o.asJSON, "json", false, "print what was done as one line of JSON")
+	f.BoolVar(&o.asJSON, "json", false, "print a summary as one line of JSON")
 	return cmd
 }
 
@@ -101,7 +102,7 @@ func (o convertOptions) check() error {
 	case o.workers < 0, o.rate < 0, o.nfft < 0, o.hop < 0, o.mels < 0:
 		return usagef("--workers, --rate, --n-fft, --hop and --mels cannot be negative")
 	case o.shardMiB < 1:
-		return usagef("--shard-size %d: ask for one MiB or more", o.shardMiB)
+		return usagef("--shard-size %d: must be 1 MiB or more", o.shardMiB)
 	}
 	return nil
 }
@@ -136,7 +137,7 @@ func (a *app) convert(ctx context.Context, sources []string, o convertOptions) e
 	return a.say("%s", describe(summary))
 }
 
-// describe is a summary for a person.
+// describe formats a summary for people.
 func describe(s convert.Summary) string {
 	labels := make([]string, 0, len(s.Labels))
 	for _, label := range slices.Sorted(maps.Keys(s.Labels)) {
@@ -151,10 +152,10 @@ func describe(s convert.Summary) string {
 		lines = append(lines, fmt.Sprintf("  %d bins (%s, %s) at %d Hz, n_fft %d, hop %d", c.Bins(), c.Scale, c.Value, c.SampleRate, c.NFFT, c.Hop))
 	}
 	if s.Truncated > 0 {
-		lines = append(lines, fmt.Sprintf("  %d files end before the sound they promise; what is there was converted", s.Truncated))
+		lines = append(lines, fmt.Sprintf("  %d files end before the data that their headers declare; the part that is there was converted", s.Truncated))
 	}
 	if s.Skipped > 0 {
-		lines = append(lines, "  what was skipped, and why: "+s.Out+"/"+convert.SkippedName)
+		lines = append(lines, "  skipped files, with reasons: "+s.Out+"/"+convert.SkippedName)
 	}
 	return strings.Join(lines, "\n")
 }

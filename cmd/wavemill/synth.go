@@ -26,10 +26,10 @@ func newSynth(a *app) *cobra.Command {
 	o := synthOptions{}
 	cmd := &cobra.Command{
 		Use:   "synth --out DIR",
-		Short: "Write the demo's own recordings: six classes of synthetic sound",
+		Short: "Write synthetic recordings of six classes, those of the demo",
 		Long: `Synth writes recordings of six classes of synthetic sound, a folder for each class:
-bells, chirps, hi-hats, kicks, plucked strings and sung vowels. Every recording
-differs from the next in pitch, decay, timbre, level and onset. The same --seed, --n
+bells, chirps, hi-hats, kicks, plucked strings and sung vowels. Recordings
+of a class differ in pitch, decay, timbre, level and onset. The same --seed, --n
 and --rate write the same bytes.`,
 		Example: `  wavemill synth --out recordings
   wavemill synth --out recordings --n 250 --seed 7 --rate 44100`,
