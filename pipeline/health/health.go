@@ -1,8 +1,4 @@
-// Package health serves the state of a running pipeline over HTTP, for orchestrators and people:
-//
-//	/livez   200 while the process answers
-//	/readyz  200 while the operators run and the bus is connected, else 503
-//	/status  the operators' counters as JSON
+// Package health serves the state of a running pipeline over HTTP, for the probes of Kubernetes and for people.
 package health
 
 import (
@@ -20,22 +16,16 @@ import (
 	"wavemill/pipeline"
 )
 
-// state is what is served.
-type state struct {
-	bus     *pipeline.Bus
-	running *pipeline.Pipeline
-}
-
-// Handler returns the pages of a pipeline that runs on a bus.
+// Handler answers GET requests about a pipeline:
+//
+//	/livez   200 while the process answers
+//	/readyz  200 while the operators run and the bus is connected, otherwise 503 with the reason
+//	/status  the pipeline's name and the operators' counters as JSON: {"pipeline": ..., "operators": [...]}
 func Handler(bus *pipeline.Bus, running *pipeline.Pipeline) http.Handler {
-	return state{bus, running}.handler()
-}
-
-func (h state) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "alive") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if fault := h.fault(); fault != nil {
+		if fault := fault(bus, running); fault != nil {
 			answer(w, http.StatusServiceUnavailable, fault.Error())
 			return
 		}
@@ -44,19 +34,19 @@ func (h state) handler() http.Handler {
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		// It fails only if the client has disconnected.
-		_ = json.NewEncoder(w).Encode(map[string]any{"pipeline": h.bus.Spec().Name, "operators": h.running.Snapshot()})
+		_ = json.NewEncoder(w).Encode(map[string]any{"pipeline": bus.Spec().Name, "operators": running.Snapshot()})
 	})
 	return mux
 }
 
 // fault returns the reason why the pipeline is not ready, or nil.
-func (h state) fault() error {
+func fault(bus *pipeline.Bus, running *pipeline.Pipeline) error {
 	select {
-	case <-h.running.Done():
+	case <-running.Done():
 		return errors.New("the operators have stopped")
 	default:
 	}
-	if s := h.bus.Conn().Status(); s != nats.CONNECTED {
+	if s := bus.Conn().Status(); s != nats.CONNECTED {
 		return fmt.Errorf("the bus is %s", s)
 	}
 	return nil
@@ -68,15 +58,12 @@ func answer(w http.ResponseWriter, code int, text string) {
 	fmt.Fprintln(w, text)
 }
 
-// Serve serves h on address, host:port, until the returned function is called. An empty address serves nothing. Errors
-// while it serves go to log.
+// Serve serves h on address (host:port; port 0 takes a free one) until stop is called, and logs the address. stop waits
+// at most five seconds for requests that are being answered.
 func Serve(ctx context.Context, address string, h http.Handler, log *slog.Logger) (stop func(), err error) {
-	if address == "" {
-		return func() {}, nil
-	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("serve the health pages: %w", err)
+		return nil, err
 	}
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	done := make(chan struct{})
