@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/fstest"
 )
 
 // module is this module's import path.
@@ -186,6 +187,78 @@ func TestArrowsCanFail(t *testing.T) {
 	}
 	if got, want := len(wrongArrows(parseModule(t, os.DirFS(root)))), len(bad)-1; got != want {
 		t.Errorf("found %d wrong arrows, want %d", got, want)
+	}
+}
+
+// rooms returns the folders with a package that the map of docs/architecture.md must name. Left out are folders with tests
+// only, and generators of code: commands outside cmd.
+func rooms(files []goFile) map[string]bool {
+	found := map[string]bool{}
+	for _, f := range files {
+		generator := f.ast.Name.Name == "main" && !covers("cmd", f.dir)
+		if f.dir != "." && !generator && !strings.HasSuffix(f.name, "_test.go") {
+			found[f.dir] = true
+		}
+	}
+	return found
+}
+
+// mapped returns how often each folder is named in the first column of the table "| room | its job |".
+func mapped(doc string) map[string]int {
+	named := map[string]int{}
+	_, table, _ := strings.Cut(doc, "| room | its job |\n|---|---|\n")
+	for line := range strings.Lines(table) {
+		cell, job, ok := strings.Cut(strings.TrimPrefix(line, "| `"), "` | ")
+		if !strings.HasPrefix(line, "| `") || !ok || len(job) < 10 {
+			break
+		}
+		named[cell]++
+	}
+	return named
+}
+
+// wrongRooms lists where the map and the folders differ.
+func wrongRooms(files []goFile, doc string) []string {
+	var wrong []string
+	found, named := rooms(files), mapped(doc)
+	for dir := range found {
+		if named[dir] == 0 {
+			wrong = append(wrong, dir+": the folder has no line in the table of rooms")
+		}
+	}
+	for dir, n := range named {
+		if n > 1 || !found[dir] {
+			wrong = append(wrong, dir+": the table of rooms names it, but it has two lines or no Go code")
+		}
+	}
+	slices.Sort(wrong)
+	return wrong
+}
+
+func TestRooms(t *testing.T) {
+	doc, err := os.ReadFile(filepath.Join("docs", "architecture.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range wrongRooms(parseModule(t, os.DirFS(".")), string(doc)) {
+		t.Errorf("docs/architecture.md: %s", w)
+	}
+}
+
+func TestRoomsCanFail(t *testing.T) {
+	root := fstest.MapFS{}
+	for name, pkg := range map[string]string{
+		"a/a.go": "a", "b/b.go": "b", "onlytests/x_test.go": "x", "gen/main.go": "main", "cmd/tool/main.go": "main", "b/testdata/t.go": "t",
+	} {
+		root[name] = &fstest.MapFile{Data: []byte("package " + pkg)}
+	}
+	doc := "text\n| room | its job |\n|---|---|\n| `a` | does something |\n| `gone` | did something |\n| `cmd/tool` | is a command |\n\n| `later` | another table |\n"
+	want := []string{
+		"b: the folder has no line in the table of rooms",
+		"gone: the table of rooms names it, but it has two lines or no Go code",
+	}
+	if got := wrongRooms(parseModule(t, root), doc); !slices.Equal(got, want) {
+		t.Errorf("found %q, want %q", got, want)
 	}
 }
 
