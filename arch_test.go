@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -259,6 +260,90 @@ func TestRoomsCanFail(t *testing.T) {
 	}
 	if got := wrongRooms(parseModule(t, root), doc); !slices.Equal(got, want) {
 		t.Errorf("found %q, want %q", got, want)
+	}
+}
+
+// links matches a link of Markdown, and codes a piece of code in a line.
+var (
+	links = regexp.MustCompile(`\]\(([^)#]*)(?:#([^)]*))?\)`)
+	codes = regexp.MustCompile("`([^` ]+/[^` ]+)`")
+)
+
+// anchor returns the anchor of a heading, as GitHub makes it.
+func anchor(heading string) string {
+	heading = strings.ToLower(strings.Trim(heading, "# \r\n"))
+	return regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ReplaceAll(heading, " ", "-"), "")
+}
+
+// brokenLinks lists the links of a document to files or headings that do not exist.
+func brokenLinks(root fs.FS, doc string) []string {
+	src, err := fs.ReadFile(root, doc)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var broken []string
+	for _, m := range links.FindAllStringSubmatch(string(src), -1) {
+		if strings.Contains(m[1], "://") {
+			continue
+		}
+		to := doc
+		if m[1] != "" {
+			to = path.Join(path.Dir(doc), m[1])
+		}
+		if _, err := fs.Stat(root, to); err != nil {
+			broken = append(broken, doc+": "+m[0]+": there is no such file")
+			continue
+		}
+		if m[2] == "" {
+			continue
+		}
+		text, err := fs.ReadFile(root, to)
+		heading := func(line string) bool { return strings.HasPrefix(line, "#") && anchor(line) == m[2] }
+		if err != nil || !slices.ContainsFunc(strings.Split(string(text), "\n"), heading) {
+			broken = append(broken, doc+": "+m[0]+": there is no such heading")
+		}
+	}
+	return broken
+}
+
+func TestPaths(t *testing.T) {
+	root := os.DirFS(".")
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md"} {
+		docs, err := fs.Glob(root, pattern)
+		if err != nil || len(docs) == 0 {
+			t.Fatalf("%s: no documents, error %v", pattern, err)
+		}
+		for _, doc := range docs {
+			for _, b := range brokenLinks(root, doc) {
+				t.Error(b)
+			}
+		}
+	}
+	src, err := os.ReadFile("CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(src), "## Where do I change X?")
+	section, _, _ := strings.Cut(rest, "\n## ")
+	paths := codes.FindAllStringSubmatch(section, -1)
+	if len(paths) < 20 {
+		t.Fatalf("CONTRIBUTING.md names %d paths, want the list of tasks", len(paths))
+	}
+	for _, m := range paths {
+		if _, err := fs.Stat(root, m[1]); err != nil {
+			t.Errorf("CONTRIBUTING.md: %s: %v", m[1], err)
+		}
+	}
+}
+
+func TestBrokenLinksCanFail(t *testing.T) {
+	root := fstest.MapFS{
+		"docs/a.md": &fstest.MapFile{Data: []byte("# A b, c\n[good](b.md#x-1) [self](#a-b-c) [up](../c.md) [web](https://example.org/x) [lost](no.md) [head](b.md#y)")},
+		"docs/b.md": &fstest.MapFile{Data: []byte("## X 1\n")},
+		"c.md":      &fstest.MapFile{Data: []byte("c")},
+	}
+	if got := brokenLinks(root, "docs/a.md"); len(got) != 2 {
+		t.Errorf("found %q, want the links to no.md and to the heading y", got)
 	}
 }
 
