@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"wavemill/cmd/wavemill/progress"
 	"wavemill/cmd/wavemill/report"
+	"wavemill/internal/progress"
 	"wavemill/models"
 	"wavemill/operators/train"
 	"wavemill/pipeline"
