@@ -26,7 +26,7 @@ type Port struct {
 	Doc   string // what it holds
 	// Squeeze leaves out the last axis, which must be one: the single channel of a spectrogram.
 	Squeeze bool
-	// Labels says that it holds labels, which are whole numbers.
+	// Labels is true for labels, which are whole numbers.
 	Labels bool
 	// Min and Max are what values of an output are limited to; no limits where they are equal.
 	Min, Max float64
