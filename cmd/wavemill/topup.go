@@ -139,12 +139,12 @@ func (a *app) sayReport(r augment.Report) error {
 	}
 	if p := r.Proof; p != nil {
 		gain := fmt.Sprintf("%+.1f points", p.Points)
-		if p.NoGain {
+		if p.None {
 			gain = "none"
 		}
-		b, w, g := p.BeforeInterval, p.AfterInterval, p.PointsInterval
+		b, w, g := p.Intervals["real_only"], p.Intervals["with_synthetic"], p.Intervals["gain_points"]
 		if err := a.say("proof: on %d recordings that the model has not seen, classifiers have an accuracy of %.1f %% [%.1f, %.1f] without the clips and %.1f %% [%.1f, %.1f] with them; gain: %s (95 %% interval %+.1f to %+.1f points)",
-			len(r.HeldOut), 100*p.Before, 100*b.Low, 100*b.High, 100*p.After, 100*w.Low, 100*w.High, gain, g.Low, g.High); err != nil {
+			len(r.HeldOut), 100*p.Before, 100*b[0], 100*b[1], 100*p.After, 100*w[0], 100*w[1], gain, g[0], g[1]); err != nil {
 			return err
 		}
 	}

@@ -3,29 +3,28 @@ package augment_test
 import (
 	"fmt"
 
-	"wavemill/audio"
+	"wavemill/audio/dataset"
+	"wavemill/models"
 	"wavemill/models/augment"
 )
 
-// A checkpoint that was trained on all but the last two recordings of each label can be tested on those.
+// A checkpoint that was trained on all but the last two recordings of each label is tested on those.
 func ExampleHoldOut() {
-	var recordings []augment.Recording
+	var recordings []dataset.Recording
+	var data models.TrainingData
 	for _, label := range []string{"kick", "snare"} {
 		for i := range 6 {
 			name := fmt.Sprintf("%s/%d.wav", label, i)
-			recordings = append(recordings, augment.Recording{Path: name, Digest: name, Clip: audio.Clip{Label: label, Source: name}})
+			recordings = append(recordings, dataset.Recording{Item: dataset.Item{Path: name, Name: name, Label: label}, Digest: name})
+			if i < 4 {
+				data.Learnt = append(data.Learnt, models.Recording{Source: name, Label: label, Digest: name})
+			}
 		}
 	}
-	split, err := augment.HoldOut(recordings, augment.Guard{Unseen: func([]augment.Recording) ([]int, bool, error) {
-		return []int{4, 5, 10, 11}, true, nil
-	}})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	split := augment.HoldOut(models.Checkpoint{Data: &data}, recordings, dataset.Holdout{Share: 0.1})
 	fmt.Println(len(split.Train), "to train on")
 	for _, r := range split.Test {
-		fmt.Println("test:", r.Clip.Source)
+		fmt.Println("test:", r.Name)
 	}
 	// Output:
 	// 8 to train on

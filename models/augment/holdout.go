@@ -6,30 +6,18 @@ import (
 	"slices"
 
 	"wavemill/audio"
+	"wavemill/audio/dataset"
+	"wavemill/models"
+	"wavemill/models/training"
 )
-
-// A Recording is a labelled recording of the data set.
-type Recording struct {
-	Path   string     // of its file, for the manifest
-	Digest string     // of its decoded samples; empty: unknown
-	Clip   audio.Clip // with Label, and with the name below the data folder as Source
-}
-
-// A Guard keeps recordings out of the proof that the generator or the classifiers have seen.
-type Guard struct {
-	// Unseen returns the indices of the recordings that the checkpoint has not seen; near copies of what it has seen
-	// count as seen. trusted is false where the checkpoint does not record what it was trained on.
-	Unseen func(recordings []Recording) (indices []int, trusted bool, err error)
-	// Copies returns the indices of the recordings that are equal or nearly equal to one of among. nil compares digests.
-	Copies func(recordings, among []Recording) ([]int, error)
-}
 
 // A Split divides a data set for a [Job].
 type Split struct {
-	Train   []Recording // the filter and the proof's classifiers are trained on these
-	Test    []Recording // the proof is measured on these
-	Trusted bool        // whether the checkpoint's record shows that it has not seen Test
-	Dropped int         // recordings of the caller's test set that were left out of Test
+	Train   []dataset.Recording // the filter and the proof's classifiers are trained on these
+	Test    []dataset.Recording // the proof is measured on these
+	Trusted bool                // whether the checkpoint's record shows that it has not seen Test
+	Dropped int                 // recordings of the caller's test set that are not in Test
+	reason  error               // why recordings count as seen; nil: no reason is known
 }
 
 // leastTest is the least number of test recordings: a bootstrap interval needs two.
@@ -38,97 +26,87 @@ const leastTest = 2
 // ErrTooFewUnseen is returned, wrapped, where the checkpoint has seen too many of the recordings for a proof.
 var ErrTooFewUnseen = errors.New("too few recordings that the model has not seen")
 
-// HoldOut divides recordings: those that the checkpoint has not seen are the test set, except that at most half of each
-// label's recordings are, so that enough of each are left to train on. Recordings that are copies of a training
-// recording are trained on too.
-func HoldOut(recordings []Recording, g Guard) (Split, error) {
-	unseen, trusted, err := g.Unseen(recordings)
-	if err != nil {
-		return Split{}, err
-	}
-	s := Split{Trusted: trusted}
-	room := map[string]int{}
-	for _, r := range recordings {
-		room[r.Clip.Label]++
-	}
-	for label, n := range room {
-		room[label] = n / 2
-	}
-	isUnseen := make([]bool, len(recordings))
-	for _, i := range unseen {
-		isUnseen[i] = true
-	}
-	var test []Recording
-	for i, r := range recordings {
-		if isUnseen[i] && room[r.Clip.Label] > 0 {
-			room[r.Clip.Label]--
-			test = append(test, r)
-		} else {
-			s.Train = append(s.Train, r)
-		}
-	}
-	copies, err := g.copies(test, s.Train)
-	if err != nil {
-		return Split{}, err
-	}
-	for i, r := range test {
-		if slices.Contains(copies, i) {
-			s.Train = append(s.Train, r)
-		} else {
-			s.Test = append(s.Test, r)
-		}
-	}
-	return s, nil
-}
-
-// TestOn is HoldOut with a test set of the caller's: all recordings are trained on, and what the checkpoint has seen of
-// test, or what is a copy of a recording, is dropped.
-func TestOn(recordings, test []Recording, g Guard) (Split, error) {
-	unseen, trusted, err := g.Unseen(test)
-	if err != nil {
-		return Split{}, err
-	}
-	copies, err := g.copies(test, recordings)
-	if err != nil {
-		return Split{}, err
-	}
-	s := Split{Train: recordings, Trusted: trusted}
-	for i, r := range test {
-		if slices.Contains(unseen, i) && !slices.Contains(copies, i) {
-			s.Test = append(s.Test, r)
-		}
-	}
-	s.Dropped = len(test) - len(s.Test)
-	return s, nil
-}
-
 // CheckTest returns [ErrTooFewUnseen] where the test set is too small for a proof.
 func (s Split) CheckTest() error {
 	if len(s.Test) >= leastTest {
 		return nil
 	}
-	return fmt.Errorf("%w: there are %d, and the proof needs %d or more", ErrTooFewUnseen, len(s.Test), leastTest)
+	err := fmt.Errorf("%w: there are %d, and the proof needs %d or more", ErrTooFewUnseen, len(s.Test), leastTest)
+	if s.reason != nil {
+		err = fmt.Errorf("%w (%w)", err, s.reason)
+	}
+	return err
 }
 
-func (g Guard) copies(recordings, among []Recording) ([]int, error) {
-	if g.Copies != nil {
-		return g.Copies(recordings, among)
+// HoldOut divides recordings: those that the checkpoint has not seen (see [training.Unseen]) are the test set, except
+// that at most half of each label's recordings are, so that enough are left to train on. Copies and near copies of a
+// training recording are trained on too. rule is the split that is assumed for a checkpoint without a record; its seed
+// is replaced by the checkpoint's.
+func HoldOut(c models.Checkpoint, recordings []dataset.Recording, rule dataset.Holdout) Split {
+	// An error says that all recordings, or all of a label, were seen. CheckTest decides whether the others suffice.
+	p, reason := training.Unseen([]models.Checkpoint{c}, recordings, rule)
+	room := map[string]int{}
+	for _, r := range recordings {
+		room[r.Label]++
 	}
-	known := map[string]bool{}
-	for _, r := range among {
-		known[r.Digest] = r.Digest != ""
+	for label, n := range room {
+		room[label] = n / 2
 	}
-	var copies []int
-	for i, r := range recordings {
-		if known[r.Digest] {
-			copies = append(copies, i)
+	isTest := make([]bool, len(recordings))
+	for _, i := range p.Unseen {
+		if label := recordings[i].Label; room[label] > 0 {
+			room[label]--
+			isTest[i] = true
 		}
 	}
-	return copies, nil
+	s := Split{Trusted: c.Data != nil, reason: reason}
+	for i, r := range recordings {
+		if !isTest[i] {
+			s.Train = append(s.Train, r)
+		}
+	}
+	known := dataset.NewMatcher(dataset.Identities(s.Train))
+	ids := dataset.Identities(recordings)
+	for i, r := range recordings {
+		if !isTest[i] {
+			continue
+		}
+		if _, isCopy := known.Contains(ids[i]); isCopy {
+			s.Train = append(s.Train, r)
+		} else {
+			s.Test = append(s.Test, r)
+		}
+	}
+	return s
+}
+
+// TestOn is HoldOut with a test set of the caller's: all recordings are trained on. Recordings of test that the
+// checkpoint has seen, and copies and near copies of the recordings, are dropped.
+func TestOn(c models.Checkpoint, recordings, test []dataset.Recording) Split {
+	s := Split{Train: recordings, Trusted: c.Data != nil}
+	unseen := make([]bool, len(test))
+	if c.Data != nil {
+		p, reason := training.Unseen([]models.Checkpoint{c}, test, dataset.Holdout{})
+		s.reason = reason
+		for _, i := range p.Unseen {
+			unseen[i] = true
+		}
+	} else { // Nothing is known of what the checkpoint has seen.
+		unseen = slices.Repeat([]bool{true}, len(test))
+	}
+	known := dataset.NewMatcher(dataset.Identities(recordings))
+	ids := dataset.Identities(test)
+	for i, r := range test {
+		if _, isCopy := known.Contains(ids[i]); unseen[i] && !isCopy {
+			s.Test = append(s.Test, r)
+		}
+	}
+	s.Dropped = len(test) - len(s.Test)
+	return s
 }
 
 // clips returns the audio of recordings.
-func clips(recordings []Recording) []audio.Clip {
+func clips(recordings []dataset.Recording) []audio.Clip {
 	out := make([]audio.Clip, len(recordings))
 	for i, r := range recordings {
 		out[i] = r.Clip

@@ -6,36 +6,38 @@ import (
 	"slices"
 	"testing"
 
-	"wavemill/audio"
+	"wavemill/audio/dataset"
+	"wavemill/models"
 	"wavemill/models/augment"
 )
 
 // recordings are n recordings of each label, with the digests label-0, label-1, ...
-func recordings(n int, labels ...string) []augment.Recording {
-	var out []augment.Recording
+func recordings(n int, labels ...string) []dataset.Recording {
+	var out []dataset.Recording
 	for _, label := range labels {
 		for i := range n {
 			name := fmt.Sprintf("%s-%d", label, i)
-			out = append(out, augment.Recording{Path: name + ".wav", Digest: name, Clip: audio.Clip{Label: label, Source: name}})
+			out = append(out, dataset.Recording{Item: dataset.Item{Path: name + ".wav", Name: name, Label: label}, Digest: name})
 		}
 	}
 	return out
 }
 
-// guard is one of a checkpoint that has not seen the given digests.
-func guard(trusted bool, unseen ...string) augment.Guard {
-	return augment.Guard{Unseen: func(rs []augment.Recording) ([]int, bool, error) {
-		var indices []int
-		for i, r := range rs {
-			if slices.Contains(unseen, r.Digest) {
-				indices = append(indices, i)
-			}
+// trainedOn is a checkpoint that has seen all of the recordings but those with the given digests.
+func trainedOn(recordings []dataset.Recording, unseen ...string) models.Checkpoint {
+	var data models.TrainingData
+	for _, r := range recordings {
+		of := models.Recording{Source: r.Name, Label: r.Label, Digest: r.Digest}
+		if slices.Contains(unseen, r.Digest) {
+			data.HeldOut = append(data.HeldOut, of)
+		} else {
+			data.Learnt = append(data.Learnt, of)
 		}
-		return indices, trusted, nil
-	}}
+	}
+	return models.Checkpoint{Data: &data}
 }
 
-func digests(rs []augment.Recording) []string {
+func digests(rs []dataset.Recording) []string {
 	out := make([]string, len(rs))
 	for i, r := range rs {
 		out[i] = r.Digest
@@ -46,10 +48,7 @@ func digests(rs []augment.Recording) []string {
 
 func TestHoldOut(t *testing.T) {
 	all := recordings(4, "a", "b")
-	s, err := augment.HoldOut(all, guard(true, "a-1", "b-0", "b-1", "b-2", "b-3"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := augment.HoldOut(trainedOn(all, "a-1", "b-0", "b-1", "b-2", "b-3"), all, dataset.Holdout{})
 	// At most half of a label: two of b.
 	if got := digests(s.Test); !slices.Equal(got, []string{"a-1", "b-0", "b-1"}) || len(s.Train) != 5 || !s.Trusted || s.Dropped != 0 {
 		t.Errorf("test %q, train %q", got, digests(s.Train))
@@ -57,45 +56,50 @@ func TestHoldOut(t *testing.T) {
 	if err := s.CheckTest(); err != nil {
 		t.Error(err)
 	}
-	if s, err := augment.HoldOut(all, guard(false, "a-1")); err != nil || s.Trusted || s.CheckTest() == nil {
-		t.Errorf("one unseen recording: %+v, error %v", s, err)
+	for name, unseen := range map[string][]string{"all": nil, "all but one": {"a-1"}} {
+		if s := augment.HoldOut(trainedOn(all, unseen...), all, dataset.Holdout{}); !errors.Is(s.CheckTest(), augment.ErrTooFewUnseen) || len(s.Train)+len(s.Test) != 8 {
+			t.Errorf("%s seen: test %q, train %q", name, digests(s.Test), digests(s.Train))
+		}
 	}
-	if s, err := augment.HoldOut(recordings(1, "a"), guard(true, "a-0")); err != nil || len(s.Test) != 0 || len(s.Train) != 1 {
-		t.Errorf("the only recording of its label is held out: %+v, error %v", s, err)
-	}
-	want := errors.New("unreadable")
-	if _, err := augment.HoldOut(all, augment.Guard{Unseen: func([]augment.Recording) ([]int, bool, error) { return nil, false, want }}); !errors.Is(err, want) {
-		t.Errorf("error %v, want %v", err, want)
+	one := recordings(1, "a")
+	if s := augment.HoldOut(trainedOn(one, "a-0"), one, dataset.Holdout{}); len(s.Test) != 0 || len(s.Train) != 1 {
+		t.Errorf("the only recording of its label is held out: %+v", s)
 	}
 }
 
-// TestHoldOutKeepsCopiesTogether checks that a copy of a training recording is no test recording.
+// TestHoldOutKeepsCopiesTogether checks that a copy of a training recording, under another name and label, is no test
+// recording.
 func TestHoldOutKeepsCopiesTogether(t *testing.T) {
-	all := recordings(4, "a")
-	g := guard(true, "a-0", "a-1")
-	g.Copies = func(rs, among []augment.Recording) ([]int, error) {
-		if i := slices.IndexFunc(rs, func(r augment.Recording) bool { return r.Digest == "a-0" }); i >= 0 &&
-			slices.ContainsFunc(among, func(r augment.Recording) bool { return r.Digest == "a-3" }) {
-			return []int{i}, nil // a-0 is a-3, louder.
-		}
-		return nil, nil
+	all := recordings(6, "a")
+	again := all[1] // a-1 is beyond the half of b, so that it is trained on.
+	again.Name, again.Label = "b-again", "b"
+	all = append(all, again)
+	s := augment.HoldOut(trainedOn(all[2:6], "a-5"), all, dataset.Holdout{})
+	if got := digests(s.Test); slices.Contains(got, "a-1") || !slices.Contains(got, "a-0") || len(s.Train)+len(s.Test) != 7 {
+		t.Errorf("test %q, train %q", got, digests(s.Train))
 	}
-	if s, err := augment.HoldOut(all, g); err != nil || !slices.Equal(digests(s.Test), []string{"a-1"}) || len(s.Train) != 3 {
-		t.Errorf("test %q, train %q, error %v", digests(s.Test), digests(s.Train), err)
+}
+
+// TestWithoutRecord checks checkpoints that do not record what they were trained on.
+func TestWithoutRecord(t *testing.T) {
+	all := recordings(20, "a", "b")
+	s := augment.HoldOut(models.Checkpoint{Seed: 3}, all, dataset.Holdout{Share: 0.2})
+	if s.Trusted || len(s.Test) == 0 || len(s.Test) > 20 || len(s.Test)+len(s.Train) != 40 {
+		t.Errorf("%d to test on, %d to train on, trusted %t", len(s.Test), len(s.Train), s.Trusted)
+	}
+	if s := augment.TestOn(models.Checkpoint{Seed: 3}, all, recordings(22, "a", "b")); s.Trusted || len(s.Test) != 4 || s.Dropped != 40 {
+		t.Errorf("other recordings: %d, %d dropped, trusted %t", len(s.Test), s.Dropped, s.Trusted)
 	}
 }
 
 func TestTestOn(t *testing.T) {
 	all, test := recordings(3, "a", "b"), recordings(5, "a", "b")
 	// Digests 0 to 2 are in both; the checkpoint has not seen 2 to 4 of a and 3 of b.
-	s, err := augment.TestOn(all, test, guard(true, "a-2", "a-3", "a-4", "b-3"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := augment.TestOn(trainedOn(test, "a-2", "a-3", "a-4", "b-3"), all, test)
 	if got := digests(s.Test); !slices.Equal(got, []string{"a-3", "a-4", "b-3"}) || len(s.Train) != 6 || s.Dropped != 7 || !s.Trusted {
 		t.Errorf("test %q, %d to train on, %d dropped", got, len(s.Train), s.Dropped)
 	}
-	if s, err := augment.TestOn(all, test, guard(true)); err != nil || s.CheckTest() == nil || s.Dropped != 10 {
-		t.Errorf("nothing unseen: %+v, error %v", s, err)
+	if s := augment.TestOn(trainedOn(test), all, test); s.CheckTest() == nil || s.Dropped != 10 {
+		t.Errorf("nothing unseen: %+v", s)
 	}
 }

@@ -13,9 +13,11 @@ import (
 	"strings"
 
 	"wavemill/audio"
+	"wavemill/audio/dataset"
 	"wavemill/audio/wav"
 	"wavemill/models/eval"
 	"wavemill/models/sampling"
+	"wavemill/models/training"
 )
 
 // A Progress shows how far long work is. Nil in a [Job] shows nothing.
@@ -56,7 +58,7 @@ type Job struct {
 // Run generates the missing clips of every label of the recordings, and returns what it did. s is the division of the
 // recordings, from [HoldOut] or [TestOn]. The manifest lists all recordings and the clips. The errors are those of
 // [Split.CheckTest] where a proof is wanted, of the classifiers' training, of generation, and of Store.
-func (j Job) Run(ctx context.Context, sampler *sampling.Sampler, recordings []Recording, s Split) (Report, error) {
+func (j Job) Run(ctx context.Context, sampler *sampling.Sampler, recordings []dataset.Recording, s Split) (Report, error) {
 	if j.Proof {
 		if err := s.CheckTest(); err != nil {
 			return Report{}, err
@@ -64,7 +66,7 @@ func (j Job) Run(ctx context.Context, sampler *sampling.Sampler, recordings []Re
 	}
 	r := &run{Job: j, sampler: sampler, recordings: recordings, split: s, report: Report{
 		Out: j.Out, Manifest: filepath.Join(j.Out, ManifestName), Model: sampler.Digest, Seed: j.Seed, To: j.To,
-		HeldOut: []HeldOut{}, HeldOutTrusted: s.Trusted,
+		HeldOut: []training.HeldOut{}, HeldOutTrusted: s.Trusted,
 	}}
 	if err := r.trainFilter(ctx); err != nil {
 		return Report{}, err
@@ -93,7 +95,7 @@ func (j Job) Run(ctx context.Context, sampler *sampling.Sampler, recordings []Re
 type run struct {
 	Job
 	sampler    *sampling.Sampler
-	recordings []Recording
+	recordings []dataset.Recording
 	split      Split
 	filter     *eval.Filter
 	added      []added
@@ -110,10 +112,10 @@ type added struct {
 }
 
 // labelsOf returns the labels of recordings, sorted.
-func labelsOf(recordings []Recording) []string {
+func labelsOf(recordings []dataset.Recording) []string {
 	labels := map[string]bool{}
 	for _, r := range recordings {
-		labels[r.Clip.Label] = true
+		labels[r.Label] = true
 	}
 	return slices.Sorted(maps.Keys(labels))
 }
@@ -155,7 +157,7 @@ const (
 func (r *run) fill(ctx context.Context, label string) error {
 	l := Label{Label: label, Refused: map[string]int{}}
 	for _, of := range r.recordings {
-		if of.Clip.Label == label {
+		if of.Label == label {
 			l.Recordings++
 		}
 	}
@@ -216,7 +218,7 @@ func (r *run) writeManifest() error {
 		if err != nil {
 			return err
 		}
-		rows = append(rows, []string{path, of.Clip.Label, "recorded", "", "", "", weights[of.Clip.Label]})
+		rows = append(rows, []string{path, of.Label, "recorded", "", "", "", weights[of.Label]})
 	}
 	for _, c := range r.added {
 		rows = append(rows, []string{

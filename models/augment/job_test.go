@@ -8,10 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"wavemill/audio/dataset"
 	"wavemill/audio/wav"
 	"wavemill/models"
 	"wavemill/models/augment"
@@ -55,9 +57,9 @@ func bandSampler(t *testing.T) *sampling.Sampler {
 }
 
 // bandRecordings returns n recordings of each label, clips of the sampler's with seeds of their own.
-func bandRecordings(t *testing.T, s *sampling.Sampler, n int) []augment.Recording {
+func bandRecordings(t *testing.T, s *sampling.Sampler, n int) []dataset.Recording {
 	t.Helper()
-	var out []augment.Recording
+	var out []dataset.Recording
 	for _, p := range sampling.BySeed(sampling.Labels(s.Labels, 0), 1_000_001, 2*n) {
 		if p.Seed%5 == 0 || len(out) == 2*n {
 			continue
@@ -70,8 +72,8 @@ func bandRecordings(t *testing.T, s *sampling.Sampler, n int) []augment.Recordin
 		if err != nil {
 			t.Fatal(err)
 		}
-		sound.Source = fmt.Sprintf("%s/%d.wav", p.Label, p.Seed)
-		out = append(out, augment.Recording{Path: sound.Source, Digest: sound.Source, Clip: sound})
+		name := fmt.Sprintf("%s/%d.wav", p.Label, p.Seed)
+		out = append(out, dataset.Recording{Item: dataset.Item{Path: name, Name: name, Label: p.Label}, Digest: name, Clip: sound})
 	}
 	return out
 }
@@ -87,16 +89,13 @@ func (c *counter) Done()                                    { c.done++ }
 func TestJob(t *testing.T) {
 	s := bandSampler(t)
 	all := bandRecordings(t, s, 10)
-	var unseen []int
-	for i := range all {
-		if i%5 < 2 { // One of each label.
-			unseen = append(unseen, i)
+	var unseen []string
+	for i, r := range all {
+		if i%5 < 2 { // Two of each label, at least.
+			unseen = append(unseen, r.Digest)
 		}
 	}
-	split, err := augment.HoldOut(all, augment.Guard{Unseen: func([]augment.Recording) ([]int, bool, error) { return unseen, true, nil }})
-	if err != nil {
-		t.Fatal(err)
-	}
+	split := augment.HoldOut(trainedOn(all, unseen...), all, dataset.Holdout{})
 	files, tasks := map[string][]byte{}, &counter{}
 	job := augment.Job{To: 14, Seed: 4, Proof: true, Out: "more", Progress: tasks, Store: func(name string, data []byte) error {
 		files[name] = bytes.Clone(data)
@@ -107,7 +106,7 @@ func TestJob(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r.Generated != 8 || len(r.Labels) != 2 || r.Manifest != "more/manifest.csv" || len(r.HeldOut) != len(split.Test) || !r.HeldOutTrusted ||
-		r.HeldOut[0].Digest != split.Test[0].Digest || r.HeldOut[0].Label != split.Test[0].Clip.Label || r.Model != s.Digest {
+		!slices.ContainsFunc(split.Test, func(of dataset.Recording) bool { return of.Digest == r.HeldOut[0].Digest }) || r.Model != s.Digest {
 		t.Errorf("%+v", r)
 	}
 	for _, l := range r.Labels {
@@ -115,7 +114,7 @@ func TestJob(t *testing.T) {
 			t.Errorf("%+v", l)
 		}
 	}
-	if r.Proof == nil || r.Proof.Real != len(split.Train) || r.Proof.Added != 8 || len(r.Proof.Arms) != 2 || tasks.started != 4 || tasks.done < 4 {
+	if r.Proof == nil || r.Proof.RealClips != len(split.Train) || r.Proof.Added != 8 || len(r.Proof.Arms) != 2 || tasks.started != 4 || tasks.done < 4 {
 		t.Errorf("proof %+v, tasks %+v", r.Proof, tasks)
 	}
 	var written augment.Report
@@ -137,11 +136,10 @@ func TestJob(t *testing.T) {
 func TestJobGivesUp(t *testing.T) {
 	s := bandSampler(t)
 	all := bandRecordings(t, s, 4)
-	other := all[0]
-	other.Clip.Label = "high"
-	all = append(all, other, other)
-	all[len(all)-1].Clip = all[1].Clip
-	all[len(all)-1].Clip.Label = "high"
+	for _, r := range all[:2] {
+		r.Label, r.Clip.Label = "high", "high"
+		all = append(all, r)
+	}
 	var notes []string
 	job := augment.Job{
 		To: 5, Seed: 1, Confidence: 0.9999999, Store: func(string, []byte) error { return nil },

@@ -4,36 +4,25 @@ import (
 	"context"
 
 	"wavemill/audio"
-	"wavemill/internal/stats"
+	"wavemill/audio/dataset"
 	"wavemill/models/eval"
+	"wavemill/models/training"
 )
 
 // A Proof compares classifiers trained without and with the clips, with equally many steps, by their accuracy on
-// recordings that neither they nor the generator have seen. Accuracies are means over classifiers of several seeds.
+// recordings that neither they nor the generator have seen. Accuracies are means over classifiers of several seeds; the
+// intervals of the Gain are by bootstrap over test recordings and seeds.
 type Proof struct {
-	Share  float64 `json:"share"`          // of the training recordings: 1
-	Real   int     `json:"clips"`          // training recordings
-	Added  int     `json:"added"`          // generated clips
-	Before float64 `json:"real_only"`      // accuracy
-	After  float64 `json:"with_synthetic"` // accuracy
-	Points float64 `json:"gain_points"`    // 100 (After - Before)
-
-	// The 95 % intervals of the above, by bootstrap over test recordings and classifiers' seeds.
-	BeforeInterval stats.Interval `json:"real_only_interval"`
-	AfterInterval  stats.Interval `json:"with_synthetic_interval"`
-	PointsInterval stats.Interval `json:"gain_interval"`
-	// NoGain reports that PointsInterval contains 0: the test recordings do not show a difference.
-	NoGain bool `json:"gain_none"`
-
-	Arms []ArmResult `json:"arms"` // all that were compared
+	eval.Gain
+	Arms []Arm `json:"arms"` // all that were compared, the baseline first
 }
 
-// An ArmResult is the accuracy of the classifiers of one arm.
-type ArmResult struct {
-	Name     string         `json:"name"`
-	Added    int            `json:"added"` // clips beside the recordings
-	Accuracy float64        `json:"accuracy"`
-	Interval stats.Interval `json:"interval"`
+// An Arm is what the classifiers of one arm were trained on, and their accuracy.
+type Arm struct {
+	Name     string        `json:"name"`
+	Added    int           `json:"added"` // clips beside the recordings
+	Accuracy float64       `json:"accuracy"`
+	Interval eval.Interval `json:"interval"` // 95 %
 }
 
 // An arm is a set of clips that classifiers are trained on beside the recordings.
@@ -75,60 +64,18 @@ func (r *run) prove(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.report.Proof, err = newProof(arms, outcomes, len(r.split.Train), r.Seed); err != nil {
-		return err
-	}
-	for _, of := range r.split.Test {
-		r.report.HeldOut = append(r.report.HeldOut, HeldOut{Source: of.Clip.Source, Label: of.Clip.Label, Digest: of.Digest})
-	}
+	r.report.Proof = newProof(arms, outcomes, len(r.split.Train))
+	r.report.HeldOut = training.HeldOutList(dataset.Identities(r.split.Test))
 	return nil
 }
 
 // newProof summarises outcomes, [arm][seed][test recording].
-func newProof(arms []arm, outcomes [][][]bool, recordings int, seed uint64) (*Proof, error) {
-	p := &Proof{Share: 1, Real: recordings, Added: len(arms[1].clips)}
-	bootstrap := stats.Bootstrap{Seed: seed}
-	right := make([][][]float64, len(arms))
+func newProof(arms []arm, outcomes [][][]bool, recordings int) *Proof {
+	p := &Proof{Gain: eval.OutcomeGain(outcomes[0], outcomes[1], recordings, len(arms[1].clips))}
 	for i, a := range arms {
-		right[i] = points(outcomes[i])
-		of, err := bootstrap.SeedMean(right[i], true)
-		if err != nil {
-			return nil, err
-		}
-		of.Low, of.High = of.Low/100, of.High/100
-		p.Arms = append(p.Arms, ArmResult{Name: a.name, Added: len(a.clips), Accuracy: mean(right[i]) / 100, Interval: of})
+		of := Arm{Name: a.name, Added: len(a.clips)}
+		of.Accuracy, of.Interval = eval.OutcomeAccuracy(outcomes[i])
+		p.Arms = append(p.Arms, of)
 	}
-	p.Before, p.BeforeInterval = p.Arms[0].Accuracy, p.Arms[0].Interval
-	p.After, p.AfterInterval = p.Arms[1].Accuracy, p.Arms[1].Interval
-	p.Points = 100 * (p.After - p.Before)
-	var err error
-	p.PointsInterval, err = bootstrap.SeedPairedDifference(right[1], right[0], true)
-	p.NoGain = p.PointsInterval.Contains(0)
-	return p, err
-}
-
-// points returns 100 for each correct outcome and 0 for each wrong one, [seed][test recording].
-func points(outcomes [][]bool) [][]float64 {
-	out := make([][]float64, len(outcomes))
-	for s, of := range outcomes {
-		out[s] = make([]float64, len(of))
-		for i, ok := range of {
-			if ok {
-				out[s][i] = 100
-			}
-		}
-	}
-	return out
-}
-
-// mean is the mean over seeds and recordings.
-func mean(x [][]float64) float64 {
-	sum, n := 0.0, 0
-	for _, of := range x {
-		for _, v := range of {
-			sum += v
-		}
-		n += len(of)
-	}
-	return sum / float64(n)
+	return p
 }

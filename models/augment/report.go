@@ -1,6 +1,9 @@
 package augment
 
-import "wavemill/models/eval"
+import (
+	"wavemill/models/eval"
+	"wavemill/models/training"
+)
 
 // The names of the files that a [Job] writes beside the clips.
 const (
@@ -20,7 +23,7 @@ type Report struct {
 	Judge     eval.HeldOut `json:"judge"`     // the filter's classifier, on recordings that it was not trained on
 	Proof     *Proof       `json:"proof"`     // null without one
 	// HeldOut lists the recordings that the proof was measured on; empty without a proof.
-	HeldOut []HeldOut `json:"held_out"`
+	HeldOut []training.HeldOut `json:"held_out"`
 	// HeldOutTrusted is false where the checkpoint does not record what it was trained on: it may have seen HeldOut.
 	HeldOutTrusted bool `json:"held_out_trusted"`
 }
@@ -40,11 +43,4 @@ type Label struct {
 // drawn, otherwise a classifier fits generated clips better than recordings.
 func (l Label) weight() float64 {
 	return max(1, float64(l.Generated)/float64(l.Recordings))
-}
-
-// HeldOut identifies a recording that the proof was measured on.
-type HeldOut struct {
-	Source string `json:"source"` // name below the data folder
-	Label  string `json:"label"`
-	Digest string `json:"digest"` // of the decoded samples, see [models.Recording]
 }

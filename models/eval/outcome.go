@@ -53,3 +53,18 @@ func (t Trial) Outcomes(ctx context.Context, train []audio.Clip, arms [][]audio.
 	}
 	return out, nil
 }
+
+// OutcomeAccuracy returns the share of correct outcomes, [seed][test clip], and its 95 % interval by bootstrap over test
+// clips and seeds.
+func OutcomeAccuracy(outcomes [][]bool) (float64, Interval) {
+	d := tableOf(outcomes).twoLevel(1, "accuracy", 0)
+	return d.value, d.interval()
+}
+
+// OutcomeGain compares the outcomes of classifiers trained on real clips (before) with those of classifiers trained on
+// the same and added generated clips (after).
+func OutcomeGain(before, after [][]bool, recordings, added int) Gain {
+	g := Gain{Share: 1, RealClips: recordings, Added: added}
+	g.fill(tableOf(before).twoLevel(1, "before", 0), tableOf(after).twoLevel(1, "after", 0))
+	return g
+}

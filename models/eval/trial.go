@@ -31,9 +31,7 @@ func (t Trial) Run(ctx context.Context, train, generated, test []audio.Clip) (Ga
 	if err != nil {
 		return Gain{}, err
 	}
-	g := Gain{Share: 1, RealClips: len(train), Added: len(generated)}
-	g.fill(tableOf(outcomes[0]).twoLevel(1, "before", 0), tableOf(outcomes[1]).twoLevel(1, "after", 0))
-	return g, nil
+	return OutcomeGain(outcomes[0], outcomes[1], len(train), len(generated)), nil
 }
 
 // tableOf is the hit table of outcomes, [seed][test clip].
