@@ -144,7 +144,7 @@ func (a *app) compare(ctx context.Context, o compareOptions) error {
 		return err
 	}
 	stages.done()
-	return a.writeComparison(o, comparedReport{
+	return a.writeComparison(&o, comparedReport{
 		Report: report, Verdict: comparison.Decide(report), DataHash: all.hash, LabelSource: all.labelSource,
 		Budget: o.budget.Seconds(), Command: o.command(),
 	}, e, candidates)

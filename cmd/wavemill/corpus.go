@@ -101,6 +101,15 @@ func good(all []recording) []recording {
 	return slices.DeleteFunc(slices.Clone(all), func(r recording) bool { return r.err != nil })
 }
 
+// clipsOf returns the clips of recordings, in order.
+func clipsOf(recordings []recording) []audio.Clip {
+	clips := make([]audio.Clip, len(recordings))
+	for i, r := range recordings {
+		clips[i] = r.clip
+	}
+	return clips
+}
+
 // planFrontEnd plans the front end for recordings of any rate and length.
 func planFrontEnd(recordings []recording) models.FrontEnd {
 	return frontend.PlanFor(clipsOf(recordings))

@@ -100,7 +100,7 @@ func quickDemo(t *testing.T, o demoOptions, change func(*demoOptions)) (demoSumm
 	if o.out == "" {
 		o.out = filepath.Join(t.TempDir(), "demo")
 	}
-	o.steps, o.seed, o.arch, o.perLabel, o.asJSON, o.judgeEpochs = quickSteps, 3, "vae", 2, true, 2
+	o.steps, o.seed, o.arch, o.perLabel, o.asJSON, o.classifierEpochs = quickSteps, 3, "vae", 2, true, 2
 	ctx := t.Context()
 	if change != nil {
 		change(&o)
@@ -296,7 +296,7 @@ func interruptDemo(t *testing.T, o demoOptions, step int64) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	o.steps, o.seed, o.arch, o.perLabel, o.judgeEpochs = quickSteps, 3, "vae", 2, 2
+	o.steps, o.seed, o.arch, o.perLabel, o.classifierEpochs = quickSteps, 3, "vae", 2, 2
 	o.onTraining = func(p models.Progress) {
 		if p.Step >= step {
 			cancel()

@@ -3,9 +3,13 @@ package report
 import (
 	"fmt"
 	"html/template"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
+
+	"wavemill/models/training"
 )
 
 // Curve is one quantity over the steps of a training.
@@ -14,57 +18,75 @@ type Curve struct {
 	Lines []Line
 }
 
-// Line is one series of a curve. The steps rise.
+// Line is one series of a curve. Steps ascend; a value that is not finite is a gap.
 type Line struct {
-	Name   string // "training", "validation"
+	Name   string // such as "training", "validation"
 	Steps  []float64
 	Values []float64
+}
+
+// Losses returns the losses of a training as curves, sorted by name. A prefix other than "" names the model in the name of
+// each curve.
+func Losses(prefix string, h training.History) []Curve {
+	if prefix != "" {
+		prefix += ": "
+	}
+	var out []Curve
+	for _, name := range slices.Sorted(maps.Keys(h.Losses)) {
+		c := Curve{Name: prefix + name, Lines: []Line{{Name: "training", Steps: h.Steps, Values: h.Losses[name]}}}
+		if v := h.Val[name]; len(v) > 0 {
+			c.Lines = append(c.Lines, Line{Name: "validation", Steps: h.Evals, Values: v})
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 // The chart's geometry in SVG units.
 const (
 	chartWidth, chartHeight = 460.0, 240.0
-	plotLeft, plotRight     = 52.0, 12.0
+	plotLeft, plotRight     = 58.0, 12.0
 	plotTop, plotBottom     = 12.0, 34.0
+	chartTicks              = 5 // of each axis, at most about
 )
 
-// chart draws a curve as SVG. Colours come from the page's style sheet, so that it is readable on light and on dark.
+// chart draws a curve as SVG, or nothing where it has no value. The vertical axis covers all values but the most extreme
+// hundredth at either end, which are drawn at the edge: a spike would flatten the rest. Colours come from the page's style.
 func chart(c Curve) template.HTML {
-	x, y := newScale(), newScale()
+	var steps, values []float64
 	for _, line := range c.Lines {
-		for i := range line.Steps {
-			if finite(line.Values[i]) {
-				x.cover(line.Steps[i])
-				y.cover(line.Values[i])
+		for i, v := range line.Values {
+			if finite(v) {
+				steps, values = append(steps, line.Steps[i]), append(values, v)
 			}
 		}
 	}
-	if x.empty() {
+	if len(values) == 0 {
 		return ""
 	}
-	x.low = 0
-	y.low = min(y.low, 0)
-	y.stretch()
-	atX := func(v float64) float64 { return plotLeft + x.part(v)*(chartWidth-plotLeft-plotRight) }
-	atY := func(v float64) float64 {
-		return chartHeight - plotBottom - y.part(v)*(chartHeight-plotTop-plotBottom)
+	right := max(slices.Max(steps), 1)
+	low, high := middle(values)
+	x := func(v float64) float64 { return plotLeft + v/right*(chartWidth-plotLeft-plotRight) }
+	y := func(v float64) float64 {
+		part := (min(max(v, low), high) - low) / (high - low)
+		return chartHeight - plotBottom - part*(chartHeight-plotTop-plotBottom)
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg class="chart" viewBox="0 0 %g %g" role="img" aria-label="%s over the steps of the training">`,
 		chartWidth, chartHeight, template.HTMLEscapeString(c.Name))
-	for _, tick := range ticks(y.low, y.high, 5) {
+	for _, tick := range ticks(low, high, chartTicks) {
 		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/><text x="%.1f" y="%.1f" text-anchor="end">%s</text>`,
-			plotLeft, atY(tick), chartWidth-plotRight, atY(tick), plotLeft-6, atY(tick)+3.5, number(tick))
+			plotLeft, y(tick), chartWidth-plotRight, y(tick), plotLeft-6, y(tick)+3.5, number(tick))
 	}
-	for _, tick := range ticks(x.low, x.high, 5) {
-		fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" text-anchor="middle">%s</text>`, atX(tick), chartHeight-plotBottom+16, number(tick))
+	for _, tick := range ticks(0, right, chartTicks) {
+		fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" text-anchor="middle">%s</text>`, x(tick), chartHeight-plotBottom+16, number(tick))
 	}
 	fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" text-anchor="end">step</text>`, chartWidth-plotRight, chartHeight-3)
 	for i, line := range c.Lines {
 		points := make([]string, 0, len(line.Steps))
-		for j := range line.Steps {
-			if finite(line.Values[j]) {
-				points = append(points, fmt.Sprintf("%.1f,%.1f", atX(line.Steps[j]), atY(line.Values[j])))
+		for k, v := range line.Values {
+			if finite(v) {
+				points = append(points, fmt.Sprintf("%.1f,%.1f", x(line.Steps[k]), y(v)))
 			}
 		}
 		fmt.Fprintf(&b, `<polyline class="line line%d" points="%s"/>`, i%4, strings.Join(points, " "))
@@ -74,26 +96,14 @@ func chart(c Curve) template.HTML {
 	return template.HTML(b.String())
 }
 
-type scale struct{ low, high float64 }
-
-func newScale() *scale { return &scale{math.Inf(1), math.Inf(-1)} }
-
-func (s *scale) cover(v float64) { s.low, s.high = min(s.low, v), max(s.high, v) }
-func (s *scale) empty() bool     { return s.low > s.high }
-
-// stretch leaves some room above, and gives a flat line some height.
-func (s *scale) stretch() {
-	if s.high == s.low {
-		s.high = s.low + 1
+// middle returns a range that holds all values but the most extreme hundredth at either end, and is not empty.
+func middle(x []float64) (low, high float64) {
+	s := slices.Sorted(slices.Values(x))
+	low, high = s[len(s)/100], s[len(s)-1-len(s)/100]
+	if low == high {
+		return low - 0.5, high + 0.5
 	}
-	s.high += 0.05 * (s.high - s.low)
-}
-
-func (s *scale) part(v float64) float64 {
-	if s.high == s.low {
-		return 0
-	}
-	return (v - s.low) / (s.high - s.low)
+	return low, high
 }
 
 // ticks returns at most about n round values (1, 2 or 5 times a power of ten) between low and high.
@@ -111,13 +121,18 @@ func ticks(low, high float64, n int) []float64 {
 		}
 	}
 	var out []float64
-	for k := math.Ceil(low / step); k*step <= high+step*1e-9; k++ {
-		out = append(out, k*step)
+	first := math.Ceil(low / step)
+	for i := range 2 * n { // bounded, for values so large that adding 1 changes nothing
+		v := (first + float64(i)) * step
+		if !(v <= high+step*1e-9) {
+			break
+		}
+		out = append(out, v)
 	}
 	return out
 }
 
-// number prints an axis label: 0.05, 12, 1.5k.
+// number prints an axis label: 0.05, 12, 12.5k.
 func number(v float64) string {
 	v = math.Round(v*1e9) / 1e9
 	if v == 0 {

@@ -1,9 +1,7 @@
-// Package report writes what a run found out as one HTML file: pictures, sounds and curves are part of it, so that it
-// opens from disk, can be mailed, and asks no other machine for anything.
 package report
 
 import (
-	_ "embed"
+	_ "embed" // the template, style and script
 	"encoding/base64"
 	"fmt"
 	"html/template"
@@ -11,53 +9,60 @@ import (
 	"strconv"
 	"time"
 
-	"wavemill/internal/atomicfile"
+	"wavemill/models/comparison"
 )
 
-// Page is everything a report shows. Empty parts are left out of the file.
+// Page is everything that a report shows. Empty parts are left out of the file.
 type Page struct {
 	Title   string
 	Summary string    // one or two sentences below the title
-	Made    time.Time // when; the zero value is left out
-	Tiles   []Tile    // the figures that matter most, side by side
-	Labels  []Label   // what there is to hear
-	Curves  []Curve
-	Heard   Confusion // what the classifier heard in the generated clips
-	Letters []Letter  // what could not be used
-	Notes   []string  // what was done to the data that the reader should know of
-	Facts   []Fact    // seeds, digests, settings
-	Timings []Timing
-	Command string // how to make it again
-	Next    []Fact // what to try next: why, command
+	Made    time.Time // when the report was written; the zero value is left out
+	Verdict *comparison.Verdict
+	// Warnings are shown at the top: why figures are not to be trusted.
+	Warnings []string
+	Tiles    []Tile   // the most important figures, side by side
+	Figures  *Figures // the tables of a comparison
+	Labels   []Label
+	// SoundsHint explains the sounds of Labels.
+	SoundsHint string
+	Curves     []Curve
+	Confusions []Confusion
+	HeldOut    []comparison.HeldOut // recordings that the figures were measured on
+	Letters    []Letter             // recordings that could not be used
+	Notes      []string             // what was done to the recordings
+	Facts      []Fact               // seeds, digests, settings
+	Timings    []Timing
+	Command    string // command line that repeats the run
+	Next       []Fact // commands to try next: purpose, command
 }
 
 // Tile is one figure in large type.
 type Tile struct {
 	Value, Name, Detail string
-	Good, Bad           bool // colours it; at most one
+	Good, Bad           bool // colour; at most one of them
 }
 
-// Label is one label's sounds.
+// Label holds the sounds of one label.
 type Label struct {
+	Name   string
+	Scores []string // figures beside the name
+	Sides  []Side
+}
+
+// Side is one source of sounds: recordings, or a model.
+type Side struct {
 	Name      string
-	Real      []Sound
-	Made      []Sound
-	MadeRight int // how many generated clips the classifier heard as this label
-	MadeTotal int
-	RealRight int // the same for held-out real clips
-	RealTotal int
+	Generated bool
+	Clips     []Clip
 }
 
-// Sound is a clip with its picture.
-type Sound struct {
-	Name    string // below the picture
-	Detail  string // smaller, below the name
-	WAV     []byte
-	PNG     []byte
-	Doubted bool // marks a clip in which the classifier heard another label
+// Clip is a sound and, for a generated one, the training recording that is nearest to it; nil where it is not known.
+type Clip struct {
+	Sound
+	Nearest *Sound
 }
 
-// Letter is one message that was put aside, with the reason.
+// Letter is a message that an operator rejected, with the reason.
 type Letter struct{ Name, Reason string }
 
 // Fact is a name and a value.
@@ -70,12 +75,6 @@ type Timing struct {
 	Detail string
 }
 
-// Confusion counts, for every wanted label (row), what was heard (column).
-type Confusion struct {
-	Labels []string
-	Counts [][]int // [wanted][heard]
-}
-
 //go:embed page.html
 var pageTemplate string
 
@@ -85,20 +84,24 @@ var pageStyle string
 //go:embed page.js
 var pageScript string
 
-// Write writes the page to w.
+// heldOutShown is the number of held-out recordings that a page names. The size of the list is always shown.
+const heldOutShown = 200
+
+// Write writes a page as HTML. It changes nothing in p.
 func Write(w io.Writer, p Page) error {
 	t, err := template.New("page").Funcs(template.FuncMap{
-		"png":      func(b []byte) template.URL { return dataURI("image/png", b) },
-		"wav":      func(b []byte) template.URL { return dataURI("audio/wav", b) },
-		"css":      func() template.CSS { return template.CSS(pageStyle) },
-		"js":       func() template.JS { return template.JS(pageScript) },
-		"chart":    chart,
-		"percent":  percent,
-		"seconds":  seconds,
-		"shade":    shade,
-		"rowTotal": rowTotal,
-		"share":    func(part time.Duration, timings []Timing) string { return share(part, timings) },
-		"inc":      func(i int) int { return i + 1 },
+		"png":     func(b []byte) template.URL { return dataURI("image/png", b) },
+		"wav":     func(b []byte) template.URL { return dataURI("audio/wav", b) },
+		"css":     func() template.CSS { return template.CSS(pageStyle) },
+		"js":      func() template.JS { return template.JS(pageScript) },
+		"chart":   chart,
+		"seconds": seconds,
+		"shade":   shade,
+		"width":   width,
+		"first": func(list []comparison.HeldOut) []comparison.HeldOut {
+			return list[:min(len(list), heldOutShown)]
+		},
+		"rest": func(list []comparison.HeldOut) int { return len(list) - min(len(list), heldOutShown) },
 	}).Parse(pageTemplate)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
@@ -109,35 +112,12 @@ func Write(w io.Writer, p Page) error {
 	return nil
 }
 
-// WriteFile writes the page to a file, all of it or none.
-func WriteFile(path string, p Page) error {
-	f, err := atomicfile.Create(path, atomicfile.Options{})
-	if err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	defer f.Discard()
-	if err := Write(f, p); err != nil {
-		return err
-	}
-	if err := f.Commit(); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	return nil
-}
-
-// dataURI carries b inside the page. It is the package's own bytes under a fixed type, hence safe to embed.
+// dataURI embeds b in the page. b is made by this package and has a fixed type, so that it is safe to embed.
 func dataURI(mime string, b []byte) template.URL {
 	return template.URL("data:" + mime + ";base64," + base64.StdEncoding.EncodeToString(b))
 }
 
-// percent prints part of whole; a dash where there is no whole.
-func percent(part, whole int) string {
-	if whole == 0 {
-		return "–"
-	}
-	return strconv.FormatFloat(100*float64(part)/float64(whole), 'f', 0, 64) + " %"
-}
-
+// seconds prints a duration with as many digits as a reader needs.
 func seconds(d time.Duration) string {
 	switch {
 	case d < time.Second:
@@ -148,8 +128,8 @@ func seconds(d time.Duration) string {
 	return d.Round(time.Second).String()
 }
 
-// share is a stage's part of the whole time, as a CSS width.
-func share(part time.Duration, timings []Timing) string {
+// width is the length of a stage's bar in per cent of the longest one, as CSS takes it.
+func width(part time.Duration, timings []Timing) string {
 	var longest time.Duration
 	for _, t := range timings {
 		longest = max(longest, t.Took)
@@ -160,19 +140,16 @@ func share(part time.Duration, timings []Timing) string {
 	return strconv.FormatFloat(100*float64(part)/float64(longest), 'f', 1, 64)
 }
 
-func rowTotal(row []int) int {
+// shade is the share of a cell in its row of a confusion table, 0 to 1, as CSS takes it.
+func shade(n int, row []int) string {
+	return strconv.FormatFloat(float64(n)/float64(max(1, total(row))), 'f', 3, 64)
+}
+
+// total is the sum of a row.
+func total(row []int) int {
 	n := 0
 	for _, v := range row {
 		n += v
 	}
 	return n
-}
-
-// shade is how dark a cell of the confusion table is, 0 to 1 as CSS wants it.
-func shade(n int, row []int) string {
-	total := rowTotal(row)
-	if total == 0 {
-		return "0"
-	}
-	return strconv.FormatFloat(float64(n)/float64(total), 'f', 3, 64)
 }

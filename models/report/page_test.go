@@ -2,17 +2,53 @@ package report
 
 import (
 	"bytes"
+	"errors"
 	"image"
 	"image/color"
 	"image/png"
 	"math"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"wavemill/models/comparison"
+	"wavemill/models/eval"
 )
+
+// figures is a report of two models with intervals, groups and a gain that is none.
+func figures() comparison.Report {
+	share := func(v float64) *float64 { return &v }
+	row := func(name string, alone float64) eval.Row {
+		return eval.Row{
+			Name: name, Kind: "model", Clips: 900, LabelAccuracy: 0.95, DiversityRatio: 0.9, InceptionRatio: 0.8, FrechetRatio: 2,
+			Confusion: [][]int{{9, 1}, {0, 10}}, Training: &eval.Training{Arch: "vae", Digest: "d1", Checkpoint: "m.safetensors"},
+			Intervals: eval.Intervals{"label_accuracy": {0.9, 0.98}},
+			Usefulness: &eval.Usefulness{
+				Alone: alone, Real: 0.99, Ratio: alone / 0.99,
+				Intervals: eval.Intervals{"trained_on_synthetic": {alone - 0.01, alone + 0.01}},
+				Added: []eval.Gain{{RealClips: 45, Added: 900, Before: 0.9, After: 0.91, Points: 1, None: true,
+					Intervals: eval.Intervals{"gain_points": {-2, 4}}}},
+				Groups: &eval.Groups{
+					Known:   &eval.GroupFigures{Recordings: 20, Names: []string{"theo"}, Alone: share(0.9), Intervals: eval.Intervals{"trained_on_synthetic": {0.8, 0.95}}},
+					Unknown: &eval.GroupFigures{Recordings: 7, Names: []string{"<i>zoe</i>"}, Alone: share(0.5)},
+				},
+			},
+			NotMeasured: map[string]string{"frechet": "too few clips"},
+		}
+	}
+	r := comparison.Report{
+		Report: eval.Report{
+			Labels: []string{"no", "<u>yes</u>"}, TrainClips: 900, HeldOut: 300, Rows: []eval.Row{row("vae", 0.98), row("<b>gan</b>", 0.8)},
+			Evaluator: eval.EvaluatorAccuracy{Accuracy: 0.99, Intervals: eval.Intervals{"accuracy": {0.97, 1}}, Trusted: true},
+		},
+		Warnings: []string{"some <held-out> recordings may have been seen"},
+		HeldOut:  []comparison.HeldOut{{Source: "a/<x>.wav", Label: "no", Digest: "0123"}},
+	}
+	r.Differences = []eval.Difference{{Figure: "label_accuracy", A: "vae", B: "<b>gan</b>", Interval: eval.Interval{-0.1, 0.1}, None: true}}
+	return r
+}
 
 // sample is a page with every part filled in.
 func sample(t *testing.T) Page {
@@ -29,18 +65,19 @@ func sample(t *testing.T) Page {
 		if err := png.Encode(&b, img); err != nil {
 			t.Fatal(err)
 		}
-		return Sound{Name: name, Detail: "seed 12 · heard as kick, 97 %", WAV: []byte("RIFF"), PNG: b.Bytes(), Doubted: k == 3}
+		return Sound{Name: name, Detail: "seed 12 · classified as kick, 97 %", WAV: []byte("RIFF"), PNG: b.Bytes(), Doubted: k == 3}
 	}
 	var labels []Label
 	for _, name := range []string{"kick", "pluck", `a <b> "c" & *.>`} {
-		l := Label{Name: name, MadeRight: 9, MadeTotal: 10, RealRight: 19, RealTotal: 20}
+		real, made := Side{Name: "recordings"}, Side{Name: "generated", Generated: true}
 		for k := range 3 {
-			l.Real = append(l.Real, sound(name+"_real.wav", k))
+			real.Clips = append(real.Clips, Clip{Sound: sound(name+"_real.wav", k)})
 		}
 		for k := range 10 {
-			l.Made = append(l.Made, sound(name+"_0"+string(rune('0'+k))+".wav", k))
+			near := sound(name+"_near.wav", k)
+			made.Clips = append(made.Clips, Clip{Sound: sound(name+"_0"+string(rune('0'+k))+".wav", k), Nearest: &near})
 		}
-		labels = append(labels, l)
+		labels = append(labels, Label{Name: name, Scores: []string{"9 of 10 classified as " + name}, Sides: []Side{real, made, {Name: "nothing"}}})
 	}
 	line := func(name string, from, to float64) Line {
 		l := Line{Name: name}
@@ -51,11 +88,11 @@ func sample(t *testing.T) Page {
 		return l
 	}
 	return Page{
-		Title:   "Thirty sounds that nobody recorded",
-		Summary: "A conditional VAE listened to 600 recordings of 3 labels for 1m0s and made 10 new clips of each.",
+		Title:   "Thirty sounds",
+		Summary: "A conditional VAE was trained for 1m0s on 600 recordings of 3 labels.",
 		Made:    time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC),
 		Tiles: []Tile{
-			{Value: "90 %", Name: "of generated clips", Detail: "heard as the label that was asked for", Good: true},
+			{Value: "90 %", Name: "of generated clips", Detail: "classified as requested", Good: true},
 			{Value: "12 %", Name: "bad", Bad: true},
 			{Value: "600", Name: "recordings"},
 			{Value: "1m0s", Name: "training", Detail: "1,200 steps"},
@@ -65,13 +102,16 @@ func sample(t *testing.T) Page {
 			{Name: "reconstruction", Lines: []Line{line("training", 0.9, 0.2), line("validation", 1, 0.3)}},
 			{Name: "kl", Lines: []Line{line("training", 0.1, 12500)}},
 		},
-		Heard:   Confusion{Labels: []string{"kick", "pluck", `a <b> "c" & *.>`}, Counts: [][]int{{9, 1, 0}, {0, 10, 0}, {0, 2, 8}}},
-		Letters: []Letter{{"bad/text.wav", "not an audio file: it begins with \"hello\""}, {"bad/<script>.wav", "truncated"}},
-		Notes:   []string{"1 recording was resampled from 44100 Hz"},
-		Facts:   []Fact{{"seed", "1"}, {"model digest", strings.Repeat("ab12", 16)}},
-		Timings: []Timing{{"publish", 300 * time.Millisecond, "600 files"}, {"train", time.Minute, ""}, {"generate", 3 * time.Second, "30 clips"}},
-		Command: "wavemill demo --seed 1",
-		Next:    []Fact{{"More of one label", "wavemill generate --model model.safetensors --label kick --n 5"}},
+		Figures: FiguresOf(figures()), Warnings: []string{"not to be <trusted>"}, HeldOut: make([]comparison.HeldOut, heldOutShown+5),
+		Verdict:    &comparison.Verdict{Ship: "vae", Headline: "Ship vae.", Reasons: []string{"a reason"}, Cautions: []string{"a caution"}},
+		SoundsHint: "Click a picture.",
+		Confusions: []Confusion{{Name: "generated", Labels: []string{"kick", "pluck", `a <b> "c" & *.>`}, Counts: [][]int{{9, 1, 0}, {0, 10, 0}, {0, 2, 8}}}},
+		Letters:    []Letter{{"bad/text.wav", "not an audio file: it begins with \"hello\""}, {"bad/<script>.wav", "truncated"}},
+		Notes:      []string{"1 recording was resampled from 44100 Hz"},
+		Facts:      []Fact{{"seed", "1"}, {"model digest", strings.Repeat("ab12", 16)}},
+		Timings:    []Timing{{"publish", 300 * time.Millisecond, "600 files"}, {"train", time.Minute, ""}, {"generate", 3 * time.Second, "30 clips"}},
+		Command:    "wavemill demo --seed 1",
+		Next:       []Fact{{"More of one label", "wavemill generate --model model.safetensors --label kick --n 5"}},
 	}
 }
 
@@ -88,7 +128,10 @@ func TestPageStandsAlone(t *testing.T) {
 	}
 	for _, want := range []string{
 		"Thirty sounds", "data:image/png;base64,", "data:audio/wav;base64,UklGRg==", "<audio controls",
-		"prefers-color-scheme: dark", "polyline", "9 of 10 heard as kick", "model digest", "truncated", `class="sound doubted"`,
+		"prefers-color-scheme: dark", "polyline", "9 of 10 classified as kick", "model digest", "truncated", `class="sound doubted"`,
+		"Ship vae.", "a reason", `class="caution">a caution`, "not to be &lt;trusted&gt;", "205 held-out recordings", "and 5 more",
+		"0.980 [0.970, 0.990]", "&lt;b&gt;gan&lt;/b&gt;", "99.0 % [97.0, 100.0]", "&#43;1.0 [-2.0, &#43;4.0]: none", "label accuracy", "too few clips",
+		"unknown groups", "90.0 % [80.0, 95.0]", "50.0 %", "&lt;i&gt;zoe&lt;/i&gt;", "Click a picture.", `class="nearest"`,
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
@@ -103,8 +146,10 @@ func TestPageStandsAlone(t *testing.T) {
 	if regexp.MustCompile(`https?://|@import|ZgotmplZ`).MatchString(page) {
 		t.Error("the page names an address or has an unsafe value blanked out")
 	}
-	if strings.Contains(page, "<script>.wav") || strings.Contains(page, "a <b>") {
-		t.Error("a name from outside is not escaped")
+	for _, raw := range []string{"<script>.wav", "a <b>", "<b>gan", "<i>zoe", "<trusted>", "NaN", "<no value>"} {
+		if strings.Contains(page, raw) {
+			t.Errorf("the page has %q, which is not escaped", raw)
+		}
 	}
 }
 
@@ -113,88 +158,22 @@ func TestEmptyPageIsAPage(t *testing.T) {
 	if err := Write(&b, Page{Title: "Nothing"}); err != nil {
 		t.Fatal(err)
 	}
-	for _, leftOut := range []string{"<h2>Listen", "<h2>Training", "<h2>Again", "<table", "class=\"tile\""} {
+	for _, leftOut := range []string{"<h2", "<table", "class=\"tile\"", "class=\"verdict", "class=\"warning"} {
 		if strings.Contains(b.String(), leftOut) {
 			t.Errorf("an empty page has %q", leftOut)
 		}
 	}
 }
 
-func TestWriteFileIsAllOrNothing(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "report.html")
-	for range 2 {
-		if err := WriteFile(path, sample(t)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != 1 {
-		t.Errorf("%d files left, want the report alone (%v)", len(entries), err)
-	}
-	if err := WriteFile(filepath.Join(dir, "none", "report.html"), Page{}); err == nil {
-		t.Error("a folder that does not exist was no error")
+// A page that cannot be written is an error.
+func TestWriteReportsErrors(t *testing.T) {
+	if err := Write(broken{}, sample(t)); !errors.Is(err, errFull) {
+		t.Errorf("a full disk gave %v", err)
 	}
 }
 
-func TestChart(t *testing.T) {
-	nan := Curve{Name: "x", Lines: []Line{{Steps: []float64{0, 1, 2}, Values: []float64{1, math.NaN(), 3}}}}
-	if svg := string(chart(nan)); strings.Contains(svg, "NaN") || !strings.Contains(svg, "polyline") {
-		t.Errorf("a missing value: %s", svg)
-	}
-	if svg := chart(Curve{Name: "nothing"}); svg != "" {
-		t.Errorf("an empty curve gave %s", svg)
-	}
-	flat := Curve{Name: "flat", Lines: []Line{{Steps: []float64{5}, Values: []float64{0}}}}
-	if svg := string(chart(flat)); strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") {
-		t.Errorf("one point at zero: %s", svg)
-	}
-}
+var errFull = errors.New("no space left")
 
-func TestNumber(t *testing.T) {
-	for v, want := range map[float64]string{0: "0", math.Copysign(0, -1): "0", -1e-13: "0", 0.30000000000000004: "0.3", -2000: "-2000", 12500: "12.5k"} {
-		if got := number(v); got != want {
-			t.Errorf("number(%v) = %s, want %s", v, got, want)
-		}
-	}
-}
+type broken struct{}
 
-func TestThumbnail(t *testing.T) {
-	data := []float32{-9, 0, 1, 2, 5, float32(math.Inf(1))} // 3 frames of 2 bins
-	b, err := Thumbnail(data, 3, 2, 0, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	img, err := png.Decode(bytes.NewReader(b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if img.Bounds() != image.Rect(0, 0, 3, 2) {
-		t.Fatalf("bounds %v", img.Bounds())
-	}
-	// Frame 0, bin 0 is the lower left corner, below the range; frame 2, bin 1 the upper right, above it.
-	dark, bright := color.RGBAModel.Convert(img.At(0, 1)), color.RGBAModel.Convert(img.At(2, 0))
-	if dark != (color.RGBA{0, 0, 4, 255}) || bright != (color.RGBA{252, 253, 191, 255}) {
-		t.Errorf("lowest %v, highest %v", dark, bright)
-	}
-	if _, err := Thumbnail(data, 2, 2, 0, 1); err == nil {
-		t.Error("six values were a picture of two by two")
-	}
-	if _, err := Thumbnail(make([]float32, 4), 2, 2, 1, 1); err != nil {
-		t.Errorf("a flat picture: %v", err)
-	}
-}
-
-func TestTicksAreRound(t *testing.T) {
-	for _, tc := range []struct{ low, high float64 }{{0, 1}, {0, 0.037}, {-3, 12000}, {5, 5}} {
-		got := ticks(tc.low, tc.high, 5)
-		if len(got) == 0 || len(got) > 7 {
-			t.Errorf("%v to %v: ticks %v", tc.low, tc.high, got)
-		}
-		for _, v := range got {
-			if v < tc.low-1e-9 || v > tc.high+1e-9 {
-				t.Errorf("%v to %v: tick %v is outside", tc.low, tc.high, v)
-			}
-		}
-	}
-}
+func (broken) Write([]byte) (int, error) { return 0, errFull }
