@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -19,10 +21,10 @@ import (
 	"wavemill/models/nn/kernel"
 )
 
-// app is what every command shares: the streams, the console on standard error and the log. One app serves one run.
+// An app holds what all commands share: the streams, the console on standard error and the log. One app serves one run.
 type app struct {
 	in  io.Reader
-	out io.Writer // facts and results only: what a script reads
+	out io.Writer // results only, for scripts to read
 	err io.Writer
 
 	logFormat    string // auto, text, json
@@ -34,8 +36,9 @@ type app struct {
 	level   slog.Level        // of log; set by setup
 }
 
-// setup opens the console and the log once the flags are known. It runs before every command.
-func (a *app) setup() error {
+// setup opens the console and the log once the flags are known. It runs before every command. When ctx ends, the console
+// learns that the work was interrupted.
+func (a *app) setup(ctx context.Context) error {
 	if err := kernel.Check(); err != nil {
 		return usageError{err}
 	}
@@ -49,6 +52,7 @@ func (a *app) setup() error {
 		return usagef("--log-level is one of debug, info, warn, error; not %q", a.logLevel)
 	}
 	a.console = progress.NewConsole(a.err, mode)
+	context.AfterFunc(ctx, a.console.Interrupt)
 	if a.logFormat == "auto" {
 		a.logFormat = "json"
 		if progress.IsTerminal(a.err) {
@@ -63,11 +67,10 @@ func (a *app) setup() error {
 	return nil
 }
 
-// logger returns a log on the console of the least level given.
+// logger returns a log on the console, from the given level upwards.
 func (a *app) logger(level slog.Level) *slog.Logger {
 	if a.logFormat == "text" {
-		plain := !progress.IsTerminal(a.err)
-		return slog.New(tint.NewTextHandler(a.console, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: plain}))
+		return slog.New(tint.NewTextHandler(a.console, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !progress.Colors(a.err)}))
 	}
 	return slog.New(slog.NewJSONHandler(a.console, &slog.HandlerOptions{Level: level}))
 }
@@ -75,7 +78,7 @@ func (a *app) logger(level slog.Level) *slog.Logger {
 // note writes one line for a person to standard error, above the progress bar if there is one.
 func (a *app) note(format string, args ...any) {
 	line := fmt.Sprintf(format, args...)
-	// A stream that cannot be written to leaves nobody to tell.
+	// Where standard error cannot be written, there is no other place to report it.
 	_, _ = io.WriteString(a.console, strings.TrimRight(line, "\n")+"\n")
 }
 
@@ -104,9 +107,9 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	go func() {
 		select {
 		case <-signals:
-			// From here on the signals have their default effect: the second one ends the process.
+			// The next signal has its default effect: it ends the process.
 			signal.Reset(os.Interrupt, syscall.SIGTERM)
-			fmt.Fprintln(errOut, "\nwavemill: stopping and saving; once more to stop at once")
+			fmt.Fprintln(errOut, "\nwavemill: stopping and saving; interrupt again to stop at once")
 			cancel()
 		case <-finished:
 		}
@@ -119,9 +122,6 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 	a := &app{in: in, out: out, err: errOut}
 	root := newRoot(a)
 	root.SetArgs(args)
-	root.SetIn(in)
-	root.SetOut(out)
-	root.SetErr(errOut)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
@@ -129,12 +129,27 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 	return explain(errOut, cmd, err)
 }
 
-// explain tells the user what went wrong and returns the exit code that says so to a script.
+// explain prints the error and returns the exit code that belongs to it.
 func explain(w io.Writer, cmd *cobra.Command, err error) int {
-	fmt.Fprintln(w, "wavemill: "+err.Error())
+	fmt.Fprintln(w, "wavemill: "+reason(err))
 	if isUsage(err) {
 		fmt.Fprintf(w, "Run '%s --help' for usage.\n", cmd.CommandPath())
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// reason is the message of an error. The end of a context is an interruption by the user, and said once.
+func reason(err error) string {
+	if !errors.Is(err, context.Canceled) {
+		return err.Error()
+	}
+	var lines []string
+	for line := range strings.Lines(err.Error()) {
+		line = strings.ReplaceAll(strings.TrimRight(line, "\n"), context.Canceled.Error(), "interrupted")
+		if !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n")
 }

@@ -105,7 +105,7 @@ func (a *app) compare(ctx context.Context, o compareOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	all, err := a.evaluationRecordings(ctx, o.evaluationFlags, o.holdoutFlags)
+	all, err := a.evaluationRecordings(ctx, o.evaluationFlags)
 	if err != nil {
 		return err
 	}
@@ -119,19 +119,19 @@ func (a *app) compare(ctx context.Context, o compareOptions) error {
 			checkpoints = append(checkpoints, c.Checkpoint)
 		}
 	}
-	parts, err := all.divide(checkpoints)
+	split, err := all.Split(checkpoints)
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err
 	}
-	if err := a.trainCandidates(ctx, o, candidates, parts); err != nil {
+	if err := a.trainCandidates(ctx, o, candidates, split); err != nil {
 		return err
 	}
 	options, stages := o.options(a, len(candidates))
 	defer stages.stop()
-	e, err := comparison.Open(ctx, parts.data(), options)
+	e, err := comparison.Open(ctx, split.Data(), options)
 	if err != nil {
 		return err
 	}
@@ -170,14 +170,17 @@ func (o *compareOptions) finished() ([]*candidate, error) {
 }
 
 // trainCandidates trains those that are architectures.
-func (a *app) trainCandidates(ctx context.Context, o compareOptions, candidates []*candidate, parts division) error {
-	s := &school{app: a, seed: o.seed, budget: o.budget, steps: o.steps, record: parts.record()}
+func (a *app) trainCandidates(ctx context.Context, o compareOptions, candidates []*candidate, split comparison.Split) error {
+	recordings, options, err := split.Training()
+	if err != nil {
+		return err
+	}
+	s := &school{app: a, seed: o.seed, budget: o.budget, steps: o.steps, options: options}
 	for i, c := range candidates {
 		if !isArchitecture(o.models[i]) {
 			continue
 		}
-		var err error
-		if c.Checkpoint, c.training, err = s.train(ctx, o.models[i], slices.Concat(parts.learn, parts.held), c.File); err != nil {
+		if c.Checkpoint, c.training, err = s.train(ctx, o.models[i], recordings, c.File); err != nil {
 			return fmt.Errorf("%s: %w", c.Name, err)
 		}
 		c.Seconds, c.CPUSeconds = c.training.seconds, c.training.cpuSeconds

@@ -16,8 +16,8 @@ type school struct {
 	seed   uint64
 	budget time.Duration
 	steps  int64 // instead of the budget
-	// record lists recordings that are held out; nil: none is.
-	record *models.TrainingData
+	// options split the recordings.
+	options training.Options
 
 	shown bool // whether the plan has been
 }
@@ -28,18 +28,17 @@ type schooling struct {
 	history             training.History
 }
 
-// train trains an architecture and writes its checkpoint to a file. Of the recordings, those in the record are held out.
+// train trains an architecture and writes its checkpoint to a file.
 func (s *school) train(ctx context.Context, arch string, recordings []dataset.Recording, file string) (models.Checkpoint, schooling, error) {
 	none := models.Checkpoint{}
 	var learnable []dataset.Recording
-	set, err := training.Prepare(ctx, recordings, training.Options{
-		Known:   s.record,
-		Holdout: dataset.Holdout{Validation: validationShare, Seed: s.seed}, Note: func(line string) { s.app.note("%s", line) },
-		FrontEnd: func(of []dataset.Recording) (models.FrontEnd, error) {
-			learnable = of
-			return (&frontOptions{}).frontEnd(of)
-		},
-	})
+	o := s.options
+	o.Note = func(line string) { s.app.note("%s", line) }
+	o.FrontEnd = func(of []dataset.Recording) (models.FrontEnd, error) {
+		learnable = of
+		return (&frontOptions{}).frontEnd(of)
+	}
+	set, err := training.Prepare(ctx, recordings, o)
 	if err != nil {
 		return none, schooling{}, err
 	}

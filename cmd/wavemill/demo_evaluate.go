@@ -9,7 +9,6 @@ import (
 	"wavemill/audio"
 	"wavemill/audio/dataset"
 	"wavemill/models"
-	"wavemill/models/comparison"
 	"wavemill/models/eval"
 	"wavemill/models/report"
 	"wavemill/models/training"
@@ -29,7 +28,7 @@ func divideDemo(c models.Checkpoint, recordings []dataset.Recording, rule datase
 	if err != nil && !errors.Is(err, training.ErrAllSeen) {
 		return demoParts{}, err
 	}
-	out := demoParts{learnt: pickRecordings(recordings, p.Seen), warning: p.Warning()}
+	out := demoParts{learnt: picked(recordings, p.Seen), warning: p.Warning()}
 	recorded := map[string]bool{}
 	for _, h := range training.HeldOutOf(c) {
 		recorded[h.Digest] = true
@@ -42,13 +41,18 @@ func divideDemo(c models.Checkpoint, recordings []dataset.Recording, rule datase
 	return out, nil
 }
 
-// list is the held-out recordings as reports list them.
-func (p demoParts) list() []comparison.HeldOut {
-	out := []comparison.HeldOut{}
-	for _, r := range p.heldOut {
-		out = append(out, comparison.HeldOut{Source: r.Name, Label: r.Label, Digest: r.Digest})
+// picked returns the recordings with the given indices.
+func picked(all []dataset.Recording, indices []int) []dataset.Recording {
+	out := make([]dataset.Recording, len(indices))
+	for i, at := range indices {
+		out[i] = all[at]
 	}
 	return out
+}
+
+// list returns the held-out recordings as reports list them.
+func (p demoParts) list() []training.HeldOut {
+	return training.HeldOutList(dataset.Identities(p.heldOut))
 }
 
 // demoEvaluation is what the classifier says about held-out recordings, and later about the generated clips.

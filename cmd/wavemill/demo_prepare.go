@@ -113,7 +113,7 @@ func (d *demo) plan(ctx context.Context, all []dataset.Recording) error {
 	if err != nil {
 		return err
 	}
-	learnable := pickRecordings(d.recordings, parts.Learnable())
+	learnable := picked(d.recordings, parts.Learnable())
 	front := frontOptions{ceiling: ceilingFast}
 	if d.frontEnd, err = front.frontEnd(learnable); err != nil {
 		return err
@@ -124,14 +124,6 @@ func (d *demo) plan(ctx context.Context, all []dataset.Recording) error {
 		d.note("%s", n)
 	}
 	return d.notePlan(ctx, front, d.frontEnd, learnable, 0)
-}
-
-// count prints a number and its noun, in the singular or the plural.
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 // fingerprint is a hash of the recordings and of everything that decides the model.

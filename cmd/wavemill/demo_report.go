@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"wavemill/models/architectures"
 	"wavemill/models/frontend"
 	"wavemill/models/nn/kernel"
 	"wavemill/models/report"
@@ -105,21 +106,8 @@ func (d *demo) sentence() string {
 	if d.o.steps == 0 {
 		long = "for " + roundDuration(d.watch.trainingTime()).String()
 	}
-	return fmt.Sprintf("A %s was trained %s on %s of %s and generated %d clips of each.", archTitle(d.checkpoint.Arch), long,
+	return fmt.Sprintf("A %s was trained %s on %s of %s and generated %d clips of each.", architectures.Title(d.checkpoint.Arch), long,
 		count(len(d.parts.learnt), "recording", "recordings"), count(len(d.labels), "label", "labels"), d.o.perLabel)
-}
-
-// archTitle is the name of an architecture in reports.
-func archTitle(arch string) string {
-	switch arch {
-	case "vae":
-		return "conditional VAE"
-	case "gan":
-		return "conditional GAN"
-	case "vaegan":
-		return "VAE-GAN"
-	}
-	return arch
 }
 
 // Shares from which on a figure is shown as good: of generated clips, and of held-out recordings.

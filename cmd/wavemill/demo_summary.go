@@ -6,33 +6,33 @@ import (
 	"strings"
 	"time"
 
-	"wavemill/models/comparison"
 	"wavemill/models/eval"
+	"wavemill/models/training"
 )
 
 // demoSummary is the result of a demo, as --json prints it.
 type demoSummary struct {
-	Out             string               `json:"out"`
-	Report          string               `json:"report"`
-	Model           string               `json:"model"`
-	Digest          string               `json:"digest"`
-	Arch            string               `json:"arch"`
-	Seed            uint64               `json:"seed"`
-	Steps           int64                `json:"steps"`
-	Labels          []string             `json:"labels"`
-	Recordings      int                  `json:"recordings"` // used
-	DeadLetters     int                  `json:"dead_letters"`
-	Skipped         int                  `json:"skipped"`
-	Clips           int                  `json:"clips"`
-	Heard           *float64             `json:"heard"`          // share of the clips that are classified as requested; null without a classifier
-	HeardInterval   *eval.Interval       `json:"heard_interval"` // 95 %
-	HeldOut         *float64             `json:"held_out"`       // share of held-out recordings that are classified correctly
-	HeldOutInterval *eval.Interval       `json:"held_out_interval"`
-	HeldOutList     []comparison.HeldOut `json:"held_out_recordings"`
-	HeldOutTrusted  bool                 `json:"held_out_trusted"` // false: the checkpoint has no record of its recordings
-	Metrics         map[string]float64   `json:"metrics"`
-	Seconds         float64              `json:"seconds"`
-	TrainSeconds    float64              `json:"train_seconds"`
+	Out             string             `json:"out"`
+	Report          string             `json:"report"`
+	Model           string             `json:"model"`
+	Digest          string             `json:"digest"`
+	Arch            string             `json:"arch"`
+	Seed            uint64             `json:"seed"`
+	Steps           int64              `json:"steps"`
+	Labels          []string           `json:"labels"`
+	Recordings      int                `json:"recordings"` // used
+	DeadLetters     int                `json:"dead_letters"`
+	Skipped         int                `json:"skipped"`
+	Clips           int                `json:"clips"`
+	Heard           *float64           `json:"heard"`          // share of the clips that are classified as requested; null without a classifier
+	HeardInterval   *eval.Interval     `json:"heard_interval"` // 95 %
+	HeldOut         *float64           `json:"held_out"`       // share of held-out recordings that are classified correctly
+	HeldOutInterval *eval.Interval     `json:"held_out_interval"`
+	HeldOutList     []training.HeldOut `json:"held_out_recordings"`
+	HeldOutTrusted  bool               `json:"held_out_trusted"` // false: the checkpoint has no record of its recordings
+	Metrics         map[string]float64 `json:"metrics"`
+	Seconds         float64            `json:"seconds"`
+	TrainSeconds    float64            `json:"train_seconds"`
 }
 
 // summary collects the facts.

@@ -94,7 +94,7 @@ func quickDemo(t *testing.T, o demoOptions, change func(*demoOptions)) (demoSumm
 	t.Helper()
 	var out, errOut bytes.Buffer
 	a := &app{in: strings.NewReader(""), out: &out, err: &errOut, logFormat: "text", logLevel: "info", progressMode: "lines"}
-	if err := a.setup(); err != nil {
+	if err := a.setup(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if o.out == "" {
@@ -291,7 +291,7 @@ func interruptDemo(t *testing.T, o demoOptions, step int64) {
 	t.Helper()
 	var errOut bytes.Buffer
 	a := &app{in: strings.NewReader(""), out: io.Discard, err: &errOut, logFormat: "text", logLevel: "info", progressMode: "off"}
-	if err := a.setup(); err != nil {
+	if err := a.setup(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

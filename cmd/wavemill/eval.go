@@ -57,17 +57,17 @@ func (a *app) eval(ctx context.Context, o evalOptions) error {
 	if err != nil {
 		return err
 	}
-	all, err := a.evaluationRecordings(ctx, o.evaluationFlags, o.holdoutFlags)
+	all, err := a.evaluationRecordings(ctx, o.evaluationFlags)
 	if err != nil {
 		return err
 	}
-	parts, err := all.divide([]models.Checkpoint{checkpoint})
+	split, err := all.Split([]models.Checkpoint{checkpoint})
 	if err != nil {
 		return err
 	}
 	options, stages := o.options(a, 1)
 	defer stages.stop()
-	e, err := comparison.Open(ctx, parts.data(), options)
+	e, err := comparison.Open(ctx, split.Data(), options)
 	if err != nil {
 		return err
 	}

@@ -2,17 +2,17 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"wavemill/models"
-	"wavemill/models/architectures"
-	"wavemill/models/nn"
+	"wavemill/models/export"
 )
 
 // exportOptions are the flags of `wavemill export`.
@@ -29,12 +29,12 @@ func newExport(a *app) *cobra.Command {
 		Short: "Write a checkpoint's networks as ONNX files, to run them elsewhere",
 		Long: `Export writes the networks of a checkpoint in a format that other programs run, in
 Python, JavaScript, C++ or on a phone: generator.onnx and, where the model has them,
-encoder.onnx, discriminator.onnx and prior.onnx. Beside them wavemill.json says how
-to draw latents and how to get from a spectrogram to sound; docs/formats/onnx.md has
+encoder.onnx, discriminator.onnx and prior.onnx. wavemill.json describes how to
+draw latents and how to turn a spectrogram into sound; docs/formats/onnx.md has
 complete programs.
 
 With the priors manifold and kde, prior.safetensors holds the latents of training
-clips: do not give it to those who must not hear what the model was trained on.`,
+clips, from which they can be decoded: keep it private if the recordings are private.`,
 		Example: `  wavemill export --model model.safetensors --out exported
   wavemill export --model model.safetensors --out exported --only generator --json`,
 		Args: noArgs,
@@ -61,15 +61,12 @@ func (o *exportOptions) check() error {
 	return nil
 }
 
-// exportedFile is a file that export has made, and what it prints about it.
+// exportedFile is what export prints about a file.
 type exportedFile struct {
 	File    string `json:"file"`
 	Network string `json:"network,omitempty"`
 	Bytes   int    `json:"bytes"`
 	SHA256  string `json:"sha256"`
-
-	name string
-	data []byte
 }
 
 func (a *app) export(ctx context.Context, o exportOptions) error {
@@ -80,14 +77,10 @@ func (a *app) export(ctx context.Context, o exportOptions) error {
 	if err != nil {
 		return err
 	}
-	networks, err := architectures.Networks(checkpoint)
-	if err != nil {
-		return fmt.Errorf("%s: %w", o.model, err)
+	files, err := export.Files(checkpoint, export.Options{Only: o.only, Version: version()})
+	if _, ok := errors.AsType[*export.UnknownNetworkError](err); ok {
+		return usagef("--only: %w", err)
 	}
-	if networks, err = chosenNetworks(networks, o.only, checkpoint.Arch); err != nil {
-		return err
-	}
-	files, err := newExporter(checkpoint).files(networks)
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.model, err)
 	}
@@ -98,35 +91,19 @@ func (a *app) export(ctx context.Context, o exportOptions) error {
 		return err
 	}
 	for _, f := range files {
-		f.File = filepath.Join(o.out, f.name)
-		if err := writeFile(f.File, f.data); err != nil {
+		path := filepath.Join(o.out, f.Name)
+		if err := writeFile(path, f.Data); err != nil {
 			return err
 		}
 		if o.asJSON {
-			err = a.printJSON(f)
+			sum := sha256.Sum256(f.Data)
+			err = a.printJSON(exportedFile{path, f.Network, len(f.Data), hex.EncodeToString(sum[:])})
 		} else {
-			err = a.say("%s", f.File)
+			err = a.say("%s", path)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// chosenNetworks returns the networks that were asked for: all, if none was.
-func chosenNetworks(networks []nn.Network, only []string, arch string) ([]nn.Network, error) {
-	if len(only) == 0 {
-		return networks, nil
-	}
-	var names []string
-	for _, w := range networks {
-		names = append(names, w.Name)
-	}
-	for _, name := range only {
-		if !slices.Contains(names, name) {
-			return nil, usagef("--only: this %s has no network %q; it has %s", arch, name, strings.Join(names, ", "))
-		}
-	}
-	return slices.DeleteFunc(networks, func(w nn.Network) bool { return !slices.Contains(only, w.Name) }), nil
 }

@@ -19,6 +19,7 @@ import (
 	"wavemill/audio/wav"
 	"wavemill/models"
 	"wavemill/models/architectures"
+	"wavemill/models/export"
 	"wavemill/models/onnx/onnxtest"
 )
 
@@ -57,7 +58,7 @@ func TestExport(t *testing.T) {
 		}
 		names = append(names, filepath.Base(f.File))
 	}
-	want := []string{"generator.onnx", "encoder.onnx", "discriminator.onnx", priorFile, melFile, manifestFile}
+	want := []string{"generator.onnx", "encoder.onnx", "discriminator.onnx", export.PriorFile, export.MelFile, export.ManifestFile}
 	if !slices.Equal(names, want) {
 		t.Errorf("files %v, want %v", names, want)
 	}
@@ -74,7 +75,7 @@ func TestExport(t *testing.T) {
 	if m.Model != digest || !slices.Equal(m.Labels, c.Labels) || m.FrontEnd != c.FrontEnd || m.Architecture != "vaegan" || m.Step != 4 {
 		t.Errorf("manifest %+v", m)
 	}
-	if m.Sampling.Latent != 64 || m.Sampling.Prior != "manifold" || m.Tensors[priorFile]["prior/factor"][2] != 64 || len(m.Networks) != 3 {
+	if m.Sampling.Latent != 64 || m.Sampling.Prior != "manifold" || m.Tensors[export.PriorFile]["prior/factor"][2] != 64 || len(m.Networks) != 3 {
 		t.Errorf("manifest %+v", m)
 	}
 
@@ -98,13 +99,13 @@ func TestExport(t *testing.T) {
 	}
 }
 
-func readManifest(t *testing.T, dir string) manifest {
+func readManifest(t *testing.T, dir string) export.Manifest {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dir, manifestFile))
+	text, err := os.ReadFile(filepath.Join(dir, export.ManifestFile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var m manifest
+	var m export.Manifest
 	if err := json.Unmarshal(text, &m); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"wavemill/audio/wav"
 	"wavemill/models"
+	"wavemill/models/benchmark"
 	"wavemill/models/sampling"
 )
 
@@ -384,11 +385,11 @@ func TestBenchGenerate(t *testing.T) {
 	data := recordingsFolder(t, 6)
 	model := trainSmall(t, data, "vae", 2)
 	stdout, _ := mustRun(t, "bench", "generate", "--model", model, "--clips", "20", "--json")
-	r := decodeLines[generateTimes](t, stdout)
+	r := decodeLines[benchmark.Generation](t, stdout)
 	if len(r) != 1 || r[0].Clips != 20 || r[0].PerSec <= 0 || r[0].Seconds <= 0 || r[0].Arch != "vae" {
 		t.Fatalf("%s", stdout)
 	}
-	for _, s := range []stageTime{r[0].Network, r[0].Phase, r[0].WAV} {
+	for _, s := range []benchmark.StageTime{r[0].Network, r[0].Phase, r[0].WAV} {
 		if !(s.P50 > 0 && s.P50 <= s.P95 && s.P95 <= s.P99 && s.P50 < r[0].All.P50) {
 			t.Errorf("%+v of %+v", s, r[0].All)
 		}
@@ -429,7 +430,7 @@ func TestBenchGenerateSilence(t *testing.T) {
 
 	some := silence(correction.Data[:len(correction.Data)/len(c.Labels)])
 	stdout, _ := mustRun(t, "bench", "generate", "--model", some, "--label", c.Labels[0]+","+c.Labels[1], "--clips", "10", "--json")
-	r := decodeLines[generateTimes](t, stdout)
+	r := decodeLines[benchmark.Generation](t, stdout)
 	if len(r) != 1 || r[0].Clips != 10 || r[0].Silent != 5 || !(r[0].All.P50 > 0) || !(r[0].Seconds > 0) {
 		t.Errorf("one of two labels silent: %s", stdout)
 	}

@@ -8,12 +8,6 @@ import (
 	"wavemill/audio/dataset"
 )
 
-// Shares of the recordings, where no flag says otherwise.
-const (
-	holdoutShare    = 0.1  // held out of training, for evaluation
-	validationShare = 0.05 // of the others, for choosing the best weights
-)
-
 // holdoutFlags are the flags that decide which recordings a training does not use.
 type holdoutFlags struct {
 	group string   // field that names the group of a recording
@@ -22,7 +16,7 @@ type holdoutFlags struct {
 
 func (h *holdoutFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&h.group, "group", "", "field of --labels that names a group (a speaker, a kit): recordings of one group are all trained on or all held out")
+	f.StringVar(&h.group, "group", "", "what names a group, such as a speaker: a field of the --labels pattern, a column of its table, or folder; whole groups are held out")
 	f.StringArrayVar(&h.out, "hold-out", nil, "hold out the recordings of a group, such as speaker=theo; may be repeated")
 }
 
@@ -47,5 +41,7 @@ func (h holdoutFlags) given() bool { return h.group != "" || len(h.out) > 0 }
 
 // rule is the split that the flags and a seed make.
 func (h holdoutFlags) rule(seed uint64) dataset.Holdout {
-	return dataset.Holdout{Share: holdoutShare, Validation: validationShare, Seed: seed, Group: h.group, Out: h.out}
+	r := dataset.DefaultHoldout(seed)
+	r.Group, r.Out = h.group, h.out
+	return r
 }

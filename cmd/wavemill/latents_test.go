@@ -4,13 +4,14 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"image/png"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"wavemill/models/latentmap"
 )
 
 // modelWith trains a few steps of an architecture with a config and returns the checkpoint's file.
@@ -84,7 +85,7 @@ func checkTables(t *testing.T, r mapped) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := decodeLines[latentLine](t, string(text))
+	lines := decodeLines[latentmap.Line](t, string(text))
 	if len(rows) != r.Clips+1 || len(lines) != r.Clips || len(rows[0]) != 4+r.Latent || !slices.Equal(rows[0][:5], []string{"file", "label", "x", "y", "z1"}) {
 		t.Fatalf("%d rows of %v, %d lines", len(rows), rows[0], len(lines))
 	}
@@ -158,8 +159,8 @@ func TestLatentsRefuses(t *testing.T) {
 		{exitUsage, "--grid 1", []string{"--model", two, "--out", out, "--grid", "1"}},
 		{exitUsage, "--label", []string{"--model", two, "--out", out, "--label", "nobody says this"}},
 		{exitFailed, "no such file", []string{"--model", filepath.Join(strange, "none"), "--out", out}},
-		{exitFailed, "one latent variable has no plane", []string{"--model", one, "--out", out}},
-		{exitFailed, "a gan finds no latents", []string{"--model", gan, "--out", out}},
+		{exitFailed, "one latent variable, which spans no plane", []string{"--model", one, "--out", out}},
+		{exitFailed, "a gan has no encoder", []string{"--model", gan, "--out", out}},
 		{exitFailed, "", []string{"--model", two, "--out", out, "--data", strange}},
 	} {
 		code, _, stderr := runCLI(t, append([]string{"latents"}, c.args...)...)
@@ -169,20 +170,5 @@ func TestLatentsRefuses(t *testing.T) {
 	}
 	if _, err := os.Stat(out); err == nil {
 		t.Error("a folder was made although nothing could be written")
-	}
-}
-
-func TestQuantiles(t *testing.T) {
-	x := make([]float64, 1000)
-	for i := range x {
-		x[(i*617)%1000] = float64(i)
-	}
-	for i, v := range quantiles(x, 4) {
-		if want := 1000*(float64(i)+0.5)/4 - 0.5; math.Abs(v-want) > 1e-9 {
-			t.Errorf("quantile %d is %g, want %g", i, v, want)
-		}
-	}
-	if q := quantiles([]float64{7}, 3); !slices.Equal(q, []float64{7, 7, 7}) {
-		t.Errorf("of one value: %v", q)
 	}
 }

@@ -216,23 +216,3 @@ func TestInspectBrokenFiles(t *testing.T) {
 		t.Errorf("exit code %d, stdout %q, stderr %s", code, stdout, stderr)
 	}
 }
-
-func TestSplitHoldsOutSomeOfEveryLabel(t *testing.T) {
-	var all []recording
-	for _, label := range []string{"a", "b", "c"} {
-		for i := range map[string]int{"a": 200, "b": 2, "c": 1}[label] {
-			var r recording
-			r.item.Name, r.item.Label = label+"/"+string(rune('0'+i%10))+string(rune('0'+i/10))+".wav", label
-			r.digest = r.item.Name
-			all = append(all, r)
-		}
-	}
-	train, held := split(all, 1)
-	n := map[string]int{}
-	for _, r := range held {
-		n[r.item.Label]++
-	}
-	if len(train)+len(held) != len(all) || n["a"] < 8 || n["a"] > 40 || n["b"] != 1 || n["c"] != 0 {
-		t.Errorf("%d to learn from, held out %v", len(train), n)
-	}
-}

@@ -52,28 +52,6 @@ harmless: the bus knows it by its content.`,
 	return cmd
 }
 
-// needArgs is the Args check of a command that wants one argument or more.
-func needArgs(what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return usagef("%s needs %s", cmd.CommandPath(), what)
-		}
-		return nil
-	}
-}
-
-// noArgs is the Args check of a command that takes flags only.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usagef("%s takes no argument, got %q", cmd.CommandPath(), args[0])
-	}
-	return nil
-}
-
-func addLabels(cmd *cobra.Command, labels *string) {
-	cmd.Flags().StringVar(labels, "labels", "", `where labels come from: folder, prefix, FILE.csv, FILE.jsonl or a pattern such as "{label}_{speaker}_{n}" (default: detected)`)
-}
-
 func (a *app) publish(ctx context.Context, flags *busFlags, roots []string, labels string, asJSON bool) error {
 	set, err := a.scan(ctx, roots, labels)
 	if err != nil {
@@ -121,14 +99,6 @@ func (a *app) scanGroups(ctx context.Context, roots []string, labels, group stri
 	names := set.LabelNames()
 	a.note("%d recordings, %d labels (%s): %s", len(set.Items), len(names), set.LabelSource, abridge(names, 12))
 	return set, nil
-}
-
-// abridge joins names, leaving out what is beyond n of them.
-func abridge(names []string, n int) string {
-	if len(names) <= n {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:n], ", "), len(names)-n)
 }
 
 // published counts what became of files.

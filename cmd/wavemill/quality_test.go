@@ -4,7 +4,6 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,7 +13,6 @@ import (
 	"wavemill/models"
 	"wavemill/models/augment"
 	"wavemill/models/comparison"
-	"wavemill/models/eval"
 )
 
 // quickModel trains a model for a few steps, which is not to be listened to.
@@ -33,7 +31,7 @@ func TestEvalPrintsARowForEachKind(t *testing.T) {
 	model := quickModel(t, data, "vae")
 	args := []string{"eval", "--model", model, "--data", data, "--useful=false", "--clips", "30"}
 	stdout, _ := mustRun(t, append(args, "--json")...)
-	reports := decodeLines[eval.Report](t, stdout)
+	reports := decodeLines[comparison.Report](t, stdout)
 	if len(reports) != 1 {
 		t.Fatalf("%d reports", len(reports))
 	}
@@ -42,11 +40,93 @@ func TestEvalPrintsARowForEachKind(t *testing.T) {
 	for _, row := range r.Rows {
 		kinds = append(kinds, row.Kind)
 	}
-	if !slices.Equal(kinds, []string{"real", "ceiling", "noise", "model"}) || r.Format != 1 || r.TrainClips+r.HeldOut != 36 || len(r.Labels) != 3 {
+	if !slices.Equal(kinds, []string{"real", "ceiling", "noise", "model"}) || r.Format != 1 || r.TrainClips+r.Report.HeldOut != 36 || len(r.Labels) != 3 {
 		t.Errorf("%s", stdout)
 	}
 	if m := r.Rows[3]; m.Clips != 30 || m.Training == nil || m.Training.Checkpoint != model || m.Training.Steps != 2 || m.Usefulness != nil {
 		t.Errorf("the model's row: %+v", m)
+	}
+	if len(r.HeldOut) != r.Report.HeldOut || !r.Trusted || len(r.Warnings) != 0 {
+		t.Errorf("held out %v, trusted %v, warnings %q", r.HeldOut, r.Trusted, r.Warnings)
+	}
+}
+
+// heldOutBy returns the sources of what a command's JSON calls held out.
+func heldOutBy(t *testing.T, r comparison.Report) []string {
+	t.Helper()
+	var sources []string
+	for _, h := range r.HeldOut {
+		if h.Source == "" || h.Label == "" || h.Digest == "" {
+			t.Errorf("%+v", h)
+		}
+		sources = append(sources, h.Source)
+	}
+	slices.Sort(sources)
+	return sources
+}
+
+// What is called held out was not trained on, whatever the seeds of the models and of the evaluation are.
+func TestNothingHeldOutWasTrainedOn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains two models and evaluators")
+	}
+	data, out := recordingsFolder(t, 12), filepath.Join(t.TempDir(), "out")
+	seen := map[string]bool{}
+	var files []string
+	for _, seed := range []string{"5", "6"} {
+		file := filepath.Join(t.TempDir(), seed+".safetensors")
+		mustRun(t, "train", "--data", data, "--out", file, "--model", "vae", "--steps", "2", "--seed", seed)
+		c, err := models.Read(file)
+		if err != nil || c.Data == nil {
+			t.Fatalf("no record of the recordings, error %v", err)
+		}
+		for _, r := range slices.Concat(c.Data.Learnt, c.Data.Chosen) {
+			seen[r.Digest] = true
+		}
+		files = append(files, file)
+	}
+	code, stdout, stderr := runCLI(t, "compare", "--data", data, "--model", files[0], "--model", files[1], "--clips", "30", "--useful=false", "--out", out, "--json")
+	if code != exitOK {
+		// Between them, two seeds may leave a label nothing: then the command must have said so.
+		if code != exitFailed || !strings.Contains(stderr, "--test DIR") {
+			t.Fatalf("exit code %d: %s", code, stderr)
+		}
+		others := recordingsFolder(t, 14)
+		stdout, _ = mustRun(t, "compare", "--data", data, "--test", others, "--model", files[0], "--model", files[1], "--clips", "30", "--useful=false", "--out", out, "--json")
+	}
+	r := decodeLines[comparedReport](t, stdout)[0]
+	if len(heldOutBy(t, r.Report)) == 0 || !r.Trusted {
+		t.Errorf("held out %v, trusted %v", r.HeldOut, r.Trusted)
+	}
+	for _, h := range r.HeldOut {
+		if seen[h.Digest] {
+			t.Errorf("%s is called held out, a model was trained on it", h.Source)
+		}
+	}
+}
+
+// A checkpoint without a record of its recordings is evaluated with a warning.
+func TestEvalWarnsOfCheckpointsWithoutRecord(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains a model and an evaluator")
+	}
+	data := recordingsFolder(t, 12)
+	model := quickModel(t, data, "vae")
+	c, err := models.Read(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Data = nil
+	if err := c.Write(model); err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr := mustRun(t, "eval", "--model", model, "--data", data, "--useful=false", "--clips", "30", "--json")
+	r := decodeLines[comparison.Report](t, stdout)[0]
+	if r.Trusted || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "does not record") || !strings.Contains(stderr, "does not record") {
+		t.Errorf("trusted %v, warnings %q, on the screen:\n%s", r.Trusted, r.Warnings, stderr)
+	}
+	if code, _, stderr := runCLI(t, "eval", "--model", model, "--data", data, "--test", data, "--useful=false"); code != exitFailed || !strings.Contains(stderr, "copies of those in --data") {
+		t.Errorf("--test is --data: exit code %d, %s", code, stderr)
 	}
 }
 
@@ -169,7 +249,11 @@ func TestJudgingCommandsRefuse(t *testing.T) {
 		{"bench quality --data x", "--keep is missing"},
 		{"bench quality --data x --keep y --write z", "--name"},
 		{"bench quality --data x --keep y --model nonsense", "unknown"},
-		{"bench quality --data x --keep y --few 1", "--few"},
+		{"bench quality --data x --keep y --few 1", "--few 1"},
+		{"bench quality --data x --keep y --seeds 0", "--seeds 0"},
+		{"bench quality --data x --keep y --steps -1", "--steps -1"},
+		{"bench quality --data x --keep y --budget 0s", "--budget 0s"},
+		{"bench quality --data x --keep y --group kit --leave-out speaker", "--leave-out speaker"},
 		{"bench quality --data x --keep y --shares 2", "--shares 2"},
 		{"bench quality --data x --keep y --shares 0,0.5", "--shares 0"},
 	} {
@@ -179,64 +263,6 @@ func TestJudgingCommandsRefuse(t *testing.T) {
 	}
 	if code, _, stderr := runCLI(t, "eval", "--model", doc, "--data", dir); code != exitFailed || !strings.Contains(stderr, "checkpoint") {
 		t.Errorf("no checkpoint: exit code %d, %s", code, stderr)
-	}
-}
-
-func TestReplaceSection(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "doc.md")
-	before := "head\n<!-- quality a -->\nold\n<!-- end a -->\n<!-- quality b -->\nkept\n<!-- end b -->\n"
-	if err := os.WriteFile(file, []byte(before), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 { // again gives the same
-		if err := replaceSection(file, "a", "new\n"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	text, err := os.ReadFile(file)
-	if want := strings.Replace(before, "old", "new", 1); err != nil || string(text) != want {
-		t.Errorf("%q, want %q, error %v", text, want, err)
-	}
-	if err := replaceSection(file, "c", "new"); err == nil {
-		t.Error("a section that is not there: no error")
-	}
-}
-
-func TestMeansOverSeeds(t *testing.T) {
-	run := func(accuracy float64, alarm bool) qualityRun {
-		row := eval.Row{Kind: "model", LabelAccuracy: accuracy, Training: &eval.Training{Steps: int64(1000 * accuracy)}}
-		row.Memorisation.Alarm = alarm
-		row.Usefulness = &eval.Usefulness{Ratio: accuracy, Added: []eval.Gain{{Share: 0.05, Points: 10 * accuracy}}}
-		return qualityRun{Model: "vae", Row: row, Few: &eval.Gain{Points: 2, Before: 0.8}}
-	}
-	r := qualityResult{Models: []qualityRun{run(0.9, false), run(0.8, true), run(0.7, false)}, FewShare: 0.05}
-	r.Means = meansOf(r, []string{"vae"})
-	m := r.Means[3]
-	if m.Runs != 3 || math.Abs(m.LabelAccuracy.Mean-0.8) > 1e-12 || math.Abs(m.LabelAccuracy.SD-0.1) > 1e-9 || m.Alarms != 1 || math.Abs(m.Steps-800) > 1e-9 {
-		t.Errorf("%+v", m)
-	}
-	text := r.markdown()
-	for _, want := range []string{"0.800 ± 0.100 |", "**1 of 3**", "beside 5 % of the recordings", "8.0 ± 1.0", "80.0 ± 0.0"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("no %q in\n%s", want, text)
-		}
-	}
-}
-
-func TestFewOf(t *testing.T) {
-	var all []recording
-	for i := range 40 {
-		r := recording{}
-		r.item.Label, r.item.Name = []string{"a", "b"}[i/30], string(rune('a'+i))
-		all = append(all, r)
-	}
-	some := fewOf(all, 0.1)
-	count := map[string]int{}
-	for _, r := range some {
-		count[r.item.Label]++
-	}
-	if count["a"] != 3 || count["b"] != 2 {
-		t.Errorf("%v", count)
 	}
 }
 

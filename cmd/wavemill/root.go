@@ -10,13 +10,13 @@ import (
 func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "wavemill",
-		Short: "Labelled recordings in, new labelled recordings out",
+		Short: "Generate new labelled recordings from labelled recordings",
 		Long: `Wavemill learns from a stream of labelled recordings and generates new ones.
 
 Operators on a NATS bus turn audio into spectrograms, train a generative model on
 them and answer requests with WAV files that nobody recorded. One binary; without
 a server of its own it embeds one.`,
-		Example: `  wavemill demo                          the whole mission on one machine, in minutes
+		Example: `  wavemill demo                          train a model and generate clips on this machine, in minutes
   wavemill demo --data DIR --budget 3m   the same on your recordings
   wavemill up --nats nats://host:4222    run the pipeline against a NATS server`,
 		Version:           version(),
@@ -24,12 +24,12 @@ a server of its own it embeds one.`,
 		SilenceUsage:      true,
 		Args:              cobra.ArbitraryArgs,
 		RunE:              groupOnly,
-		PersistentPreRunE: func(*cobra.Command, []string) error { return a.setup() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.setup(cmd.Context()) },
 	}
 	root.SetVersionTemplate("wavemill {{.Version}}\n")
 	f := root.PersistentFlags()
 	f.StringVar(&a.logFormat, "log", "auto", "log format: auto (text on a terminal, else json), text, json")
-	f.StringVar(&a.logLevel, "log-level", "info", "least level that is logged: debug, info, warn, error")
+	f.StringVar(&a.logLevel, "log-level", "info", "lowest level that is logged: debug, info, warn, error")
 	f.StringVar(&a.progressMode, "progress", "auto", "progress on stderr: auto (a bar on a terminal, else lines), bar, lines, off")
 	root.AddCommand(
 		newDemo(a),
@@ -52,11 +52,42 @@ a server of its own it embeds one.`,
 		newSynth(a),
 		newBench(a),
 	)
+	root.SetIn(a.in)
+	root.SetOut(a.out) // before the completion command is made: it keeps the stream
+	root.SetErr(a.err)
+	root.SetHelpCommand(newHelp())
+	root.InitDefaultCompletionCmd()
+	if completion, _, err := root.Find([]string{"completion"}); err == nil {
+		completion.Args, completion.RunE = cobra.ArbitraryArgs, groupOnly
+	}
 	strict(root)
+	complete(root)
 	return root
 }
 
-// groupOnly is the RunE of a command that only groups others: help when called bare, a usage error for anything else.
+// newHelp is the help command: like cobra's own, but a command that does not exist is a usage error.
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:               "help [COMMAND]",
+		Short:             "Show the help of a command",
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: completeCommands,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			of, rest, err := cmd.Root().Find(args)
+			if err != nil {
+				return usageError{err}
+			}
+			if len(rest) > 0 {
+				return unknownCommand(of, rest)
+			}
+			return of.Help()
+		},
+	}
+}
+
+// groupOnly is the RunE of a command that only groups others: it prints the help without arguments, and a usage error
+// with any.
 func groupOnly(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return cmd.Help()

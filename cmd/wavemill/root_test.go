@@ -22,6 +22,11 @@ func TestUsageErrorsExitWithTwo(t *testing.T) {
 		{"unknown command", "bensh", `did you mean "bench"?`},
 		{"unknown command far from all", "xyzzy", "it has "},
 		{"unknown sub-command", "bench xyzzy", `unknown command "xyzzy" for "wavemill bench"`},
+		{"help of an unknown command", "help trian", `did you mean "train"?`},
+		{"help of an unknown command far from all", "help xyzzy", "it has "},
+		{"help of an unknown sub-command", "help bench qualty", `did you mean "quality"?`},
+		{"help of what has no commands", "help train foo", `"wavemill train" has no commands`},
+		{"completion of an unknown shell", "completion xyzzy", `unknown command "xyzzy" for "wavemill completion"`},
 		{"unknown flag", "bench --lgo text", "did you mean --log?"},
 		{"unknown flag far from all", "--zzzzzzzzzz", "unknown flag: --zzzzzzzzzz"},
 		{"unknown short flag", "-z", "unknown shorthand flag"},
@@ -49,7 +54,7 @@ func TestUsageErrorsExitWithTwo(t *testing.T) {
 }
 
 func TestHelpExitsWithZero(t *testing.T) {
-	for _, args := range []string{"", "--help", "help", "bench", "--version"} {
+	for _, args := range []string{"", "--help", "help", "help train", "help bench quality", "bench", "--version", "completion bash"} {
 		code, stdout, stderr := runCLI(t, strings.Fields(args)...)
 		if code != exitOK || stdout == "" || stderr != "" {
 			t.Errorf("wavemill %s: exit code %d, %d bytes of help, stderr %q", args, code, len(stdout), stderr)

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"wavemill/audio/dataset"
-	"wavemill/internal/atomicfile"
 	"wavemill/pipeline"
 	"wavemill/pipeline/header"
 )
@@ -123,9 +122,4 @@ func saveClip(dir string, m *pipeline.Message) (savedClip, error) {
 		clip.Confidence = &c
 	}
 	return clip, nil
-}
-
-// writeFile writes a file, all of it or none. It does not sync: commands write many files that can be made again.
-func writeFile(path string, data []byte) error {
-	return atomicfile.Write(path, data, atomicfile.Options{NoSync: true})
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -202,52 +200,6 @@ func (a *app) runTraining(ctx context.Context, o trainOptions, job training.Job,
 		return err
 	}
 	return a.reportTraining(o, c, log, result.EndedBy, time.Since(began))
-}
-
-// resumeCommand is what the user types to go on.
-func (o *trainOptions) resumeCommand() string {
-	parts := []string{"wavemill train --resume"}
-	add := func(flag, value string) {
-		if value != "" {
-			parts = append(parts, "--"+flag+" "+quote(value))
-		}
-	}
-	for _, d := range o.data {
-		add("data", d)
-	}
-	add("out", o.out)
-	add("labels", o.labels)
-	if o.steps > 0 {
-		add("steps", strconv.FormatInt(o.steps, 10))
-	} else {
-		add("budget", o.budget.String())
-	}
-	if o.has("best-by") {
-		add("best-by", o.bestBy)
-	}
-	if o.patience > 0 {
-		add("patience", strconv.Itoa(o.patience))
-	}
-	if o.evalEvery > 0 {
-		add("eval-every", strconv.FormatInt(o.evalEvery, 10))
-	}
-	add("group", o.holdout.group)
-	for _, g := range o.holdout.out {
-		add("hold-out", g)
-	}
-	add("previews", o.previews)
-	add("tensorboard", o.tensorboard)
-	return strings.Join(parts, " ")
-}
-
-// quote makes s one word for a POSIX shell.
-func quote(s string) string {
-	if s != "" && strings.IndexFunc(s, func(r rune) bool {
-		return !strings.ContainsRune("-_./=:,+@%", r) && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
-	}) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // known reports whether an architecture has that name.

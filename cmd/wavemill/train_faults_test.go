@@ -177,7 +177,7 @@ func TestTrainRecordsItsData(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := c.Data
-	if d == nil || d.Seed != 7 || d.Share != holdoutShare || d.Validation != validationShare || len(d.HeldOut) < 3 || len(d.Learnt)+len(d.Chosen)+len(d.HeldOut) != 36 {
+	if d == nil || d.Seed != 7 || d.Share != 0.1 || d.Validation != 0.05 || len(d.HeldOut) < 3 || len(d.Learnt)+len(d.Chosen)+len(d.HeldOut) != 36 {
 		t.Fatalf("%+v", d)
 	}
 	if !strings.Contains(stderr, "held out") {

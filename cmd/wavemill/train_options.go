@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,10 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"wavemill/models"
+	"wavemill/models/architecture"
 	"wavemill/models/architectures"
 	"wavemill/models/training"
-	"wavemill/models/vae"
-	"wavemill/models/vaegan"
 )
 
 // trainOptions are the flags of `wavemill train`.
@@ -157,31 +157,12 @@ func (o *trainOptions) settings() (json.RawMessage, error) {
 	if o.latent == 0 {
 		return config, nil
 	}
-	switch o.arch {
-	case vae.Arch:
-		return withSetting(config, o.latent, "latent")
-	case vaegan.Arch:
-		return withSetting(config, o.latent, "vae", "latent")
+	with, err := architectures.WithLatent(o.arch, config, o.latent)
+	switch {
+	case errors.Is(err, architecture.ErrNoEncoder):
+		return nil, usagef("--latent is for %s; a %s draws noise, whose size is in --config", strings.Join(architectures.WithEncoder(), " and "), o.arch)
+	case err != nil:
+		return nil, fmt.Errorf("--config: %w", err)
 	}
-	return nil, usagef("--latent is for %s and %s; a %s draws noise, whose size is in --config", vae.Arch, vaegan.Arch, o.arch)
-}
-
-// withSetting returns a JSON object with the field at a path set to a value.
-func withSetting(config json.RawMessage, value any, path ...string) (json.RawMessage, error) {
-	fields := map[string]json.RawMessage{}
-	if len(config) > 0 {
-		if err := json.Unmarshal(config, &fields); err != nil {
-			return nil, fmt.Errorf("--config: %w", err)
-		}
-	}
-	var err error
-	if len(path) > 1 {
-		fields[path[0]], err = withSetting(fields[path[0]], value, path[1:]...)
-	} else {
-		fields[path[0]], err = json.Marshal(value)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(fields)
+	return with, nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"wavemill/models"
@@ -82,4 +83,40 @@ func contains(has, asked any, path string) (string, bool) {
 		}
 	}
 	return "", true
+}
+
+// resumeCommand is what the user types to go on.
+func (o *trainOptions) resumeCommand() string {
+	parts := []string{"wavemill train --resume"}
+	add := func(flag, value string) {
+		if value != "" {
+			parts = append(parts, "--"+flag+" "+quote(value))
+		}
+	}
+	for _, d := range o.data {
+		add("data", d)
+	}
+	add("out", o.out)
+	add("labels", o.labels)
+	if o.steps > 0 {
+		add("steps", strconv.FormatInt(o.steps, 10))
+	} else {
+		add("budget", o.budget.String())
+	}
+	if o.has("best-by") {
+		add("best-by", o.bestBy)
+	}
+	if o.patience > 0 {
+		add("patience", strconv.Itoa(o.patience))
+	}
+	if o.evalEvery > 0 {
+		add("eval-every", strconv.FormatInt(o.evalEvery, 10))
+	}
+	add("group", o.holdout.group)
+	for _, g := range o.holdout.out {
+		add("hold-out", g)
+	}
+	add("previews", o.previews)
+	add("tensorboard", o.tensorboard)
+	return strings.Join(parts, " ")
 }

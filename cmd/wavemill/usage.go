@@ -16,7 +16,7 @@ const (
 	exitUsage  = 2
 )
 
-// usageError marks an error as the caller's: a wrong flag, a missing argument. It makes the exit code 2.
+// A usageError is an error in the command line: a wrong flag, a missing argument. The exit code is then 2.
 type usageError struct{ err error }
 
 func (e usageError) Error() string { return e.err.Error() }
@@ -30,8 +30,8 @@ func isUsage(err error) bool {
 	return ok
 }
 
-// strict makes cmd and all commands below it answer wrong flags and arguments with usage errors that name the nearest
-// right spelling.
+// strict makes cmd and all commands below it return usage errors for wrong flags and arguments, with the nearest name
+// that exists.
 func strict(cmd *cobra.Command) {
 	cmd.SetFlagErrorFunc(flagError)
 	if check := cmd.Args; check != nil {
@@ -49,7 +49,7 @@ func strict(cmd *cobra.Command) {
 	}
 }
 
-// flagError turns pflag's complaint into a usage error, with a suggestion for a name that does not exist.
+// flagError turns an error of pflag into a usage error, with a suggestion for a name that does not exist.
 func flagError(cmd *cobra.Command, err error) error {
 	missing, ok := errors.AsType[*pflag.NotExistError](err)
 	if !ok || missing.GetSpecifiedShortnames() != "" {
@@ -67,15 +67,16 @@ func flagError(cmd *cobra.Command, err error) error {
 	return usageError{err}
 }
 
-// unknownCommand is the Args check of a command that only groups others.
+// unknownCommand is the error for a command, args[0], that cmd does not have. It suggests the nearest name.
 func unknownCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return usagef("%s needs a command: %s", cmd.CommandPath(), strings.Join(childNames(cmd), ", "))
+	names := childNames(cmd)
+	if len(names) == 0 {
+		return usagef("unknown command %q: %q has no commands of its own", args[0], cmd.CommandPath())
 	}
-	if near := nearest(args[0], childNames(cmd)); near != "" {
+	if near := nearest(args[0], names); near != "" {
 		return usagef("unknown command %q for %q; did you mean %q?", args[0], cmd.CommandPath(), near)
 	}
-	return usagef("unknown command %q for %q; it has %s", args[0], cmd.CommandPath(), strings.Join(childNames(cmd), ", "))
+	return usagef("unknown command %q for %q; it has %s", args[0], cmd.CommandPath(), strings.Join(names, ", "))
 }
 
 func childNames(cmd *cobra.Command) []string {
@@ -88,8 +89,8 @@ func childNames(cmd *cobra.Command) []string {
 	return names
 }
 
-// nearest returns the name at the smallest edit distance from word, or "" if none is near: at most a third of its
-// letters wrong, or one a beginning of the other.
+// nearest returns the name at the smallest edit distance from word, or "" if none is near. Near means that at most a
+// third of the letters differ, or that one is a prefix of the other.
 func nearest(word string, names []string) string {
 	best, bestDistance := "", len(word)/3+2
 	for _, name := range names {

@@ -1,61 +1,76 @@
-// Package architectures is the map from an architecture's name, as it stands in checkpoints and on the command line, to what
-// builds it.
+// Package architectures is the table of the architectures: to add one, write its package and add its line to Known.
 package architectures
 
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	"wavemill/models"
+	"wavemill/models/architecture"
 	"wavemill/models/gan"
 	"wavemill/models/nn"
 	"wavemill/models/vae"
 	"wavemill/models/vaegan"
 )
 
-// An arch builds the two halves of one architecture, and names its networks.
-type arch struct {
-	learner  func(config json.RawMessage, fe models.FrontEnd, labels []string, seed uint64) (models.Learner, error)
-	open     func(c models.Checkpoint) (models.Generator, error)
-	networks func(c models.Checkpoint) ([]nn.Network, error)
-}
-
-func known() map[string]arch {
-	return map[string]arch{
-		gan.Arch:    {gan.NewLearner, gan.Open, gan.Networks},
-		vae.Arch:    {vae.NewLearner, vae.Open, vae.Networks},
-		vaegan.Arch: {vaegan.NewLearner, vaegan.Open, vaegan.Networks},
+// Known returns the architectures of this program. The functions of this package that take a name look it up here.
+func Known() Table {
+	return Table{
+		gan.Architecture(),
+		vae.Architecture(),
+		vaegan.Architecture(),
 	}
 }
 
-// Names returns the names of all architectures, sorted.
-func Names() []string { return slices.Sorted(maps.Keys(known())) }
+// A Table is a list of architectures with distinct names.
+type Table []architecture.Architecture
 
-func find(name string) (arch, error) {
-	a, ok := known()[name]
-	if !ok {
-		return arch{}, fmt.Errorf("architecture %q is unknown; there are: %s", name, strings.Join(Names(), ", "))
+// Validate reports every field that is missing in the table's architectures, and names that occur twice.
+func (t Table) Validate() error {
+	for i, a := range t {
+		if err := a.Validate(); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(t[:i], func(b architecture.Architecture) bool { return b.Name == a.Name }) {
+			return fmt.Errorf("architecture %q is there twice", a.Name)
+		}
 	}
-	return a, nil
+	return nil
 }
 
-// NewLearner returns an untrained learner of the named architecture for what the front end makes and for those labels.
-// The config is the architecture's own JSON; nil means its defaults, and fields left out keep theirs. The seed decides
-// the initial weights.
-func NewLearner(name string, config json.RawMessage, fe models.FrontEnd, labels []string, seed uint64) (models.Learner, error) {
-	a, err := find(name)
+// Names returns the names of the architectures, sorted.
+func (t Table) Names() []string {
+	names := make([]string, len(t))
+	for i, a := range t {
+		names[i] = a.Name
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Find returns the architecture of that name. One with a missing field is an error.
+func (t Table) Find(name string) (architecture.Architecture, error) {
+	i := slices.IndexFunc(t, func(a architecture.Architecture) bool { return a.Name == name })
+	if i < 0 {
+		return architecture.Architecture{}, fmt.Errorf("architecture %q is unknown; there are: %s", name, strings.Join(t.Names(), ", "))
+	}
+	return t[i], t[i].Validate()
+}
+
+// NewLearner returns an untrained learner of the named architecture; see architecture.Architecture.New.
+func (t Table) NewLearner(name string, config json.RawMessage, fe models.FrontEnd, labels []string, seed uint64) (models.Learner, error) {
+	a, err := t.Find(name)
 	if err != nil {
 		return nil, err
 	}
-	return a.learner(config, fe, labels, seed)
+	return a.New(config, fe, labels, seed)
 }
 
 // Resume returns a learner in the state of c's last step.
-func Resume(c models.Checkpoint) (models.Learner, error) {
-	l, err := NewLearner(c.Arch, c.Config, c.FrontEnd, c.Labels, c.Seed)
+func (t Table) Resume(c models.Checkpoint) (models.Learner, error) {
+	l, err := t.NewLearner(c.Arch, c.Config, c.FrontEnd, c.Labels, c.Seed)
 	if err != nil {
 		return nil, err
 	}
@@ -63,20 +78,63 @@ func Resume(c models.Checkpoint) (models.Learner, error) {
 }
 
 // Open returns the generator of a checkpoint.
-func Open(c models.Checkpoint) (models.Generator, error) {
-	a, err := find(c.Arch)
+func (t Table) Open(c models.Checkpoint) (models.Generator, error) {
+	a, err := t.Find(c.Arch)
 	if err != nil {
 		return nil, err
 	}
-	return a.open(c)
+	return a.Open(c)
+}
+
+// OpenDiscriminator returns the discriminator of a checkpoint, or models.ErrNoDiscriminator, wrapped, where it holds none.
+func (t Table) OpenDiscriminator(c models.Checkpoint) (models.Discriminator, error) {
+	a, err := t.Find(c.Arch)
+	if err != nil {
+		return nil, err
+	}
+	return a.Discriminator(c)
 }
 
 // Networks returns the networks of a checkpoint, for other programs to run: "generator" first, then "encoder" and
-// "discriminator" where the architecture has them.
-func Networks(c models.Checkpoint) ([]nn.Network, error) {
-	a, err := find(c.Arch)
+// "discriminator" where the architecture has them. One without networks returns architecture.ErrNoNetworks, wrapped.
+func (t Table) Networks(c models.Checkpoint) ([]nn.Network, error) {
+	a, err := t.Find(c.Arch)
 	if err != nil {
 		return nil, err
 	}
-	return a.networks(c)
+	networks, err := a.Networks(c)
+	if err == nil && len(networks) == 0 {
+		err = fmt.Errorf("%s: %w", c.Arch, architecture.ErrNoNetworks)
+	}
+	return networks, err
 }
+
+// Names returns the names of all known architectures, sorted.
+func Names() []string { return Known().Names() }
+
+// Title returns the name of an architecture in reports; an unknown one's own name.
+func Title(name string) string {
+	if a, err := Known().Find(name); err == nil {
+		return a.Title
+	}
+	return name
+}
+
+// NewLearner is Table.NewLearner of the known architectures.
+func NewLearner(name string, config json.RawMessage, fe models.FrontEnd, labels []string, seed uint64) (models.Learner, error) {
+	return Known().NewLearner(name, config, fe, labels, seed)
+}
+
+// Resume is Table.Resume of the known architectures.
+func Resume(c models.Checkpoint) (models.Learner, error) { return Known().Resume(c) }
+
+// Open is Table.Open of the known architectures.
+func Open(c models.Checkpoint) (models.Generator, error) { return Known().Open(c) }
+
+// OpenDiscriminator is Table.OpenDiscriminator of the known architectures.
+func OpenDiscriminator(c models.Checkpoint) (models.Discriminator, error) {
+	return Known().OpenDiscriminator(c)
+}
+
+// Networks is Table.Networks of the known architectures.
+func Networks(c models.Checkpoint) ([]nn.Network, error) { return Known().Networks(c) }

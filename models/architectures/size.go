@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// A SizeSearch is what Choose decides on. It has no machine in it: same question and timings, same answer.
+// A SizeSearch is a search for the width and the batch size that use a budget of time best. It measures nothing itself:
+// the same search and timings give the same choice.
 type SizeSearch struct {
 	Budget  time.Duration // that the measured steps have
 	Clips   int           // to learn from
@@ -16,11 +17,11 @@ type SizeSearch struct {
 	Least   int64         // steps that the default width should make
 }
 
-// batch is the batch size to begin with: the default, or for fewer clips than that as many whole eights as there are.
+// batch returns the largest batch size: the default or, with fewer clips, their number rounded down to a multiple of 8.
 func (q SizeSearch) batch() int { return min(defaultBatch, max(leastBatch, q.Clips/8*8)) }
 
-// step returns the measured or estimated time of a step of c: from the nearest width measured, taking cost to grow with
-// the width's power of 1.5 and in proportion to the batch, which is what two cores show.
+// step returns the measured or estimated time of a step of c. The estimate starts from the nearest width measured and
+// grows with the width to the power of 1.5 and in proportion to the batch, as measured on two cores.
 func (q SizeSearch) step(c Size, timings []Timing) time.Duration {
 	best := slices.MinFunc(timings, func(a, b Timing) int {
 		return cmp.Or(cmp.Compare(abs(a.Channels-c.Channels), abs(b.Channels-c.Channels)), cmp.Compare(abs(a.Batch-c.Batch), abs(b.Batch-c.Batch)))
@@ -39,19 +40,19 @@ func cost(c Size) float64 {
 
 func abs(x int) int { return max(x, -x) }
 
-// steps is how many steps of c the budget has room for.
+// steps returns the number of steps of c within the budget.
 func (q SizeSearch) steps(c Size, timings []Timing) int64 {
 	return int64(q.Budget / q.step(c, timings))
 }
 
-// full is the same counted in batches of 32: a wider network is for more clips, not for smaller batches.
+// full returns the same number in batches of 32, so that sizes with different batches are compared by clips.
 func (q SizeSearch) full(c Size, timings []Timing) int64 {
 	return q.steps(c, timings) * int64(c.Batch) / defaultBatch
 }
 
-// ladder returns the choices for too little time, in the order in which they are tried: the default width in batches of
-// half the size, and half again, down to 16 and in whole eights, then narrower networks. A smaller batch costs nothing but noise in the
-// gradient, a narrower network can say less.
+// ladder returns the sizes for too little time in the order in which they are tried: the default width in batches of half
+// the size, and half again, down to 16 in multiples of 8, then narrower networks. A smaller batch only makes the gradient
+// noisier; a narrower network has less capacity.
 func (q SizeSearch) ladder() []Size {
 	c := Size{q.Default, q.batch()}
 	rungs := []Size{c}
@@ -65,9 +66,9 @@ func (q SizeSearch) ladder() []Size {
 	return rungs
 }
 
-// Next returns what is to be measured next, given what was measured so far, and false where nothing more can change the
-// choice. The default comes first. Where it makes too few steps, smaller batches and narrower networks follow; where the
-// budget has room for a wider one, even if its steps took longer in proportion to the width alone, that one.
+// Next returns the size to measure next, given the measurements so far, and false where no further one can change the
+// choice. The default comes first. If it makes too few steps, smaller batches and narrower networks follow. If the budget
+// has room for a wider one, whose steps take at least as much longer as it is wider, that one follows.
 func (q SizeSearch) Next(timings []Timing) (Size, bool) {
 	rungs := q.ladder()
 	if len(timings) == 0 {
@@ -116,4 +117,14 @@ func (q SizeSearch) Choose(timings []Timing) Size {
 		}
 	}
 	return best
+}
+
+// widths returns the widths to choose from around a default of w: halves, three quarters, one and a half times and twice,
+// in multiples of 4, so that the vectors of the kernels are full.
+func widths(w int) []int {
+	out := []int{w / 2, w * 3 / 4, w, w * 3 / 2, w * 2}
+	for i, c := range out {
+		out[i] = max(4, c/4*4)
+	}
+	return slices.Compact(out)
 }

@@ -11,23 +11,24 @@ import (
 	"time"
 
 	"wavemill/models"
+	"wavemill/models/architecture"
 )
 
 // The evidence behind these numbers is in docs/frontend.md.
 const (
-	// plentySteps is how many steps a wider network must make to be chosen over the default, which by then has stopped
-	// gaining: as many as a VAE of the default width makes of spoken digits in ten minutes on two cores with AVX-512.
+	// plentySteps is the number of steps that a wider network must reach to be chosen over the default, which no longer
+	// improves by then. A VAE of the default width reaches it with spoken digits in ten minutes on two cores with AVX-512.
 	plentySteps = 60000
 	// leastBatch is the smallest batch, for fewer clips than that: the discriminators' groups are of eight.
 	leastBatch = 8
-	// smallBatch is the smallest that too little time leads to.
+	// smallBatch is the smallest batch that is chosen for lack of time.
 	smallBatch = 16
 	// defaultBatch is models.Trainer's.
 	defaultBatch = 32
-	// measureLimit and measureShare bound the time that Fit may take.
+	// measureLimit and measureShare bound the time of SearchSize.
 	measureLimit = 4 * time.Second
 	measureShare = 0.03
-	// timedSteps is how many steps of a candidate are timed, of which the median counts.
+	// timedSteps is the number of steps of a candidate that are timed; the median is used.
 	timedSteps = 3
 )
 
@@ -37,22 +38,22 @@ type Size struct {
 	Batch    int `json:"batch_size"`
 }
 
-// A Timing is how long a step of a choice takes.
+// A Timing is the measured time of a step of a size.
 type Timing struct {
 	Size
 	Step time.Duration
 }
 
-// A SizeResult is what Fit decided and what it decided by.
+// A SizeResult is the decision of SearchSize and its reasons.
 type SizeResult struct {
 	Size
 	Config  json.RawMessage // the architecture's, with the chosen width in it
 	Timings []Timing        // in the order measured; none where the time was too short or left no choice
-	Steps   int64           // about how many steps the choice will make within the budget; 0 without timings
+	Steps   int64           // estimated steps of the chosen size within the budget; 0 without timings
 	Took    time.Duration   // by the measurement
 }
 
-// String says what was chosen, in one line.
+// String returns the choice in one line.
 func (f SizeResult) String() string {
 	s := fmt.Sprintf("%d channels, batches of %d", f.Channels, f.Batch)
 	if len(f.Timings) == 0 {
@@ -65,44 +66,50 @@ func (f SizeResult) String() string {
 	return fmt.Sprintf("%s: about %d steps in the time; measured %s", s, f.Steps, strings.Join(times, ", "))
 }
 
-// SearchSize picks the width and the batch size of an architecture for a budget of time: it times a few steps on x, clips of
-// the shape that will be learnt from, and chooses by Choose. It takes at most 3 % of the budget and 4 s, about.
-// Widths that the default's time rules out are not measured. A configuration that names a width keeps it.
+// SearchSize is Table.SearchSize of the known architectures.
+func SearchSize(ctx context.Context, name string, config json.RawMessage, fe models.FrontEnd, labels []string, x models.Batch, budget time.Duration) (SizeResult, error) {
+	return Known().SearchSize(ctx, name, config, fe, labels, x, budget)
+}
+
+// SearchSize chooses the width and the batch size of an architecture for a budget of time: it times a few steps on x, clips
+// of the shape that will be learnt from, and decides by SizeSearch.Choose. It takes about 3 % of the budget at most, and no
+// more than about 4 s. Widths that the default's time rules out are not measured. A configuration that names a width keeps
+// it.
 //
 // The choice depends on the machine; written into the configuration, it makes a training repeatable.
-func SearchSize(ctx context.Context, name string, config json.RawMessage, fe models.FrontEnd, labels []string, x models.Batch, budget time.Duration) (SizeResult, error) {
+func (t Table) SearchSize(ctx context.Context, name string, config json.RawMessage, fe models.FrontEnd, labels []string, x models.Batch, budget time.Duration) (SizeResult, error) {
 	began := time.Now()
-	width, set, err := Width(name, config)
+	a, err := t.Find(name)
+	if err != nil {
+		return SizeResult{}, err
+	}
+	width, set, err := a.Width(config)
 	if err != nil {
 		return SizeResult{}, err
 	}
 	if x.B == 0 {
-		return SizeResult{}, errors.New("archs: fit: no clips to time a step with")
-	}
-	a, err := sizingOf(name)
-	if err != nil {
-		return SizeResult{}, err
+		return SizeResult{}, errors.New("search of a size: no clips to time a step with")
 	}
 	deadline := began.Add(min(measureLimit, time.Duration(measureShare*float64(budget))))
 	from := widths(width)
 	if set {
 		from = []int{width}
 	}
-	q := SizeSearch{Budget: time.Duration(a.share * float64(budget)), Clips: x.B, Default: width, Widths: from, Least: a.least}
+	q := SizeSearch{Budget: time.Duration(a.Sizing.Share * float64(budget)), Clips: x.B, Default: width, Widths: from, Least: a.Sizing.LeastSteps}
 	f := SizeResult{}
 	for {
 		next, more := q.Next(f.Timings)
 		if !more || time.Now().After(deadline) {
 			break
 		}
-		t, err := measure(ctx, name, config, fe, labels, x, next, deadline)
+		t, err := measure(ctx, a, config, fe, labels, x, next, deadline)
 		if err != nil {
 			return SizeResult{}, err
 		}
 		f.Timings = append(f.Timings, t)
 	}
 	f.Size = q.Choose(f.Timings)
-	if f.Config, err = WithWidth(name, config, f.Channels); err != nil {
+	if f.Config, err = a.WithWidth(config, f.Channels); err != nil {
 		return SizeResult{}, err
 	}
 	if set || f.Channels == width {
@@ -115,15 +122,15 @@ func SearchSize(ctx context.Context, name string, config json.RawMessage, fe mod
 	return f, nil
 }
 
-// measure times steps of a new learner. Where the deadline comes before the second, the first counts, which builds what the
-// others use and so takes longer than they do: with so little time, that errs on the right side.
-func measure(ctx context.Context, name string, config json.RawMessage, fe models.FrontEnd, labels []string, x models.Batch, c Size, deadline time.Time) (Timing, error) {
+// measure times steps of a new learner. The first step includes building its graphs and is used only where the deadline
+// passes before the second: its time is then an upper bound.
+func measure(ctx context.Context, a architecture.Architecture, config json.RawMessage, fe models.FrontEnd, labels []string, x models.Batch, c Size, deadline time.Time) (Timing, error) {
 	t := Timing{Size: c}
-	config, err := WithWidth(name, config, c.Channels)
+	config, err := a.WithWidth(config, c.Channels)
 	if err != nil {
 		return t, err
 	}
-	l, err := NewLearner(name, config, fe, labels, 0)
+	l, err := a.New(config, fe, labels, 0)
 	if err != nil {
 		return t, err
 	}
@@ -143,7 +150,7 @@ func measure(ctx context.Context, name string, config json.RawMessage, fe models
 		}
 		began := time.Now()
 		if _, err := l.Step(ctx, part, rng); err != nil {
-			return t, fmt.Errorf("archs: fit: %w", err)
+			return t, fmt.Errorf("search of a size: %w", err)
 		}
 		if i == 1 {
 			times = times[:0]

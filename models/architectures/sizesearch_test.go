@@ -91,7 +91,7 @@ func TestWidth(t *testing.T) {
 		want         string
 	}{
 		"vae":             {"vae", ``, 24, `{"channels":24}`},
-		"vae, others":     {"vae", `{"latent":8,"learning_rate":1e-3}`, 8, `{"channels":8,"latent":8,"learning_rate":0.001}`},
+		"vae, others":     {"vae", `{"latent":8,"learning_rate":1e-3}`, 8, `{"channels":8,"latent":8,"learning_rate":1e-3}`},
 		"gan":             {"gan", `{"channels":4}`, 12, `{"channels":12}`},
 		"vaegan":          {"vaegan", ``, 32, `{"discriminator_channels":48,"vae":{"channels":32}}`},
 		"vaegan, its own": {"vaegan", `{"discriminator_channels":8,"vae":{"latent":9}}`, 32, `{"discriminator_channels":8,"vae":{"channels":32,"latent":9}}`},

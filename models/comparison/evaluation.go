@@ -11,6 +11,7 @@ import (
 	"wavemill/models"
 	"wavemill/models/eval"
 	"wavemill/models/sampling"
+	"wavemill/models/training"
 )
 
 // Data are the recordings of an evaluation. The caller has split them.
@@ -18,18 +19,11 @@ type Data struct {
 	Learn   []audio.Clip // what the candidates may have learnt from; the evaluator learns from them too
 	HeldOut []audio.Clip // what no candidate has seen; every label of Learn must be among them
 	// Sources identify HeldOut, in its order; nil where they are not known.
-	Sources []HeldOut
+	Sources []training.HeldOut
 	// Groups are those of HeldOut, in its order; nil where recordings have no groups.
 	Groups []eval.Group
 	// Untrusted says why candidates may have seen held-out recordings all the same; "" where they have not.
 	Untrusted string
-}
-
-// HeldOut identifies a held-out recording in reports.
-type HeldOut struct {
-	Source string `json:"source"` // path below its data folder
-	Label  string `json:"label"`
-	Digest string `json:"digest"` // of the decoded samples
 }
 
 // Progress shows what an evaluation is doing. Its methods are called from one goroutine.
@@ -268,7 +262,7 @@ func (e *Evaluation) Run(ctx context.Context, candidates []*Candidate) (Report, 
 		Report: e.evaluator.Report(), HeldOut: e.data.Sources, Trusted: e.data.Untrusted == "", Warnings: []string{},
 	}
 	if r.HeldOut == nil {
-		r.HeldOut = []HeldOut{}
+		r.HeldOut = []training.HeldOut{}
 	}
 	if e.data.Untrusted != "" {
 		r.Warnings = append(r.Warnings, e.data.Untrusted)

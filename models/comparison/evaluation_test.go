@@ -16,6 +16,7 @@ import (
 	"wavemill/models/eval"
 	"wavemill/models/frontend"
 	"wavemill/models/sampling"
+	"wavemill/models/training"
 )
 
 // sounds returns n synthetic clips of each of three classes.
@@ -96,7 +97,7 @@ func (w *watched) Note(format string, args ...any) {
 func data() comparison.Data {
 	d := comparison.Data{Learn: sounds(20, 0), HeldOut: sounds(8, 500)}
 	for i, c := range d.HeldOut {
-		d.Sources = append(d.Sources, comparison.HeldOut{Source: c.Source, Label: c.Label, Digest: fmt.Sprintf("%064x", i)})
+		d.Sources = append(d.Sources, training.HeldOut{Source: c.Source, Label: c.Label, Digest: fmt.Sprintf("%064x", i)})
 		d.Groups = append(d.Groups, eval.Group{Name: []string{"anna", "theo"}[i/18], Unknown: i >= 18})
 	}
 	return d
@@ -212,7 +213,7 @@ func TestOpenRefuses(t *testing.T) {
 		"nothing held out":  {comparison.Data{Learn: sounds(4, 0)}, "no recording is held out"},
 		"one of each label": {comparison.Data{Learn: sounds(1, 0), HeldOut: sounds(1, 500)}, "3 recordings to learn from, 3 held out: eval: each of the 3 labels has a single clip"},
 		"a label missing":   {comparison.Data{Learn: sounds(4, 0), HeldOut: sounds(1, 500)[:2]}, "is left to evaluate with"},
-		"sources missing":   {comparison.Data{Learn: sounds(4, 0), HeldOut: sounds(1, 500), Sources: []comparison.HeldOut{{}}}, "1 sources of 3"},
+		"sources missing":   {comparison.Data{Learn: sounds(4, 0), HeldOut: sounds(1, 500), Sources: []training.HeldOut{{}}}, "1 sources of 3"},
 	} {
 		if _, err := comparison.Open(t.Context(), c.data, comparison.Options{}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v", name, err)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"wavemill/models/eval"
+	"wavemill/models/training"
 )
 
 // A Report is what an evaluation found.
@@ -12,8 +13,8 @@ type Report struct {
 	eval.Report
 	// HeldOut are the recordings that figures were measured on. Trusted is false where a model may have seen some of them:
 	// its checkpoint does not record what it was trained on.
-	HeldOut []HeldOut `json:"held_out"`
-	Trusted bool      `json:"held_out_trusted"`
+	HeldOut []training.HeldOut `json:"held_out"`
+	Trusted bool               `json:"held_out_trusted"`
 	// Warnings say what limits the figures.
 	Warnings []string `json:"warnings"`
 	// Differences between each two models, figure by figure; empty for a single model.

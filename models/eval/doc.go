@@ -16,8 +16,8 @@
 //     its deviation between seeds is that of the row's other classifiers.
 //   - Inception scores, AM, Fréchet distance, NDB: 300 resamples of the disjoint parts that the figure is the mean of,
 //     where there are five or more, widened by √(p/(p-1)); else of the clips within each part. A resample holds clips
-//     twice, which biases these figures (a Fréchet distance upwards): the resamples are moved so that their mean is
-//     the figure itself.
+//     twice, which biases these figures (a Fréchet distance upwards): the resamples are moved, those of a Fréchet
+//     distance multiplied, so that their mean is the figure itself.
 //   - Kernel distance: 200 resamples of the clips without pairs of equal clips, moved likewise.
 //   - Diversity: resamples of each label's clips, to first order (Hoeffding).
 //   - Ratios to real recordings: quotients of resamples of both, so that the recordings' own uncertainty counts.

@@ -55,11 +55,28 @@ func (d draws) recentred(least float64) draws {
 	return d
 }
 
-// over are the draws of the quotient of two figures, 0 where the divisor is.
+// rescaled is recentred for a figure that is a positive amount and varies in proportion to itself: the values are
+// multiplied, so that none reaches 0.
+func (d draws) rescaled() draws {
+	by := ratio(d.value, average(d.values))
+	for i := range d.values {
+		d.values[i] *= by
+	}
+	return d
+}
+
+// over are the draws of the quotient of two figures, 0 where the divisor is. A divisor that is 0 in a draw counts as the
+// least one that is not.
 func (d draws) over(base draws) draws {
+	least := math.Inf(1)
+	for _, v := range base.values {
+		if v > 0 {
+			least = min(least, v)
+		}
+	}
 	q := draws{value: ratio(d.value, base.value), values: make([]float64, min(len(d.values), len(base.values)))}
 	for i := range q.values {
-		q.values[i] = ratio(d.values[i], base.values[i])
+		q.values[i] = d.values[i] / max(base.values[i], least)
 	}
 	return q
 }

@@ -83,7 +83,11 @@ func (e *Evaluator) overParts(r *Row, h embeddings) error {
 			d.value += v[at] / float64(len(values))
 		}
 		*to = d.value
-		r.figures[partNames[at]] = d.recentred(leastOf[at])
+		if partNames[at] == "frechet" {
+			r.figures["frechet"] = d.rescaled()
+		} else {
+			r.figures[partNames[at]] = d.recentred(leastOf[at])
+		}
 	}
 	switch {
 	case e.reference.Spread() == 0:
@@ -175,7 +179,7 @@ func (e *Evaluator) twoSample(r *Row, h embeddings, parts [][]int) error {
 	x := shareDraws(ofReal, stream(seed, "recordings", len(ofReal)))
 	y := shareDraws(ofGenerated, stream(seed, strings.Join([]string{"1-NN of", r.Name}, " "), len(ofGenerated)))
 	r.figures["two_sample.real"], r.figures["two_sample.generated"] = x, y
-	both := draws{value: (x.value + y.value) / 2, values: make([]float64, len(x.values))}
+	both := draws{value: (x.value + y.value) / 2, values: make([]float64, len(x.values)), cases: min(x.cases, y.cases)}
 	for i := range both.values {
 		both.values[i] = (x.values[i] + y.values[i]) / 2
 	}

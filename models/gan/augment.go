@@ -1,15 +1,14 @@
 package gan
 
 import (
-	"errors"
-	"fmt"
 	"math/rand/v2"
 
+	"wavemill/models/internal/config"
 	"wavemill/models/nn"
 )
 
-// Augment says how clips are changed before a discriminator sees them, real ones and generated ones alike, by
-// operations that a generator can learn through. Without it, a discriminator learns a few thousand clips by heart.
+// Augment configures changes of the discriminator's input, recordings and generated clips alike, by differentiable
+// operations. Without it, a discriminator overfits to a few thousand clips.
 // Source: Zhao et al., Differentiable Augmentation for Data-Efficient GAN Training, 2020.
 type Augment struct {
 	// Frames and Bins are how far a clip is moved at most, either way.
@@ -19,25 +18,20 @@ type Augment struct {
 	Cutout float64 `json:"cutout"`
 	// Contrast is the largest relative change of the distance to silence, in the logarithm.
 	Contrast float64 `json:"contrast"`
-	// Noise is added to every value, evenly between -Noise and Noise. Silence in recordings is exactly -1, which no
-	// generator quite makes: without noise a discriminator tells them by that alone.
+	// Noise is added to every value, uniformly between -Noise and Noise. Silence in recordings is exactly -1, which a
+	// generator only approaches: without noise, that alone separates recordings from generated clips.
 	Noise float64 `json:"noise,omitempty"`
 }
 
 // Validate reports everything that is wrong with a; the errors begin with prefix.
 func (a Augment) Validate(prefix string) error {
-	var errs []error
-	within := func(name string, v, hi float64) {
-		if !(v >= 0 && v <= hi) {
-			errs = append(errs, fmt.Errorf("%s.%s: %g is not between 0 and %g", prefix, name, v, hi))
-		}
-	}
-	within("frames", float64(a.Frames), 1024)
-	within("bins", float64(a.Bins), 1024)
-	within("cutout", a.Cutout, 0.9)
-	within("contrast", a.Contrast, 0.9)
-	within("noise", a.Noise, 1)
-	return errors.Join(errs...)
+	check := config.Check{Prefix: prefix + "."}
+	check.Within("frames", float64(a.Frames), 0, 1024)
+	check.Within("bins", float64(a.Bins), 0, 1024)
+	check.Within("cutout", a.Cutout, 0, 0.9)
+	check.Within("contrast", a.Contrast, 0, 0.9)
+	check.Within("noise", a.Noise, 0, 1)
+	return check.Err()
 }
 
 // Inputs of an augmentation are named after the clips they change.
@@ -47,7 +41,7 @@ const (
 	bySilent = " silent" // [B, T, F, 1]: factor - 1
 )
 
-// Apply adds the augmentation of x [B, T, F, 1], to be fed with what Draw gives under the same name. Silence is -1.
+// Apply adds the augmentation of x [B, T, F, 1]; Draw.Feeds of the same name are its inputs. Silence is -1.
 func (a Augment) Apply(n *nn.Graph, name string, x *nn.Tensor) *nn.Tensor {
 	s := x.Shape()
 	if n.Err() != nil || len(s) != 4 {
@@ -100,12 +94,12 @@ func disturb(x []float32, a float32, rng *rand.Rand) {
 	}
 }
 
-// Feeds are the inputs of the augmentation of that name.
+// Feeds returns the inputs of the augmentation of that name.
 func (d *Draw) Feeds(name string) []nn.Feed {
 	return []nn.Feed{nn.Values(name+byOffset, d.offset), nn.Values(name+byFactor, d.factor), nn.Values(name+bySilent, d.silent)}
 }
 
-// Repeat gives the clips from number at on the augmentations of the first n, so that they can be compared.
+// Repeat gives the clips from number at on the augmentations of the first n clips.
 func (d *Draw) Repeat(at, n int) {
 	for _, x := range []*[]float32{&d.offset, &d.factor, &d.silent} {
 		per := len(*x) / (at + n)

@@ -7,53 +7,57 @@ import (
 
 	"wavemill/models"
 	"wavemill/models/internal/latent"
+	"wavemill/models/internal/shape"
+	"wavemill/models/internal/state"
 	"wavemill/models/nn"
 )
 
-// A generator leaves marks: fine structure at the same places in all clips of a label. The judge names them rightly, but a
-// classifier that learns from the clips learns the marks, and errs on recordings, which have none (docs/quality.md). The
-// correction is, of every label, the mean fine structure of its recordings less that of clips made for the purpose, as a
-// change of what the generator's last tanh sees. The players know nothing of it.
+// A generator leaves artefacts: fine structure at the same places in all clips of a label. A classifier of recordings still
+// recognises the clips, but a classifier that is trained on the clips learns the artefacts and is less accurate on
+// recordings (docs/quality.md). The bias correction of a label is the mean fine structure of its recordings minus that of
+// generated clips, as a change of the input of the generator's last tanh. Training does not use it.
 const (
 	correctionName   = "generator/correction/w" // the parameter, [labels, T F]
 	tensorCorrection = "correction"             // [labels, T, F]
 	correctionLayer  = "correction"
 
-	correctionClips = 120  // of a label, made to see its marks
-	correctionHeard = 1000 // recordings of a label that they are compared with at most
-	correctionAll   = 4800 // clips of all labels made at most, or one of each
-	correctionDoubt = 8    // half of a label's correction is believed with 16 recordings and as many clips
-	correctionSeed  = 0x6d61726b73
-	coarsePasses    = 2   // of smoothing, which leave what is not fine
-	leastSlope      = .01 // of the tanh, where silence hardly lets anything change
+	correctionClips  = 120  // generated clips of a label that its artefacts are estimated from
+	correctionReal   = 1000 // recordings of a label that they are compared with at most
+	correctionAll    = 4800 // generated clips of all labels at most, or one of each
+	correctionShrink = 8    // with 16 recordings and as many clips of a label, its correction is halved
+	correctionSeed   = 0x6d61726b73
+	coarsePasses     = 2   // passes of smoothing that separate coarse structure from fine
+	leastSlope       = .01 // of the tanh; limits the correction where the clip is nearly silent
 )
 
 // correction is the correction of clips of labels [B], [B, T, F, 1]; nil for none.
-func correction(n *nn.Graph, labels *nn.Tensor, s shape, c Config) *nn.Tensor {
+func correction(n *nn.Graph, labels *nn.Tensor, s shape.Shape, c Config) *nn.Tensor {
 	if !c.corrects() {
 		return nil
 	}
-	e := n.Scope("generator").Embedding(correctionLayer, labels, s.labels, s.frames*s.bins)
+	e := n.Scope("generator").Embedding(correctionLayer, labels, s.Labels, s.Frames*s.Bins)
 	if n.Err() != nil {
 		return e
 	}
-	return n.Reshape(e, labels.Dim(0), s.frames, s.bins, 1)
+	return n.Reshape(e, labels.Dim(0), s.Frames, s.Bins, 1)
 }
 
-// importModel reads the weights that generate, and the correction among them.
-func importModel(p *nn.Params, c models.Checkpoint) error {
-	a := arrays(c.Tensors)
-	for i, x := range a {
+// generatorParams returns the weights that generate, the correction included.
+func generatorParams(c models.Checkpoint) (*nn.Params, error) {
+	tensors := slices.Clone(c.Tensors)
+	for i, x := range tensors {
 		if x.Name == tensorCorrection && len(x.Shape) == 3 {
-			a[i].Name, a[i].Shape = prefixModel+correctionName, []int{x.Shape[0], x.Shape[1] * x.Shape[2]}
+			tensors[i].Name, tensors[i].Shape = prefixModel+correctionName, []int{x.Shape[0], x.Shape[1] * x.Shape[2]}
 		}
 	}
-	return p.Import(prefixModel, a)
+	c.Tensors = tensors
+	return state.Params(c, prefixModel)
 }
 
-// mend estimates the correction: it compares recordings with clips that the averaged generator makes without one.
-func (l *Learner) mend(ctx context.Context, train models.Batch) error {
-	size, k := train.T*train.F, l.shape.labels
+// fitCorrection estimates the bias correction: it compares recordings with clips that the averaged generator makes without
+// one.
+func (l *Learner) fitCorrection(ctx context.Context, train models.Batch) error {
+	size, k := train.T*train.F, l.shape.Labels
 	l.correction = make([]float32, k*size)
 	c, err := l.Checkpoint()
 	if err != nil {
@@ -69,7 +73,7 @@ func (l *Learner) mend(ctx context.Context, train models.Batch) error {
 			labels = append(labels, label)
 		}
 	}
-	made, err := g.generate(ctx, labels, latent.Numbered(l.seed^correctionSeed, len(labels)), g.config.Temperature)
+	made, err := g.generate(ctx, labels, latent.Numbered(l.header.Seed^correctionSeed, len(labels)), g.config.Temperature)
 	if err != nil {
 		return err
 	}
@@ -85,10 +89,10 @@ func (l *Learner) mend(ctx context.Context, train models.Batch) error {
 			d[i] = recorded[label*size+i] - drawn[label*size+i]
 		}
 		clips := 1 / (1/float64(count) + 1/float64(drawnOf[label]))
-		belief := clips / (clips + correctionDoubt)
+		confidence := clips / (clips + correctionShrink)
 		for i, coarse := range smoothed(d, train.T, train.F, coarsePasses) {
 			m := slope[label*size+i]
-			l.correction[label*size+i] = float32(belief * (d[i] - coarse) * m / (m*m + leastSlope*leastSlope))
+			l.correction[label*size+i] = float32(confidence * (d[i] - coarse) * m / (m*m + leastSlope*leastSlope))
 		}
 	}
 	return nil
@@ -114,7 +118,7 @@ func eachLabel(x models.Batch, k int, f func(v float64) float64) (means []float6
 	}
 	means, counts = make([]float64, k*size), make([]int, k)
 	for i, label := range x.Labels {
-		stride := (total[label] + correctionHeard - 1) / correctionHeard
+		stride := (total[label] + correctionReal - 1) / correctionReal
 		if seen[label]++; seen[label]%stride != 0 {
 			continue
 		}
@@ -148,9 +152,9 @@ func smoothed(x []float64, frames, bins, times int) []float64 {
 	return x
 }
 
-// correctionTensor is what importModel finds.
+// correctionTensor returns the tensor that generatorParams reads.
 func (l *Learner) correctionTensor() models.Tensor {
-	return models.Tensor{Name: tensorCorrection, Shape: []int{l.shape.labels, l.shape.frames, l.shape.bins}, Data: slices.Clone(l.correction)}
+	return models.Tensor{Name: tensorCorrection, Shape: []int{l.shape.Labels, l.shape.Frames, l.shape.Bins}, Data: slices.Clone(l.correction)}
 }
 
 // restoreCorrection takes over what correctionTensor returned.
@@ -159,7 +163,7 @@ func (l *Learner) restoreCorrection(c models.Checkpoint) error {
 	if err != nil {
 		return err
 	}
-	if n := l.shape.labels * l.shape.frames * l.shape.bins; len(t.Data) != n {
+	if n := l.shape.Labels * l.shape.Frames * l.shape.Bins; len(t.Data) != n {
 		return fmt.Errorf("tensor %s has %d values, want %d", tensorCorrection, len(t.Data), n)
 	}
 	l.correction = slices.Clone(t.Data)

@@ -9,9 +9,9 @@ import (
 	"wavemill/models"
 )
 
-// marks are the root mean square of what fine structure the clips of the labels of a and b do not have in common, and of
+// artefacts returns the root mean square of what fine structure the clips of the labels of a and b do not have in common, and of
 // what else their means differ in.
-func marks(a, b models.Batch, labels int) (fine, coarse float64) {
+func artefacts(a, b models.Batch, labels int) (fine, coarse float64) {
 	x, _ := meanOfEach(a, labels)
 	y, _ := meanOfEach(b, labels)
 	size := a.T * a.F
@@ -29,14 +29,14 @@ func marks(a, b models.Batch, labels int) (fine, coarse float64) {
 	return math.Sqrt(fine / n), math.Sqrt(coarse / n)
 }
 
-// Clips of other seeds than those that the correction was estimated on have less of the marks, and the rest is left.
+// Clips of other seeds than those that the correction was estimated on have fewer artefacts, and nothing else changes.
 func TestCorrectionTakesMarksAway(t *testing.T) {
 	x := bars(240)
 	l := learner(t, `{"channels": 4}`)
 	steps(t, l, 20, rand.New(rand.NewPCG(1, 1)))
 	labels := make([]int, 600)
 	for i := range labels {
-		labels[i] = i % l.shape.labels
+		labels[i] = i % l.shape.Labels
 	}
 	clips := func() models.Batch {
 		b, err := opened(t, l).Generate(t.Context(), models.Series(labels, 11, 0))
@@ -46,11 +46,11 @@ func TestCorrectionTakesMarksAway(t *testing.T) {
 		return b
 	}
 	clear(l.correction)
-	fine, coarse := marks(clips(), x, l.shape.labels)
+	fine, coarse := artefacts(clips(), x, l.shape.Labels)
 	if err := l.Calibrate(t.Context(), x); err != nil {
 		t.Fatal(err)
 	}
-	fineAfter, coarseAfter := marks(clips(), x, l.shape.labels)
+	fineAfter, coarseAfter := artefacts(clips(), x, l.shape.Labels)
 	t.Logf("fine %.4f, corrected %.4f; coarse %.4f, %.4f", fine, fineAfter, coarse, coarseAfter)
 	if fineAfter > 0.6*fine {
 		t.Errorf("the labels' fine structure differs by %.4f with the correction and by %.4f without", fineAfter, fine)

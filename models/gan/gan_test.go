@@ -82,7 +82,7 @@ func TestAcceptance(t *testing.T) {
 		New: func(seed uint64) (models.Learner, error) {
 			return NewLearner(json.RawMessage(`{"channels": 4, "penalty": 1, "penalty_every": 2}`), small(), labels, seed)
 		},
-		Open: Open, Batch: modeltest.Clips(12, 32, 16, len(labels), 1), Labels: labels, Loss: lossJudge, To: 1.9, Steps: 200,
+		Open: Open, Batch: modeltest.Clips(12, 32, 16, len(labels), 1), Labels: labels, Loss: lossDiscriminator, To: 1.9, Steps: 200,
 	})
 }
 
@@ -177,8 +177,8 @@ func TestLosses(t *testing.T) {
 		LossPaired:  mean(soft(made[0]-real[0]), soft(made[1]-real[1])),
 	} {
 		l := learner(t, `{"channels": 4, "loss": "`+loss+`"}`)
-		n := nn.NewGraph(nn.Train, l.critic)
-		n.Loss(lossAll, l.lossOf(n, n.Input("real", 2, 1), n.Input("made", 2, 1), l.constants(n, 2)))
+		n := nn.NewGraph(nn.Train, l.discriminator)
+		n.Loss(lossAll, l.scoreLoss(n, n.Input("real", 2, 1), n.Input("made", 2, 1), l.constants(n, 2)))
 		m, err := n.Compile()
 		if err != nil {
 			t.Fatal(err)
@@ -193,11 +193,11 @@ func TestLosses(t *testing.T) {
 	}
 }
 
-// TestPenaltyFlattens trains a critic that no normalisation holds, with next to no penalty and with one.
+// TestPenaltyFlattens trains an unnormalised discriminator with almost no penalty and with one.
 func TestPenaltyFlattens(t *testing.T) {
 	slope := func(weight float64) float64 {
 		l := learner(t, fmt.Sprintf(`{"channels": 4, "loss": "wgan", "spectral_norm": false, "gain": 1, "penalty": %g, "penalty_every": 1}`, weight))
-		return steps(t, l, 60, rand.New(rand.NewPCG(2, 2)))[lossSlope] / weight
+		return steps(t, l, 60, rand.New(rand.NewPCG(2, 2)))[lossPenalty] / weight
 	}
 	if steep, flat := slope(1e-6), slope(10); !(flat < steep/4) {
 		t.Errorf("the mean square slope is %g under a penalty, %g without", flat, steep)
@@ -418,8 +418,8 @@ func TestAuxiliaryFades(t *testing.T) {
 		l := learner(t, c.config)
 		l.SetTotalSteps(c.planned)
 		for step, want := range map[int64]float64{0: c.start, 25: c.mid, 50: c.end, 100: c.end} {
-			if l.steps = step; math.Abs(l.auxiliary()-want) > 1e-12 {
-				t.Errorf("%s, step %d of %d: weight %g, want %g", c.config, step, c.planned, l.auxiliary(), want)
+			if l.steps = step; math.Abs(l.auxiliaryWeight()-want) > 1e-12 {
+				t.Errorf("%s, step %d of %d: weight %g, want %g", c.config, step, c.planned, l.auxiliaryWeight(), want)
 			}
 		}
 	}

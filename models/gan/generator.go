@@ -6,17 +6,21 @@ import (
 	"slices"
 
 	"wavemill/models"
+	"wavemill/models/internal/blend"
 	"wavemill/models/internal/latent"
+	"wavemill/models/internal/predict"
+	"wavemill/models/internal/shape"
+	"wavemill/models/internal/state"
 	"wavemill/models/nn"
 )
 
-// A Generator draws clips. It implements models.Generator and is safe for concurrent use.
+// A Generator draws clips. It implements models.Blender and is safe for concurrent use.
 type Generator struct {
 	config    Config
-	shape     shape
+	shape     shape.Shape
 	predictor *nn.Predictor
-	blender   *nn.Predictor
-	latents   mixture
+	blender   blend.Decoder
+	prior     mixture
 }
 
 var _ models.Blender = (*Generator)(nil)
@@ -25,42 +29,38 @@ var _ models.Blender = (*Generator)(nil)
 func Open(c models.Checkpoint) (models.Generator, error) { return open(c) }
 
 func open(c models.Checkpoint) (*Generator, error) {
-	if c.Arch != Arch {
-		return nil, fmt.Errorf("gan: the checkpoint is of architecture %q", c.Arch)
-	}
-	config, err := ParseConfig(c.Config)
+	h, err := state.Read(Arch, ParseConfig, c)
 	if err != nil {
 		return nil, err
 	}
-	s, err := shapeOf(c.FrontEnd, c.Labels)
-	if err != nil {
-		return nil, err
-	}
-	p := nn.NewParams(c.Seed)
-	if err := importModel(p, c); err != nil {
-		return nil, fmt.Errorf("gan: %w", err)
-	}
-	q, err := nn.NewPredictor(p.Seal(), func(n *nn.Graph, batch int) {
-		labels := n.Input(inLabels, batch)
-		n.Output(outClips, generator(n, n.Input(inLatent, batch, config.Latent), labels, correction(n, labels, s, config), s, config))
-	})
+	g := &Generator{config: h.Config, shape: h.Shape}
+	p, err := generatorParams(c)
 	if err != nil {
 		return nil, fmt.Errorf("gan: %w", err)
 	}
-	blender, err := newBlender(p, s, config)
-	if err != nil {
-		return nil, err
+	if g.predictor, err = nn.NewPredictor(p, generatorGraph(g.shape, g.config)); err != nil {
+		return nil, fmt.Errorf("gan: %w", err)
 	}
-	latents, err := openMixture(c, s, config)
-	if err != nil {
+	if g.blender, err = newBlender(p, g.shape, g.config); err != nil {
+		return nil, fmt.Errorf("gan: %w", err)
+	}
+	if g.prior, err = openMixture(c, g.shape, g.config); err != nil {
 		return nil, fmt.Errorf("gan: modes: %w", err)
 	}
-	return &Generator{config: config, shape: s, predictor: q, blender: blender, latents: latents}, nil
+	return g, nil
+}
+
+// generatorGraph returns what adds the generator with its inputs and output to a graph.
+func generatorGraph(s shape.Shape, c Config) func(n *nn.Graph, batch int) {
+	return func(n *nn.Graph, batch int) {
+		labels := n.Input(inLabels, batch)
+		n.Output(outClips, generator(n, n.Input(inLatent, batch, c.Latent), labels, correction(n, labels, s, c), s, c))
+	}
 }
 
 // Generate implements models.Generator.
 func (g *Generator) Generate(ctx context.Context, r models.Request) (models.Batch, error) {
-	if err := r.Validate(g.shape.labels); err != nil {
+	if err := r.Validate(g.shape.Labels); err != nil {
 		return models.Batch{}, fmt.Errorf("gan: %w", err)
 	}
 	return g.generate(ctx, r.Labels, latent.Of(r.Seeds), g.temperature(r))
@@ -76,22 +76,15 @@ func (g *Generator) temperature(r models.Request) float64 {
 
 // generate makes clips of labels [B], drawn with the streams [B].
 func (g *Generator) generate(ctx context.Context, labels []int, streams []latent.Stream, temperature float64) (models.Batch, error) {
-	out := models.Batch{B: len(labels), T: g.shape.frames, F: g.shape.bins, Labels: slices.Clone(labels)}
-	out.Data = make([]float32, 0, out.B*out.T*out.F)
+	out := g.shape.Batch(slices.Clone(labels))
 	var z []float32
-	err := g.predictor.Each(out.B, func(m *nn.Machine, lo, hi int) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
+	var err error
+	out.Data, err = predict.Append(ctx, g.predictor, out.Data, outClips, out.B, func(lo, hi int) []nn.Feed {
 		z = g.draw(z[:0], labels[lo:hi], streams[lo:hi], temperature)
-		if err := m.Run(nn.Values(inLatent, z), nn.Labels(inLabels, labels[lo:hi])); err != nil {
-			return fmt.Errorf("gan: %w", err)
-		}
-		out.Data = append(out.Data, m.Output(outClips)...)
-		return nil
+		return []nn.Feed{nn.Values(inLatent, z), nn.Labels(inLabels, labels[lo:hi])}
 	})
 	if err != nil {
-		return models.Batch{}, err
+		return models.Batch{}, fmt.Errorf("gan: %w", err)
 	}
 	return out, nil
 }

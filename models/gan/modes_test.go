@@ -9,6 +9,7 @@ import (
 
 	"wavemill/models"
 	"wavemill/models/internal/latent"
+	"wavemill/models/internal/shape"
 )
 
 // kinds are clips of two labels, each of which has three kinds in shares of 1/2, 1/3 and 1/6: a loud stretch of frames
@@ -34,8 +35,10 @@ func kinds(n int) (b models.Batch, kind []int) {
 
 func TestModesAreKinds(t *testing.T) {
 	x, kind := kinds(120)
-	m := newModes(shape{frames: 32, bins: 16, labels: 2}, 3)
-	m.sort(x, 1)
+	m := newModes(shape.Shape{Frames: 32, Bins: 16, Labels: 2}, 3)
+	if err := m.fit(x, 1); err != nil {
+		t.Fatal(err)
+	}
 	of := m.of(nil, x)
 	for i, mode := range of {
 		if mode/3 != x.Labels[i] {
@@ -56,7 +59,9 @@ func TestModesAreKinds(t *testing.T) {
 		}
 	}
 	again := newModes(m.shape, 3)
-	again.sort(x, 1)
+	if err := again.fit(x, 1); err != nil {
+		t.Fatal(err)
+	}
 	if !slices.Equal(again.centres, m.centres) {
 		t.Error("the same seed finds other modes")
 	}
@@ -70,8 +75,10 @@ func TestModesOfFewRecordings(t *testing.T) {
 			x.Labels[i] = 0
 		}
 	}
-	m := newModes(shape{frames: 32, bins: 16, labels: 3}, 8)
-	m.sort(x, 1)
+	m := newModes(shape.Shape{Frames: 32, Bins: 16, Labels: 3}, 8)
+	if err := m.fit(x, 1); err != nil {
+		t.Fatal(err)
+	}
 	for l, want := range []int{3, 1, 1} {
 		used := 0
 		for _, w := range m.weight[8*l : 8*l+8] {
@@ -97,15 +104,17 @@ func TestModesFollowOtherRecordings(t *testing.T) {
 		}
 		return x.Select(models.Batch{}, rows)
 	}
-	two := newModes(shape{frames: 32, bins: 16, labels: 3}, 2)
-	two.sort(of(0, 1), 1)
+	two := newModes(shape.Shape{Frames: 32, Bins: 16, Labels: 3}, 2)
+	if err := two.fit(of(0, 1), 1); err != nil {
+		t.Fatal(err)
+	}
 	m := newModes(two.shape, 3)
 	for l := range 3 { // the modes of two kinds, and room for a third
-		copy(m.centres[3*l*m.shape.features():], two.centres[2*l*m.shape.features():][:2*m.shape.features()])
+		copy(m.centres[3*l*modeFeatures(m.shape):], two.centres[2*l*modeFeatures(m.shape):][:2*modeFeatures(m.shape)])
 		copy(m.weight[3*l:], two.weight[2*l:][:2])
 	}
 	before := m.of(nil, x)
-	m.follow(x, 1)
+	m.refit(x, 1)
 	after := m.of(nil, x)
 	for i, k := range kind {
 		switch {
@@ -127,7 +136,7 @@ func TestModesFollowOtherRecordings(t *testing.T) {
 		t.Errorf("a label without recordings has modes of weights %v", w)
 	}
 	// Fewer recordings again: no mode is forgotten that the networks know, and none is asked for that has no recordings.
-	m.follow(of(1), 1)
+	m.refit(of(1), 1)
 	if again := m.of(nil, of(1)); again[0] != before[slices.Index(kind, 1)] || m.weight[again[0]] != 1 {
 		t.Errorf("the one kind that is left is of mode %d with weights %v", again[0], m.weight[:3])
 	}
@@ -136,8 +145,10 @@ func TestModesFollowOtherRecordings(t *testing.T) {
 // Equal recordings are no reason to fail.
 func TestModesOfEqualRecordings(t *testing.T) {
 	x := models.Batch{B: 64, T: 32, F: 16, Data: make([]float32, 64*32*16), Labels: make([]int, 64)}
-	m := newModes(shape{frames: 32, bins: 16, labels: 1}, 4)
-	m.sort(x, 1)
+	m := newModes(shape.Shape{Frames: 32, Bins: 16, Labels: 1}, 4)
+	if err := m.fit(x, 1); err != nil {
+		t.Fatal(err)
+	}
 	if of := m.of(nil, x); slices.Max(of) != slices.Min(of) || m.weight[of[0]] != 1 {
 		t.Errorf("equal clips are of modes %v with weights %v", of, m.weight)
 	}

@@ -35,6 +35,8 @@ type Options struct {
 	Clips int
 	// Previews, when not nil, writes pictures and sounds of some of them.
 	Previews *PreviewWriter
+	// Open opens the checkpoints; nil means architectures.Open.
+	Open func(models.Checkpoint) (models.Generator, error)
 }
 
 // A Monitor evaluates the checkpoints of one training. It is for one goroutine.
@@ -74,6 +76,9 @@ func New(train, val models.Batch, labels []string, fe models.FrontEnd, o Options
 	front, err := frontend.New(fe)
 	if err != nil {
 		return nil, fmt.Errorf("monitor: %w", err)
+	}
+	if o.Open == nil {
+		o.Open = architectures.Open
 	}
 	if o.Clips <= 0 {
 		o.Clips = defaultClips
@@ -140,7 +145,7 @@ func sample(b models.Batch, labels, limit int) models.Batch {
 // Where all recordings are equal, so that they have no variance, it is the mean squared difference of the cells instead, and
 // there is a warning. Sources: Heusel et al. 2017 for the distance, DeVries et al. 2019 for the distance within labels.
 func (w *Monitor) Evaluate(ctx context.Context, c models.Checkpoint) (models.Evaluation, error) {
-	g, err := architectures.Open(c)
+	g, err := w.options.Open(c)
 	if err != nil {
 		return models.Evaluation{}, err
 	}

@@ -29,7 +29,7 @@ func compared(t *testing.T, names ...string) Compared {
 	}
 	out := Compared{Data: comparison.Data{Learn: clips, HeldOut: clips}, Command: "wavemill compare"}
 	out.Report.Report = eval.Report{Labels: []string{"chirp", "kick"}, TrainClips: 2, HeldOut: 2}
-	out.Report.Trusted, out.Report.HeldOut = true, []comparison.HeldOut{{Source: "kick/<1>.wav", Label: "kick", Digest: "0123"}}
+	out.Report.Trusted, out.Report.HeldOut = true, []training.HeldOut{{Source: "kick/<1>.wav", Label: "kick", Digest: "0123"}}
 	for _, name := range names {
 		m := &comparison.Candidate{
 			Name: name, Clips: clips, Checkpoint: models.Checkpoint{Arch: "vae", Step: 3, FrontEnd: frontend.PlanFor(clips)},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"wavemill/models/comparison"
+	"wavemill/models/training"
 )
 
 // Page is everything that a report shows. Empty parts are left out of the file.
@@ -27,10 +28,10 @@ type Page struct {
 	SoundsHint string
 	Curves     []Curve
 	Confusions []Confusion
-	HeldOut    []comparison.HeldOut // recordings that the figures were measured on
-	Letters    []Letter             // recordings that could not be used
-	Notes      []string             // what was done to the recordings
-	Facts      []Fact               // seeds, digests, settings
+	HeldOut    []training.HeldOut // recordings that the figures were measured on
+	Letters    []Letter           // recordings that could not be used
+	Notes      []string           // what was done to the recordings
+	Facts      []Fact             // seeds, digests, settings
 	Timings    []Timing
 	Command    string // command line that repeats the run
 	Next       []Fact // commands to try next: purpose, command
@@ -98,10 +99,10 @@ func Write(w io.Writer, p Page) error {
 		"seconds": seconds,
 		"shade":   shade,
 		"width":   width,
-		"first": func(list []comparison.HeldOut) []comparison.HeldOut {
+		"first": func(list []training.HeldOut) []training.HeldOut {
 			return list[:min(len(list), heldOutShown)]
 		},
-		"rest": func(list []comparison.HeldOut) int { return len(list) - min(len(list), heldOutShown) },
+		"rest": func(list []training.HeldOut) int { return len(list) - min(len(list), heldOutShown) },
 	}).Parse(pageTemplate)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)

@@ -15,6 +15,7 @@ import (
 
 	"wavemill/models/comparison"
 	"wavemill/models/eval"
+	"wavemill/models/training"
 )
 
 // figures is a report of two models with intervals, groups and a gain that is none.
@@ -44,7 +45,7 @@ func figures() comparison.Report {
 			Evaluator: eval.EvaluatorAccuracy{Accuracy: 0.99, Intervals: eval.Intervals{"accuracy": {0.97, 1}}, Trusted: true},
 		},
 		Warnings: []string{"some <held-out> recordings may have been seen"},
-		HeldOut:  []comparison.HeldOut{{Source: "a/<x>.wav", Label: "no", Digest: "0123"}},
+		HeldOut:  []training.HeldOut{{Source: "a/<x>.wav", Label: "no", Digest: "0123"}},
 	}
 	r.Differences = []eval.Difference{{Figure: "label_accuracy", A: "vae", B: "<b>gan</b>", Interval: eval.Interval{-0.1, 0.1}, None: true}}
 	return r
@@ -102,7 +103,7 @@ func sample(t *testing.T) Page {
 			{Name: "reconstruction", Lines: []Line{line("training", 0.9, 0.2), line("validation", 1, 0.3)}},
 			{Name: "kl", Lines: []Line{line("training", 0.1, 12500)}},
 		},
-		Figures: FiguresOf(figures()), Warnings: []string{"not to be <trusted>"}, HeldOut: make([]comparison.HeldOut, heldOutShown+5),
+		Figures: FiguresOf(figures()), Warnings: []string{"not to be <trusted>"}, HeldOut: make([]training.HeldOut, heldOutShown+5),
 		Verdict:    &comparison.Verdict{Ship: "vae", Headline: "Ship vae.", Reasons: []string{"a reason"}, Cautions: []string{"a caution"}},
 		SoundsHint: "Click a picture.",
 		Confusions: []Confusion{{Name: "generated", Labels: []string{"kick", "pluck", `a <b> "c" & *.>`}, Counts: [][]int{{9, 1, 0}, {0, 10, 0}, {0, 2, 8}}}},

@@ -6,42 +6,32 @@ import (
 	"slices"
 
 	"wavemill/models"
+	"wavemill/models/internal/blend"
 	"wavemill/models/internal/latent"
+	"wavemill/models/internal/shape"
 	"wavemill/models/nn"
 )
 
-// Names of the inputs of the blending graph, beside inLatent.
-const (
-	inFrom   = "from"   // [B], labels
-	inTo     = "to"     // [B], labels
-	inKeep   = "keep"   // [B], share of the first label
-	inChange = "change" // [B], share of the second
-)
-
 // newBlender returns the decoder for clips between two labels.
-func newBlender(p *nn.Params, s shape, c Config) (*nn.Predictor, error) {
+func newBlender(p *nn.Params, s shape.Shape, c Config) (blend.Decoder, error) {
 	q, err := nn.NewPredictor(p, func(n *nn.Graph, batch int) {
 		z := n.Input(inLatent, batch, c.Latent)
 		d := n.Scope("decoder")
-		from, to := n.Input(inFrom, batch), n.Input(inTo, batch)
-		keep, change := n.Input(inKeep, batch), n.Input(inChange, batch)
-		e := embedding(d, from, s, c) // [B, E]
+		in := blend.NewInputs(n, batch)
+		e := embedding(d, in.From, s, c) // [B, E]
 		if e != nil {
-			e = n.Add(n.MulRows(e, keep), n.MulRows(embedding(d.Reuse(), to, s, c), change))
+			e = in.Mix(n, e, embedding(d.Reuse(), in.To, s, c))
 		}
-		n.Output(outClips, decodeAs(d, z, e, s, c))
+		n.Output(outClips, decodeEmbedded(d, z, e, s, c))
 	})
-	if err != nil {
-		return nil, fmt.Errorf("vae: %w", err)
-	}
-	return q, nil
+	return blend.Decoder{Predictor: q, Shape: s, Width: c.Latent, Latents: inLatent, Output: outClips}, err
 }
 
 // Draw returns the latents that Generate decodes into the clips of r, [len(r.Labels), Latent], row-major. Those of clip
 // i depend on the checkpoint, r.Labels[i], r.Seeds[i] and r.Temperature alone. The same seed under two labels is drawn
 // with the same noise, so that the two are related and can be interpolated. The slice belongs to the caller.
 func (g *Generator) Draw(r models.Request) ([]float32, error) {
-	if err := r.Validate(g.shape.labels); err != nil {
+	if err := r.Validate(g.shape.Labels); err != nil {
 		return nil, fmt.Errorf("vae: %w", err)
 	}
 	return g.draw(context.Background(), r.Labels, latent.Of(r.Seeds), g.temperature(r))
@@ -49,7 +39,7 @@ func (g *Generator) Draw(r models.Request) ([]float32, error) {
 
 // LabelMean implements models.Blender.
 func (g *Generator) LabelMean(label int) ([]float32, error) {
-	if err := models.ValidateLabels([]int{label}, g.shape.labels); err != nil {
+	if err := models.ValidateLabels([]int{label}, g.shape.Labels); err != nil {
 		return nil, fmt.Errorf("vae: %w", err)
 	}
 	return latent.Mean(g.config.Latent, func(streams []latent.Stream) ([]float32, error) {
@@ -69,29 +59,9 @@ func (g *Generator) draw(ctx context.Context, labels []int, streams []latent.Str
 	return z, nil
 }
 
-// Blend makes clips between two labels from latents [B, Latent], as Draw returns them: clip i under the embedding
-// (1 - weight[i]) a[i] + weight[i] b[i], weights from 0 to 1. Of r, Seeds and Temperature are used, for the residual
-// noise alone: it is seeded and scaled as in Generate, so that a weight of 0 gives the bytes of Generate. A clip's label
-// in the answer is the one of greater weight. The batch belongs to the caller.
+// Blend implements models.Blender. Of r, Seeds and Temperature are used, for the residual noise alone.
 func (g *Generator) Blend(ctx context.Context, latents []float32, a, b []int, weight []float64, r models.Request) (models.Batch, error) {
-	count, width := len(weight), g.config.Latent
-	keep, change, labels, err := models.BlendShares(g.shape.labels, width, latents, a, b, weight, r)
-	if err != nil {
-		return models.Batch{}, fmt.Errorf("vae: %w", err)
-	}
-	out := models.Batch{B: count, T: g.shape.frames, F: g.shape.bins, Labels: labels}
-	out.Data = make([]float32, 0, count*out.T*out.F)
-	err = g.blender.Each(count, func(m *nn.Machine, lo, hi int) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := m.Run(nn.Values(inLatent, latents[lo*width:hi*width]), nn.Labels(inFrom, a[lo:hi]), nn.Labels(inTo, b[lo:hi]),
-			nn.Values(inKeep, keep[lo:hi]), nn.Values(inChange, change[lo:hi])); err != nil {
-			return err
-		}
-		out.Data = append(out.Data, m.Output(outClips)...)
-		return nil
-	})
+	out, err := g.blender.Run(ctx, latents, a, b, weight, r)
 	if err != nil {
 		return models.Batch{}, fmt.Errorf("vae: %w", err)
 	}

@@ -1,14 +1,11 @@
 package vae
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"slices"
 
-	"wavemill/models"
+	"wavemill/models/internal/config"
 )
 
 // Priors from which latents can be drawn.
@@ -29,30 +26,31 @@ type Config struct {
 	Latent int `json:"latent"`
 	// Embedding is the width of a label's vector.
 	Embedding int `json:"embedding"`
-	// Prior is what clips are drawn from: one of the Prior constants. The latents of recordings fill N(0, I) unevenly,
-	// and a label's latents a single Gaussian: what is drawn from their holes sounds like nothing.
+	// Prior is the distribution of the latents of generated clips: one of the Prior constants. Neither N(0, I) nor one
+	// Gaussian per label fits the latents of recordings; draws from regions without recordings decode to noise.
 	Prior string `json:"prior"`
-	// Bandwidth of the kernel density, and of the noise around the manifold, as a share of the label's own deviation:
-	// towards 0 the kernel density repeats the training clips, at 1 it is the class Gaussian. At 0.3 and with the texture,
-	// clips of spoken digits are about as far from the nearest training clip as fresh recordings are; see docs/quality.md.
+	// Bandwidth of the kernel density, and of the noise around the manifold, as a share of the label's standard deviation.
+	// As it approaches 0, the kernel density repeats the training clips; at 1 it is the class Gaussian. At 0.3, with
+	// residual noise, clips of spoken digits are about as far from the nearest training clip as new recordings are; see
+	// docs/quality.md.
 	Bandwidth float64 `json:"bandwidth"`
-	// Neighbours is how many of a label's clips count as near to one of them, at most, for the manifold: few enough to
-	// be of one kind (a speaker, say), which a label with few clips takes a twelfth of them for.
+	// Neighbours is the largest number of nearest clips of the same label that the manifold interpolates towards. It is
+	// also limited to a twelfth of the label's clips, so that neighbours are of one kind, such as one speaker.
 	Neighbours int `json:"neighbours"`
-	// Components of each label's mixture of Gaussians, at most.
+	// Components is the largest number of Gaussians in each label's mixture.
 	Components int `json:"components"`
-	// Temperature scales the noise of the prior where a request does not say.
+	// Temperature scales the noise of the prior in requests that leave it 0.
 	Temperature float64 `json:"temperature"`
-	// Texture scales the roughness that is added to what the decoder makes; 0 adds none. Decoders make means, which are
-	// smoother than recordings.
-	Texture float64 `json:"texture"`
-	// KLWeight is the final weight of the KL term, the beta of a beta-VAE. 1 is the evidence bound, which takes the
-	// values of a spectrogram for independent; neighbours are not, and then the posteriors hardly overlap and leave holes.
+	// ResidualNoise scales the noise that is added to decoded spectrograms; 0 adds none. The decoder returns the mean of
+	// a distribution, which is smoother than a recording.
+	ResidualNoise float64 `json:"texture"`
+	// KLWeight is the final weight of the KL term, the beta of a beta-VAE. 1 is the evidence lower bound, which treats the
+	// values of a spectrogram as independent. Neighbouring values are not, so that at 1 the posteriors hardly overlap.
 	KLWeight float64 `json:"kl_weight"`
-	// WarmUp is the share of the planned steps over which the KL weight rises from 0, so that the decoder learns to
-	// listen to the latents first.
+	// WarmUp is the share of the planned steps over which the KL weight rises from 0, so that the decoder learns to use
+	// the latents before the KL term shrinks them.
 	WarmUp float64 `json:"warm_up"`
-	// FreeBits is the KL divergence, in nats, that each latent variable has for nothing.
+	// FreeBits is the KL divergence, in nats, that each latent variable may have without a loss.
 	FreeBits float64 `json:"free_bits"`
 	// Rate and FinalRate are the learning rates at the beginning and the end of a cosine.
 	Rate      float64 `json:"learning_rate"`
@@ -61,44 +59,42 @@ type Config struct {
 	WeightDecay float64 `json:"weight_decay"`
 	// ClipNorm is the largest norm of a step's gradient.
 	ClipNorm float64 `json:"clip_norm"`
-	// Average is the decay per step of the mean of the weights, which is what evaluates and generates.
+	// Average is the decay per step of the exponential mean of the weights. The mean evaluates and generates.
 	Average float64 `json:"average"`
 	// Shift is the largest number of frames by which a training clip is delayed at random.
 	Shift int `json:"shift"`
-	// Vary is the strength of random changes of pace, formants and tilt that training clips go through, and with it the
-	// prior; 0, the default, makes none. Where a label has a few clips only, 1 keeps the model from knowing nothing else;
-	// where there are hundreds, it costs likeness.
+	// Vary is the strength of random changes of pace, formants and tilt of the training clips, also of those that the
+	// prior is fitted on; 0, the default, makes none. With a few clips per label, 1 prevents overfitting; with hundreds,
+	// it makes generated clips less similar to recordings.
 	Vary float64 `json:"vary,omitempty"`
 	// Dropout is the probability with which a value of the encoder's last feature map is dropped before the dense layer
-	// of the posterior, in training; 0, the default, drops none. That layer holds most of the encoder's weights, and few
-	// clips are learned by heart there: dropout then keeps the posteriors of unseen clips near those of seen ones (Shu et
-	// al. 2018, amortised inference regularisation). Latents are not dropped, which have noise of their own, nor anything
-	// before a batch norm, whose statistics dropout would shift between training and use (Li et al. 2019).
+	// of the posterior, in training; 0, the default, drops none. That layer holds most of the encoder's weights and
+	// overfits to few clips: dropout keeps the posteriors of unseen clips near those of training clips (Shu et al. 2018,
+	// amortised inference regularisation). Latents are not dropped, because they have noise already, nor values before a
+	// batch norm, whose statistics would differ between training and use (Li et al. 2019).
 	Dropout float64 `json:"dropout,omitempty"`
-	// LatentScale multiplies the latents on their way into the decoder, which is the same as a prior N(0, s² I) there; 0,
-	// the default, is 1. What can be learned is the same; a larger one makes the decoder listen more to the latents than
-	// to the label's embedding, of deviation 1, from the first step on, a smaller one less. Latents that are encoded,
-	// drawn or written are not scaled.
+	// LatentScale multiplies the latents at the decoder's input, which equals a prior N(0, s² I) there; 0, the default,
+	// is 1. It does not change what can be learned. A larger one gives the latents more influence in the first steps
+	// relative to the label's embedding, of deviation 1. Latents that are encoded, drawn or written are not scaled.
 	LatentScale float64 `json:"latent_scale,omitempty"`
-	// Unconditional leaves the labels out of the decoder and the prior. Clips of any label are then asked for and made
-	// alike.
+	// Unconditional leaves the labels out of the decoder and the prior. A request's labels then have no effect.
 	Unconditional bool `json:"unconditional,omitempty"`
 	// Encoders is K, the number of experts whose mixture is the posterior; 0, the default, and 1 are the plain VAE. They
 	// share the convolutions, so each adds only a dense layer (a sixth of the default model's 818,000 parameters), but a
 	// step decodes K times: it takes 1.7 times as long with two and 3.7 times with four. Generating costs the same. See
-	// mixtureBound.
+	// mixtureELBO.
 	Encoders int `json:"encoders,omitempty"`
 	// Decoders is the number of last blocks of the decoder, mixed by a gate that sees latents and label; 0, the default,
 	// and 1 have one and no gate. Each adds 3,250 parameters to the default model; a step takes 1.2 times as long with
 	// two and 1.5 times with four.
 	Decoders int `json:"decoders,omitempty"`
-	// Flow is about PriorFlow only.
+	// Flow configures PriorFlow; other priors ignore it.
 	Flow Flow `json:"flow,omitzero"`
 }
 
-// Flow is how the prior of that name is built and learned. Fields that are 0 have their defaults, which suit latents of a
-// few dozen variables: it has 156,000 parameters then, and learning it takes a few hundredths of the time of a step. It
-// wants two thousand steps or more; the other priors, which are fitted when training ends, are better before.
+// Flow configures the prior PriorFlow. Fields that are 0 take their defaults, which suit latents of a few dozen variables:
+// the network has 156,000 parameters and takes a few per cent of the time of a step. It needs 2,000 training steps or more;
+// with fewer, the other priors, which are fitted when training ends, are better.
 type Flow struct {
 	// Width of the three hidden layers; the default is 256.
 	Width int `json:"width,omitempty"`
@@ -117,84 +113,68 @@ func (f Flow) withDefaults() Flow {
 	return Flow{cmp.Or(f.Width, d.Width), cmp.Or(f.Steps, d.Steps), cmp.Or(f.Rate, d.Rate), cmp.Or(f.Average, d.Average)}
 }
 
-// Defaults are a model and a training that suit clips of a second on a laptop.
+// Defaults are a model and a training that suit clips of a second on a laptop. The measurements are in
+// docs/experiments.md, section "Architecture defaults".
 func Defaults() Config {
 	return Config{
-		Channels: 16, Latent: 64, Embedding: 16, Prior: PriorManifold, Bandwidth: 0.3, Neighbours: 16, Components: 6, Temperature: 1, Texture: 0.75,
-		KLWeight: 2, WarmUp: 0.2, Rate: 2e-3, FinalRate: 2e-5, WeightDecay: 1e-4, ClipNorm: 100, Average: 0.995, Shift: 5,
+		Channels:      16,            // for budgets of minutes; SearchSize narrows or widens it
+		Latent:        64,            // with KLWeight 2, a lower reconstruction error than 32 with 4
+		Embedding:     16,            // not compared
+		Prior:         PriorManifold, // a higher inception score than a kernel density at equal accuracy
+		Bandwidth:     0.3,           // generated clips are as far from training clips as new recordings are
+		Neighbours:    16,            // few enough to be of one speaker
+		Components:    6,             // the speakers of the data set that was measured
+		Temperature:   1,             // the noise that the prior was fitted with
+		ResidualNoise: 0.75,          // the lowest Fréchet distance at this bandwidth
+		KLWeight:      2,             // see Latent
+		WarmUp:        0.2,           // not compared
+		Rate:          2e-3,          // not compared
+		FinalRate:     2e-5,          // a hundredth of Rate
+		WeightDecay:   1e-4,          // not compared
+		ClipNorm:      100,           // limits outliers only
+		Average:       0.995,         // the mean of about 200 steps
+		Shift:         5,             // not compared
 	}
 }
 
 // ParseConfig reads JSON over the defaults. Nil or empty means the defaults; an unknown field is an error.
-func ParseConfig(text json.RawMessage) (Config, error) {
-	c := Defaults()
-	if len(text) > 0 {
-		d := json.NewDecoder(bytes.NewReader(text))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&c); err != nil {
-			return c, fmt.Errorf("vae: config: %w", err)
-		}
-	}
-	return c, c.Validate()
-}
+func ParseConfig(text json.RawMessage) (Config, error) { return config.Parse(Arch, text, Defaults()) }
 
 // Validate reports everything that is wrong with c.
 func (c Config) Validate() error {
-	var errs []error
-	within := func(name string, v, lo, hi float64) {
-		if !(v >= lo && v <= hi) {
-			errs = append(errs, fmt.Errorf("vae: config: %s: %g is not between %g and %g", name, v, lo, hi))
-		}
-	}
-	within("channels", float64(c.Channels), 1, 256)
-	within("latent", float64(c.Latent), 1, 1024)
-	within("embedding", float64(c.Embedding), 1, 1024)
-	within("temperature", c.Temperature, 0, 10)
-	within("bandwidth", c.Bandwidth, 0.01, 1)
-	within("neighbours", float64(c.Neighbours), 1, 1000)
-	within("components", float64(c.Components), 1, 1000)
-	within("texture", c.Texture, 0, 10)
-	within("kl_weight", c.KLWeight, 0, 1000)
-	within("warm_up", c.WarmUp, 0, 1)
-	within("free_bits", c.FreeBits, 0, 100)
-	within("learning_rate", c.Rate, 1e-9, 1)
-	within("final_learning_rate", c.FinalRate, 0, c.Rate)
-	within("weight_decay", c.WeightDecay, 0, 1)
-	within("clip_norm", c.ClipNorm, 0, 1e9)
-	within("average", c.Average, 0, 0.99999)
-	within("vary", c.Vary, 0, 3)
-	within("shift", float64(c.Shift), 0, 1024)
-	within("dropout", c.Dropout, 0, 0.95)
-	within("latent_scale", c.LatentScale, 0, 100)
-	within("encoders", float64(c.Encoders), 0, 16)
-	within("decoders", float64(c.Decoders), 0, 16)
-	within("flow: width", float64(c.Flow.Width), 0, 4096)
-	within("flow: steps", float64(c.Flow.Steps), 0, 1000)
-	within("flow: learning_rate", c.Flow.Rate, 0, 1)
-	within("flow: average", c.Flow.Average, 0, 0.99999)
+	check := config.Check{Prefix: "vae: config: "}
+	check.Within("channels", float64(c.Channels), 1, 256)
+	check.Within("latent", float64(c.Latent), 1, 1024)
+	check.Within("embedding", float64(c.Embedding), 1, 1024)
+	check.Within("temperature", c.Temperature, 0, 10)
+	check.Within("bandwidth", c.Bandwidth, 0.01, 1)
+	check.Within("neighbours", float64(c.Neighbours), 1, 1000)
+	check.Within("components", float64(c.Components), 1, 1000)
+	check.Within("texture", c.ResidualNoise, 0, 10)
+	check.Within("kl_weight", c.KLWeight, 0, 1000)
+	check.Within("warm_up", c.WarmUp, 0, 1)
+	check.Within("free_bits", c.FreeBits, 0, 100)
+	check.Within("learning_rate", c.Rate, 1e-9, 1)
+	check.Within("final_learning_rate", c.FinalRate, 0, c.Rate)
+	check.Within("weight_decay", c.WeightDecay, 0, 1)
+	check.Within("clip_norm", c.ClipNorm, 0, 1e9)
+	check.Within("average", c.Average, 0, 0.99999)
+	check.Within("vary", c.Vary, 0, 3)
+	check.Within("shift", float64(c.Shift), 0, 1024)
+	check.Within("dropout", c.Dropout, 0, 0.95)
+	check.Within("latent_scale", c.LatentScale, 0, 100)
+	check.Within("encoders", float64(c.Encoders), 0, 16)
+	check.Within("decoders", float64(c.Decoders), 0, 16)
+	check.Within("flow: width", float64(c.Flow.Width), 0, 4096)
+	check.Within("flow: steps", float64(c.Flow.Steps), 0, 1000)
+	check.Within("flow: learning_rate", c.Flow.Rate, 0, 1)
+	check.Within("flow: average", c.Flow.Average, 0, 0.99999)
 	if c.Encoders > 1 && c.FreeBits > 0 {
-		errs = append(errs, errors.New("vae: config: free_bits: not with several encoders, whose divergence is weighed clip by clip; set one of the two to 0"))
+		check.Notef("free_bits: not with several encoders, whose divergence is weighted clip by clip; set one of the two to 0")
 	}
 	priors := []string{PriorNormal, PriorClassGaussian, PriorGMM, PriorKDE, PriorManifold, PriorFlow}
 	if !slices.Contains(priors, c.Prior) {
-		errs = append(errs, fmt.Errorf("vae: config: prior: %q is not one of %q", c.Prior, priors))
+		check.Notef("prior: %q is not one of %q", c.Prior, priors)
 	}
-	return errors.Join(errs...)
-}
-
-// A shape is what a network of this architecture is built for.
-type shape struct {
-	frames, bins, labels int
-}
-
-// shapeOf checks that the front end and labels can be learned.
-func shapeOf(fe models.FrontEnd, labels []string) (shape, error) {
-	s := shape{fe.Frames, fe.Spectrogram.Bins(), len(labels)}
-	if s.frames < 16 || s.bins < 16 || s.frames%16 != 0 || s.bins%16 != 0 {
-		return s, fmt.Errorf("vae: spectrograms of %d frames by %d bins: both must be multiples of 16", s.frames, s.bins)
-	}
-	if s.labels < 1 {
-		return s, errors.New("vae: no labels")
-	}
-	return s, nil
+	return check.Err()
 }

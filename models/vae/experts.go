@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"wavemill/models/internal/shape"
 	"wavemill/models/nn"
 )
 
@@ -72,7 +73,7 @@ func likeliest(n *nn.Graph, experts []expert) (mean, logVar *nn.Tensor) {
 	return n.Add(means...), n.Add(logVars...)
 }
 
-// Names of what the graph of several experts has beside bound's.
+// Names of what the graph of several experts has beside elbo's.
 const (
 	inPrecision  = "precision"    // [1], 1/(2 σ²)
 	inNormaliser = "normaliser"   // [1], D/2 ln(2π σ²)
@@ -86,7 +87,7 @@ const (
 // beginning, not against what they learn to differ in.
 const balance = 100
 
-// mixtureBound is bound for a mixture-of-experts posterior q(z|x) = Σ_k g_k(x) q_k(z|x) (Jacobs et al. 1991 for the gate;
+// mixtureELBO is elbo for a mixture-of-experts posterior q(z|x) = Σ_k g_k(x) q_k(z|x) (Jacobs et al. 1991 for the gate;
 // Shi et al. 2019 for the posterior). It is minimised over
 //
 //	Σ_k g_k(x) (E_{q_k}[-ln p(x|z)] + KL(q_k ‖ p)),
@@ -99,8 +100,8 @@ const balance = 100
 //
 // The likelihood's variance, which is the same for all clips, is an input rather than the optimum for the batch: that of
 // the batch before, which is as good a bound.
-func mixtureBound(n *nn.Graph, x, labels, weight *nn.Tensor, s shape, c Config) *nn.Tensor {
-	batch, pixels, k := x.Dim(0), s.frames*s.bins, c.Encoders
+func mixtureELBO(n *nn.Graph, x, labels, weight *nn.Tensor, s shape.Shape, c Config) *nn.Tensor {
+	batch, pixels, k := x.Dim(0), s.Frames*s.Bins, c.Encoders
 	enc := n.Scope("encoder")
 	experts := posteriors(enc, features(enc, x, c), c)
 	zeros, ones := n.Input(inZeros, batch, c.Latent), n.Input(inOnes, batch, c.Latent)
@@ -124,7 +125,7 @@ func mixtureBound(n *nn.Graph, x, labels, weight *nn.Tensor, s shape, c Config) 
 		n.Output(outMean, n.Stack(means...))
 		n.Output(outGate, g)
 	}
-	y := decodeAs(dec, z, e, s, c)                                                                  // [K B, T, F, 1]
+	y := decodeEmbedded(dec, z, e, s, c)                                                            // [K B, T, F, 1]
 	miss := n.Reshape(n.Sub(y, n.Stack(clips...)), k*batch, pixels)                                 // [K B, T F]
 	square := n.Scale(n.Sum(n.Mul(n.RowDot(miss, miss), g)), 1/float64(batch))                      // [1], of a clip
 	nll := n.Loss(lossNLL, n.Add(n.Mul(square, n.Input(inPrecision, 1)), n.Input(inNormaliser, 1))) // [1]
@@ -150,14 +151,14 @@ func variation(n *nn.Graph, gates []*nn.Tensor, ones *nn.Tensor) *nn.Tensor {
 	return n.Sub(n.Scale(n.Add(squares...), float64(len(gates))), n.Mean(ones))
 }
 
-// mixtureFeeds are the inputs that the bound of several experts has beside bound's.
+// mixtureFeeds are the inputs that mixtureELBO has beside elbo's.
 func (l *Learner) mixtureFeeds() []nn.Feed {
 	if l.config.Encoders <= 1 {
 		return nil
 	}
 	variance := max(float64(l.variance), 1e-6)
 	return []nn.Feed{
-		nn.Scalar(inPrecision, 1/(2*variance)), nn.Scalar(inNormaliser, float64(l.shape.frames*l.shape.bins)/2*math.Log(2*math.Pi*variance)),
+		nn.Scalar(inPrecision, 1/(2*variance)), nn.Scalar(inNormaliser, float64(l.shape.Frames*l.shape.Bins)/2*math.Log(2*math.Pi*variance)),
 		nn.Scalar(inZeros, 0), nn.Scalar(inOnes, 1),
 	}
 }

@@ -7,13 +7,14 @@ import (
 
 	"wavemill/models"
 	"wavemill/models/internal/latent"
+	"wavemill/models/internal/state"
 	"wavemill/models/nn"
 )
 
-// A flow is a prior learned by a rectified flow (Liu et al. 2022; flow matching, Lipman et al. 2023): a network that says
-// in which direction a point moves on the straight way from noise, at time 0, to latents, at time 1. Drawing follows it
-// from a draw of N(0, I). It fits a label's latents of any shape, where a Gaussian fills in what lies between them and a
-// kernel density repeats the training clips. Latents are standardised by the mean and deviation of each variable.
+// A flow is a prior learned by a rectified flow (Liu et al. 2022; flow matching, Lipman et al. 2023): a network that
+// predicts the velocity of a point on a straight path from noise, at time 0, to latents, at time 1. Drawing integrates it
+// from a draw of N(0, I). It can fit any distribution of a label's latents, where a Gaussian also covers the gaps between
+// them and a kernel density repeats the training clips. Latents are standardised by each variable's mean and deviation.
 type flow struct {
 	config         Config
 	labels         int
@@ -21,7 +22,7 @@ type flow struct {
 	velocity       *nn.Predictor
 }
 
-// timeOctaves is the number of frequencies in which the network sees the time, besides the time itself.
+// timeOctaves is the number of frequencies of the time features, besides the time itself.
 const timeOctaves = 5
 
 const timeWidth = 2*timeOctaves + 1
@@ -47,8 +48,8 @@ const (
 
 // velocity adds the network to n: for points [B, Z] at times, under labels [B], their velocities [B, Z].
 //
-// It is also told by how much a training clip was delayed, and that it was not when it draws, so that the random delays
-// do not leak into what is drawn (non-leaky augmentation, Karras et al. 2022).
+// The delay of a training clip is an input too, and 0 when drawing, so that the random delays do not appear in generated
+// clips (non-leaky augmentation, Karras et al. 2022).
 func velocity(n *nn.Graph, batch, labels int, c Config) *nn.Tensor {
 	in := []*nn.Tensor{n.Input(inPoint, batch, c.Latent), n.Input(inTime, batch, timeWidth), n.Input(inDelay, batch, 1)}
 	names := n.Input(inLabels, batch)
@@ -101,7 +102,7 @@ func (f *flow) draw(ctx context.Context, labels []int, streams []latent.Stream, 
 	return z, nil
 }
 
-// follow moves the points x [B, Z] from time 0 to 1 by Heun's method on a machine that knows their labels.
+// follow moves the points x [B, Z] from time 0 to 1 by Heun's method. The machine holds their labels.
 func (f *flow) follow(m *nn.Machine, x []float32) error {
 	steps := f.config.Flow.withDefaults().Steps
 	point, times := m.Input(inPoint), m.Input(inTime)
@@ -142,7 +143,6 @@ const (
 	prefixFlow         = "prior/flow/model/"   // the averaged weights, which draw
 	prefixFlowWeights  = models.OptimizerPrefix + "flow/weights/"
 	prefixFlowAdam     = models.OptimizerPrefix + "flow/adam/"
-	prefixFlowAverage  = prefixFlowAdam + "ema/"              // which are the model's
 	tensorFlowSeen     = models.OptimizerPrefix + "flow/seen" // [1]: batches in the statistics
 )
 
@@ -162,11 +162,11 @@ func openFlow(c models.Checkpoint, config Config, labels int) (*flow, error) {
 	if err := checkVariance(statistics[1]); err != nil {
 		return nil, err
 	}
-	p := nn.NewParams(c.Seed)
-	if err := p.Import(prefixFlow, arrays(c.Tensors)); err != nil {
+	p, err := state.Params(c, prefixFlow)
+	if err != nil {
 		return nil, fmt.Errorf("vae: %w", err)
 	}
-	return newFlow(config, labels, p.Seal(), statistics[0], statistics[1])
+	return newFlow(config, labels, p, statistics[0], statistics[1])
 }
 
 // checkVariance returns an error where a variance is negative.

@@ -5,30 +5,30 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-	"strings"
 
 	"wavemill/models"
+	"wavemill/models/internal/compiled"
+	"wavemill/models/internal/state"
 	"wavemill/models/nn"
 )
 
 // Of the flow's training.
 const (
-	// flowUpdates are made of the flow for each step of the networks, on flowRepeats places on the way to each of the
-	// batch's latents: several small updates learn more in the same time than one large one.
+	// flowUpdates is the number of updates of the flow for each step of the networks, each on flowRepeats points on the
+	// path to each of the batch's latents. Several small updates learn more in the same time than one large one.
 	flowUpdates = 3
 	flowRepeats = 2
 	flowMemory  = 0.01 // weight of a batch in the statistics of the latents, once there were a hundred
 )
 
-// A flowLearner trains a flow beside the networks whose latents it learns, on the means of the posteriors of their batch,
-// which no gradient flows back to. Means rather than samples: the decoder makes cleaner clips of them, and so the other
-// priors are fitted on them too.
+// A flowLearner trains a flow together with the networks, on the posterior means of each batch. No gradient flows back to
+// the encoder. It uses means, not samples, because the decoder makes cleaner clips from them; the other priors are fitted
+// on means too.
 type flowLearner struct {
-	config   Config
-	labels   int
-	params   *nn.Params
-	adam     *nn.Adam
-	machines map[int]*nn.Machine // by number of points
+	config  Config
+	labels  int
+	weights state.Optimised
+	graphs  compiled.Cache
 
 	seen           float32   // batches in the statistics
 	mean, variance []float32 // [Z]
@@ -38,20 +38,20 @@ type flowLearner struct {
 }
 
 func newFlowLearner(c Config, labels int, seed uint64) (*flowLearner, error) {
-	f := &flowLearner{
-		config: c, labels: labels, params: nn.NewParams(seed), machines: map[int]*nn.Machine{},
-		mean: make([]float32, c.Latent), variance: slices.Repeat([]float32{1}, c.Latent),
-	}
-	n := nn.NewGraph(nn.Train, f.params)
+	params := nn.NewParams(seed)
+	n := nn.NewGraph(nn.Train, params)
 	velocity(n, 1, labels, c)
 	if err := n.Err(); err != nil {
 		return nil, fmt.Errorf("vae: flow: %w", err)
 	}
 	o := c.Flow.withDefaults()
-	f.adam = nn.NewAdam(f.params, nn.AdamConfig{
+	adam := nn.NewAdam(params, nn.AdamConfig{
 		Schedule: nn.Schedule{Rate: o.Rate, Final: o.Rate / 100, Warmup: 20}, ClipNorm: 10, EMA: o.Average, EMAWarmup: true,
 	})
-	return f, nil
+	return &flowLearner{
+		config: c, labels: labels, mean: make([]float32, c.Latent), variance: slices.Repeat([]float32{1}, c.Latent),
+		weights: state.Optimised{Params: params, Adam: adam, Model: prefixFlow, Weights: prefixFlowWeights, Optimizer: prefixFlowAdam},
+	}, nil
 }
 
 // step learns from latents z [B, Z] of clips with these labels, delayed by these shares of the largest delay, and returns
@@ -64,7 +64,7 @@ func (f *flowLearner) step(z, delays []float32, labels []int, rng *rand.Rand) (f
 		loss, err := f.update()
 		mean += loss / flowUpdates
 		if err != nil || math.IsNaN(loss) || math.IsInf(loss, 0) {
-			return loss, err // not a number: the trainer says so; the weights are left alone
+			return loss, err // the trainer reports the loss; the weights are not changed
 		}
 	}
 	return mean, nil
@@ -72,7 +72,11 @@ func (f *flowLearner) step(z, delays []float32, labels []int, rng *rand.Rand) (f
 
 // update descends the loss of the points prepared.
 func (f *flowLearner) update() (float64, error) {
-	m, err := f.machine(len(f.names))
+	count := len(f.names)
+	m, err := f.graphs.Get("train", count, nn.Train, f.weights.Params, func(n *nn.Graph) *nn.Tensor {
+		v := velocity(n, count, f.labels, f.config)
+		return n.Loss(lossFlow, n.MSE(v, n.Input(inDirection, count, f.config.Latent)))
+	})
 	if err != nil {
 		return 0, fmt.Errorf("vae: flow: %w", err)
 	}
@@ -84,28 +88,14 @@ func (f *flowLearner) update() (float64, error) {
 	if math.IsNaN(loss) || math.IsInf(loss, 0) {
 		return loss, nil
 	}
-	if err := f.adam.Step(m); err != nil {
+	if err := f.weights.Adam.Step(m); err != nil {
 		return 0, fmt.Errorf("vae: flow: %w", err)
 	}
 	return loss, nil
 }
 
-// machine returns the machine for a number of points, which it builds where it is the first.
-func (f *flowLearner) machine(count int) (*nn.Machine, error) {
-	if m := f.machines[count]; m != nil {
-		return m, nil
-	}
-	n := nn.NewGraph(nn.Train, f.params)
-	v := velocity(n, count, f.labels, f.config)
-	m, err := n.Compile(nn.Minimise(n.Loss(lossFlow, n.MSE(v, n.Input(inDirection, count, f.config.Latent)))))
-	if err == nil {
-		f.machines[count] = m
-	}
-	return m, err
-}
-
-// plan sets the number of steps of the networks in all.
-func (f *flowLearner) plan(steps int64) { f.adam.SetTotalSteps(flowUpdates * steps) }
+// setTotalSteps sets the planned number of steps of the networks.
+func (f *flowLearner) setTotalSteps(steps int64) { f.weights.Adam.SetTotalSteps(flowUpdates * steps) }
 
 // observe takes a batch's latents into the statistics.
 func (f *flowLearner) observe(z []float32) {
@@ -157,18 +147,12 @@ func (f *flowLearner) tensors() []models.Tensor {
 		{Name: tensorFlowMean, Shape: []int{width}, Data: slices.Clone(f.mean)},
 		{Name: tensorFlowVariance, Shape: []int{width}, Data: slices.Clone(f.variance)},
 	}
-	t = append(t, tensors(f.adam.Average().Export(prefixFlow))...)
+	t = append(t, f.weights.ModelTensors()...)
 	t = append(t, models.Tensor{Name: tensorFlowSeen, Shape: []int{1}, Data: []float32{f.seen}})
-	t = append(t, tensors(f.params.Export(prefixFlowWeights))...)
-	for _, x := range tensors(f.adam.Export(prefixFlowAdam)) {
-		if !strings.HasPrefix(x.Name, prefixFlowAverage) { // those are the model's
-			t = append(t, x)
-		}
-	}
-	return t
+	return append(t, f.weights.TrainingTensors()...)
 }
 
-// restoreFlow returns the learner that tensors describes.
+// restoreFlow returns the learner whose state tensors returned.
 func restoreFlow(c models.Checkpoint, config Config, labels int) (*flowLearner, error) {
 	f, err := newFlowLearner(config, labels, c.Seed)
 	if err != nil {
@@ -189,16 +173,7 @@ func restoreFlow(c models.Checkpoint, config Config, labels int) (*flowLearner, 
 		return nil, err
 	}
 	f.seen = seen[0]
-	a := arrays(c.Tensors)
-	for i, x := range a {
-		if name, ok := strings.CutPrefix(x.Name, prefixFlow); ok {
-			a[i].Name = prefixFlowAverage + name
-		}
-	}
-	if err := f.params.Import(prefixFlowWeights, a); err != nil {
-		return nil, fmt.Errorf("vae: %w", err)
-	}
-	if err := f.adam.Import(prefixFlowAdam, a); err != nil {
+	if err := f.weights.Restore(c); err != nil {
 		return nil, fmt.Errorf("vae: %w", err)
 	}
 	return f, nil

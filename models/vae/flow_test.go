@@ -63,7 +63,7 @@ func trainedFlow(t *testing.T, c Config, steps int64) *flowLearner {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.plan(steps)
+	f.setTotalSteps(steps)
 	rng := rand.New(rand.NewPCG(1, 1))
 	for i := range steps {
 		z, labels := moons(64, uint64(i)+10)
@@ -153,7 +153,7 @@ func TestFlowUndoesDelays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.plan(250)
+	f.setTotalSteps(250)
 	rng := rand.New(rand.NewPCG(1, 1))
 	z, delays, labels := make([]float32, 128), make([]float32, 64), make([]int, 64)
 	for range 250 {

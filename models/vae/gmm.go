@@ -3,14 +3,17 @@ package vae
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
+
+	"wavemill/internal/stats"
 )
 
 // Of the fit of a mixture.
 const (
-	clipsPerComponent = 20 // fewer say nothing about a mean
+	clipsPerComponent = 20 // with fewer, the mean of a component is unreliable
 	emSteps           = 50
 )
 
@@ -24,7 +27,7 @@ func expectationMaximisation(z []float32, rows []int, latent, k int, pooled *mat
 			x[i] = append(x[i], float64(v))
 		}
 	}
-	means := spread(x, k, pooled, rng)
+	means := seedMeans(x, k, pooled, rng)
 	weights := make([]float64, k)
 	for j := range weights {
 		weights[j] = 1 / float64(k)
@@ -75,34 +78,20 @@ func expectationMaximisation(z []float32, rows []int, latent, k int, pooled *mat
 	return m, covariance
 }
 
-// spread picks k of the rows, each with a probability that grows with its squared distance from those before.
-func spread(x [][]float64, k int, covariance *mat.SymDense, rng *rand.Rand) [][]float64 {
+// seedMeans returns k of the rows as first means, chosen by k-means++ with the Mahalanobis distance of the covariance.
+func seedMeans(x [][]float64, k int, covariance *mat.SymDense, rng *rand.Rand) [][]float64 {
 	var ch mat.Cholesky
 	known := ch.Factorize(ridged(covariance))
-	distance := func(a, b []float64) float64 {
+	squared := func(i, j int) float64 {
 		if !known {
-			d := floats.Distance(a, b, 2)
+			d := floats.Distance(x[i], x[j], 2)
 			return d * d
 		}
-		return mahalanobis(&ch, a, b)
+		return mahalanobis(&ch, x[i], x[j])
 	}
-	means := [][]float64{x[rng.IntN(len(x))]}
-	for len(means) < k {
-		near := make([]float64, len(x))
-		for i, row := range x {
-			near[i] = math.Inf(1)
-			for _, m := range means {
-				near[i] = min(near[i], distance(row, m))
-			}
-		}
-		at, pick := rng.Float64()*floats.Sum(near), len(x)-1
-		for i, d := range near {
-			if at -= d; at < 0 {
-				pick = i
-				break
-			}
-		}
-		means = append(means, x[pick])
+	means := make([][]float64, 0, k)
+	for _, i := range stats.PlusPlus(slices.Repeat([]float64{math.Inf(1)}, len(x)), k, squared, rng) {
+		means = append(means, x[i])
 	}
 	return means
 }
@@ -125,7 +114,7 @@ func ridged(c *mat.SymDense) *mat.SymDense {
 	r := mat.NewSymDense(n, nil)
 	r.CopySym(c)
 	for i := range n {
-		r.SetSym(i, i, r.At(i, i)+1e-6)
+		r.SetSym(i, i, r.At(i, i)+leastVariance)
 	}
 	return r
 }

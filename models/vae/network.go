@@ -3,6 +3,7 @@ package vae
 import (
 	"fmt"
 
+	"wavemill/models/internal/shape"
 	"wavemill/models/nn"
 )
 
@@ -29,7 +30,7 @@ func posterior(n *nn.Graph, layer string, h *nn.Tensor, c Config) (mean, logVar 
 	return parts[0], parts[1]
 }
 
-// features are what the encoder's convolutions make of x, as the posterior's dense layer sees it.
+// features adds the encoder's convolutions: the input of the posterior's dense layer.
 func features(n *nn.Graph, x *nn.Tensor, c Config) *nn.Tensor {
 	w := c.Channels
 	k := []nn.Option{nn.Kernel(4), nn.Stride(2), nn.LeakyReLU(slope)}
@@ -43,32 +44,32 @@ func features(n *nn.Graph, x *nn.Tensor, c Config) *nn.Tensor {
 
 // decoder maps latents z [B, Z] and labels [B] to spectrograms [B, T, F, 1]. Latents and label also scale and shift
 // every block's channels (FiLM, Perez et al. 2018).
-func decoder(n *nn.Graph, z, labels *nn.Tensor, s shape, c Config) *nn.Tensor {
+func decoder(n *nn.Graph, z, labels *nn.Tensor, s shape.Shape, c Config) *nn.Tensor {
 	n = n.Scope("decoder")
-	return decodeAs(n, z, embedding(n, labels, s, c), s, c)
+	return decodeEmbedded(n, z, embedding(n, labels, s, c), s, c)
 }
 
-// embedding returns the vectors of labels [B], [B, E]; nil where the model knows none.
-func embedding(n *nn.Graph, labels *nn.Tensor, s shape, c Config) *nn.Tensor {
+// embedding returns the vectors of labels [B], [B, E]; nil in an unconditional model.
+func embedding(n *nn.Graph, labels *nn.Tensor, s shape.Shape, c Config) *nn.Tensor {
 	if c.Unconditional {
 		return nil
 	}
-	return n.Embedding("label", labels, s.labels, c.Embedding)
+	return n.Embedding("label", labels, s.Labels, c.Embedding)
 }
 
-// decodeAs is the decoder for labels that are embedded already.
-func decodeAs(n *nn.Graph, z, e *nn.Tensor, s shape, c Config) *nn.Tensor {
+// decodeEmbedded is the decoder for labels that are embedded already.
+func decodeEmbedded(n *nn.Graph, z, e *nn.Tensor, s shape.Shape, c Config) *nn.Tensor {
 	w := c.Channels
 	e = code(n, z, e, c)                                    // [B, Z + E]
-	h := n.Dense("expand", e, s.frames/16*s.bins/16*8*w)    // [B, T/16 F/16 128]
-	h = n.Reshape(h, z.Dim(0), s.frames/16, s.bins/16, 8*w) // [B, T/16, F/16, 128]
+	h := n.Dense("expand", e, s.Frames/16*s.Bins/16*8*w)    // [B, T/16 F/16 128]
+	h = n.Reshape(h, z.Dim(0), s.Frames/16, s.Bins/16, 8*w) // [B, T/16, F/16, 128]
 	h = block(n, 1, h, e, 4*w)                              // [B, T/8, F/8, 64]
 	h = block(n, 2, h, e, 2*w)                              // [B, T/4, F/4, 32]
 	h = block(n, 3, h, e, w)                                // [B, T/2, F/2, 16]
 	return lastBlock(n, h, e, c)                            // [B, T, F, 1]
 }
 
-// code is what the decoder sees: latents z [B, Z], scaled, and the label's vector e [B, E], nil for none.
+// code returns the decoder's input: latents z [B, Z], scaled, and the label's vector e [B, E], nil for none.
 func code(n *nn.Graph, z, e *nn.Tensor, c Config) *nn.Tensor {
 	if c.LatentScale != 0 && c.LatentScale != 1 {
 		z = n.Scale(z, c.LatentScale)
@@ -106,14 +107,14 @@ const (
 	lossMSE   = "mse"
 )
 
-// bound adds the whole model and its loss, the negative evidence lower bound per clip in nats. In Eval mode the
-// decoder sees the posterior's mean.
-func bound(n *nn.Graph, batch int, s shape, c Config) *nn.Tensor {
-	x := n.Input(inClips, batch, s.frames, s.bins, 1)
+// elbo adds the whole model and its loss, the negative evidence lower bound per clip in nats. In Eval mode the
+// decoder gets the posterior's mean.
+func elbo(n *nn.Graph, batch int, s shape.Shape, c Config) *nn.Tensor {
+	x := n.Input(inClips, batch, s.Frames, s.Bins, 1)
 	labels := n.Input(inLabels, batch)
 	weight := n.Input(inKL, 1)
 	if c.Encoders > 1 {
-		return mixtureBound(n, x, labels, weight, s, c)
+		return mixtureELBO(n, x, labels, weight, s, c)
 	}
 	mean, logVar := encoder(n, x, c)
 	z := mean

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"wavemill/models"
+	"wavemill/models/internal/state"
 	"wavemill/models/nn"
 )
 
@@ -14,33 +15,22 @@ const (
 	NetworkPrior     = "prior" // of PriorFlow
 )
 
-// Networks returns what other programs can run of a checkpoint: the decoder, which makes clips from latents and labels,
-// the encoder, and the velocities of a flow. Drawing the latents and adding the texture are left to them; see
+// Networks returns the networks of a checkpoint for other programs: the decoder, which maps latents and labels to clips,
+// the encoder, and the velocities of a flow. Those programs draw the latents and add the residual noise themselves; see
 // docs/formats/onnx.md.
 func Networks(c models.Checkpoint) ([]nn.Network, error) {
-	if c.Arch != Arch {
-		return nil, fmt.Errorf("vae: the checkpoint is of architecture %q", c.Arch)
-	}
-	config, err := ParseConfig(c.Config)
+	h, err := state.Read(Arch, ParseConfig, c)
 	if err != nil {
 		return nil, err
 	}
-	s, err := shapeOf(c.FrontEnd, c.Labels)
+	params, err := state.Params(c, prefixModel)
 	if err != nil {
-		return nil, err
-	}
-	params := nn.NewParams(c.Seed)
-	if err := params.Import(prefixModel, arrays(c.Tensors)); err != nil {
 		return nil, fmt.Errorf("vae: %w", err)
 	}
-	params.Seal()
 	networks := []nn.Network{
 		{
 			Name: NetworkGenerator, Doc: "Spectrograms from latents and labels.", Params: params,
-			Build: func(n *nn.Graph, batch int) {
-				z := n.Input(inLatent, batch, config.Latent)
-				n.Output(outClips, decoder(n, z, n.Input(inLabels, batch), s, config))
-			},
+			Build: decoderGraph(h.Shape, h.Config),
 			Inputs: []nn.Port{
 				{Graph: inLatent, Name: "latents", Doc: "Drawn from the label's prior, or what the encoder found."},
 				{Graph: inLabels, Name: "labels", Doc: "Indices into the labels of the metadata.", Labels: true},
@@ -49,11 +39,7 @@ func Networks(c models.Checkpoint) ([]nn.Network, error) {
 		},
 		{
 			Name: NetworkEncoder, Doc: "The posterior of the latents of spectrograms.", Params: params,
-			Build: func(n *nn.Graph, batch int) {
-				mean, logVar := encoder(n, n.Input(inClips, batch, s.frames, s.bins, 1), config)
-				n.Output(outMean, mean)
-				n.Output(outLogVar, logVar)
-			},
+			Build:  encoderGraph(h.Shape, h.Config),
 			Inputs: []nn.Port{{Graph: inClips, Name: "spectrograms", Doc: "Frames by bins, as the front end of the metadata makes them.", Squeeze: true}},
 			Outputs: []nn.Port{
 				{Graph: outMean, Name: "mean", Doc: "Mean of the latents."},
@@ -61,10 +47,10 @@ func Networks(c models.Checkpoint) ([]nn.Network, error) {
 			},
 		},
 	}
-	if config.Prior != PriorFlow {
+	if h.Config.Prior != PriorFlow {
 		return networks, nil
 	}
-	flow, err := flowNetwork(c, config, s.labels)
+	flow, err := flowNetwork(c, h.Config, h.Shape.Labels)
 	if err != nil {
 		return nil, fmt.Errorf("vae: flow: %w", err)
 	}
@@ -73,12 +59,12 @@ func Networks(c models.Checkpoint) ([]nn.Network, error) {
 
 // flowNetwork returns the velocities of a flow.
 func flowNetwork(c models.Checkpoint, config Config, labels int) (nn.Network, error) {
-	p := nn.NewParams(c.Seed)
-	if err := p.Import(prefixFlow, arrays(c.Tensors)); err != nil {
+	p, err := state.Params(c, prefixFlow)
+	if err != nil {
 		return nn.Network{}, err
 	}
 	return nn.Network{
-		Name: NetworkPrior, Doc: "Velocities on the way from noise to latents.", Params: p.Seal(),
+		Name: NetworkPrior, Doc: "Velocities on the way from noise to latents.", Params: p,
 		Build: func(n *nn.Graph, batch int) { n.Output(outVelocity, velocity(n, batch, labels, config)) },
 		Inputs: []nn.Port{
 			{Graph: inPoint, Name: "points", Doc: "Noise at time 0, standardised latents at time 1."},

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"wavemill/models"
+	"wavemill/models/internal/shape"
 	"wavemill/models/nn"
 )
 
@@ -41,7 +42,7 @@ func graph(t *testing.T, mode nn.Mode, c Config, batch int) (*nn.Machine, *nn.Pa
 	t.Helper()
 	p := nn.NewParams(1)
 	n := nn.NewGraph(mode, p)
-	loss := bound(n, batch, shape{32, 16, 3}, c)
+	loss := elbo(n, batch, shape.Shape{Frames: 32, Bins: 16, Labels: 3}, c)
 	var o []nn.CompileOption
 	if mode == nn.Train {
 		o = append(o, nn.Minimise(loss))
@@ -111,7 +112,7 @@ func TestMixtureBoundOfEqualExperts(t *testing.T) {
 		q.Touch()
 	}
 	mse := plain.Loss(lossMSE)
-	l := &Learner{config: c, shape: shape{32, 16, 3}, variance: float32(mse)}
+	l := &Learner{config: c, shape: shape.Shape{Frames: 32, Bins: 16, Labels: 3}, variance: float32(mse)}
 	if err := mixed.Run(append(l.mixtureFeeds(), nn.Values(inClips, x.Data), nn.Labels(inLabels, x.Labels), nn.Scalar(inKL, 3))...); err != nil {
 		t.Fatal(err)
 	}
@@ -274,7 +275,7 @@ func TestUnconditional(t *testing.T) {
 func TestLatentScale(t *testing.T) {
 	decode := func(c Config, z []float32) []float32 {
 		q, err := nn.NewPredictor(nn.NewParams(1), func(n *nn.Graph, batch int) {
-			n.Output(outClips, decoder(n, n.Input(inLatent, batch, c.Latent), n.Input(inLabels, batch), shape{32, 16, 3}, c))
+			n.Output(outClips, decoder(n, n.Input(inLatent, batch, c.Latent), n.Input(inLabels, batch), shape.Shape{Frames: 32, Bins: 16, Labels: 3}, c))
 		})
 		if err != nil {
 			t.Fatal(err)

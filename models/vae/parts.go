@@ -2,18 +2,19 @@ package vae
 
 import (
 	"wavemill/models"
+	"wavemill/models/internal/shape"
 	"wavemill/models/nn"
 )
 
 // Parts are the two networks of a model, for architectures that train them further.
 type Parts struct {
 	config Config
-	shape  shape
+	shape  shape.Shape
 }
 
 // NewParts returns the networks that c describes for a front end and labels.
 func NewParts(c Config, fe models.FrontEnd, labels []string) (Parts, error) {
-	s, err := shapeOf(fe, labels)
+	s, err := shape.Of(fe, labels)
 	return Parts{c, s}, err
 }
 
@@ -28,4 +29,4 @@ func (p Parts) Decoder(n *nn.Graph, z, labels *nn.Tensor) *nn.Tensor {
 }
 
 // Average returns the averaged weights of both networks, which evaluate and generate. They change with every step.
-func (l *Learner) Average() *nn.Params { return l.model() }
+func (l *Learner) Average() *nn.Params { return l.weights.Average() }

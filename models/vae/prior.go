@@ -1,7 +1,6 @@
 package vae
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -9,7 +8,9 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"wavemill/internal/stats"
 	"wavemill/models"
+	"wavemill/models/internal/shape"
 )
 
 // A prior is a mixture of Gaussians over the latents for every label, or one for all of them. The components of a label
@@ -73,11 +74,11 @@ func (p *prior) draw(dst []float32, label int, rng *rand.Rand, temperature float
 }
 
 // priors is how many labels have a prior of their own.
-func (c Config) priors(s shape) int {
+func (c Config) priors(s shape.Shape) int {
 	if c.Unconditional {
 		return 1
 	}
-	return s.labels
+	return s.Labels
 }
 
 // fitPrior fits the latents z [B, Z] of each label as the Config says; as a class Gaussian where the Config says flow,
@@ -119,14 +120,18 @@ func fitPrior(c Config, z []float32, labels []int, count int, seed uint64) (*pri
 		default:
 			m, covariance = mixture{mean: narrow(means[l]), weight: []float32{1}}, shrink(scatter[l], len(of), pooled)
 		}
-		var err error
-		if m.factor, err = factor(covariance); err != nil {
+		factor, _, err := stats.CholeskyRidge(covariance, leastVariance)
+		if err != nil {
 			return nil, fmt.Errorf("vae: prior of label %d: %w", l, err)
 		}
+		m.factor = narrow(factor)
 		p.labels = append(p.labels, m)
 	}
 	return p, nil
 }
+
+// leastVariance is added to the variance of every latent before a covariance is factored.
+const leastVariance = 1e-6
 
 // kernelLimit is how many clips of a label a kernel density is spread around at most.
 const kernelLimit = 4096
@@ -199,32 +204,6 @@ func moments(z []float32, rows []int, latent int) ([]float64, *mat.SymDense) {
 		sum.SymRankOne(sum, 1, d)
 	}
 	return mean, sum
-}
-
-// factor returns the lower Cholesky factor of c, with as much added to the diagonal as it takes.
-func factor(c *mat.SymDense) ([]float32, error) {
-	n := c.SymmetricDim()
-	var ch mat.Cholesky
-	for ridge := 1e-6; ridge < 1; ridge *= 10 {
-		r := mat.NewSymDense(n, nil)
-		r.CopySym(c)
-		for i := range n {
-			r.SetSym(i, i, r.At(i, i)+ridge)
-		}
-		if !ch.Factorize(r) {
-			continue
-		}
-		var l mat.TriDense
-		ch.LTo(&l)
-		f := make([]float32, n*n)
-		for i := range n {
-			for j := range i + 1 {
-				f[i*n+j] = float32(l.At(i, j))
-			}
-		}
-		return f, nil
-	}
-	return nil, errors.New("the covariance of the latents cannot be factored")
 }
 
 func narrow(x []float64) []float32 {

@@ -14,6 +14,7 @@ import (
 	"wavemill/audio/spectrogram"
 	"wavemill/models"
 	"wavemill/models/internal/latent"
+	"wavemill/models/internal/shape"
 	"wavemill/models/modeltest"
 	"wavemill/models/nn"
 )
@@ -61,7 +62,7 @@ func accept(t *testing.T, text string, long, seeds int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := shape{frames: 32, bins: 16, labels: len(labels)}
+	s := shape.Shape{Frames: 32, Bins: 16, Labels: len(labels)}
 	feeds := (&Learner{config: config, shape: s, variance: 0.3}).mixtureFeeds()
 	a := modeltest.Architecture{
 		New: func(seed uint64) (models.Learner, error) {
@@ -72,7 +73,7 @@ func accept(t *testing.T, text string, long, seeds int) {
 	for seed := range uint64(seeds) {
 		a.Gradients = append(a.Gradients, modeltest.Gradient{
 			Name: fmt.Sprintf("bound, seed %d", seed), Params: nn.NewParams(seed + 1),
-			Build: func(n *nn.Graph) *nn.Tensor { return bound(n, clips.B, s, config) },
+			Build: func(n *nn.Graph) *nn.Tensor { return elbo(n, clips.B, s, config) },
 			Feeds: append(slices.Clone(feeds), nn.Values(inClips, clips.Data), nn.Labels(inLabels, clips.Labels), nn.Scalar(inKL, 0.5), nn.Seed(1)),
 		})
 	}
@@ -284,7 +285,7 @@ func TestEvalAndCalibrateChangeNothing(t *testing.T) {
 func TestShiftDelaysByWholeFrames(t *testing.T) {
 	l := newLearner(t, small)
 	data := blobs(60, 3, 1)
-	got := l.shift(data, rand.New(rand.NewPCG(1, 1)))
+	got := l.augment(data, rand.New(rand.NewPCG(1, 1)))
 	seen := map[int]int{}
 	for i := range data.B {
 		clip := got[i*512 : (i+1)*512]
@@ -434,17 +435,17 @@ func TestTextureRepeatsWhatItMeasured(t *testing.T) {
 		return clip
 	}
 	var data [][]float32
-	r := newResiduals(frames, bins)
+	r := newResidualStatistics(frames, bins)
 	for range clips {
 		data = append(data, draw())
 		r.measure(data[len(data)-1], mean)
 	}
-	tx := r.texture()
+	tx := r.noise()
 	for _, clip := range data {
 		r.spectrum(tx, clip, mean)
 	}
 	r.finish(tx)
-	back, err := openTexture(models.Checkpoint{Tensors: tx.tensors()}, shape{frames: frames, bins: bins})
+	back, err := openResidualNoise(models.Checkpoint{Tensors: tx.tensors()}, shape.Shape{Frames: frames, Bins: bins})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,7 +73,7 @@ func (l *Learner) withVariations(train models.Batch, chosen []int) models.Batch 
 	if l.config.Vary == 0 {
 		return all
 	}
-	count := make([]int, l.shape.labels)
+	count := make([]int, l.shape.Labels)
 	least := len(chosen)
 	for _, label := range all.Labels {
 		count[label]++
@@ -83,7 +83,7 @@ func (l *Learner) withVariations(train models.Batch, chosen []int) models.Batch 
 			least = min(least, n)
 		}
 	}
-	rng := rand.New(rand.NewPCG(l.seed, 0x76617279))
+	rng := rand.New(rand.NewPCG(l.header.Seed, 0x76617279))
 	plain := all
 	var varied []float32
 	all.Data, all.Labels = slices.Clip(all.Data), slices.Clip(all.Labels) // not to be written behind

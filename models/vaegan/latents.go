@@ -6,12 +6,16 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"gonum.org/v1/gonum/mat"
+
+	"wavemill/internal/stats"
 	"wavemill/models"
 	"wavemill/models/vae"
 )
 
-// latents follows the means and covariances of each label's latents while the decoder is sharpened, so that it also
-// practises on what will be drawn. Everything is float32 and changed in place, so that a resumed run is exact.
+// latents tracks the means and covariances of each label's latents in the second phase, so that the decoder is also
+// trained on latents as the prior will draw them. Everything is float32 and changed in place, so that a resumed run is
+// exact.
 type latents struct {
 	width int
 	count []float32 // [labels], limited to memory
@@ -28,10 +32,10 @@ type latents struct {
 	search vae.Search
 }
 
-// memory is how many clips of a label the moments remember, about.
+// memory is about the number of clips of a label that the moments average over.
 const memory = 500
 
-// banked is how many of a label's latents the bank holds: every take of a label of a few hundred.
+// banked is the number of a label's latents that the bank holds: all of a label of up to 256 recordings.
 const banked = 256
 
 func newLatents(labels, width int) *latents {
@@ -67,6 +71,19 @@ func (p *latents) observe(label int, z []float32) {
 		for j := range row {
 			row[j] = (1-rate)*row[j] + k*d[j]
 		}
+	}
+}
+
+// drawAs appends latents of a label to dst, drawn like those of package vae's prior. The kernel density and the manifold
+// begin at z, the latents of a clip of the label.
+func (p *latents) drawAs(dst []float32, label int, z []float32, c vae.Config, rng *rand.Rand) []float32 {
+	switch c.Prior {
+	case vae.PriorManifold:
+		return p.between(dst, label, z, c, rng)
+	case vae.PriorKDE:
+		return p.around(dst, label, z, c.Bandwidth, c.Temperature, rng)
+	default:
+		return p.draw(dst, label, c.Temperature, rng)
 	}
 }
 
@@ -120,8 +137,7 @@ func (p *latents) noisy(dst []float32, label int, z []float32, keep, h, temperat
 	}
 	factor := p.factor[label*n*n : (label+1)*n*n]
 	if !p.fresh[label] {
-		cholesky(factor, p.cov[label*n*n:(label+1)*n*n], n)
-		p.fresh[label] = true
+		p.factorise(label)
 	}
 	for i := range n {
 		v := float64(p.mean[label*n+i])
@@ -136,33 +152,26 @@ func (p *latents) noisy(dst []float32, label int, z []float32, keep, h, temperat
 	return dst
 }
 
-// cholesky puts the lower factor of a covariance into l. A covariance of fewer clips than latents has directions without
-// variance, of which rounding makes tiny ones, negative too: they get almost none, and no part in the other variables,
-// which dividing by almost nothing would blow up.
-func cholesky(l []float64, c []float32, n int) {
+// factorise puts the lower factor of a label's covariance into its place. A covariance that is not finite has none; then
+// the losses are not finite either, which the trainer reports.
+func (p *latents) factorise(label int) {
+	n := p.width
+	from := p.cov[label*n*n : (label+1)*n*n]
+	c := mat.NewSymDense(n, nil)
 	for i := range n {
 		for j := range i + 1 {
-			s := float64(c[i*n+j])
-			for k := range j {
-				s -= l[i*n+k] * l[j*n+k]
-			}
-			switch pivot := l[j*n+j]; {
-			case i == j:
-				l[i*n+i] = leastDeviation
-				if s > max(leastDeviation*leastDeviation, 1e-5*float64(c[i*n+i])) {
-					l[i*n+i] = math.Sqrt(s)
-				}
-			case pivot == leastDeviation:
-				l[i*n+j] = 0
-			default:
-				l[i*n+j] = s / pivot
-			}
+			c.SetSym(j, i, float64(from[i*n+j]))
 		}
 	}
+	if lower, _, err := stats.CholeskyRidge(c, leastVariance); err == nil {
+		copy(p.factor[label*n*n:], lower)
+	}
+	p.fresh[label] = true
 }
 
-// leastDeviation is that of directions without variance.
-const leastDeviation = 1e-4
+// leastVariance is added to the variance of every latent before a covariance is factored: that of a few clips has
+// directions without variance.
+const leastVariance = 1e-8
 
 // Names of the moments' tensors.
 const (

@@ -51,7 +51,10 @@ func TestCholesky(t *testing.T) {
 			narrow[i*n+j] = float32(c[i*n+j])
 		}
 	}
-	cholesky(l[:], narrow, n)
+	p := newLatents(1, n)
+	p.cov = narrow
+	p.factorise(0)
+	copy(l[:], p.factor)
 	for i := range n {
 		for j := range i + 1 {
 			s := 0.0

@@ -59,7 +59,7 @@ func TestBothParts(t *testing.T) {
 		if name, bad := losses.NonFinite(); bad {
 			t.Fatalf("step %d: %s is %v", i, name, losses[name])
 		}
-		if _, second := losses[lossJudge]; second != (i >= 5) {
+		if _, second := losses[lossDiscriminator]; second != (i >= 5) {
 			t.Errorf("step %d: losses %v", i, losses)
 		}
 	}
@@ -127,7 +127,7 @@ func TestResumeIsExact(t *testing.T) {
 	}
 }
 
-func TestGeneratesWithTheSharpenedDecoder(t *testing.T) {
+func TestGeneratesWithTheFineTunedDecoder(t *testing.T) {
 	l := learner(t, small)
 	l.SetTotalSteps(6)
 	rng := rand.New(rand.NewPCG(3, 3))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"wavemill/audio/dataset"
 	"wavemill/models"
 	"wavemill/models/architectures"
 	"wavemill/models/frontend"
@@ -68,8 +69,9 @@ const DefaultBudget = 2 * time.Minute
 
 // Defaults are the configuration of an empty document.
 func Defaults() Config {
+	rule := dataset.DefaultHoldout(0)
 	return Config{
-		Model: "vae", Holdout: 0.1, Validation: 0.05, BestBy: monitor.Distance,
+		Model: "vae", Holdout: rule.Share, Validation: rule.Validation, BestBy: monitor.Distance,
 		MinClips: 16, Idle: 3 * time.Second,
 		MaxClips: 20000, // 330 MB of 64 x 64 spectrograms.
 	}

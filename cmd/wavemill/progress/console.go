@@ -1,8 +1,9 @@
-// Package progress shows how far long work has come, on standard error: as a bar on a terminal, as plain
-// lines anywhere else (a log file, a CI job, a pod), both with the rate and the time left.
+// Package progress shows the progress of long work on standard error: as a bar on a terminal, as plain lines anywhere
+// else (a log file, a CI job, a pod), both with the rate and the time left.
 //
-// One [Console] owns the stream. Whatever else is written there (logs, notes) goes through its Write method, which
-// takes the bar off the screen first, so that a line of text and a bar never share a row.
+// One [Console] owns the stream. Other text for it (logs, notes) goes through its Write method, which takes the bar off
+// the screen first, so that a line of text and a bar never share a row. A bar fits into one row of any terminal of 20
+// columns or more.
 package progress
 
 import (
@@ -25,17 +26,25 @@ const (
 	Off
 )
 
-// LineEvery is the time between two progress lines of one task: often enough to see that a job lives, seldom enough
-// that an hour of training is a few hundred lines of log.
+// LineEvery is the time between two progress lines of one task. An hour of training is 720 lines of log.
 const LineEvery = 5 * time.Second
+
+// drawEvery is the time between two pictures of a bar.
+const drawEvery = 100 * time.Millisecond
+
+// defaultWidth is the width in columns where the stream is no terminal.
+const defaultWidth = 80
 
 // Console is a stream with at most one progress bar at its bottom. It is safe for concurrent use.
 type Console struct {
-	mu   sync.Mutex
-	w    io.Writer
-	mode Mode
-	now  func() time.Time
-	task *Task // the task whose bar is on the screen, or nil
+	mu          sync.Mutex
+	w           io.Writer
+	mode        Mode
+	now         func() time.Time
+	columns     func() int // width of the terminal
+	task        *Task      // the task that runs, or nil
+	shown       int        // columns of the bar on the screen; 0: none is there
+	interrupted bool
 }
 
 // NewConsole returns a console on w. Auto is resolved here: Bars if w is a terminal, Lines if not.
@@ -46,7 +55,7 @@ func NewConsole(w io.Writer, mode Mode) *Console {
 			mode = Bars
 		}
 	}
-	return &Console{w: w, mode: mode, now: time.Now}
+	return &Console{w: w, mode: mode, now: time.Now, columns: func() int { return width(w) }}
 }
 
 // IsTerminal reports whether w is a file that is a terminal.
@@ -55,24 +64,43 @@ func IsTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// Colors reports whether text on w may have colours: w is a terminal that shows them, and NO_COLOR is not set to
+// anything but the empty string (https://no-color.org).
+func Colors(w io.Writer) bool {
+	return IsTerminal(w) && os.Getenv("TERM") != "dumb" && os.Getenv("NO_COLOR") == ""
+}
+
+// width returns the columns of w, or defaultWidth where it is no terminal.
+func width(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 {
+			return columns
+		}
+	}
+	return defaultWidth
+}
+
 // Mode returns how this console draws progress; it is never Auto.
 func (c *Console) Mode() Mode { return c.mode }
+
+// Interrupt says that the user has interrupted the work. Tasks stop counting, and when they end, they say how far they
+// were instead of how long the whole took.
+func (c *Console) Interrupt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.interrupted = true
+}
 
 // Write writes p as it is, above the bar if there is one.
 func (c *Console) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.task != nil && c.task.bar != nil {
-		if err := c.task.bar.Clear(); err != nil {
-			return 0, err
-		}
+	if err := c.clear(); err != nil {
+		return 0, err
 	}
 	n, err := c.w.Write(p)
-	if err != nil {
-		return n, err
-	}
-	if c.task != nil && c.task.bar != nil {
-		err = c.task.bar.RenderBlank()
+	if err == nil && c.mode == Bars && c.task != nil {
+		err = c.draw(c.task)
 	}
 	return n, err
 }

@@ -2,10 +2,9 @@ package progress
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
-
-	"github.com/schollz/progressbar/v3"
 )
 
 // Task is one piece of work of known or unknown length. Its methods are safe for concurrent use, and harmless on a
@@ -18,49 +17,25 @@ type Task struct {
 	done    int64
 	note    string
 	started time.Time
-	printed time.Time // when the last line was written
+	printed time.Time // when the last line was written, or the bar drawn
 	ended   bool
-	bar     *progressbar.ProgressBar
 }
 
-// Start begins a task of total units (0 if nobody knows how many). The unit is a plural noun: "files", "steps". A
+// Start begins a task of total units (0 if the number is not known). The unit is a plural noun: "files", "steps". A
 // task that is still open on this console is finished first.
 func (c *Console) Start(title string, total int64, unit string) *Task {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.task != nil {
-		c.task.finish()
+		c.task.finish(nil)
 	}
 	now := c.now()
 	t := &Task{c: c, title: title, unit: unit, total: total, started: now, printed: now}
-	if c.mode == Bars {
-		t.bar = newBar(c, title, total, unit)
-	}
 	c.task = t
+	if c.mode == Bars {
+		_ = c.draw(t)
+	}
 	return t
-}
-
-func newBar(c *Console, title string, total int64, unit string) *progressbar.ProgressBar {
-	limit := total
-	if limit == 0 {
-		limit = -1
-	}
-	options := []progressbar.Option{
-		progressbar.OptionSetWriter(c.w),
-		progressbar.OptionSetDescription(title),
-		progressbar.OptionSetWidth(24),
-		progressbar.OptionThrottle(100 * time.Millisecond),
-		progressbar.OptionSetPredictTime(true),
-		progressbar.OptionSetRenderBlankState(true),
-		progressbar.OptionShowCount(),
-	}
-	if unit == unitSeconds {
-		// The clock is the measure: a rate of seconds per second would tell nothing.
-		options = append(options, progressbar.OptionSetElapsedTime(true))
-	} else {
-		options = append(options, progressbar.OptionShowIts(), progressbar.OptionSetItsString(unit))
-	}
-	return progressbar.NewOptions64(limit, options...)
 }
 
 // unitSeconds is the unit of tasks that are measured by the clock.
@@ -105,12 +80,9 @@ func (t *Task) Total(n int64) {
 		return
 	}
 	t.total = n
-	if t.bar != nil {
-		t.bar.ChangeMax64(n)
-	}
 }
 
-// Note hangs a short text behind the figures: the loss, the file at hand.
+// Note sets a short text to show behind the figures, such as the loss or the current file.
 func (t *Task) Note(format string, args ...any) {
 	if t == nil {
 		return
@@ -118,19 +90,20 @@ func (t *Task) Note(format string, args ...any) {
 	t.c.mu.Lock()
 	defer t.c.mu.Unlock()
 	t.note = fmt.Sprintf(format, args...)
-	if t.bar != nil && !t.ended {
-		t.bar.Describe(strings.TrimSpace(t.title + "  " + t.note))
-	}
 }
 
 // Done ends the task: the bar leaves the screen and one line with the totals stays.
-func (t *Task) Done() {
+func (t *Task) Done() { t.End(nil) }
+
+// End ends the task as Done does. Where err is not nil, the work has failed or was cancelled: the line that stays says
+// how far it was.
+func (t *Task) End(err error) {
 	if t == nil {
 		return
 	}
 	t.c.mu.Lock()
 	defer t.c.mu.Unlock()
-	t.finish()
+	t.finish(err)
 }
 
 // Cancel ends a task that was stopped: the bar leaves the screen and no totals are printed.
@@ -145,70 +118,95 @@ func (t *Task) Cancel() {
 	}
 	t.ended = true
 	if t.c.task == t {
+		_ = t.c.clear()
 		t.c.task = nil
-	}
-	if t.bar != nil {
-		_ = t.bar.Clear()
 	}
 }
 
 func (t *Task) set(n int64) {
-	if t.ended {
+	if t.ended || t.c.interrupted {
 		return
 	}
 	t.done = n
 	if t.total > 0 && t.done > t.total {
 		t.done = t.total
 	}
-	switch now := t.c.now(); {
-	case t.bar != nil:
-		// The bar prints to the console's stream; it cannot fail in a way that the work should stop for.
-		_ = t.bar.Set64(t.done)
-	case t.c.mode == Lines && now.Sub(t.printed) >= LineEvery:
+	now := t.c.now()
+	switch since := now.Sub(t.printed); {
+	case t.c.mode == Bars && t.c.task == t && since >= drawEvery:
+		t.printed = now
+		// The bar is an extra: the work goes on where it cannot be drawn.
+		_ = t.c.draw(t)
+	case t.c.mode == Lines && since >= LineEvery:
 		t.printed = now
 		fmt.Fprintln(t.c.w, t.line(now))
 	}
 }
 
-func (t *Task) finish() {
+func (t *Task) finish(err error) {
 	if t.ended {
 		return
 	}
 	t.ended = true
 	if t.c.task == t {
+		_ = t.c.clear()
 		t.c.task = nil
-	}
-	if t.bar != nil {
-		_ = t.bar.Clear()
 	}
 	if t.c.mode == Off {
 		return
 	}
-	fmt.Fprintln(t.c.w, t.summary(t.c.now()))
+	now := t.c.now()
+	switch {
+	case t.c.interrupted:
+		fmt.Fprintln(t.c.w, t.stopped("interrupted", now))
+	case err != nil:
+		fmt.Fprintln(t.c.w, t.stopped("stopped", now))
+	default:
+		fmt.Fprintln(t.c.w, t.summary(now))
+	}
 }
 
 // line is one progress line: "train: 40/120 steps, 33%, 8.1 steps/s, 10s left, recon 0.031".
 func (t *Task) line(now time.Time) string {
-	elapsed := now.Sub(t.started)
-	parts := []string{t.count()}
+	f := t.figures(now)
+	parts := []string{f.count, f.percent, f.rate, f.left, t.note}
+	return t.title + ": " + strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), ", ")
+}
+
+// figures are what can be said about a running task; empty where it cannot be said yet.
+type figures struct {
+	count, percent, rate, left string
+}
+
+func (t *Task) figures(now time.Time) figures {
+	f := figures{count: t.count()}
 	if t.total > 0 {
-		parts = append(parts, fmt.Sprintf("%d%%", 100*t.done/t.total))
+		f.percent = fmt.Sprintf("%d%%", 100*t.done/t.total)
 	}
 	rate := 0.0
-	if elapsed > 0 {
+	if elapsed := now.Sub(t.started); elapsed > 0 {
 		rate = float64(t.done) / elapsed.Seconds()
 	}
 	if t.unit != unitSeconds && rate > 0 {
-		parts = append(parts, fmt.Sprintf("%s %s/s", figure(rate), t.unit))
+		f.rate = fmt.Sprintf("%s %s/s", figure(rate), t.unit)
 	}
 	if t.total > 0 && rate > 0 {
 		left := time.Duration(float64(t.total-t.done) / rate * float64(time.Second))
-		parts = append(parts, left.Round(time.Second).String()+" left")
+		f.left = left.Round(time.Second).String() + " left"
+	}
+	return f
+}
+
+// stopped is the last line of a task that did not get to its end: "convert: interrupted at 61/100 files after 15s".
+func (t *Task) stopped(how string, now time.Time) string {
+	text := fmt.Sprintf("%s: %s after %s", t.title, how, clock(now.Sub(t.started)))
+	if t.unit != unitSeconds {
+		text = fmt.Sprintf("%s: %s at %s after %s", t.title, how, t.count(), clock(now.Sub(t.started)))
 	}
 	if t.note != "" {
-		parts = append(parts, t.note)
+		text += ", " + t.note
 	}
-	return t.title + ": " + strings.Join(parts, ", ")
+	return text
 }
 
 // summary is the last line of a task: "convert: 2700 files in 4.2s, 643 files/s".

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// An interruption is called that, once, whatever lies around the error.
+func TestReasonOfAnInterruption(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{errors.New("disk full"), "disk full"},
+		{context.Canceled, "interrupted"},
+		{fmt.Errorf("clip 3: %w", context.Canceled), "clip 3: interrupted"},
+		{errors.Join(context.Canceled, context.Canceled), "interrupted"},
+		{errors.Join(context.Canceled, errors.New("disk full")), "interrupted\ndisk full"},
+		{context.DeadlineExceeded, "context deadline exceeded"},
+	} {
+		if got := reason(c.err); got != c.want {
+			t.Errorf("%v: %q, want %q", c.err, got, c.want)
+		}
+	}
+}
+
+// An interrupted command exits with 1 and says that it was interrupted, and no task claims to be done.
+func TestInterruptedCommand(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var out bytes.Buffer
+	errOut := &interrupter{cancel: cancel}
+	code := execute(ctx, []string{"synth", "--out", filepath.Join(t.TempDir(), "set"), "--n", "1000", "--progress", "bar"}, nil, &out, errOut)
+	text := errOut.text.String()
+	if cancel(); code != exitFailed || !strings.HasSuffix(text, "wavemill: interrupted\n") {
+		t.Errorf("exit code %d, %q", code, text)
+	}
+	if strings.Contains(text, "100%") || strings.Contains(text, "context canceled") || !strings.Contains(text, "synthesise: interrupted at") {
+		t.Errorf("%q", text)
+	}
+}
+
+// An interrupter cancels when a bar is drawn, as a user does who presses Ctrl-C.
+type interrupter struct {
+	text   strings.Builder
+	cancel context.CancelFunc
+}
+
+func (i *interrupter) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte("synthesise")) {
+		i.cancel()
+	}
+	return i.text.Write(p)
+}

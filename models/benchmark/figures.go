@@ -1,0 +1,276 @@
+package benchmark
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"wavemill/models/eval"
+)
+
+// Means are the figures of one architecture, or of a reference, over its runs.
+type Means struct {
+	Model         string     `json:"model"`
+	Runs          int        `json:"runs"`
+	LabelAccuracy Estimate   `json:"label_accuracy"`
+	Inception     Estimate   `json:"inception_ratio"`
+	Frechet       Estimate   `json:"frechet_ratio"`
+	Useful        Estimate   `json:"trained_on_synthetic_ratio"`
+	Known         Estimate   `json:"known_groups"`   // accuracy of classifiers trained on the clips, on groups that the model has seen
+	Unknown       Estimate   `json:"unknown_groups"` // and on groups that it has not
+	RealKnown     Estimate   `json:"real_known_groups"`
+	RealUnknown   Estimate   `json:"real_unknown_groups"` // the same of classifiers trained on recordings
+	Diversity     Estimate   `json:"diversity_ratio"`
+	NDB           Estimate   `json:"ndb"`
+	TwoSample     Estimate   `json:"two_sample"` // of both halves
+	Newness       Estimate   `json:"memorisation"`
+	Alarms        int        `json:"memorisation_alarms"`
+	Gains         []Estimate `json:"gains"` // in points, by share of the real clips
+	Few           Estimate   `json:"few_gain"`
+	FewBefore     Estimate   `json:"few_before"`
+	PerClip       Estimate   `json:"ms_per_clip"`
+	Steps         float64    `json:"steps"`
+}
+
+// A direction says which values of a figure are better.
+type direction uint8
+
+const (
+	unranked direction = iota
+	high
+	low
+	half // 0.5 is best
+	one  // 1 is best
+)
+
+// distance is smaller for better values.
+func (d direction) distance(v float64) float64 {
+	switch d {
+	case high:
+		return -v
+	case half:
+		return math.Abs(v - 0.5)
+	case one:
+		return math.Abs(v - 1)
+	}
+	return v
+}
+
+// comparable reports whether the difference of two values is one of quality: on opposite sides of the best value it need
+// not be.
+func (d direction) comparable(x, y float64) bool {
+	switch d {
+	case half:
+		return (x-0.5)*(y-0.5) >= 0
+	case one:
+		return (x-1)*(y-1) >= 0
+	}
+	return d != unranked
+}
+
+// A figure is a line of the table.
+type figure struct {
+	name   string // in the table
+	key    string // in JSON
+	digits int
+	better direction
+	share  bool // between 0 and 1
+	of     func(Run) (sample, bool)
+	in     func(*Means) *Estimate
+}
+
+// rowFigure takes a figure of eval.Row, which may not have been measured.
+func rowFigure(key string, value func(eval.Row) float64) func(Run) (sample, bool) {
+	return func(r Run) (sample, bool) {
+		if !measured(r.Row, key) {
+			return sample{}, false
+		}
+		s := sample{value: value(r.Row)}
+		if i, ok := r.Row.Interval(key); ok {
+			s.interval = &i
+		}
+		return s, true
+	}
+}
+
+// measured reports whether a row has a figure: neither it, nor the figure of which it is a part or a ratio, is among those
+// that could not be measured.
+func measured(r eval.Row, key string) bool {
+	whole, _, _ := strings.Cut(key, ".")
+	for _, name := range []string{key, whole, strings.TrimSuffix(key, "_ratio")} {
+		if _, missing := r.NotMeasured[name]; missing {
+			return false
+		}
+	}
+	return true
+}
+
+// groupFigure takes an accuracy on known or unknown groups.
+func groupFigure(key string, unknown bool, value func(*eval.GroupFigures) *float64) func(Run) (sample, bool) {
+	return func(r Run) (sample, bool) {
+		if r.Row.Usefulness == nil || r.Row.Usefulness.Groups == nil {
+			return sample{}, false
+		}
+		g := r.Row.Usefulness.Groups.Known
+		if unknown {
+			g = r.Row.Usefulness.Groups.Unknown
+		}
+		if g == nil || value(g) == nil {
+			return sample{}, false
+		}
+		s := sample{value: *value(g)}
+		if i, ok := g.Intervals[key]; ok {
+			s.interval = &i
+		}
+		return s, true
+	}
+}
+
+// usefulFigure is rowFigure for runs whose usefulness was measured.
+func usefulFigure(key string, value func(*eval.Usefulness) float64) func(Run) (sample, bool) {
+	row := rowFigure(key, func(r eval.Row) float64 { return value(r.Usefulness) })
+	return func(r Run) (sample, bool) {
+		if r.Row.Usefulness == nil {
+			return sample{}, false
+		}
+		return row(r)
+	}
+}
+
+// gainFigure is the gain beside the share with that index.
+func gainFigure(index int) func(Run) (sample, bool) {
+	return func(r Run) (sample, bool) {
+		if r.Row.Usefulness == nil || index >= len(r.Row.Usefulness.Added) {
+			return sample{}, false
+		}
+		return gainSample(r.Row.Usefulness.Added[index])
+	}
+}
+
+func gainSample(g eval.Gain) (sample, bool) {
+	s := sample{value: g.Points}
+	if i, ok := g.Intervals["gain_points"]; ok {
+		s.interval = &i
+	}
+	return s, true
+}
+
+// ofFew takes a figure of the training on few recordings.
+func ofFew(key string, value func(eval.Gain) float64, scale float64) func(Run) (sample, bool) {
+	return func(r Run) (sample, bool) {
+		if r.Few == nil {
+			return sample{}, false
+		}
+		s := sample{value: scale * value(*r.Few)}
+		if i, ok := r.Few.Intervals[key]; ok {
+			s.interval = &eval.Interval{scale * i[0], scale * i[1]}
+		}
+		return s, true
+	}
+}
+
+// onClips and onReal are accuracies of classifiers trained on generated clips and on recordings.
+func onClips(g *eval.GroupFigures) *float64 { return g.Alone }
+func onReal(g *eval.GroupFigures) *float64  { return g.Real }
+
+// plainFigures are the lines of the table that every benchmark has, but those of gains.
+func plainFigures() []figure {
+	return []figure{
+		{"label accuracy", "label_accuracy", 3, high, true, rowFigure("label_accuracy", func(r eval.Row) float64 { return r.LabelAccuracy }), func(m *Means) *Estimate { return &m.LabelAccuracy }},
+		{"IS / IS of real", "inception_ratio", 3, high, false, rowFigure("inception_ratio", func(r eval.Row) float64 { return r.InceptionRatio }), func(m *Means) *Estimate { return &m.Inception }},
+		{"Fréchet / that of held-out real", "frechet_ratio", 2, low, false, rowFigure("frechet_ratio", func(r eval.Row) float64 { return r.FrechetRatio }), func(m *Means) *Estimate { return &m.Frechet }},
+		{"trained on synthetic, tested on real / trained on real", "trained_on_synthetic_ratio", 3, high, false, usefulFigure(eval.FigureRatio, func(u *eval.Usefulness) float64 { return u.Ratio }), func(m *Means) *Estimate { return &m.Useful }},
+		{"known groups: trained on synthetic, tested on real", "known_groups", 3, high, true, groupFigure("trained_on_synthetic", false, onClips), func(m *Means) *Estimate { return &m.Known }},
+		{"known groups: trained on real", "real_known_groups", 3, unranked, true, groupFigure("trained_on_real", false, onReal), func(m *Means) *Estimate { return &m.RealKnown }},
+		{"unknown groups: trained on synthetic, tested on real", "unknown_groups", 3, high, true, groupFigure("trained_on_synthetic", true, onClips), func(m *Means) *Estimate { return &m.Unknown }},
+		{"unknown groups: trained on real", "real_unknown_groups", 3, unranked, true, groupFigure("trained_on_real", true, onReal), func(m *Means) *Estimate { return &m.RealUnknown }},
+		{"memorisation alarm", "memorisation", 2, unranked, false, rowFigure("memorisation.spectrogram", func(r eval.Row) float64 { return r.Memorisation.Spectrogram }), func(m *Means) *Estimate { return &m.Newness }},
+		{"diversity / that of real", "diversity_ratio", 2, one, false, rowFigure("diversity_ratio", func(r eval.Row) float64 { return r.DiversityRatio }), func(m *Means) *Estimate { return &m.Diversity }},
+		{"NDB", "ndb", 2, low, true, rowFigure("ndb", func(r eval.Row) float64 { return r.NDB }), func(m *Means) *Estimate { return &m.NDB }},
+		{"1-NN", "two_sample", 2, half, true, rowFigure("two_sample", func(r eval.Row) float64 { return (r.TwoSample.Real + r.TwoSample.Generated) / 2 }), func(m *Means) *Estimate { return &m.TwoSample }},
+		{"points gained with few recordings", "few_gain", 1, high, false, ofFew("gain_points", func(g eval.Gain) float64 { return g.Points }, 1), func(m *Means) *Estimate { return &m.Few }},
+		{"… from an accuracy of, %", "few_before", 1, unranked, false, ofFew("real_only", func(g eval.Gain) float64 { return g.Before }, 100), func(m *Means) *Estimate { return &m.FewBefore }},
+		{"ms a clip, many at once", "ms_per_clip", 2, unranked, false, perClip, func(m *Means) *Estimate { return &m.PerClip }},
+	}
+}
+
+func perClip(r Run) (sample, bool) {
+	if r.Row.Training == nil {
+		return sample{}, false
+	}
+	return sample{value: r.Row.Training.PerClip}, true
+}
+
+// figures are the lines of the table: those of plainFigures, with the gains in their place.
+func (r Result) figures() []figure {
+	var out []figure
+	for _, f := range plainFigures() {
+		if f.key == "few_gain" {
+			for i, share := range gainShares(r.Models) {
+				out = append(out, figure{
+					name: fmt.Sprintf("points gained beside %g %% of the recordings", 100*share), key: eval.FigureGain(share), digits: 1, better: high,
+					of: gainFigure(i), in: func(m *Means) *Estimate { return m.gain(i) },
+				})
+			}
+			f.name = fmt.Sprintf("points gained by clips of a model that learnt from %g %% of the recordings, beside those alone", 100*r.FewShare)
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// gain is the gain beside the share with that index; without runs where there is none.
+func (m *Means) gain(index int) *Estimate {
+	if index >= len(m.Gains) {
+		return &Estimate{}
+	}
+	return &m.Gains[index]
+}
+
+// means returns the means of the runs of one model.
+func means(name string, runs []Run) Means {
+	m := Means{Model: name, Runs: len(runs)}
+	for _, f := range plainFigures() {
+		*f.in(&m) = f.estimate(runs)
+	}
+	for i := range gainShares(runs) {
+		m.Gains = append(m.Gains, figure{of: gainFigure(i)}.estimate(runs))
+	}
+	for _, r := range runs {
+		if r.Row.Memorisation.Alarm {
+			m.Alarms++
+		}
+		if r.Row.Training != nil {
+			m.Steps += float64(r.Row.Training.Steps) / float64(len(runs))
+		}
+	}
+	return m
+}
+
+func (f figure) estimate(runs []Run) Estimate {
+	var samples []sample
+	for _, r := range runs {
+		if s, ok := f.of(r); ok {
+			samples = append(samples, s)
+		}
+	}
+	e := estimate(samples)
+	if f.share {
+		e = e.clamp()
+	}
+	return e
+}
+
+// gainShares are the shares of recordings that clips were added to.
+func gainShares(runs []Run) []float64 {
+	for _, r := range runs {
+		if u := r.Row.Usefulness; u != nil {
+			shares := make([]float64, len(u.Added))
+			for i, g := range u.Added {
+				shares[i] = g.Share
+			}
+			return shares
+		}
+	}
+	return nil
+}
