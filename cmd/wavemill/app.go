@@ -17,7 +17,7 @@ import (
 	"github.com/lmittmann/tint"
 	"github.com/spf13/cobra"
 
-	"wavemill/cmd/wavemill/progress"
+	"wavemill/internal/progress"
 	"wavemill/models/nn/kernel"
 )
 

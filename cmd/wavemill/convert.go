@@ -12,7 +12,7 @@ import (
 
 	"wavemill/audio/convert"
 	"wavemill/audio/spectrogram"
-	"wavemill/cmd/wavemill/progress"
+	"wavemill/internal/progress"
 )
 
 // convertOptions are the flags of `wavemill convert`.

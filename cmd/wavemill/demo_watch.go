@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"wavemill/cmd/wavemill/progress"
+	"wavemill/internal/progress"
 	"wavemill/models"
 	"wavemill/models/training"
 	"wavemill/operators/train"

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"wavemill/cmd/wavemill/progress"
+	"wavemill/internal/progress"
 	"wavemill/models/comparison"
 )
 

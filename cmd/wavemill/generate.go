@@ -124,7 +124,7 @@ func (o *generateOptions) check() error {
 		return usagef("--n %d: ask for one clip or more", o.n)
 	}
 	if _, err := sampling.Temperature(o.requestedTemperature()); err != nil {
-		return usagef("--temperature %g is not between 0 and 10", o.temperature)
+		return usagef("--temperature: %w", err)
 	}
 	if err := o.checkInterpolation(); err != nil {
 		return err

@@ -3,9 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 
 	"wavemill/models/sampling"
 )
@@ -19,7 +16,7 @@ func (g *generation) untilGood(ctx context.Context) error {
 			return err
 		}
 		failed += t.Failed
-		line := fmt.Sprintf("%s: %d of %d tries passed (%.0f %%); refused: %s", k.Stem, t.Passed, t.Tried, 100*t.Rate(), reasons(t.Rejected))
+		line := fmt.Sprintf("%s: %d of %d tries passed (%.0f %%); refused: %s", k.Stem, t.Passed, t.Tried, 100*t.Rate(), t.Rejected)
 		if t.Best > 0 {
 			line += fmt.Sprintf("; %d clips did not pass and are kept as the best of their tries", t.Best)
 		}
@@ -56,22 +53,10 @@ func (g *generation) settle(k sampling.Kind, a sampling.Attempt) error {
 	c.Tries, c.Refused = a.Tries, a.Rejected
 	if !a.Kept {
 		g.note("%s: none of %d tries passed (refused: %s); the best was seed %d: %s, confidence %.2f",
-			k.Stem, a.Tries, reasons(a.Rejected), a.Seed, a.Reason, a.Confidence)
+			k.Stem, a.Tries, a.Rejected, a.Seed, a.Reason, a.Confidence)
 		if !g.o.asJSON {
 			return nil
 		}
 	}
 	return g.report(c)
-}
-
-// reasons lists counts by reason.
-func reasons(rejected map[string]int) string {
-	if len(rejected) == 0 {
-		return "none"
-	}
-	parts := make([]string, 0, len(rejected))
-	for _, r := range slices.Sorted(maps.Keys(rejected)) {
-		parts = append(parts, fmt.Sprintf("%d %s", rejected[r], r))
-	}
-	return strings.Join(parts, ", ")
 }

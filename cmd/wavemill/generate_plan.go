@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -155,7 +156,7 @@ func (g *generation) all(ctx context.Context) error {
 	defer task.Done()
 	lines := make([]generatedClip, 0, sampling.BatchSize)
 	clips := make([]sampling.Clip, 0, sampling.BatchSize)
-	return g.sampler.Stream(ctx, ps, func(i int, c sampling.Clip) error {
+	err := g.sampler.Stream(ctx, ps, func(i int, c sampling.Clip) error {
 		line, err := g.write(kindOf(i), c)
 		if err != nil {
 			return err
@@ -169,6 +170,10 @@ func (g *generation) all(ctx context.Context) error {
 		lines, clips = lines[:0], clips[:0]
 		return err
 	})
+	if errors.Is(err, sampling.ErrSilent) {
+		return fmt.Errorf("%w; try another --seed, skip such seeds with --until-good, or train the model longer", err)
+	}
+	return err
 }
 
 // reportAll prints the lines of clips, with the filter's figures where there is a filter.

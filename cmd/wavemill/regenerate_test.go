@@ -52,19 +52,8 @@ func TestRegenerate(t *testing.T) {
 	if err != nil || len(recording) == 0 {
 		t.Fatalf("no recordings (%v)", err)
 	}
-	// README's layout: the checkpoint beside the folder of the clips, or in the working directory.
-	below := filepath.Join(dir, "clips", "three.wav")
-	if err := os.Mkdir(filepath.Dir(below), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(below, read(t, files[0]), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	far := filepath.Join(again, filepath.Base(files[0])) // no checkpoint beside it or above
-	mustRun(t, "regenerate", below)
-	t.Chdir(dir)
-	mustRun(t, "regenerate", far)
-	t.Chdir(t.TempDir())
+	checkSearch(t, dir, files[0], far)
 	for name, c := range map[string]struct {
 		args []string
 		code int
@@ -83,4 +72,21 @@ func TestRegenerate(t *testing.T) {
 			t.Errorf("%s: exit code %d, %s", name, code, stderr)
 		}
 	}
+}
+
+// checkSearch regenerates clips whose checkpoint lies in dir: README's layout, where the clips lie in a folder below, and
+// a clip that lies elsewhere, with dir as the working directory. It leaves another working directory.
+func checkSearch(t *testing.T, dir, clip, elsewhere string) {
+	t.Helper()
+	below := filepath.Join(dir, "clips", "three.wav")
+	if err := os.Mkdir(filepath.Dir(below), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(below, read(t, clip), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, "regenerate", below)
+	t.Chdir(dir)
+	mustRun(t, "regenerate", elsewhere)
+	t.Chdir(t.TempDir())
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"wavemill/cmd/wavemill/progress"
+	"wavemill/internal/progress"
 	"wavemill/models"
 	"wavemill/models/augment"
 	"wavemill/models/sampling"
@@ -131,7 +131,7 @@ func (a *app) sayReport(r augment.Report) error {
 	for _, l := range r.Labels {
 		line := fmt.Sprintf("%s: %d recordings, %d clips added", l.Label, l.Recordings, l.Generated)
 		if l.Tried > 0 {
-			line += fmt.Sprintf(" (%d tried, %.0f %% kept; refused: %s)", l.Tried, 100*l.Acceptance, reasons(l.Refused))
+			line += fmt.Sprintf(" (%d tried, %.0f %% kept; refused: %s)", l.Tried, 100*l.Acceptance, l.Refused)
 		}
 		if err := a.say("%s", line); err != nil {
 			return err

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"wavemill/cmd/wavemill/progress"
+	"wavemill/internal/progress"
 	"wavemill/models"
 	"wavemill/models/monitor"
 )

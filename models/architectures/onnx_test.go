@@ -94,11 +94,11 @@ func here(t *testing.T, c models.Checkpoint, w nn.Network, v values) map[string]
 		}
 		return map[string][]float32{"mean": mean, "log_variance": logVar}
 	case w.Name == "discriminator":
-		judge, err := architectures.OpenDiscriminator(c)
+		discriminator, err := architectures.OpenDiscriminator(c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		scores, err := judge.Score(t.Context(), batch)
+		scores, err := discriminator.Score(t.Context(), batch)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -198,8 +198,8 @@ func compare(t *testing.T, c models.Checkpoint) []comparison {
 	return out
 }
 
-// judge compares what a runtime made with what this program makes: the largest difference of each output.
-func judge(t *testing.T, k comparison, r onnxtest.Report) float64 {
+// largestDifference compares what a runtime made with what this program makes: the largest difference of each output.
+func largestDifference(t *testing.T, k comparison, r onnxtest.Report) float64 {
 	t.Helper()
 	if r.Checker != "passed" && r.Checker != "absent" {
 		t.Errorf("%s: onnx.checker: %s", k.name, r.Checker)
@@ -251,7 +251,7 @@ func TestONNXRuntimeAgrees(t *testing.T) {
 	for _, runtime := range onnxtest.Runtimes() {
 		t.Run(runtime, func(t *testing.T) {
 			for i, r := range onnxtest.Run(t, runtime, jobs) {
-				d := judge(t, all[i], r)
+				d := largestDifference(t, all[i], r)
 				t.Logf("%s, %s: largest difference %.2g of the range", r.Runtime, all[i].name, d)
 				if !(d <= tolerance) {
 					t.Errorf("%s: a difference of %g", all[i].name, d)
@@ -279,7 +279,7 @@ func TestONNXRuntimeDisagreesOnOtherWeights(t *testing.T) {
 	}
 	for i, r := range onnxtest.Run(t, onnxtest.Python, jobs) {
 		k := compare(t, c)[i]
-		if d := judge(t, k, r); !(d > tolerance) {
+		if d := largestDifference(t, k, r); !(d > tolerance) {
 			t.Errorf("%s: a difference of %g between networks that differ", k.name, d)
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"wavemill/audio"
 	"wavemill/audio/dataset"
@@ -155,7 +154,7 @@ const (
 
 // fill brings one label to the number wanted.
 func (r *run) fill(ctx context.Context, label string) error {
-	l := Label{Label: label, Refused: map[string]int{}}
+	l := Label{Label: label, Refused: sampling.Rejections{}}
 	for _, of := range r.recordings {
 		if of.Label == label {
 			l.Recordings++
@@ -172,7 +171,7 @@ func (r *run) fill(ctx context.Context, label string) error {
 		l.Generated, l.Tried, l.Acceptance, l.Refused = tally.Passed, tally.Tried, tally.Rate(), tally.Rejected
 		if l.Generated < need {
 			r.note("%s: only %d of %d tries passed the filter (refused: %s); %d clips are missing. Train the model longer, or lower the confidence",
-				label, l.Generated, l.Tried, counts(l.Refused), need-l.Generated)
+				label, l.Generated, l.Tried, l.Refused, need-l.Generated)
 		}
 	}
 	l.Missing = need - l.Generated
@@ -252,15 +251,3 @@ type noTask struct{}
 func (noTask) Total(int64) {}
 func (noTask) Set(int64)   {}
 func (noTask) Done()       {}
-
-// counts lists counts by reason.
-func counts(rejected map[string]int) string {
-	parts := make([]string, 0, len(rejected))
-	for _, reason := range slices.Sorted(maps.Keys(rejected)) {
-		parts = append(parts, fmt.Sprintf("%d %s", rejected[reason], reason))
-	}
-	if len(parts) == 0 {
-		return "none"
-	}
-	return strings.Join(parts, ", ")
-}

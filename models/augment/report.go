@@ -2,6 +2,7 @@ package augment
 
 import (
 	"wavemill/models/eval"
+	"wavemill/models/sampling"
 	"wavemill/models/training"
 )
 
@@ -30,13 +31,13 @@ type Report struct {
 
 // A Label says what was done for one label.
 type Label struct {
-	Label      string         `json:"label"`
-	Recordings int            `json:"recordings"`
-	Generated  int            `json:"generated"`         // clips added
-	Tried      int            `json:"tried"`             // seeds
-	Acceptance float64        `json:"acceptance"`        // Generated / Tried; 0 where nothing was tried
-	Refused    map[string]int `json:"refused"`           // rejected tries by reason
-	Missing    int            `json:"missing,omitempty"` // clips to the number wanted
+	Label      string              `json:"label"`
+	Recordings int                 `json:"recordings"`
+	Generated  int                 `json:"generated"`         // clips added
+	Tried      int                 `json:"tried"`             // seeds
+	Acceptance float64             `json:"acceptance"`        // Generated / Tried; 0 where nothing was tried
+	Refused    sampling.Rejections `json:"refused"`           // rejected tries by reason
+	Missing    int                 `json:"missing,omitempty"` // clips to the number wanted
 }
 
 // weight is how often to draw a recording of the label beside each of its clips: recordings are at least half of what is

@@ -78,7 +78,7 @@ type Run struct {
 	Judge    eval.EvaluatorAccuracy `json:"judge"`
 	Row      eval.Row               `json:"row"`
 	Few      *eval.Gain             `json:"few,omitempty"`      // of a model trained on few recordings alone
-	HeldOut  []training.HeldOut   `json:"held_out,omitempty"` // recordings that the figures were measured on
+	HeldOut  []training.HeldOut     `json:"held_out,omitempty"` // recordings that the figures were measured on
 }
 
 // A Result is what a benchmark found.

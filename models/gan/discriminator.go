@@ -124,7 +124,7 @@ func (d DiscriminatorNetwork) Network(c models.Checkpoint, prefix string) (nn.Ne
 		Outputs: []nn.Port{{Graph: outScore, Name: "scores", Doc: "The higher, the more like a recording; they have no unit.", Squeeze: true}},
 	}
 	if d.Auxiliary {
-		w.Outputs = append(w.Outputs, nn.Port{Graph: outClasses, Name: "classes", Doc: "Logits of the labels that the auxiliary head hears."})
+		w.Outputs = append(w.Outputs, nn.Port{Graph: outClasses, Name: "classes", Doc: "Logits of the labels by the auxiliary head."})
 	}
 	return w, nil
 }

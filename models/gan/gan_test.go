@@ -74,8 +74,8 @@ func steps(t *testing.T, l *Learner, n int, rng *rand.Rand) models.Losses {
 	return last
 }
 
-// TestAcceptance does not ask for one batch learnt by heart: a GAN's losses say how the game stands, not how well
-// anything is learnt. TestLearnsLabels asks for what it makes.
+// TestAcceptance requires no low loss on one batch: a GAN's losses compare its two networks and do not measure how well
+// either learns. TestLearnsLabels tests the generated clips.
 func TestAcceptance(t *testing.T) {
 	labels := []string{"low", "middle", "high"}
 	modeltest.Run(t, modeltest.Architecture{
@@ -86,9 +86,9 @@ func TestAcceptance(t *testing.T) {
 	})
 }
 
-// TestLearnsLabels plays long enough for the label to decide where the energy lies, be it by the projection or by the
-// auxiliary head. With neither, the discriminator cannot care: two labels then come out as asked for now and then, but
-// not from every seed, which shows that the others do not pass by chance.
+// TestLearnsLabels trains until the label decides where the energy lies, by the projection or by the auxiliary head. With
+// neither, the discriminator does not use the label: two labels then come out right from some seeds, but not from all,
+// which shows that the others do not pass by chance.
 func TestLearnsLabels(t *testing.T) {
 	const config = `{"channels": 8, "average": 0.9, "generator_rate": 0.002, "discriminator_rate": 0.002, "minibatch": 0,
 		"augment": {"frames": 2, "bins": 0, "cutout": 0.2, "contrast": 0.05}, `

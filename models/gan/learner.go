@@ -32,20 +32,21 @@ type Learner struct {
 	correction    []float32 // [labels, T, F], where generated clips are corrected
 
 	// Memory that steps use again.
-	latents                            []float32 // [B, Z]
-	fakes, near                        []float32 // [B, T, F]
-	ones, oneHots                      []float32
-	modesOf                            []int // of the clips of a step, twice
-	twice                              []int // labels of the clips of a step, twice
-	augmentReal, augmentFake, augmentG Draw
+	latents                  []float32 // [B, Z]
+	fakes, near              []float32 // [B, T, F]
+	ones, oneHots            []float32
+	modesOf                  []int // of the clips of a step, twice
+	twice                    []int // labels of the clips of a step, twice
+	augmentReal, augmentFake Draw  // of the generator's update
+	pair                     Pair  // of the discriminator's update
 }
 
-var (
-	_ models.Learner       = (*Learner)(nil)
-	_ models.ModeFitter    = (*Learner)(nil)
-	_ models.LRScaler      = (*Learner)(nil)
-	_ models.LearningRater = (*Learner)(nil)
-)
+var _ interface {
+	models.Learner
+	models.ModeFitter
+	models.LRScaler
+	models.LearningRater
+} = (*Learner)(nil)
 
 // NewLearner returns an untrained model. The config is JSON over the Defaults; nil means these.
 func NewLearner(config json.RawMessage, fe models.FrontEnd, labels []string, seed uint64) (models.Learner, error) {

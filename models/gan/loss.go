@@ -53,9 +53,8 @@ func (l *Learner) clipInput(n *nn.Graph, name string, batch int) *nn.Tensor {
 
 // discriminatorLoss adds the discriminator's loss on batch recordings and as many generated clips.
 func (l *Learner) discriminatorLoss(n *nn.Graph, batch int) *nn.Tensor {
-	real := l.config.Augment.Apply(n, inReal, l.clipInput(n, inReal, batch))
-	fake := l.config.Augment.Apply(n, inFake, l.clipInput(n, inFake, batch))
-	d := l.network().ForBatch(batch).Apply(n, n.Stack(real, fake), n.Input(inLabels, 2*batch), l.modeInput(n, 2*batch))
+	clips, labels := AddPair(n, l.config.Augment, batch, l.shape.Frames, l.shape.Bins)
+	d := l.network().ForBatch(batch).Apply(n, clips, labels, l.modeInput(n, 2*batch))
 	r, f := n.Rows(d.Score, 0, batch), n.Rows(d.Score, batch, 2*batch)
 	n.Loss(meanReal, n.Mean(r))
 	n.Loss(meanFake, n.Mean(f))

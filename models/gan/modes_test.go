@@ -184,7 +184,7 @@ func TestLatentsOfModes(t *testing.T) {
 	}
 }
 
-// A generator that is told of modes makes their kinds in their shares.
+// A generator with modes generates each in proportion to its recordings.
 func TestMakesEveryKind(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains for some seconds")

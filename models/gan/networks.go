@@ -34,7 +34,7 @@ func Networks(c models.Checkpoint) ([]nn.Network, error) {
 	g := nn.Network{
 		Name: NetworkGenerator, Doc: "Spectrograms from noise and labels.", Params: p, Build: generatorGraph(h.Shape, h.Config),
 		Inputs: []nn.Port{
-			{Graph: inLatent, Name: "latents", Doc: "Drawn from N(0, I), times the temperature, around the place of a mode of the label where the model has modes."},
+			{Graph: inLatent, Name: "latents", Doc: "Drawn from N(0, I), times the temperature, around the mean of a mode of the label where the model has modes."},
 			{Graph: inLabels, Name: "labels", Doc: "Indices into the labels of the metadata.", Labels: true},
 		},
 		Outputs: []nn.Port{{Graph: outClips, Name: "spectrograms", Doc: "Frames by bins, as the front end of the metadata makes them.", Squeeze: true}},

@@ -99,8 +99,8 @@ func (l *Learner) generatorStep(x models.Batch, rng *rand.Rand, losses models.Lo
 	if err != nil {
 		return err
 	}
-	l.config.Augment.Draw(&l.augmentG, rng, x.B, x.T, x.F)
-	feeds := append(l.augmentG.Feeds(inFake), nn.Values(inLatent, l.noise(rng, x.B)), nn.Labels(inLabels, x.Labels))
+	l.config.Augment.Draw(&l.augmentFake, rng, x.B, x.T, x.F)
+	feeds := append(l.augmentFake.Feeds(inFake), nn.Values(inLatent, l.noise(rng, x.B)), nn.Labels(inLabels, x.Labels))
 	feeds = l.withModes(feeds, x.B)
 	if relativistic(l.config.Loss) {
 		l.config.Augment.Draw(&l.augmentReal, rng, x.B, x.T, x.F)
@@ -131,12 +131,7 @@ func (l *Learner) discriminatorStep(x models.Batch, rng *rand.Rand, losses model
 	if err != nil {
 		return err
 	}
-	l.config.Augment.Draw(&l.augmentReal, rng, x.B, x.T, x.F)
-	l.config.Augment.Draw(&l.augmentFake, rng, x.B, x.T, x.F)
-	l.twice = append(append(l.twice[:0], x.Labels...), x.Labels...)
-	feeds := append(l.augmentReal.Feeds(inReal), l.augmentFake.Feeds(inFake)...)
-	feeds = append(feeds, nn.Values(inReal, x.Data), nn.Values(inFake, l.fakes), nn.Labels(inLabels, l.twice))
-	feeds = l.withModes(feeds, 2*x.B)
+	feeds := l.withModes(l.pair.Feeds(l.config.Augment, x, l.fakes, rng), 2*x.B)
 	if err := m.Run(append(feeds, l.feeds(x)...)...); err != nil {
 		return err
 	}

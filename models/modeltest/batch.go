@@ -1,9 +1,11 @@
 package modeltest
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 
+	"wavemill/audio/spectrogram"
 	"wavemill/models"
 )
 
@@ -28,4 +30,18 @@ func Clips(b, t, f, labels int, seed uint64) models.Batch {
 		}
 	}
 	return x
+}
+
+// FrontEnd returns a front end for small models: 32 frames by 16 mel bands at 8 kHz.
+func FrontEnd() models.FrontEnd {
+	c := spectrogram.Default(8000)
+	c.Mels = 16
+	return models.FrontEnd{Spectrogram: c, Frames: 32}
+}
+
+// Train trains a learner of FrontEnd for that many steps of 8 on Clips of so many labels, and returns its checkpoint.
+func Train(ctx context.Context, l models.Learner, labels int, steps int64) (models.Checkpoint, error) {
+	fe := FrontEnd()
+	data := Clips(16, fe.Frames, fe.Spectrogram.Bins(), labels, 1)
+	return (&models.Trainer{Steps: steps, BatchSize: 8, Seed: 1}).Run(ctx, l, data, models.Batch{})
 }

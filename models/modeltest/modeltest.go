@@ -1,5 +1,5 @@
-// Package modeltest is the acceptance suite of the architectures: what every [models.Learner] and
-// [models.Generator] promises, and every architecture must pass.
+// Package modeltest is the acceptance suite of the architectures: it checks the promises of
+// [models.Learner], [models.Generator] and [models.Blender].
 //
 // An architecture's test fills in an [Architecture], small enough to learn in seconds, and calls [Run]:
 //
@@ -9,8 +9,9 @@
 //   - saving, loading and resuming makes no difference, to the last bit;
 //   - a step allocates little, and no more after a thousand steps than before;
 //   - evaluating changes nothing;
-//   - generated clips are finite, within [-1, 1], depend on their label and number alone, not on the
+//   - generated clips are finite, within [-1, 1], depend on their label and seed alone, not on the
 //     clips beside them, and may be asked for concurrently;
+//   - where clips can be blended between two labels, the ends are the clips of Generate;
 //   - a batch, a request or a checkpoint that does not fit is an error, changes nothing, and does not panic.
 //
 // Each promise is a function of its own that returns an error, so that the suite's own test can show
@@ -22,11 +23,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"runtime"
-	"slices"
-	"strings"
 	"testing"
 
 	"wavemill/models"
@@ -45,9 +43,9 @@ type Architecture struct {
 	Batch models.Batch
 	// Labels are the names of the labels of Batch.
 	Labels []string
-	// Loss names the loss that learning Batch by heart must bring down, and To how far within Steps
-	// steps, as a fraction of its first value where that is positive, else as a value. An adversarial
-	// architecture names one that its generator is free to bring down.
+	// Loss names the loss that must fall to To within Steps steps on Batch alone. To is a fraction of the
+	// first value where that is positive, else a value. An adversarial architecture names a loss that one
+	// of its networks can lower.
 	Loss  string
 	To    float64
 	Steps int
@@ -83,6 +81,7 @@ func Run(t *testing.T, a Architecture) {
 		{"evaluation changes nothing", EvalIsPure},
 		{"allocates little", Allocations},
 		{"generates", Generates},
+		{"blends", Blends},
 		{"refuses what does not fit", Refuses},
 	}
 	for _, c := range checks {
@@ -135,7 +134,7 @@ func (a Architecture) state(l models.Learner) (models.Checkpoint, []byte, error)
 	return c, b, nil
 }
 
-// Overfits checks that a learner learns one batch by heart.
+// Overfits checks that a learner overfits one batch.
 func Overfits(a Architecture) error {
 	l, err := a.New(1)
 	if err != nil {
@@ -374,202 +373,4 @@ func (a Architecture) open() (models.Generator, error) {
 		return nil, fmt.Errorf("opening the checkpoint without its optimiser: %w", err)
 	}
 	return g, nil
-}
-
-// Generates checks the promises of a generator.
-func Generates(a Architecture) error {
-	g, err := a.open()
-	if err != nil {
-		return err
-	}
-	ctx := context.Background()
-	r := models.Series(make([]int, 11), 7, 0)
-	for i := range r.Labels {
-		r.Labels[i] = i % len(a.Labels)
-	}
-	whole, err := g.Generate(ctx, r)
-	if err != nil {
-		return fmt.Errorf("generating: %w", err)
-	}
-	if err := whole.Validate(len(a.Labels)); err != nil {
-		return fmt.Errorf("generated: %w", err)
-	}
-	if whole.B != len(r.Labels) || whole.T != a.Batch.T || whole.F != a.Batch.F || !slices.Equal(whole.Labels, r.Labels) {
-		return fmt.Errorf("generated a batch [%d, %d, %d] of labels %v for %v of [%d, %d]", whole.B, whole.T, whole.F, whole.Labels, r.Labels, a.Batch.T, a.Batch.F)
-	}
-	for i, v := range whole.Data {
-		if !(v >= -1 && v <= 1) {
-			return fmt.Errorf("generated value %d is %v, not in [-1, 1]", i, v)
-		}
-	}
-	if err := independent(g, r, whole); err != nil {
-		return err
-	}
-	if b, err := g.Generate(ctx, models.Series(r.Labels, 1007, 0)); err != nil {
-		return err
-	} else if slices.Equal(b.Data, whole.Data) {
-		return errors.New("another seed generates the same clips")
-	}
-	return concurrent(g, r, whole)
-}
-
-// independent checks that a clip depends on its label and its seed alone.
-func independent(g models.Generator, r models.Request, whole models.Batch) error {
-	for _, piece := range [][2]int{{0, 11}, {0, 1}, {4, 5}, {1, 4}, {8, 11}} {
-		b, err := g.Generate(context.Background(), r.Slice(piece[0], piece[1]))
-		if err != nil {
-			return err
-		}
-		for i := range b.B {
-			if !slices.Equal(b.Clip(i), whole.Clip(piece[0]+i)) {
-				return fmt.Errorf("clip %d differs when it is generated with clips %d to %d (largest difference %g)",
-					piece[0]+i, piece[0], piece[1]-1, difference(b.Clip(i), whole.Clip(piece[0]+i)))
-			}
-		}
-	}
-	return nil
-}
-
-func difference(a, b []float32) float64 {
-	d := 0.0
-	for i := range a {
-		d = max(d, math.Abs(float64(a[i]-b[i])))
-	}
-	return d
-}
-
-// concurrent checks that requests at the same time do not disturb each other.
-func concurrent(g models.Generator, r models.Request, whole models.Batch) error {
-	results := make(chan error)
-	const requests = 4
-	for range requests {
-		go func() {
-			b, err := g.Generate(context.Background(), r)
-			if err == nil && !slices.Equal(b.Data, whole.Data) {
-				err = errors.New("a request gets other clips when others run at the same time")
-			}
-			results <- err
-		}()
-	}
-	var errs []error
-	for range requests {
-		errs = append(errs, <-results)
-	}
-	return errors.Join(errs...)
-}
-
-// Refuses checks that what does not fit is an error and leaves the learner as it was.
-func Refuses(a Architecture) error {
-	l, err := a.New(1)
-	if err != nil {
-		return err
-	}
-	if _, err := train(a, l, newRand(1), 2); err != nil {
-		return err
-	}
-	c, before, err := a.state(l)
-	if err != nil {
-		return err
-	}
-	for what, b := range badBatches(a.Batch, len(a.Labels)) {
-		if err := refused(func() error { _, err := l.Step(context.Background(), b, newRand(1)); return err }); err != nil {
-			return fmt.Errorf("step on a batch with %s: %w", what, err)
-		}
-		if err := refused(func() error { _, err := l.Eval(context.Background(), b); return err }); err != nil {
-			return fmt.Errorf("eval of a batch with %s: %w", what, err)
-		}
-	}
-	for what, bad := range badCheckpoints(c) {
-		if err := refused(func() error { return l.Restore(bad) }); err != nil {
-			return fmt.Errorf("restoring a checkpoint with %s: %w", what, err)
-		}
-	}
-	if err := refused(func() error { _, err := a.Open(badCheckpoints(c)[noTensors]); return err }); err != nil {
-		return fmt.Errorf("opening a checkpoint with %s: %w", noTensors, err)
-	}
-	if _, after, err := a.state(l); err != nil {
-		return err
-	} else if !bytes.Equal(before, after) {
-		return errors.New("what was refused changed the learner")
-	}
-	return refusesRequests(a)
-}
-
-func refusesRequests(a Architecture) error {
-	g, err := a.open()
-	if err != nil {
-		return err
-	}
-	for what, r := range map[string]models.Request{
-		"a label too high":  models.Series([]int{len(a.Labels)}, 1, 0),
-		"a negative label":  models.Series([]int{-1}, 1, 0),
-		"a NaN temperature": models.Series([]int{0}, 1, math.NaN()),
-		"too few seeds":     {Labels: []int{0}},
-		"too many seeds":    {Labels: []int{0}, Seeds: []uint64{1, 2}},
-	} {
-		if err := refused(func() error { _, err := g.Generate(context.Background(), r); return err }); err != nil {
-			return fmt.Errorf("a request with %s: %w", what, err)
-		}
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	switch _, err := g.Generate(ctx, models.Series([]int{0}, 0, 0)); {
-	case err == nil:
-		return errors.New("a cancelled request is answered")
-	case !errors.Is(err, context.Canceled):
-		return fmt.Errorf("a cancelled request returns another error than the context's: %w", err)
-	}
-	return nil
-}
-
-// refused calls f, which must return an error rather than nil or a panic.
-func refused(f func() error) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("panics: %v", r)
-		}
-	}()
-	if f() == nil {
-		return errors.New("is accepted")
-	}
-	return nil
-}
-
-func badBatches(b models.Batch, labels int) map[string]models.Batch {
-	bad := make(map[string]models.Batch)
-	edit := func(what string, f func(b *models.Batch)) {
-		c := b
-		c.Data, c.Labels = slices.Clone(b.Data), slices.Clone(b.Labels)
-		f(&c)
-		bad[what] = c
-	}
-	edit("too few values", func(b *models.Batch) { b.Data = b.Data[1:] })
-	edit("an unknown label", func(b *models.Batch) { b.Labels[0] = labels })
-	edit("a negative label", func(b *models.Batch) { b.Labels[0] = -1 })
-	edit("too few labels", func(b *models.Batch) { b.Labels = b.Labels[1:] })
-	edit("no clips", func(b *models.Batch) { b.B, b.Data, b.Labels = 0, nil, nil })
-	edit("other frames", func(b *models.Batch) { b.T *= 2; b.Data = append(b.Data, b.Data...) })
-	return bad
-}
-
-const noTensors = "no tensors"
-
-func badCheckpoints(c models.Checkpoint) map[string]models.Checkpoint {
-	bad := make(map[string]models.Checkpoint)
-	edit := func(what string, f func(t []models.Tensor) []models.Tensor) {
-		d := c
-		d.Tensors = f(slices.Clone(c.Tensors))
-		bad[what] = d
-	}
-	weight := max(0, slices.IndexFunc(c.Tensors, func(t models.Tensor) bool {
-		return len(t.Shape) > 1 && !strings.HasPrefix(t.Name, models.OptimizerPrefix)
-	}))
-	edit(noTensors, func([]models.Tensor) []models.Tensor { return nil })
-	edit("a tensor missing", func(t []models.Tensor) []models.Tensor { return slices.Delete(t, weight, weight+1) })
-	edit("a tensor of another shape", func(t []models.Tensor) []models.Tensor {
-		t[weight].Shape, t[weight].Data = []int{1}, []float32{0}
-		return t
-	})
-	edit("a tensor too short", func(t []models.Tensor) []models.Tensor { t[weight].Data = t[weight].Data[1:]; return t })
-	return bad
 }

@@ -193,7 +193,7 @@ func open(f flaw) func(models.Checkpoint) (models.Generator, error) {
 		q, err := nn.NewPredictor(p.Seal(), func(n *nn.Graph, b int) {
 			n.Output("y", decode(n, n.Input("z", b, latent), b))
 		}, 1)
-		return &generator{f, q}, err
+		return &blender{&generator{f, q}}, err
 	}
 }
 
@@ -225,6 +225,32 @@ func (g *generator) Generate(ctx context.Context, r models.Request) (models.Batc
 		return nil
 	})
 	return b, err
+}
+
+// A blender makes clips between labels whose latents are their seeds: the clip of the nearer label.
+type blender struct{ *generator }
+
+func (b *blender) Latent() int { return 1 }
+
+func (b *blender) Draw(r models.Request) ([]float32, error) {
+	z := make([]float32, len(r.Labels))
+	return z, r.Validate(labels)
+}
+
+func (b *blender) LabelMean(label int) ([]float32, error) {
+	return []float32{0}, models.ValidateLabels([]int{label}, labels)
+}
+
+func (b *blender) Blend(ctx context.Context, latents []float32, from, to []int, weight []float64, r models.Request) (models.Batch, error) {
+	_, _, nearer, err := models.BlendShares(labels, 1, latents, from, to, weight, r)
+	if err != nil && b.flaw != "blends anything" {
+		return models.Batch{}, err
+	}
+	if b.flaw == "blends the wrong way" {
+		nearer = to
+	}
+	r.Labels = nearer
+	return b.Generate(ctx, r)
 }
 
 func architecture(f flaw) modeltest.Architecture {
@@ -264,6 +290,8 @@ func TestFlaws(t *testing.T) {
 		{"leaves the range", modeltest.Generates, "not in [-1, 1]"},
 		{"numbers clips within the request", modeltest.Generates, "clip 4 differs"},
 		{"trusts its input", modeltest.Refuses, "is accepted"},
+		{"blends the wrong way", modeltest.Blends, "a weight of 0 does not give"},
+		{"blends anything", modeltest.Blends, "is accepted"},
 	} {
 		t.Run(string(c.flaw), func(t *testing.T) {
 			err := c.check(architecture(c.flaw))

@@ -2,6 +2,9 @@ package sampling
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"wavemill/audio"
@@ -42,18 +45,34 @@ const leastAtOnce = 4
 type Attempt struct {
 	Clip
 	eval.FilterResult
-	Kept     bool           // passed, or the best try under KeepBest
-	Tries    int            // for this clip, this one included
-	Rejected map[string]int // the tries of this clip that did not pass, by reason (first word)
+	Kept     bool       // passed, or the best try under KeepBest
+	Tries    int        // for this clip, this one included
+	Rejected Rejections // the tries of this clip that did not pass
+}
+
+// Rejections count tries that did not pass by their reason, which is the first word of [eval.FilterResult.Reason]:
+// "silent", "heard" (as another label), "unsure", "copy" or "unreal".
+type Rejections map[string]int
+
+// String lists the counts, sorted by reason, or returns "none".
+func (r Rejections) String() string {
+	parts := make([]string, 0, len(r))
+	for _, reason := range slices.Sorted(maps.Keys(r)) {
+		parts = append(parts, fmt.Sprintf("%d %s", r[reason], reason))
+	}
+	if len(parts) == 0 {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
 }
 
 // A Tally counts the tries of a search.
 type Tally struct {
-	Tried    int            // in all
-	Passed   int            // clips found
-	Best     int            // failed clips whose best try was kept
-	Failed   int            // failed clips without one
-	Rejected map[string]int // tries that did not pass, by reason: "silent", "heard", "unsure", "copy", "unreal"
+	Tried    int        // in all
+	Passed   int        // clips found
+	Best     int        // failed clips whose best try was kept
+	Failed   int        // failed clips without one
+	Rejected Rejections // tries that did not pass
 }
 
 // Kept is the number of clips that were kept.
@@ -74,7 +93,7 @@ func (t Tally) Rate() float64 {
 func (s *Sampler) Accept(ctx context.Context, k Kind, f Filter, p Policy, each func(Attempt) error) (Tally, error) {
 	search := search{
 		sampler: s.WithSilence(), kind: k, filter: f, policy: p, each: each,
-		tally: Tally{Rejected: map[string]int{}}, rejected: map[string]int{},
+		tally: Tally{Rejected: Rejections{}}, rejected: Rejections{},
 	}
 	for search.goesOn() {
 		tries, err := search.tryNext(ctx)
@@ -104,7 +123,7 @@ type search struct {
 	tally Tally
 	// Of the current clip:
 	tries    int
-	rejected map[string]int
+	rejected Rejections
 	best     *Attempt
 }
 
@@ -184,7 +203,7 @@ func (s *search) take(a Attempt) error {
 func (s *search) settle(kept bool) error {
 	a := *s.best
 	a.Kept, a.Tries, a.Rejected = kept, s.tries, s.rejected
-	s.best, s.tries, s.rejected = nil, 0, map[string]int{}
+	s.best, s.tries, s.rejected = nil, 0, Rejections{}
 	if s.each == nil {
 		return nil
 	}

@@ -145,6 +145,9 @@ func TestAcceptPolicies(t *testing.T) {
 		t.Errorf("no clips: %+v %+v", got, tally)
 	}
 	silent := ridged(t, func(uint64) bool { return true })
+	if r := (sampling.Rejections{"unsure": 2, "copy": 13}); r.String() != "13 copy, 2 unsure" || sampling.Rejections(nil).String() != "none" {
+		t.Errorf("%q", r)
+	}
 	if got, tally := accept(t, silent, never, sampling.Policy{N: 2, MaxTries: 3, KeepBest: true}); tally.Failed != 2 || tally.Best != 0 || tally.Rejected["silent"] != 6 || got[0].kept {
 		t.Errorf("nothing but silence: %+v %+v", got, tally)
 	}

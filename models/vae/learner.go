@@ -36,11 +36,11 @@ type Learner struct {
 	drawn    []float32
 }
 
-var (
-	_ models.Learner       = (*Learner)(nil)
-	_ models.LRScaler      = (*Learner)(nil)
-	_ models.LearningRater = (*Learner)(nil)
-)
+var _ interface {
+	models.Learner
+	models.LRScaler
+	models.LearningRater
+} = (*Learner)(nil)
 
 // NewLearner returns an untrained model. The config is JSON over the Defaults; nil means these.
 func NewLearner(config json.RawMessage, fe models.FrontEnd, labels []string, seed uint64) (models.Learner, error) {

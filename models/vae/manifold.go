@@ -6,11 +6,11 @@ import (
 	"slices"
 )
 
-// A neighbourhood says which of a label's clips lie nearest to each of them. Latents of a label lie near a curved
-// surface of few dimensions: takes of one speaker beside each other, other speakers elsewhere. Whatever lies between
-// neighbours is on that surface, or close to it, while a Gaussian around a clip, even a narrow one, leaves it in most of
-// its directions. Drawing between neighbours (Chawla et al. 2002, SMOTE; DeVries and Taylor 2017 in latent space) is what
-// manifold Parzen windows (Vincent and Bengio 2003) do with local covariances.
+// A neighbourhood holds the nearest clips of each of a label's clips. The latents of a label lie near a curved surface of
+// few dimensions, with the recordings of one speaker close together. Points between neighbours are on that surface or
+// close to it, while a Gaussian around a clip, even a narrow one, leaves it in most directions. Drawing between neighbours
+// (Chawla et al. 2002, SMOTE; DeVries and Taylor 2017 in latent space) does what manifold Parzen windows (Vincent and
+// Bengio 2003) do with local covariances.
 type neighbourhood struct {
 	near []int32 // [K, size]: the nearest clips of each, as numbers within the label
 	size int
@@ -22,7 +22,7 @@ const (
 	clipsPerNeighbour = 12
 )
 
-// NeighboursOf returns how many of a label's clips count as near to one of them, where the label has n.
+// NeighboursOf returns the number of neighbours of each clip of a label with n clips.
 func (c Config) NeighboursOf(n int) int {
 	return max(0, min(c.Neighbours, max(1, n/clipsPerNeighbour), n-1))
 }
@@ -48,8 +48,8 @@ type other struct {
 	distance float32
 }
 
-// Near returns the numbers of the size rows of all [K, Z] that lie nearest to z [Z], but for row number but; those
-// nearest come first. It is valid until the next call.
+// Near returns the indices of the size rows of all [K, Z] nearest to z [Z], without the row with index but, in order of
+// distance. The slice is valid until the next call.
 func (s *Search) Near(z, all []float32, size, but int) []int32 {
 	s.others, s.near = s.others[:0], s.near[:0]
 	for j := range len(all) / len(z) {
@@ -81,8 +81,9 @@ type Mix struct {
 	Share [mixed]float64
 }
 
-// Between draws a point between a clip, whatever number the caller gives it, and two of those near it, uniformly over the triangle (a flat Dirichlet
-// distribution). The near ones may be fewer than two; then it lies on the line to the one there is, or is the clip.
+// Between draws a point between a clip and two of the near clips, uniformly over their triangle (a flat Dirichlet
+// distribution). With one near clip it lies on the line to it, with none it is the clip. The caller chooses the clip's
+// number.
 func Between(clip int, near []int32, rng *rand.Rand) Mix {
 	m := Mix{}
 	var sum float64

@@ -32,7 +32,7 @@ func Networks(c models.Checkpoint) ([]nn.Network, error) {
 			Name: NetworkGenerator, Doc: "Spectrograms from latents and labels.", Params: params,
 			Build: decoderGraph(h.Shape, h.Config),
 			Inputs: []nn.Port{
-				{Graph: inLatent, Name: "latents", Doc: "Drawn from the label's prior, or what the encoder found."},
+				{Graph: inLatent, Name: "latents", Doc: "Drawn from the label's prior, or from the encoder."},
 				{Graph: inLabels, Name: "labels", Doc: "Indices into the labels of the metadata.", Labels: true},
 			},
 			Outputs: []nn.Port{{Graph: outClips, Name: "spectrograms", Doc: "Frames by bins, as the front end of the metadata makes them.", Squeeze: true, Min: -1, Max: 1}},

@@ -81,8 +81,8 @@ func (c Config) priors(s shape.Shape) int {
 	return s.Labels
 }
 
-// fitPrior fits the latents z [B, Z] of each label as the Config says; as a class Gaussian where the Config says flow,
-// for readers who know no flows.
+// fitPrior fits the configuration's prior to the latents z [B, Z] of each label; with PriorFlow a class Gaussian, for
+// programs that do not implement flows.
 func fitPrior(c Config, z []float32, labels []int, count int, seed uint64) (*prior, error) {
 	latent := c.Latent
 	if c.Unconditional {
@@ -133,11 +133,11 @@ func fitPrior(c Config, z []float32, labels []int, count int, seed uint64) (*pri
 // leastVariance is added to the variance of every latent before a covariance is factored.
 const leastVariance = 1e-6
 
-// kernelLimit is how many clips of a label a kernel density is spread around at most.
+// kernelLimit is the largest number of a label's clips that a kernel density or a manifold uses.
 const kernelLimit = 4096
 
-// kernels returns a Gaussian of covariance h² C around each of the latents, which are first drawn towards their mean by
-// sqrt(1-h²), so that the density has mean and covariance C of the latents (West 1993).
+// kernels returns a Gaussian of covariance h² C around each of the latents, which are first moved towards their mean by
+// the factor sqrt(1-h²), so that the density has the mean and the covariance C of the latents (West 1993).
 func kernels(z []float32, rows []int, mean []float64, covariance *mat.SymDense, h float64) (mixture, *mat.SymDense) {
 	latent := len(mean)
 	stride := (len(rows) + kernelLimit - 1) / kernelLimit
@@ -154,8 +154,8 @@ func kernels(z []float32, rows []int, mean []float64, covariance *mat.SymDense, 
 	return m, &c
 }
 
-// manifold returns the latents themselves with their neighbourhoods, and the covariance of the noise around what is drawn
-// between them.
+// manifold returns the latents with their neighbourhoods, and the covariance of the noise that is added to points between
+// them.
 func manifold(z []float32, rows []int, latent int, covariance *mat.SymDense, config Config) (mixture, *mat.SymDense) {
 	stride := (len(rows) + kernelLimit - 1) / kernelLimit
 	var m mixture
@@ -170,8 +170,8 @@ func manifold(z []float32, rows []int, latent int, covariance *mat.SymDense, con
 	return m, &c
 }
 
-// shrink returns the covariance of n clips with the given scatter. Few clips say little about a covariance, so it is
-// drawn towards that within all labels, by Z / (Z + 5 n).
+// shrink returns the covariance of n clips with the given scatter. The estimate from few clips is unreliable, so it is
+// averaged with the covariance within all labels, whose weight is Z / (Z + 5 n).
 func shrink(scatter *mat.SymDense, n int, pooled *mat.SymDense) *mat.SymDense {
 	latent := pooled.SymmetricDim()
 	own := 1 - float64(latent)/float64(latent+5*n)

@@ -8,17 +8,16 @@ import (
 	"wavemill/models"
 )
 
-// What a variation of strength 1 does to a clip, at most.
+// The largest changes of a variation of strength 1.
 const (
-	varyStretch = 0.15 // longer or shorter by this share: another pace
-	varyBins    = 2.5  // all formants higher or lower by so many bins: another throat, on a mel scale about
-	varyTilt    = 0.15 // added to the values at one end of the band and subtracted at the other: another microphone
+	varyStretch = 0.15 // share by which a clip is longer or shorter: another pace
+	varyBins    = 2.5  // bins by which formants are higher or lower: another vocal tract, approximately, on a mel scale
+	varyTilt    = 0.15 // added at one end of the frequency axis and subtracted at the other: another microphone
 )
 
 // Vary writes a varied copy of every clip of x to dst, which it returns, grown as needed: stretched in time, shifted along
-// the bins and tilted, each by a random amount up to strength times a limit. It is for sets of a few clips a label, whose
-// decoder would otherwise know those clips alone (vocal tract length perturbation, Jaitly and Hinton 2013; speed
-// perturbation, Ko et al. 2015).
+// the bins and tilted, each by a random amount up to strength times a limit. It prevents overfitting to a few clips a
+// label (vocal tract length perturbation, Jaitly and Hinton 2013; speed perturbation, Ko et al. 2015).
 func Vary(dst []float32, x models.Batch, strength float64, rng *rand.Rand) []float32 {
 	dst = append(dst[:0], x.Data...)
 	uniform := func(most float64) float64 { return strength * most * (2*rng.Float64() - 1) }
@@ -28,8 +27,8 @@ func Vary(dst []float32, x models.Batch, strength float64, rng *rand.Rand) []flo
 	return dst
 }
 
-// vary writes x [T, F], stretched by a factor, shifted by so many bins and tilted, to dst. What comes from beyond the end
-// is silence; beyond the band lies what is at its edge.
+// vary writes x [T, F], stretched by a factor, shifted by that many bins and tilted, to dst. Frames beyond the end are
+// silence; bins beyond the edges repeat the edge.
 func vary(dst, x []float32, bins int, stretch, shift, tilt float64) {
 	frames := len(x) / bins
 	for t := range frames {
@@ -59,8 +58,8 @@ func valueAt(x []float32, t, f, bins int, shift float64) float32 {
 	return (1-part)*x[t*bins+low] + part*x[t*bins+high]
 }
 
-// variedClips is how many clips of each label the prior is fitted on at least, varied ones included, where training
-// varied the clips too: enough for a density.
+// variedClips is the least number of clips of each label that the prior is fitted on, varied copies included, if the
+// configuration varies clips.
 const variedClips = 64
 
 // withVariations returns the chosen clips of train and, where training varied them, as many varied copies of each as the

@@ -28,9 +28,10 @@ type finetuning struct {
 	latents       *latents
 
 	// Memory that steps use again.
-	z, fakes, varied                         []float32
-	twice                                    []int // labels
-	augmentReal, augmentFake, augmentDecoder gan.Draw
+	z, fakes, varied []float32
+	twice            []int    // labels
+	pair             gan.Pair // of the discriminator's update
+	augment          gan.Draw // of the decoder's update
 }
 
 // newFinetuning starts from the given weights of an autoencoder, which it copies.
@@ -176,12 +177,7 @@ func (s *finetuning) discriminatorStep(x models.Batch, rng *rand.Rand, losses mo
 	if err != nil {
 		return err
 	}
-	s.config.Augment.Draw(&s.augmentReal, rng, x.B, x.T, x.F)
-	s.config.Augment.Draw(&s.augmentFake, rng, x.B, x.T, x.F)
-	s.twice = append(append(s.twice[:0], x.Labels...), x.Labels...)
-	feeds := append(s.augmentReal.Feeds(inReal), s.augmentFake.Feeds(inFake)...)
-	feeds = append(feeds, nn.Values(inReal, x.Data), nn.Values(inFake, s.fakes), nn.Labels(inLabels, s.twice))
-	if err := m.Run(feeds...); err != nil {
+	if err := m.Run(s.pair.Feeds(s.config.Augment, x, s.fakes, rng)...); err != nil {
 		return err
 	}
 	losses[lossDiscriminator], losses[meanReal], losses[meanFake] = m.Loss(lossAll), m.Loss(meanReal), m.Loss(meanFake)
@@ -193,9 +189,8 @@ func (s *finetuning) discriminatorStep(x models.Batch, rng *rand.Rand, losses mo
 
 // discriminatorLoss adds the hinge loss of the discriminator on batch recordings and as many decoded clips.
 func (s *finetuning) discriminatorLoss(n *nn.Graph, batch int) *nn.Tensor {
-	real := s.config.Augment.Apply(n, inReal, s.clips(n, inReal, batch))
-	fake := s.config.Augment.Apply(n, inFake, s.clips(n, inFake, batch))
-	score := s.network().ForBatch(batch).Apply(n, n.Stack(real, fake), n.Input(inLabels, 2*batch), nil).Score
+	clips, labels := gan.AddPair(n, s.config.Augment, batch, s.shape.Frames, s.shape.Bins)
+	score := s.network().ForBatch(batch).Apply(n, clips, labels, nil).Score
 	r, f := n.Rows(score, 0, batch), n.Rows(score, batch, 2*batch)
 	n.Loss(meanReal, n.Mean(r))
 	n.Loss(meanFake, n.Mean(f))
@@ -212,10 +207,10 @@ func (s *finetuning) decoderStep(x models.Batch, rng *rand.Rand, losses models.L
 	if err != nil {
 		return err
 	}
-	s.config.Augment.Draw(&s.augmentDecoder, rng, x.B+h, x.T, x.F)
-	s.augmentDecoder.Repeat(x.B, h) // reconstructions and recordings alike
+	s.config.Augment.Draw(&s.augment, rng, x.B+h, x.T, x.F)
+	s.augment.Repeat(x.B, h) // reconstructions and recordings alike
 	s.twice = append(append(s.twice[:0], x.Labels...), x.Labels[:h]...)
-	feeds := append(s.augmentDecoder.Feeds(inFake), nn.Values(inLatent, s.z), nn.Labels(inMade, x.Labels),
+	feeds := append(s.augment.Feeds(inFake), nn.Values(inLatent, s.z), nn.Labels(inMade, x.Labels),
 		nn.Values(inReal, x.Data[:h*x.T*x.F]), nn.Labels(inLabels, s.twice))
 	if err := m.Run(feeds...); err != nil {
 		return err

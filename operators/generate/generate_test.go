@@ -218,6 +218,42 @@ func TestListingAndJudge(t *testing.T) {
 	}
 }
 
+// TestSeriesWithOneSlot checks that batches and clips of a request share the slots without waiting for each other, beside
+// other requests.
+func TestSeriesWithOneSlot(t *testing.T) {
+	m := newMill(t, "{concurrency: 1}", generate.Hooks{}, nil)
+	m.train(1)
+	<-m.inUse
+	m.ask(`{"label":"high"}`) // The service has started.
+	replies := make(chan *nats.Msg, 2)
+	for _, request := range []string{`{"label":"high","n":70,"seed":1}`, `{"label":"very low","n":40,"seed":1}`} {
+		go func() {
+			reply, err := m.bus.Conn().Request("t.generate", []byte(request), patience)
+			if err != nil {
+				t.Errorf("%s: %v", request, err)
+				reply = &nats.Msg{}
+			}
+			replies <- reply
+		}()
+	}
+	clips := 0
+	for range 2 {
+		var listing generate.Listing
+		if err := json.Unmarshal((<-replies).Data, &listing); err != nil {
+			t.Error(err)
+		}
+		for i, c := range listing.Clips {
+			if c.Seed != uint64(1+i) || c.Label != listing.Label || c.Sequence == 0 {
+				t.Errorf("clip %d: %+v", i, c)
+			}
+		}
+		clips += len(listing.Clips)
+	}
+	if clips != 110 {
+		t.Errorf("%d clips, want 110", clips)
+	}
+}
+
 func TestStoppingFinishesRequests(t *testing.T) {
 	block := make(chan struct{})
 	m := newMill(t, "{concurrency: 1}", generate.Hooks{}, block)

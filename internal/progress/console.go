@@ -83,8 +83,8 @@ func width(w io.Writer) int {
 // Mode returns how this console draws progress; it is never Auto.
 func (c *Console) Mode() Mode { return c.mode }
 
-// Interrupt says that the user has interrupted the work. Tasks stop counting, and when they end, they say how far they
-// were instead of how long the whole took.
+// Interrupt marks the work as interrupted by the user. Tasks stop counting, and their last line says how far they
+// got instead of how long the whole took.
 func (c *Console) Interrupt() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -20,7 +20,7 @@ func clocked(mode Mode) (*Console, *bytes.Buffer, *time.Time) {
 	return c, &buf, &now
 }
 
-func TestLinesAreSpacedAndTellRateAndTimeLeft(t *testing.T) {
+func TestLinesAreSpacedWithRateAndTimeLeft(t *testing.T) {
 	c, buf, now := clocked(Lines)
 	task := c.Start("convert", 100, "files")
 	for range 60 {
@@ -160,7 +160,7 @@ func TestBarFitsIntoOneRow(t *testing.T) {
 }
 
 // The row says as much as fits, the most important first.
-func TestBarSaysWhatFits(t *testing.T) {
+func TestBarShowsWhatFits(t *testing.T) {
 	for columns, want := range map[int]string{
 		90: "train  50% |████████████            | 10s left, loss 0.5, 50/100 steps, 5.00 steps/s",
 		60: "train  50% |██████       | 10s left, loss 0.5, 50/100 steps",
