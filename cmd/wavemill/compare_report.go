@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"time"
 
 	"wavemill/models/comparison"
@@ -29,7 +28,7 @@ const (
 )
 
 // writeComparison writes both reports and prints the result.
-func (a *app) writeComparison(o *compareOptions, result comparedReport, e *comparison.Evaluation, candidates []*candidate) error {
+func (a *app) writeComparison(o compareOptions, result comparedReport, e *comparison.Evaluation, candidates []*candidate) error {
 	text, err := json.MarshalIndent(result, "", "  ")
 	if err != nil {
 		return err
@@ -65,11 +64,7 @@ func (a *app) writeComparison(o *compareOptions, result comparedReport, e *compa
 func (o *compareOptions) compared(result comparedReport, e *comparison.Evaluation, candidates []*candidate) report.Compared {
 	c := report.Compared{
 		Report: result.Report, Verdict: result.Verdict, Data: e.Data(), Made: time.Now(), Command: result.Command,
-		Facts: []report.Fact{
-			{Name: "labels from", Value: result.LabelSource},
-			{Name: "data", Value: result.DataHash},
-			{Name: "seed", Value: strconv.FormatUint(o.seed, 10)},
-		},
+		Facts: dataFacts(evaluationData{hash: result.DataHash, labelSource: result.LabelSource}, o.seed),
 	}
 	for _, m := range candidates {
 		c.Candidates, c.Histories = append(c.Candidates, &m.Candidate), append(c.Histories, m.training.history)

@@ -10,8 +10,8 @@ import (
 	"wavemill/models/training"
 )
 
-// A school trains architectures alike: the same recordings, front end, seed and time.
-type school struct {
+// A candidateTrainer trains architectures alike: the same recordings, front end, seed and time.
+type candidateTrainer struct {
 	app    *app
 	seed   uint64
 	budget time.Duration
@@ -22,14 +22,14 @@ type school struct {
 	shown bool // whether the plan has been
 }
 
-// A schooling is how a training went.
-type schooling struct {
+// A trainingRun holds the times and the losses of a training.
+type trainingRun struct {
 	seconds, cpuSeconds float64
 	history             training.History
 }
 
 // train trains an architecture and writes its checkpoint to a file.
-func (s *school) train(ctx context.Context, arch string, recordings []dataset.Recording, file string) (models.Checkpoint, schooling, error) {
+func (s *candidateTrainer) train(ctx context.Context, arch string, recordings []dataset.Recording, file string) (models.Checkpoint, trainingRun, error) {
 	none := models.Checkpoint{}
 	var learnable []dataset.Recording
 	o := s.options
@@ -40,12 +40,12 @@ func (s *school) train(ctx context.Context, arch string, recordings []dataset.Re
 	}
 	set, err := training.Prepare(ctx, recordings, o)
 	if err != nil {
-		return none, schooling{}, err
+		return none, trainingRun{}, err
 	}
 	if !s.shown {
 		s.shown = true
 		if err := s.app.notePlan(ctx, frontOptions{ceiling: ceilingFast}, set.FrontEnd, learnable, 0); err != nil {
-			return none, schooling{}, err
+			return none, trainingRun{}, err
 		}
 	}
 	p := &trainingProgress{}
@@ -58,7 +58,7 @@ func (s *school) train(ctx context.Context, arch string, recordings []dataset.Re
 	}
 	run, err := job.Start(ctx, set)
 	if err != nil {
-		return none, schooling{}, err
+		return none, trainingRun{}, err
 	}
 	for _, line := range run.Settings.Lines() {
 		s.app.note("%s", line)
@@ -66,7 +66,7 @@ func (s *school) train(ctx context.Context, arch string, recordings []dataset.Re
 	p.begin(s.app.console, s.budget, s.steps)
 	c, result, err := run.Train(ctx)
 	p.done()
-	log := schooling{result.Seconds, result.CPUSeconds, result.History}
+	log := trainingRun{result.Seconds, result.CPUSeconds, result.History}
 	if ctx.Err() != nil && err != nil {
 		return c, log, fmt.Errorf("interrupted at step %d; its weights so far are in %s, which --model takes", c.Step, file)
 	}

@@ -14,6 +14,7 @@ import (
 	"wavemill/audio/convert"
 	"wavemill/audio/synth"
 	"wavemill/audio/wav"
+	"wavemill/internal/oracle"
 )
 
 // recordings writes three clips of each of two classes.
@@ -105,7 +106,7 @@ func TestInspectCorpus(t *testing.T) {
 	}
 	for _, program := range []string{"sh", "sox", "ffmpeg", "ffprobe"} {
 		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("the corpus is made with %s, which is not installed", program)
+			oracle.Missing(t, "the corpus is made with %s, which is not installed", program)
 		}
 	}
 	dir := t.TempDir()

@@ -310,6 +310,51 @@ func interruptDemo(t *testing.T, o demoOptions, step int64) {
 	}
 }
 
+// TestDemoHoldsOutGroups: a held-out speaker is not learnt from, and is what the figures are measured on.
+func TestDemoHoldsOutGroups(t *testing.T) {
+	data := t.TempDir()
+	for label, class := range map[string]string{"low": "kick", "high": "hihat"} {
+		for i, speaker := range []string{"ada", "bob", "theo"} {
+			for n := range uint64(3) {
+				c, err := synth.Clip(class, uint64(10*i)+n, 8000)
+				if err != nil {
+					t.Fatal(err)
+				}
+				name := label + "_" + speaker + "_" + string(rune('0'+n)) + ".wav"
+				if err := wav.WriteFile(filepath.Join(data, name), c, wav.Options{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	o := demoOptions{data: []string{data}, labels: "{label}_{speaker}_{n}", holdoutFlags: holdoutFlags{group: "speaker", out: []string{"speaker=theo"}}}
+	s, stderr, err := quickDemo(t, o, func(o *demoOptions) { o.steps, o.perLabel = 2, 1 })
+	if err != nil {
+		t.Fatalf("%v\n%s", err, stderr)
+	}
+	c, err := models.Read(s.Model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Data == nil || len(c.Data.Learnt) == 0 || c.Data.Group != "speaker" {
+		t.Fatalf("the checkpoint records %+v", c.Data)
+	}
+	for _, r := range slices.Concat(c.Data.Learnt, c.Data.Chosen) {
+		if r.Group != "ada" && r.Group != "bob" {
+			t.Errorf("%s of group %q was learnt from", r.Source, r.Group)
+		}
+	}
+	theo := 0
+	for _, h := range s.HeldOutList {
+		if strings.Contains(h.Source, "_theo_") {
+			theo++
+		}
+	}
+	if theo != 6 || !s.HeldOutTrusted || s.HeldOutInterval == nil || !s.HeldOutInterval.Holds(*s.HeldOut) {
+		t.Errorf("%d recordings of theo are held out, want 6; summary %+v", theo, s)
+	}
+}
+
 func TestDemoOnAnotherServer(t *testing.T) {
 	s, err := server.Start(t.Context(), server.Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0"})
 	if err != nil {
@@ -380,5 +425,10 @@ func TestDemoCommandRepeatsTheFlags(t *testing.T) {
 	plain := demoOptions{out: demoOut, budget: demoBudget, seed: 1, arch: "vae", perLabel: demoPerLabel}
 	if got := plain.command(); got != "wavemill demo" {
 		t.Errorf("got %s", got)
+	}
+	grouped := plain
+	grouped.data, grouped.holdoutFlags = []string{"d"}, holdoutFlags{group: "kit", out: []string{"kit=909 b"}}
+	if got, want := grouped.command(), "wavemill demo --data d --group kit --hold-out 'kit=909 b'"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

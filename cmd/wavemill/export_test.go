@@ -17,6 +17,7 @@ import (
 
 	"wavemill/audio/synth"
 	"wavemill/audio/wav"
+	"wavemill/internal/oracle"
 	"wavemill/models"
 	"wavemill/models/architectures"
 	"wavemill/models/export"
@@ -187,7 +188,7 @@ func example(t *testing.T, language, path string) {
 func program(t *testing.T, dir string, probe []string, args ...string) {
 	t.Helper()
 	if err := exec.CommandContext(t.Context(), probe[0], probe[1:]...).Run(); err != nil {
-		t.Skipf("%s: %v", strings.Join(probe, " "), err)
+		oracle.Missing(t, "%s: %v", strings.Join(probe, " "), err)
 	}
 	cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
 	cmd.Dir = dir

@@ -155,6 +155,8 @@ func TestWrongUsageOfEveryCommand(t *testing.T) {
 		{"demo --model vea", exitUsage, `--model "vea" is unknown; there are`},
 		{"demo --per-label 0", exitUsage, "--per-label 0"},
 		{"demo --labels prefix", exitUsage, "--labels is for --data"},
+		{"demo --group speaker", exitUsage, "--group and --hold-out are for --data"},
+		{"demo --data x --hold-out theo", exitUsage, "is not FIELD=VALUE"},
 		{"demo --budjet 3m", exitUsage, "did you mean --budget?"},
 		{"demo --budget soon", exitUsage, `invalid argument "soon" for "--budget"`},
 		{"up now", exitUsage, "takes no argument"},

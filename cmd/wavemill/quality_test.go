@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"wavemill/models"
 	"wavemill/models/augment"
 	"wavemill/models/comparison"
+	"wavemill/models/training"
 )
 
 // quickModel trains a model for a few steps, which is not to be listened to.
@@ -29,7 +31,8 @@ func TestEvalPrintsARowForEachKind(t *testing.T) {
 	}
 	data := recordingsFolder(t, 12)
 	model := quickModel(t, data, "vae")
-	args := []string{"eval", "--model", model, "--data", data, "--useful=false", "--clips", "30"}
+	html := filepath.Join(t.TempDir(), "eval.html")
+	args := []string{"eval", "--model", model, "--data", data, "--useful=false", "--clips", "30", "--html", html}
 	stdout, _ := mustRun(t, append(args, "--json")...)
 	reports := decodeLines[comparison.Report](t, stdout)
 	if len(reports) != 1 {
@@ -42,6 +45,9 @@ func TestEvalPrintsARowForEachKind(t *testing.T) {
 	}
 	if !slices.Equal(kinds, []string{"real", "ceiling", "noise", "model"}) || r.Format != 1 || r.TrainClips+r.Report.HeldOut != 36 || len(r.Labels) != 3 {
 		t.Errorf("%s", stdout)
+	}
+	if page, err := os.ReadFile(html); err != nil || !strings.Contains(string(page), "Evaluation of vae") || !strings.Contains(string(page), "data:audio/wav") {
+		t.Errorf("page of %d bytes, error %v", len(page), err)
 	}
 	if m := r.Rows[3]; m.Clips != 30 || m.Training == nil || m.Training.Checkpoint != model || m.Training.Steps != 2 || m.Usefulness != nil {
 		t.Errorf("the model's row: %+v", m)
@@ -153,6 +159,9 @@ func TestCompareWritesBothReports(t *testing.T) {
 	if !strings.Contains(stderr, "training the evaluator") {
 		t.Errorf("nothing is said of what takes long:\n%s", stderr)
 	}
+	if !strings.Contains(stderr, "evaluating 2 models takes about") {
+		t.Errorf("nothing is said of how long it takes:\n%s", stderr)
+	}
 	var table strings.Builder
 	if err := comparison.WriteTable(&table, r.Report); err != nil || !strings.Contains(table.String(), "ceiling") || !strings.Contains(table.String(), "Fréchet/real") {
 		t.Errorf("table, error %v:\n%s", err, table.String())
@@ -166,6 +175,28 @@ func TestCompareWritesBothReports(t *testing.T) {
 	}
 	if cp, err := models.Read(filepath.Join(out, "vae.safetensors")); err != nil || cp.Step != 2 {
 		t.Errorf("the trained checkpoint: step %d, error %v", cp.Step, err)
+	} else if cp.Data == nil || !slices.Equal(training.HeldOutOf(cp), sorted(r.HeldOut)) {
+		t.Errorf("the trained checkpoint records %v as held out, the report lists %v", training.HeldOutOf(cp), r.HeldOut)
+	}
+}
+
+// sorted returns a list in the order of training.HeldOutOf.
+func sorted(list []training.HeldOut) []training.HeldOut {
+	return slices.SortedFunc(slices.Values(list), func(a, b training.HeldOut) int {
+		return cmp.Or(strings.Compare(a.Label, b.Label), strings.Compare(a.Digest, b.Digest))
+	})
+}
+
+// Two recordings of each label are too few, and the message says what of.
+func TestEvalOfTwoEach(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains a model")
+	}
+	data := recordingsFolder(t, 2)
+	model := quickModel(t, data, "vae")
+	code, _, stderr := runCLI(t, "eval", "--model", model, "--data", data, "--useful=false")
+	if code != exitFailed || strings.Contains(stderr, "one clip alone") || !strings.Contains(stderr, "too few") && !strings.Contains(stderr, "--test DIR") {
+		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }
 

@@ -15,7 +15,7 @@ func TestUpNeedsOperators(t *testing.T) {
 		}
 		for _, args := range [][]string{{"up", "-f", "pipeline.yaml"}, {"operator", "train", "-f", "pipeline.yaml", "--nats", "nats://127.0.0.1:1"}} {
 			code, _, stderr := runCLI(t, args...)
-			if code != exitFailed || !strings.Contains(stderr, "names no operators") || !strings.Contains(stderr, "pipeline.yaml") {
+			if code != exitFailed || !strings.Contains(stderr, "has no operators") || !strings.Contains(stderr, "pipeline.yaml") {
 				t.Errorf("%v: exit code %d, %s", args, code, stderr)
 			}
 		}
