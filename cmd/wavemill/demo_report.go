@@ -12,14 +12,9 @@ import (
 	"strings"
 	"time"
 
-	"wavemill/models/architectures"
-	"wavemill/models/frontend"
 	"wavemill/models/nn/kernel"
 	"wavemill/models/report"
 )
-
-// realShown is how many recordings of a label the report shows beside the generated clips.
-const realShown = 4
 
 // finish classifies the clips and writes clips.jsonl, the pipeline file, the report and the summary.
 func (d *demo) finish(ctx context.Context) error {
@@ -60,134 +55,30 @@ func (d *demo) writeClips() error {
 
 // page is report.html.
 func (d *demo) page() (report.Page, error) {
-	labels, err := d.reportLabels()
-	if err != nil {
-		return report.Page{}, err
-	}
-	page := report.Page{
-		Title: count(len(d.clips), "generated clip", "generated clips"), Summary: d.sentence(), Made: time.Now(),
-		Tiles: d.tiles(), Labels: labels, Curves: report.Losses("", d.watch.losses()), HeldOut: d.parts.list(),
-		SoundsHint: "Left: recordings that the model was trained on. Right: generated clips. Click a picture to play its clip; time runs to the right, frequency upwards. The number in a clip's name is its seed: with the model and the label it gives the same clip again.",
-		Letters:    d.letters, Notes: slices.Clone(d.notes), Facts: d.facts(), Timings: d.timings, Command: d.o.command(), Next: d.next(),
+	r := report.Demo{
+		Checkpoint: d.checkpoint, Digest: d.digest, Took: d.watch.trainingTime(), History: d.watch.losses(),
+		Learnt: d.parts.learnt, HeldOut: d.parts.heldOut, Untrusted: d.parts.warning,
+		Real: d.evaluation.real, Generated: d.evaluation.generated, NoClassifier: d.evaluation.missing,
+		Made: time.Now(), Letters: d.letters, Notes: slices.Clone(d.notes), Timings: d.timings, Command: d.o.command(), Next: d.next(),
 	}
 	for _, skip := range d.set.Skipped {
-		page.Notes = append(page.Notes, fmt.Sprintf("%s was skipped: %s", skip.Path, skip.Reason))
+		r.Notes = append(r.Notes, fmt.Sprintf("%s was skipped: %s", skip.Path, skip.Reason))
 	}
-	if d.parts.warning != "" {
-		page.Warnings = []string{d.parts.warning}
+	for _, c := range d.clips {
+		clip := report.DemoClip{File: c.File, Sound: c.sound, Assigned: c.Heard}
+		if c.Confidence != nil {
+			clip.Confidence = *c.Confidence
+		}
+		r.Clips = append(r.Clips, clip)
 	}
-	if d.evaluation.missing != "" {
-		page.Notes = append(page.Notes, "no classifier evaluates the clips: "+d.evaluation.missing)
-		return page, nil
-	}
-	page.Confusions = []report.Confusion{d.evaluation.generated, d.evaluation.real}
-	return page, nil
-}
-
-// facts are the settings of the run.
-func (d *demo) facts() []report.Fact {
-	s := d.frontEnd.Spectrogram
-	return []report.Fact{
+	r.Facts = []report.Fact{
 		{Name: "seed", Value: decimal(d.o.seed)},
-		{Name: "model", Value: fmt.Sprintf("%s, %d steps of %d clips", d.checkpoint.Arch, d.checkpoint.Step, d.checkpoint.BatchSize)},
-		{Name: "model digest", Value: d.digest},
-		{Name: "model settings", Value: string(d.checkpoint.Config)},
-		{Name: "spectrograms", Value: fmt.Sprintf("%d frames by %d bins, %s %s, %d Hz, n_fft %d, hop %d", d.frontEnd.Frames, s.Bins(), s.Scale, s.Value, s.SampleRate, s.NFFT, s.Hop)},
 		{Name: "labels from", Value: d.set.LabelSource},
-		{Name: "recordings", Value: fmt.Sprintf("%d, hash %s; %d learnt from, %d held out", len(d.set.Items), d.set.Hash()[:16], len(d.parts.learnt), len(d.parts.heldOut))},
+		{Name: "recordings", Value: fmt.Sprintf("%d, hash %s", len(d.set.Items), d.set.Hash()[:16])},
 		{Name: "bus", Value: fmt.Sprintf("pipeline %s on %s", d.spec.Name, cmp.Or(d.spec.NATS, "its own NATS server, data in "+d.spec.DataDir))},
 		{Name: "machine", Value: fmt.Sprintf("%s/%s, %d processors, kernels %s, %s, wavemill %s", runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), kernel.Class(), runtime.Version(), version())},
 	}
-}
-
-// sentence summarises the run.
-func (d *demo) sentence() string {
-	long := fmt.Sprintf("for %d steps", d.checkpoint.Step)
-	if d.o.steps == 0 {
-		long = "for " + roundDuration(d.watch.trainingTime()).String()
-	}
-	return fmt.Sprintf("A %s was trained %s on %s of %s and generated %d clips of each.", architectures.Title(d.checkpoint.Arch), long,
-		count(len(d.parts.learnt), "recording", "recordings"), count(len(d.labels), "label", "labels"), d.o.perLabel)
-}
-
-// Shares from which on a figure is shown as good: of generated clips, and of held-out recordings.
-const (
-	goodGenerated = 0.5
-	goodHeldOut   = 0.9
-)
-
-// tiles are the most important figures.
-func (d *demo) tiles() []report.Tile {
-	var tiles []report.Tile
-	if s := d.evaluation.generated.Share(); s.Whole > 0 {
-		tiles = append(tiles, shareTile(s, goodGenerated, "of generated clips", "are classified as the requested label"))
-	}
-	if s := d.evaluation.real.Share(); s.Whole > 0 {
-		tiles = append(tiles, shareTile(s, goodHeldOut, "of held-out recordings", "are classified correctly by the same classifier"))
-	}
-	tiles = append(tiles,
-		report.Tile{Value: decimal(len(d.recordings)), Name: "recordings", Detail: count(len(d.labels), "label", "labels")},
-		report.Tile{Value: roundDuration(d.watch.trainingTime()).String(), Name: "of training", Detail: fmt.Sprintf("%d steps", d.checkpoint.Step)},
-	)
-	if n := len(d.letters); n > 0 {
-		tiles = append(tiles, report.Tile{Value: decimal(n), Name: "dead letters", Detail: "could not be used; see below", Bad: true})
-	}
-	return tiles
-}
-
-// shareTile shows a share with its interval.
-func shareTile(s report.Share, good float64, of, what string) report.Tile {
-	return report.Tile{
-		Value: percentage(s.Part, s.Whole), Name: of, Good: s.Value() >= good, Bad: s.Value() < good,
-		Detail: fmt.Sprintf("%d of %d %s; 95 %% interval %.1f to %.1f %%", s.Part, s.Whole, what, 100*s.Interval[0], 100*s.Interval[1]),
-	}
-}
-
-// reportLabels collects the sounds and figures of every label.
-func (d *demo) reportLabels() ([]report.Label, error) {
-	front, err := frontend.New(d.frontEnd)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]report.Label, len(d.labels))
-	index := map[string]int{}
-	for i, label := range d.labels {
-		index[label] = i
-		out[i] = report.Label{Name: label, Sides: []report.Side{{Name: "recordings"}, {Name: "generated", Generated: true}}}
-		if s := d.evaluation.generated.ShareOf(label); s.Whole > 0 {
-			out[i].Scores = append(out[i].Scores, fmt.Sprintf("generated: %d of %d classified as %s, %v", s.Part, s.Whole, label, s))
-		}
-		if s := d.evaluation.real.ShareOf(label); s.Whole > 0 {
-			out[i].Scores = append(out[i].Scores, fmt.Sprintf("held-out recordings: %v", s))
-		}
-	}
-	for _, r := range report.Examples(d.parts.learnt, realShown) {
-		at, known := index[r.Label]
-		if !known {
-			continue
-		}
-		sound, err := report.NewSound(front, r.Clip, filepath.Base(r.Name))
-		if err != nil {
-			return nil, err
-		}
-		side := &out[at].Sides[0]
-		side.Clips = append(side.Clips, report.Clip{Sound: sound})
-	}
-	for _, clip := range d.clips {
-		sound, err := report.NewSound(front, clip.sound, clip.File)
-		if err != nil {
-			return nil, err
-		}
-		if clip.Confidence != nil && clip.Heard != "" {
-			sound.Detail = fmt.Sprintf("classified as %s, %.0f\u00a0%%", clip.Heard, 100*(*clip.Confidence))
-			if sound.Doubted = clip.Heard != clip.Label; sound.Doubted {
-				sound.Detail = "classified as " + clip.Heard
-			}
-		}
-		side := &out[index[clip.Label]].Sides[1]
-		side.Clips = append(side.Clips, report.Clip{Sound: sound})
-	}
-	return out, nil
+	return r.Page()
 }
 
 // next are commands to try after the demo.
@@ -211,14 +102,6 @@ func jsonText(s string) string {
 		return `""`
 	}
 	return strings.TrimSpace(b.String())
-}
-
-// percentage prints a share with one decimal.
-func percentage(part, whole int) string {
-	if whole == 0 {
-		return "none"
-	}
-	return fmt.Sprintf("%.1f %%", 100*float64(part)/float64(whole))
 }
 
 // decimal prints a whole number.

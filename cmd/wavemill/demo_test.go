@@ -212,6 +212,7 @@ func checkReport(t *testing.T, s demoSummary) {
 	if m := regexp.MustCompile(`(?i)(?:src|href)="([^d][^"]*)"|https?:`).FindString(string(page)); m != "" {
 		t.Errorf("the report refers to %s", m)
 	}
+	const realShown = 4 // of each label
 	if n := strings.Count(string(page), "data:audio/wav;base64,"); n != s.Clips+3*realShown {
 		t.Errorf("%d players, want %d", n, s.Clips+3*realShown)
 	}

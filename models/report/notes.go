@@ -36,12 +36,7 @@ func RecordingNotes(recordings []dataset.Recording, rate int) []string {
 	return notes
 }
 
-func recordingsAre(n int) string {
-	if n == 1 {
-		return "1 recording is"
-	}
-	return fmt.Sprintf("%d recordings are", n)
-}
+func recordingsAre(n int) string { return count(n, "recording is", "recordings are") }
 
 // Examples returns at most n recordings of each label, in the order of the labels, evenly spread over those of the label,
 // so that they show more than the first speaker.

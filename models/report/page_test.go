@@ -29,8 +29,10 @@ func figures() comparison.Report {
 			Usefulness: &eval.Usefulness{
 				Alone: alone, Real: 0.99, Ratio: alone / 0.99,
 				Intervals: eval.Intervals{"trained_on_synthetic": {alone - 0.01, alone + 0.01}},
-				Added: []eval.Gain{{RealClips: 45, Added: 900, Before: 0.9, After: 0.91, Points: 1, None: true,
-					Intervals: eval.Intervals{"gain_points": {-2, 4}}}},
+				Added: []eval.Gain{{
+					RealClips: 45, Added: 900, Before: 0.9, After: 0.91, Points: 1, None: true,
+					Intervals: eval.Intervals{"gain_points": {-2, 4}},
+				}},
 				Groups: &eval.Groups{
 					Known:   &eval.GroupFigures{Recordings: 20, Names: []string{"theo"}, Alone: share(0.9), Intervals: eval.Intervals{"trained_on_synthetic": {0.8, 0.95}}},
 					Unknown: &eval.GroupFigures{Recordings: 7, Names: []string{"<i>zoe</i>"}, Alone: share(0.5)},
