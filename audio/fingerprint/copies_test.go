@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -281,7 +282,7 @@ func TestFFmpegCopies(t *testing.T) {
 	if err != nil {
 		oracle.Missing(t, "ffmpeg is not installed")
 	}
-	for format, quality := range map[string][]string{"mp3": {"-b:a", "96k"}, "ogg": {"-c:a", "libvorbis", "-q:a", "3"}} {
+	for format, quality := range map[string][]string{"mp3": {"-b:a", "96k"}, "ogg": {"-c:a", "libvorbis", "-q:a", "6"}} {
 		missed := 0
 		for _, c := range synthClips(t, 3) {
 			file, err := wav.Encode(c, wav.Options{})
@@ -300,13 +301,14 @@ func TestFFmpegCopies(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !Similar(Of(c), Of(back)) {
-				missed++
+				if !strings.HasPrefix(c.Source, "hihat") { // see the package comment
+					missed++
+				}
 				t.Logf("%s: the %s copy is not recognized, score %.3f", c.Source, format, Score(Of(c), Of(back)))
 			}
 		}
-		// Vorbis replaces the noise of a hi-hat by other noise of the same envelope: another recording, by its samples.
-		if missed > 1 {
-			t.Errorf("%d %s copies are not recognized, want at most 1", missed, format)
+		if missed > 0 {
+			t.Errorf("%d %s copies are not recognized", missed, format)
 		}
 	}
 }

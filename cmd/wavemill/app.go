@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"wavemill/internal/progress"
+	"wavemill/internal/usage"
 	"wavemill/models/nn/kernel"
 )
 
@@ -36,11 +37,11 @@ type app struct {
 	level   slog.Level        // of log; set by setup
 }
 
-// setup opens the console and the log once the flags are known. It runs before every command. When ctx ends, the console
-// learns that the work was interrupted.
+// setup opens the console and the log once the flags are known. It runs before every command. ctx is that of the command: when
+// it is cancelled, the work was interrupted.
 func (a *app) setup(ctx context.Context) error {
 	if err := kernel.Check(); err != nil {
-		return usageError{err}
+		return usageError{Err: err}
 	}
 	modes := map[string]progress.Mode{"auto": progress.Auto, "bar": progress.Bars, "lines": progress.Lines, "off": progress.Off}
 	mode, ok := modes[a.progressMode]
@@ -52,7 +53,7 @@ func (a *app) setup(ctx context.Context) error {
 		return usagef("--log-level is one of debug, info, warn, error; not %q", a.logLevel)
 	}
 	a.console = progress.NewConsole(a.err, mode)
-	context.AfterFunc(ctx, a.console.Interrupt)
+	a.console.Follow(ctx)
 	if a.logFormat == "auto" {
 		a.logFormat = "json"
 		if progress.IsTerminal(a.err) {
@@ -132,7 +133,7 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 // explain prints the error and returns the exit code that belongs to it.
 func explain(w io.Writer, cmd *cobra.Command, err error) int {
 	fmt.Fprintln(w, "wavemill: "+reason(err))
-	if isUsage(err) {
+	if usage.Is(err) {
 		fmt.Fprintf(w, "Run '%s --help' for usage.\n", cmd.CommandPath())
 		return exitUsage
 	}

@@ -1,6 +1,10 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"wavemill/internal/usage"
+)
 
 // newBench groups the benchmarks; each measures one room and lives in a file of its own.
 func newBench(a *app) *cobra.Command {
@@ -8,7 +12,7 @@ func newBench(a *app) *cobra.Command {
 		Use:   "bench",
 		Short: "Measure this machine: the figures of docs/benchmarks.md",
 		Args:  cobra.ArbitraryArgs,
-		RunE:  groupOnly,
+		RunE:  usage.GroupOnly,
 	}
 	cmd.AddCommand(newBenchTrain(a), newBenchAudio(a), newBenchGenerate(a), newBenchQuality(a))
 	return cmd

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"wavemill/audio/measure"
 	"wavemill/models"
 )
 
@@ -104,7 +105,7 @@ func TestTrainGenerateInspect(t *testing.T) {
 		t.Errorf("inspect --json: %s", stdout)
 	}
 	stdout, _ = mustRun(t, "inspect", "--json", clips[0].File)
-	sound := decodeLines[audioFacts](t, stdout)
+	sound := decodeLines[measure.Report](t, stdout)
 	if len(sound) != 1 || sound[0].Format != "wav" || sound[0].SampleRate != 8000 || sound[0].Channels != 1 || sound[0].Frames == 0 || sound[0].Peak <= 0 || sound[0].RMS <= 0 || sound[0].Tags["INAM"] != clips[0].Label {
 		t.Errorf("inspect --json: %s", stdout)
 	}

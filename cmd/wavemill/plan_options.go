@@ -114,7 +114,7 @@ const (
 // usable returns fe, or what is wrong with it.
 func (o *frontOptions) usable(fe models.FrontEnd) (models.FrontEnd, error) {
 	if _, err := frontend.New(fe); err != nil {
-		return fe, usageError{err}
+		return fe, usageError{Err: err}
 	}
 	return fe, nil
 }

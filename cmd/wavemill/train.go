@@ -173,7 +173,7 @@ func (a *app) runTraining(ctx context.Context, o trainOptions, job training.Job,
 	}
 	run, err := job.Start(ctx, set)
 	if errors.Is(err, training.ErrBestBy) {
-		return usageError{fmt.Errorf("--best-by: %w", err)}
+		return usagef("--best-by: %w", err)
 	}
 	if err != nil {
 		return interruptedEarly(ctx, err)

@@ -38,8 +38,14 @@ func (c *Console) Start(title string, total int64, unit string) *Task {
 	return t
 }
 
-// unitSeconds is the unit of tasks that are measured by the clock.
-const unitSeconds = "seconds"
+// Units without a rate of their own.
+const (
+	unitSeconds = "seconds" // tasks that are measured by the clock
+	unitPercent = "%"
+)
+
+// plain reports whether a rate of the unit per second would tell nothing.
+func (t *Task) plain() bool { return t.unit == unitSeconds || t.unit == unitPercent }
 
 // StartTimed begins a task that ends when its time is up: training with a budget. Report it with Elapse.
 func (c *Console) StartTimed(title string, budget time.Duration) *Task {
@@ -124,7 +130,7 @@ func (t *Task) Cancel() {
 }
 
 func (t *Task) set(n int64) {
-	if t.ended || t.c.interrupted {
+	if t.ended || t.c.interrupted() {
 		return
 	}
 	t.done = n
@@ -157,7 +163,7 @@ func (t *Task) finish(err error) {
 	}
 	now := t.c.now()
 	switch {
-	case t.c.interrupted:
+	case t.c.interrupted():
 		fmt.Fprintln(t.c.w, t.stopped("interrupted", now))
 	case err != nil:
 		fmt.Fprintln(t.c.w, t.stopped("stopped", now))
@@ -180,6 +186,9 @@ type figures struct {
 
 func (t *Task) figures(now time.Time) figures {
 	f := figures{count: t.count()}
+	if t.unit == unitPercent && t.total > 0 {
+		f.count = "" // the percentage says it
+	}
 	if t.total > 0 {
 		f.percent = fmt.Sprintf("%d%%", 100*t.done/t.total)
 	}
@@ -187,7 +196,7 @@ func (t *Task) figures(now time.Time) figures {
 	if elapsed := now.Sub(t.started); elapsed > 0 {
 		rate = float64(t.done) / elapsed.Seconds()
 	}
-	if t.unit != unitSeconds && rate > 0 {
+	if !t.plain() && rate > 0 {
 		f.rate = fmt.Sprintf("%s %s/s", figure(rate), t.unit)
 	}
 	if t.total > 0 && rate > 0 {
@@ -213,7 +222,7 @@ func (t *Task) stopped(how string, now time.Time) string {
 func (t *Task) summary(now time.Time) string {
 	elapsed := now.Sub(t.started)
 	text := t.title + ": "
-	if t.unit == unitSeconds {
+	if t.plain() {
 		text += "done in " + clock(elapsed)
 	} else {
 		text += fmt.Sprintf("%d %s in %s", t.done, t.unit, clock(elapsed))
@@ -228,30 +237,8 @@ func (t *Task) summary(now time.Time) string {
 }
 
 func (t *Task) count() string {
-	if t.total > 0 {
+	if t.total > 0 && t.unit != unitPercent {
 		return fmt.Sprintf("%d/%d %s", t.done, t.total, t.unit)
 	}
 	return fmt.Sprintf("%d %s", t.done, t.unit)
-}
-
-// clock rounds a duration to what a reader cares about.
-func clock(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return d.Round(time.Millisecond).String()
-	case d < time.Minute:
-		return d.Round(100 * time.Millisecond).String()
-	}
-	return d.Round(time.Second).String()
-}
-
-// figure prints a rate with about three significant digits.
-func figure(v float64) string {
-	switch {
-	case v >= 100:
-		return fmt.Sprintf("%.0f", v)
-	case v >= 10:
-		return fmt.Sprintf("%.1f", v)
-	}
-	return fmt.Sprintf("%.2f", v)
 }

@@ -77,8 +77,12 @@ func Defaults() Config {
 	}
 }
 
-// Hooks let the program around the operator take part. All may be nil, and are called from the operator's goroutine.
+// Hooks let the program around the operator take part. All may be nil or empty. The functions are called from the
+// operator's goroutine.
 type Hooks struct {
+	// CheckpointDir is a folder in which every stored checkpoint is also written to <model>.safetensors, for use without the
+	// bus. It must exist. The bus remains the place where models are kept: a file that cannot be written is logged.
+	CheckpointDir string
 	// OnClips is told how many clips have been collected.
 	OnClips func(model string, clips int)
 	// OnProgress is told about every training step, evaluation and save.
