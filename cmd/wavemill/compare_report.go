@@ -64,7 +64,7 @@ func (a *app) writeComparison(o compareOptions, result comparedReport, e *compar
 func (o *compareOptions) compared(result comparedReport, e *comparison.Evaluation, candidates []*candidate) report.Compared {
 	c := report.Compared{
 		Report: result.Report, Verdict: result.Verdict, Data: e.Data(), Made: time.Now(), Command: result.Command,
-		Facts: dataFacts(evaluationData{hash: result.DataHash, labelSource: result.LabelSource}, o.seed),
+		Facts: recordingFacts(evaluationData{hash: result.DataHash, labelSource: result.LabelSource}, o.seed),
 	}
 	for _, m := range candidates {
 		c.Candidates, c.Histories = append(c.Candidates, &m.Candidate), append(c.Histories, m.training.history)

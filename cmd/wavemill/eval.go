@@ -100,7 +100,7 @@ func (o *evalOptions) writeHTML(all evaluationData, r comparison.Report, data co
 		return nil
 	}
 	page, err := report.Comparison(report.Compared{
-		Report: r, Verdict: comparison.Decide(r), Data: data, Candidates: candidates, Made: time.Now(), Facts: dataFacts(all, o.seed),
+		Report: r, Verdict: comparison.Decide(r), Data: data, Candidates: candidates, Made: time.Now(), Facts: recordingFacts(all, o.seed),
 	})
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ func (a *app) evaluationRecordings(ctx context.Context, o evaluationFlags) (eval
 	return d, err
 }
 
-// dataFacts are the facts about the recordings that an HTML report shows.
-func dataFacts(d evaluationData, seed uint64) []report.Fact {
+// recordingFacts are the facts about the recordings that an HTML report shows.
+func recordingFacts(d evaluationData, seed uint64) []report.Fact {
 	return []report.Fact{{Name: "labels from", Value: d.labelSource}, {Name: "data", Value: d.hash}, {Name: "seed", Value: decimal(seed)}}
 }
