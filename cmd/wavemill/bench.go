@@ -6,11 +6,11 @@ import (
 	"wavemill/internal/usage"
 )
 
-// newBench groups the benchmarks; each measures one room and lives in a file of its own.
+// newBench groups the benchmarks; each is in a file of its own.
 func newBench(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench",
-		Short: "Measure this machine: the figures of docs/benchmarks.md",
+		Short: "Measure speed and quality: the figures of docs/benchmarks.md and docs/quality.md",
 		Args:  cobra.ArbitraryArgs,
 		RunE:  usage.GroupOnly,
 	}

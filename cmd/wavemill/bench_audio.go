@@ -11,7 +11,7 @@ import (
 	"wavemill/audio/benchmark"
 )
 
-// benchAudio is what `bench audio` is asked for.
+// benchAudio holds the flags of `bench audio`.
 type benchAudio struct {
 	data    string
 	threads int
@@ -24,7 +24,7 @@ func newBenchAudio(a *app) *cobra.Command {
 	var b benchAudio
 	cmd := &cobra.Command{
 		Use:   "audio --data DIR",
-		Short: "Time the audio half: files to log-mel, phase, Fourier transform, resampling",
+		Short: "Time audio processing: files to log-mel, phase, Fourier transform, resampling",
 		Long: `Times the audio work of the comparison with torchaudio, SciPy and sox: WAV files to
 log-mel in one array file, log-mel in memory, Griffin-Lim, phase reconstruction, the
 real Fourier transform and resampling. Prints the median time of each.
@@ -35,7 +35,7 @@ WAVEMILL_KERNEL=avx512|avx2|go forces a class of kernels.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.benchAudio(cmd, b) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&b.data, "data", "", "folder of WAV recordings, at any depth (needed)")
+	f.StringVar(&b.data, "data", "", "folder of WAV recordings, at any depth (required)")
 	f.IntVar(&b.threads, "threads", 2, "threads that share the work")
 	f.StringSliceVar(&b.only, "only", nil, "only these: "+strings.Join(benchmark.Names(), ", "))
 	f.Float64Var(&b.seconds, "seconds", 2, "how long to time each")
@@ -45,17 +45,17 @@ WAVEMILL_KERNEL=avx512|avx2|go forces a class of kernels.`,
 
 func (a *app) benchAudio(cmd *cobra.Command, b benchAudio) error {
 	if b.data == "" {
-		return usagef("--data DIR says where the recordings are")
+		return usagef("--data is missing: the folder with the recordings")
 	}
 	if b.threads < 1 {
 		return usagef("--threads is at least 1, not %d", b.threads)
 	}
 	if !(b.seconds > 0) {
-		return usagef("--seconds wants a time above 0, not %g", b.seconds)
+		return usagef("--seconds must be above 0, not %g", b.seconds)
 	}
 	for _, name := range b.only {
 		if !slices.Contains(benchmark.Names(), name) {
-			return usagef("--only knows %s; not %q", strings.Join(benchmark.Names(), ", "), name)
+			return usagef("--only is one of %s; not %q", strings.Join(benchmark.Names(), ", "), name)
 		}
 	}
 	o := benchmark.Options{Data: b.data, Threads: b.threads, Only: b.only, Time: time.Duration(b.seconds * float64(time.Second))}

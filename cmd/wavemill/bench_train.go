@@ -12,7 +12,7 @@ import (
 	"wavemill/models/nn/kernel"
 )
 
-// benchTrain is what `bench train` is asked for.
+// benchTrain holds the flags of `bench train`.
 type benchTrain struct {
 	threads []int
 	only    []string
@@ -28,7 +28,7 @@ func newBenchTrain(a *app) *cobra.Command {
 		Short: "Time the reference networks: training steps and inference",
 		Long: `Times the reference networks of the comparison with PyTorch: a discriminator's
 step, a whole GAN step, a VAE's step, and a generator's inference. Prints the
-median time and what it is in GFLOPS beside the most this processor can do.
+median time, the GFLOPS that this amounts to, and the peak of this processor.
 WAVEMILL_KERNEL=avx512|avx2|go forces a class of kernels.`,
 		Example: `  wavemill bench train
   wavemill bench train --threads 1 --only discriminator-step,generator-b1 --json`,
@@ -57,15 +57,15 @@ func (a *app) benchTrain(b benchTrain) error {
 	}
 	for _, t := range b.threads {
 		if t < 1 {
-			return usagef("--threads wants counts of at least 1, not %d", t)
+			return usagef("--threads must be 1 or more, not %d", t)
 		}
 	}
 	if !(b.seconds > 0) {
-		return usagef("--seconds wants a time above 0, not %g", b.seconds)
+		return usagef("--seconds must be above 0, not %g", b.seconds)
 	}
 	peak := kernel.PeakGFLOPS(200 * time.Millisecond)
 	if !b.asJSON {
-		if err := a.say("kernels %s, %.0f GFLOPS a core at most", kernel.Class(), peak); err != nil {
+		if err := a.say("kernels %s, at most %.0f GFLOPS per core", kernel.Class(), peak); err != nil {
 			return err
 		}
 	}
@@ -94,7 +94,7 @@ func (a *app) benchTrain(b benchTrain) error {
 	return nil
 }
 
-// work returns what is to be timed.
+// work returns the networks to time.
 func (b benchTrain) work() ([]func() (*benchmark.Work, error), error) {
 	if b.scaling {
 		return benchmark.Scaling(), nil
@@ -102,7 +102,7 @@ func (b benchTrain) work() ([]func() (*benchmark.Work, error), error) {
 	names := benchmark.Names()
 	for _, name := range b.only {
 		if !slices.Contains(names, name) {
-			return nil, usagef("--only knows %s; not %q", strings.Join(names, ", "), name)
+			return nil, usagef("--only is one of %s; not %q", strings.Join(names, ", "), name)
 		}
 	}
 	var list []func() (*benchmark.Work, error)

@@ -215,7 +215,11 @@ func TestHeldOutWasNotTrainedOn(t *testing.T) {
 		stdout, _ := mustRun(t, args...)
 		r := decodeLines[comparison.Report](t, stdout)[0]
 		checkHeldOut(t, "eval", r.HeldOut, loadAll(t, a, b, copies), map[*spy]models.FrontEnd{spyOne: one.FrontEnd}, copies)
-		if recorded := training.HeldOutOf(one); !r.Trusted || !subset(r.HeldOut, recorded) {
+		stdout, _ = mustRun(t, "inspect", "--held-out", "--json", sum.Model)
+		recorded := decodeLines[struct {
+			HeldOut []training.HeldOut `json:"held_out"`
+		}](t, stdout)[0].HeldOut
+		if !r.Trusted || !subset(r.HeldOut, recorded) {
 			t.Errorf("held out %v, trusted %t; the checkpoint records %v", r.HeldOut, r.Trusted, recorded)
 		}
 	})

@@ -179,7 +179,7 @@ func TestWrongUsageOfEveryCommand(t *testing.T) {
 		{"generate --model x", exitUsage, "--label is missing"},
 		{"generate --model x --label y", exitUsage, "--out is missing"},
 		{"generate --model x --label y --out z --n 0", exitUsage, "--n 0"},
-		{"generate --model x --label y --out z --temperature 11", exitUsage, "--temperature 11"},
+		{"generate --model x --label y --out z --temperature 11", exitUsage, "temperature 11"},
 		{"generate --model " + model + " --label y --out z", exitFailed, "none.safetensors"},
 		{"inspect", exitUsage, "needs a file"},
 		{"inspect none.wav", exitFailed, "none.wav"},

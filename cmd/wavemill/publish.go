@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -65,28 +64,6 @@ func (a *app) publish(ctx context.Context, flags *busFlags, roots []string, labe
 		text += fmt.Sprintf(" (%d were on the bus already)", result.Duplicates)
 	}
 	return a.say("%s", text)
-}
-
-// scan lists labelled recordings, and prints the source of the labels and the files that were skipped.
-func (a *app) scan(ctx context.Context, roots []string, labels string) (dataset.Dataset, error) {
-	return a.scanGroups(ctx, roots, labels, "")
-}
-
-// scanGroups is scan with the field that names the groups of recordings; "" is the default field.
-func (a *app) scanGroups(ctx context.Context, roots []string, labels, group string) (dataset.Dataset, error) {
-	set, err := dataset.Scan(ctx, roots, dataset.Options{Labels: labels, Group: group})
-	if err != nil {
-		return dataset.Dataset{}, err
-	}
-	for _, skip := range set.Skipped {
-		a.note("skipped %s: %s", skip.Path, skip.Reason)
-	}
-	if len(set.Items) == 0 {
-		return dataset.Dataset{}, fmt.Errorf("no labelled recordings in %s; it needs audio files such as .wav or .flac, and labels as --labels describes", strings.Join(roots, ", "))
-	}
-	names := set.LabelNames()
-	a.note("%d recordings, %d labels (%s): %s", len(set.Items), len(names), set.LabelSource, abridge(names, 12))
-	return set, nil
 }
 
 // published counts the published files, as --json prints it.
