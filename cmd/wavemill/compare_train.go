@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"wavemill/audio/dataset"
-	"wavemill/cmd/wavemill/report"
 	"wavemill/models"
 	"wavemill/models/training"
 )
@@ -74,18 +71,4 @@ func (s *candidateTrainer) train(ctx context.Context, arch string, recordings []
 		return c, log, fmt.Errorf("interrupted at step %d; its weights so far are in %s, which --model takes", c.Step, file)
 	}
 	return c, log, err
-}
-
-// curves returns the losses as the page draws them.
-func (r *trainingRun) curves(model string) []report.Curve {
-	h := r.history
-	var out []report.Curve
-	for _, name := range slices.Sorted(maps.Keys(h.Losses)) {
-		c := report.Curve{Name: model + ": " + name, Lines: []report.Line{{Name: "training", Steps: h.Steps, Values: h.Losses[name]}}}
-		if v := h.Val[name]; len(v) > 0 {
-			c.Lines = append(c.Lines, report.Line{Name: "validation", Steps: h.Evals, Values: v})
-		}
-		out = append(out, c)
-	}
-	return out
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"wavemill/models/comparison"
+	"wavemill/models/report"
 )
 
 // evaluationData are the recordings of --data and --test, and what is known of the former.
@@ -28,4 +29,9 @@ func (a *app) evaluationRecordings(ctx context.Context, o evaluationFlags) (eval
 		d.Test, err = a.load(ctx, o.test, o.labels, o.holdoutFlags)
 	}
 	return d, err
+}
+
+// recordingFacts are the facts about the recordings that an HTML report shows.
+func recordingFacts(d evaluationData, seed uint64) []report.Fact {
+	return []report.Fact{{Name: "labels from", Value: d.labelSource}, {Name: "data", Value: d.hash}, {Name: "seed", Value: decimal(seed)}}
 }

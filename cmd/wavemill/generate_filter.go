@@ -105,7 +105,7 @@ func (g *generation) newFilter(ctx context.Context) (*eval.DiscriminatorQuantile
 			return nil, err
 		}
 	}
-	all, err := g.recordings(ctx, g.o.judge.data, g.o.judge.labels)
+	all, err := g.load(ctx, g.o.judge.data, g.o.judge.labels, holdoutFlags{})
 	if err != nil {
 		return nil, err
 	}

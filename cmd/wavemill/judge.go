@@ -10,8 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"wavemill/audio/dataset"
 	"wavemill/models"
 	"wavemill/models/eval"
+	"wavemill/models/training"
 )
 
 // newJudge is `wavemill judge`.
@@ -79,7 +81,7 @@ func (a *app) judge(ctx context.Context, o judgeCommand) error {
 			return err
 		}
 	}
-	all, err := a.recordings(ctx, o.data, o.labels)
+	all, err := a.load(ctx, o.data, o.labels, holdoutFlags{})
 	if err != nil {
 		return err
 	}
@@ -119,10 +121,10 @@ func (a *app) judge(ctx context.Context, o judgeCommand) error {
 }
 
 // trainFilter trains the classifier of a filter on recordings, and notes where it is not accurate enough.
-func (a *app) trainFilter(ctx context.Context, all []recording, seed uint64) (*eval.Filter, error) {
+func (a *app) trainFilter(ctx context.Context, all []dataset.Recording, seed uint64) (*eval.Filter, error) {
 	task := a.console.Start("train the filter", 0, "epochs")
 	defer task.Done()
-	clips := clipsOf(all)
+	clips := dataset.Clips(all)
 	c, err := eval.Train(ctx, clips, eval.Options{Seed: seed, OnProgress: func(p eval.Progress) {
 		task.Total(int64(p.Epochs))
 		task.Set(int64(p.Epoch))
@@ -136,17 +138,21 @@ func (a *app) trainFilter(ctx context.Context, all []recording, seed uint64) (*e
 	return eval.NewFilter(ctx, c, clips, 0)
 }
 
-// scoreRecordings scores recordings with the discriminator of a checkpoint: those that its training held out or, where
-// they are few, all.
-func (a *app) scoreRecordings(ctx context.Context, cp models.Checkpoint, all []recording) (*eval.DiscriminatorQuantile, error) {
-	all = slices.DeleteFunc(slices.Clone(all), func(r recording) bool { return !slices.Contains(cp.Labels, r.item.Label) })
+// scoreRecordings scores recordings with the discriminator of a checkpoint: those that it has not seen or, where they are
+// few, all.
+func (a *app) scoreRecordings(ctx context.Context, cp models.Checkpoint, all []dataset.Recording) (*eval.DiscriminatorQuantile, error) {
+	all = slices.DeleteFunc(slices.Clone(all), func(r dataset.Recording) bool { return !slices.Contains(cp.Labels, r.Label) })
 	const few = 50
-	if _, held := split(all, cp.Seed); len(held) >= few {
-		all = held
+	p, err := training.Unseen([]models.Checkpoint{cp}, all, holdoutFlags{}.rule(cp.Seed))
+	if err != nil && !errors.Is(err, training.ErrAllSeen) {
+		return nil, err
+	}
+	if len(p.Unseen) >= few {
+		all = picked(all, p.Unseen)
 	}
 	task := a.console.Start("score recordings", int64(len(all)), "recordings")
 	defer task.Done()
-	r, err := eval.NewDiscriminatorQuantile(ctx, cp, clipsOf(all), cp.Seed)
+	r, err := eval.NewDiscriminatorQuantile(ctx, cp, dataset.Clips(all), cp.Seed)
 	task.Set(int64(len(all)))
 	return r, err
 }

@@ -156,6 +156,8 @@ func TestWrongUsageOfEveryCommand(t *testing.T) {
 		{"demo --model vea", exitUsage, `--model "vea" is unknown; there are`},
 		{"demo --per-label 0", exitUsage, "--per-label 0"},
 		{"demo --labels prefix", exitUsage, "--labels is for --data"},
+		{"demo --group speaker", exitUsage, "--group and --hold-out are for --data"},
+		{"demo --data x --hold-out theo", exitUsage, "is not FIELD=VALUE"},
 		{"demo --budjet 3m", exitUsage, "did you mean --budget?"},
 		{"demo --budget soon", exitUsage, `invalid argument "soon" for "--budget"`},
 		{"up now", exitUsage, "takes no argument"},
@@ -215,25 +217,5 @@ func TestInspectBrokenFiles(t *testing.T) {
 	code, stdout, stderr := runCLI(t, "inspect", text, checkpoint, dir)
 	if code != exitFailed || stdout != "" || !strings.Contains(stderr, "text.wav") || !strings.Contains(stderr, "m.safetensors") || !strings.Contains(stderr, "is a folder") {
 		t.Errorf("exit code %d, stdout %q, stderr %s", code, stdout, stderr)
-	}
-}
-
-func TestSplitHoldsOutSomeOfEveryLabel(t *testing.T) {
-	var all []recording
-	for _, label := range []string{"a", "b", "c"} {
-		for i := range map[string]int{"a": 200, "b": 2, "c": 1}[label] {
-			var r recording
-			r.item.Name, r.item.Label = label+"/"+string(rune('0'+i%10))+string(rune('0'+i/10))+".wav", label
-			r.digest = r.item.Name
-			all = append(all, r)
-		}
-	}
-	train, held := split(all, 1)
-	n := map[string]int{}
-	for _, r := range held {
-		n[r.item.Label]++
-	}
-	if len(train)+len(held) != len(all) || n["a"] < 8 || n["a"] > 40 || n["b"] != 1 || n["c"] != 0 {
-		t.Errorf("%d to learn from, held out %v", len(train), n)
 	}
 }

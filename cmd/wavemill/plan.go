@@ -121,8 +121,3 @@ func (a *app) notePlan(ctx context.Context, o frontOptions, fe models.FrontEnd, 
 	}
 	return nil
 }
-
-// showPlan is notePlan for commands that have not moved to dataset.Recording.
-func (a *app) showPlan(ctx context.Context, o frontOptions, fe models.FrontEnd, recordings []recording, budget time.Duration) error {
-	return a.notePlan(ctx, o, fe, decodedAll(recordings), budget)
-}

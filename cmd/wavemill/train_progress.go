@@ -22,9 +22,6 @@ type trainingProgress struct {
 	rollbacks int
 }
 
-// trainingWatch is the earlier name, which the demo uses.
-type trainingWatch = trainingProgress
-
 // begin shows a training of so many steps or, without steps, of a budget of time.
 func (w *trainingProgress) begin(c *progress.Console, budget time.Duration, steps int64) {
 	if w.timed = steps == 0; w.timed {

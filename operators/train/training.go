@@ -103,7 +103,7 @@ func (r *run) plan(ctx context.Context) (*training.Job, error) {
 // prepare splits the clips and joins them to batches.
 func (r *run) prepare() (err error) {
 	r.set, err = training.PrepareSpectrograms(r.clips.frontEnd, r.clips.examples, training.Options{
-		Holdout: dataset.Holdout{Share: r.config.Holdout, Validation: r.config.Validation, Seed: r.config.Seed, Group: r.config.Group},
+		Holdout: dataset.Holdout{Share: r.config.Holdout, Validation: r.config.Validation, Seed: r.config.Seed, Group: r.config.Group, Out: r.config.HoldOut},
 		Resume:  r.resume,
 	})
 	return err

@@ -9,7 +9,7 @@ import (
 )
 
 // magma is matplotlib's colour map of that name (Stéfan van der Walt and Nathaniel Smith, CC0) at nine equal steps;
-// between them colours are mixed. That is near enough for a picture of a thumb's size.
+// colours between the steps are interpolated, which is exact enough for a small picture.
 func magma() [9]color.RGBA {
 	return [9]color.RGBA{
 		{0, 0, 4, 255},
@@ -24,11 +24,11 @@ func magma() [9]color.RGBA {
 	}
 }
 
-// Thumbnail draws frames by bins values as a PNG of one pixel each: time to the right, frequency upwards, low dark and
-// high bright. It has no axes: it is for many small pictures side by side.
+// Thumbnail draws frames by bins values, row-major, as a PNG of one pixel each: time to the right, frequency upwards, low
+// and below dark, high and above bright. It has no axes, because it is for many small pictures side by side.
 func Thumbnail(data []float32, frames, bins int, low, high float32) ([]byte, error) {
 	if frames < 1 || bins < 1 || len(data) != frames*bins {
-		return nil, fmt.Errorf("report: %d values are no picture of %d by %d", len(data), frames, bins)
+		return nil, fmt.Errorf("report: %d values; a picture of %d frames by %d bins needs their product", len(data), frames, bins)
 	}
 	if !(high > low) {
 		high = low + 1

@@ -3,6 +3,7 @@
 let current = null;
 for (const card of document.querySelectorAll(".sound")) {
   const audio = card.querySelector("audio");
+  if (!audio) { continue; }
   card.querySelector("button").addEventListener("click", () => {
     if (audio.paused) { audio.currentTime = 0; audio.play(); } else { audio.pause(); }
   });
