@@ -80,7 +80,7 @@ func comparisonPage(o compareOptions, result comparedReport, e *comparison.Evalu
 		},
 	}
 	for _, c := range candidates {
-		p.Curves = append(p.Curves, c.training.curves(c.Name)...)
+		p.Curves = append(p.Curves, lossCurves(c.Name, c.training.History)...)
 		p.Facts = append(p.Facts, report.Fact{Name: c.Name, Value: fmt.Sprintf("%s, %d steps, digest %s, %s", c.Checkpoint.Arch, c.Checkpoint.Step, c.Row.Training.Digest[:12], c.File)})
 	}
 	var html bytes.Buffer

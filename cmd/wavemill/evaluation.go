@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -115,13 +114,3 @@ func (s *stages) done() {
 
 // stop ends the stage that is shown where it is.
 func (s *stages) stop() { s.task.Done() }
-
-// recordings is load without groups, for commands that do not use dataset.Recording yet.
-func (a *app) recordings(ctx context.Context, roots []string, labels string) ([]recording, error) {
-	all, err := a.load(ctx, roots, labels, holdoutFlags{})
-	out := make([]recording, len(all))
-	for i, r := range all {
-		out[i] = recording{r.Item, r.Clip, r.Truncated, r.Err, r.Digest, r.Print}
-	}
-	return out, err
-}

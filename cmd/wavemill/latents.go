@@ -125,13 +125,13 @@ func (a *app) latents(ctx context.Context, o latentsOptions) error {
 
 // placeRecordings adds the recordings of --data to the map and names those that are left out.
 func (a *app) placeRecordings(ctx context.Context, m *latentmap.Map, o latentsOptions) error {
-	decoded, err := a.recordings(ctx, o.data, o.source)
+	decoded, err := a.load(ctx, o.data, o.source, holdoutFlags{})
 	if err != nil {
 		return err
 	}
 	recordings := make([]latentmap.Recording, len(decoded))
 	for i, r := range decoded {
-		recordings[i] = latentmap.Recording{File: r.item.Path, Clip: r.clip}
+		recordings[i] = latentmap.Recording{File: r.Path, Clip: r.Clip}
 	}
 	task := a.console.Start("encode", int64(len(recordings)), "recordings")
 	defer task.Done()

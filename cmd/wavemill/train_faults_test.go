@@ -94,8 +94,8 @@ func TestResumeAgreesWithTheCheckpoint(t *testing.T) {
 		{"--channels 8", "the network of the checkpoint, 2 channels"},
 		{"--latent 2", "latent is another one"},
 		{"--config " + other, "embedding is another one"},
-		{"--mels 64", "the front end of the checkpoint (--n-fft"},
-		{"--frames 64", "--frames 32"},
+		{"--mels 64", "the front end of the checkpoint (n-fft"},
+		{"--frames 64", "frames 32"},
 		{"--n-fft 128", "the front end of the checkpoint"},
 		{"--hold-out speaker=theo", "the split of the checkpoint"},
 	} {
@@ -131,10 +131,14 @@ func TestInterruptionIsNotAnEnd(t *testing.T) {
 			if !strings.Contains(got, want) {
 				t.Errorf("%q is missing in\n%s", want, got)
 			}
-			for _, wrong := range []string{"context canceled", "100", "train: done"} {
-				if strings.Contains(strings.ReplaceAll(got, "500000", ""), wrong) {
+			for _, wrong := range []string{"context canceled", "train: done"} {
+				if strings.Contains(got, wrong) {
 					t.Errorf("%q in\n%s", wrong, got)
 				}
+			}
+			before, _, _ := strings.Cut(got, "go on with:") // the command line may have any number in it
+			if strings.Contains(strings.ReplaceAll(before, "500000", ""), "100") {
+				t.Errorf("an end in\n%s", got)
 			}
 		}
 	}
@@ -163,7 +167,7 @@ func TestConstantRecordings(t *testing.T) {
 	}
 	out := filepath.Join(t.TempDir(), "m.safetensors")
 	stdout, _ := mustRun(t, quickTraining(t, data, out, "--steps", "4", "--json")...)
-	if r := decodeLines[trained](t, stdout)[0]; r.Steps != 4 {
+	if r := decodeLines[training.Report](t, stdout)[0]; r.Steps != 4 {
 		t.Errorf("%s", stdout)
 	}
 }

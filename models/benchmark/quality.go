@@ -46,11 +46,10 @@ type Quality struct {
 	NewEvaluator func(ctx context.Context, d comparison.Data, o comparison.Options) (Evaluator, error)
 }
 
-// Progress shows what a benchmark is doing.
+// Progress shows the trainings and evaluations of a benchmark.
 type Progress interface {
 	comparison.Progress
-	// Training begins to show a training, of which event is given every event, until done is called.
-	Training(budget time.Duration, steps int64) (event func(models.Progress), done func())
+	training.Progress
 }
 
 // A Trainer trains models.
@@ -78,7 +77,7 @@ type Run struct {
 	Judge    eval.EvaluatorAccuracy `json:"judge"`
 	Row      eval.Row               `json:"row"`
 	Few      *eval.Gain             `json:"few,omitempty"`      // of a model trained on few recordings alone
-	HeldOut  []training.HeldOut   `json:"held_out,omitempty"` // recordings that the figures were measured on
+	HeldOut  []training.HeldOut     `json:"held_out,omitempty"` // recordings that the figures were measured on
 }
 
 // A Result is what a benchmark found.
