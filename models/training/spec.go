@@ -21,7 +21,7 @@ import (
 const DefaultBudget = 10 * time.Minute
 
 // ErrMismatch is returned, wrapped, where a training is to be resumed with other settings than its checkpoint has.
-var ErrMismatch = errors.New("another one needs a new training")
+var ErrMismatch = errors.New("other settings need a new training")
 
 // ErrExists is returned, wrapped, where the file of a new training exists.
 var ErrExists = errors.New("is there already")
