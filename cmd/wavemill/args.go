@@ -1,11 +1,6 @@
 package main
 
-import (
-	"slices"
-
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
-)
+import "github.com/spf13/cobra"
 
 // needArgs is the Args check of a command that wants one argument or more.
 func needArgs(what string) cobra.PositionalArgs {
@@ -28,26 +23,4 @@ func noArgs(cmd *cobra.Command, args []string) error {
 // addLabels adds the flag --labels: where the labels of recordings come from.
 func addLabels(cmd *cobra.Command, labels *string) {
 	cmd.Flags().StringVar(labels, "labels", "", `where labels come from: folder, prefix, FILE.csv, FILE.jsonl or a pattern such as "{label}_{speaker}_{n}" (default: detected)`)
-}
-
-// givenFlags are the flags that a command line has, sorted and quoted, but for some.
-func givenFlags(f *pflag.FlagSet, except ...string) []string {
-	var parts []string
-	f.Visit(func(flag *pflag.Flag) {
-		if slices.Contains(except, flag.Name) {
-			return
-		}
-		values, name := []string{flag.Value.String()}, "--"+flag.Name
-		if several, ok := flag.Value.(pflag.SliceValue); ok {
-			values = several.GetSlice()
-		}
-		for _, v := range values {
-			if flag.Value.Type() == "bool" {
-				parts = append(parts, name+"="+v)
-			} else {
-				parts = append(parts, name+" "+quote(v))
-			}
-		}
-	})
-	return parts
 }

@@ -46,7 +46,7 @@ func (o *frontOptions) check() error {
 func (o *frontOptions) frontEnd(recordings []dataset.Recording) (models.FrontEnd, error) {
 	fe, err := o.choice.Plan(dataset.Clips(recordings))
 	if errors.Is(err, frontend.ErrUnusable) {
-		return fe, usageError{err}
+		return fe, usagef("%w", err)
 	}
 	return fe, err
 }

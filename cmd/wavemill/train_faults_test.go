@@ -131,14 +131,10 @@ func TestInterruptionIsNotAnEnd(t *testing.T) {
 			if !strings.Contains(got, want) {
 				t.Errorf("%q is missing in\n%s", want, got)
 			}
-			for _, wrong := range []string{"context canceled", "train: done"} {
+			for _, wrong := range []string{"context canceled", "100%", "100 %", "train: done"} {
 				if strings.Contains(got, wrong) {
 					t.Errorf("%q in\n%s", wrong, got)
 				}
-			}
-			before, _, _ := strings.Cut(got, "go on with:") // the command line may have any number in it
-			if strings.Contains(strings.ReplaceAll(before, "500000", ""), "100") {
-				t.Errorf("an end in\n%s", got)
 			}
 		}
 	}
