@@ -83,6 +83,13 @@ func (a *app) note(format string, args ...any) {
 	_, _ = io.WriteString(a.console, strings.TrimRight(line, "\n")+"\n")
 }
 
+// notes writes lines as note does.
+func (a *app) notes(lines ...string) {
+	for _, line := range lines {
+		a.note("%s", line)
+	}
+}
+
 // say writes one line of result to standard output.
 func (a *app) say(format string, args ...any) error {
 	_, err := fmt.Fprintf(a.out, format+"\n", args...)

@@ -67,7 +67,7 @@ func (o *compareOptions) compared(result comparedReport, e *comparison.Evaluatio
 		Facts: recordingFacts(evaluationData{hash: result.DataHash, labelSource: result.LabelSource}, o.seed),
 	}
 	for _, m := range candidates {
-		c.Candidates, c.Histories = append(c.Candidates, &m.Candidate), append(c.Histories, m.training.history)
+		c.Candidates, c.Histories = append(c.Candidates, &m.Candidate), append(c.Histories, m.training.History)
 	}
 	return c
 }

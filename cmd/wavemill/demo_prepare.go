@@ -114,7 +114,7 @@ func (d *demo) plan(ctx context.Context, all []dataset.Recording) error {
 		return err
 	}
 	learnable := picked(d.recordings, parts.Learnable())
-	front := frontOptions{ceiling: ceilingFast}
+	front := frontOptions{ceiling: training.CeilingFast}
 	if d.frontEnd, err = front.frontEnd(learnable); err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"wavemill/audio/measure"
 	"wavemill/models"
+	"wavemill/models/training"
 )
 
 // mustRun executes one command line that is to succeed.
@@ -60,7 +61,7 @@ func TestTrainGenerateInspect(t *testing.T) {
 	dir := t.TempDir()
 	model := filepath.Join(dir, "deep", "model.safetensors")
 	stdout, _ := mustRun(t, "train", "--data", data, "--out", model, "--steps", "4", "--seed", "5", "--json")
-	result := decodeLines[trained](t, stdout)
+	result := decodeLines[training.Report](t, stdout)
 	if len(result) != 1 || result[0].Steps != 4 || result[0].Seed != 5 || len(result[0].Labels) != 3 || result[0].Model != "vaegan" {
 		t.Errorf("train --json: %s", stdout)
 	}
@@ -133,8 +134,16 @@ func TestInterruptedTrainingSaysHowToGoOn(t *testing.T) {
 	if _, err := models.Read(model); err != nil {
 		t.Errorf("nothing to go on from: %v", err)
 	}
-	o := trainOptions{data: []string{"a b"}, out: "m.safetensors", labels: "prefix", steps: 9}
-	if got, want := o.resumeCommand(), "wavemill train --resume --data 'a b' --out m.safetensors --labels prefix --steps 9"; got != want {
+}
+
+// The flags of a command line can be given again, but for some.
+func TestGivenFlags(t *testing.T) {
+	cmd := newTrain(&app{})
+	if err := cmd.ParseFlags([]string{"--steps", "9", "--data", "a b", "--data", "c", "--resume", "--no-curves", "--out=m.safetensors", "--labels", "prefix"}); err != nil {
+		t.Fatal(err)
+	}
+	want := "--data 'a b' --data c --labels prefix --no-curves=true --out m.safetensors --steps 9"
+	if got := strings.Join(givenFlags(cmd.Flags(), "resume", "overwrite"), " "); got != want {
 		t.Errorf("got %s", got)
 	}
 }
