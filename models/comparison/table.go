@@ -155,7 +155,7 @@ func writeDetails(w io.Writer, row eval.Row) {
 			text := fmt.Sprintf("%s: %d real clips (%.0f %%) alone %.3f, with %d generated ones %.3f: %+.1f points [%+.1f, %+.1f]",
 				row.Name, g.RealClips, 100*g.Share, g.Before, g.Added, g.After, g.Points, i[0], i[1])
 			if g.None {
-				text += ", no difference"
+				text += ": none"
 			}
 			fmt.Fprintln(w, text)
 		}
