@@ -40,7 +40,8 @@ func (d draws) interval() Interval {
 	i := Interval{min(q[0], d.value), max(q[1], d.value)}
 	if d.cases > 0 {
 		w := wilson(d.value, float64(d.cases))
-		i = Interval{min(i[0], w[0]), max(i[1], w[1])}
+		// The deviation between classifiers, added to a share near 1, can lie beyond it.
+		i = Interval{max(0, min(i[0], w[0])), min(1, max(i[1], w[1]))}
 	}
 	return i
 }

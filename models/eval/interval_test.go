@@ -249,3 +249,15 @@ func checkGroups(t *testing.T, real, useful *Groups) {
 		t.Errorf("interval %v of %g", i, *useful.Unknown.Real)
 	}
 }
+
+// The interval of a share lies between 0 and 1, also where the deviation between classifiers reaches beyond.
+func TestShareIntervalIsAShare(t *testing.T) {
+	d := draws{value: 0.99, values: []float64{0.9, 0.99, 1.02}, cases: 50}
+	if i := d.interval(); i[1] != 1 || i[0] < 0 || i[0] > 0.99 {
+		t.Errorf("interval %v of a share of .99", i)
+	}
+	d = draws{value: 0.01, values: []float64{-0.02, 0.01, 0.1}, cases: 50}
+	if i := d.interval(); i[0] != 0 {
+		t.Errorf("interval %v of a share of .01", i)
+	}
+}
