@@ -41,6 +41,7 @@ var arrows = []arrow{
 	{"models/.", []string{"audio/spectrogram/."}, "a checkpoint carries the spectrogram's Config, nothing else of audio"},
 	{"models/nn", []string{"models/nn"}, "layers know no architecture"},
 	{"models/nn/kernel", nil, "the kernels are the ground floor"},
+	{"models/endtoend", []string{"models", "audio"}, "the test that takes a new architecture from recordings to clips, evaluation and export"},
 	{"models/modeltest", []string{"models", "audio/spectrogram/."}, "the acceptance suite sees models only, and the front ends of checkpoints"},
 	{"models/frontend", []string{"models/.", "audio"}, "the one way between clips and batches"},
 	{"models/architecture", []string{"models/.", "models/nn", "models/internal/config"}, "the description that every architecture gives of itself"},

@@ -24,8 +24,19 @@ func Known() Table {
 	}
 }
 
-// A Table is a list of architectures with distinct names.
+// A Table is a list of architectures with distinct names. A program with an architecture of its own appends it to Known and
+// gives the table to training.Job, to export.Options, to monitor.Options as Table.Open and to sampling.OpenWith as
+// Table.Open. A Table is safe for concurrent use as long as nobody changes it.
 type Table []architecture.Architecture
+
+// OrKnown returns t or, where it is nil, Known. Packages with a Table among their options use it, so that their zero value
+// means the known architectures.
+func (t Table) OrKnown() Table {
+	if t == nil {
+		return Known()
+	}
+	return t
+}
 
 // Validate reports every field that is missing in the table's architectures, and names that occur twice.
 func (t Table) Validate() error {

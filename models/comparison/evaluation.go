@@ -58,7 +58,8 @@ type Candidate struct {
 	Name       string // as it appears in the report
 	File       string // of the checkpoint; may be empty
 	Checkpoint models.Checkpoint
-	Sampler    *sampling.Sampler // nil: opened from Checkpoint
+	// Sampler generates the clips; nil: that of Checkpoint, whose architecture is then one of architectures.Known.
+	Sampler *sampling.Sampler
 	// What training took; 0: not known.
 	Seconds, CPUSeconds float64
 

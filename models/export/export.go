@@ -24,6 +24,8 @@ import (
 type Options struct {
 	Only    []string // names of networks: generator, encoder, discriminator, prior; none: all that there are
 	Version string   // of the program, for the files' metadata
+	// Architectures is the table in which the architecture of the checkpoint is looked up; nil means architectures.Known.
+	Architectures architectures.Table
 }
 
 // A File is one file to write.
@@ -46,9 +48,11 @@ func (e *UnknownNetworkError) Error() string {
 
 // Files returns the files of a checkpoint in the order in which they should be written: the manifest last, so that a
 // folder with a manifest is complete. The same checkpoint, options and version give the same bytes. The error is an
-// [UnknownNetworkError] where Only names a network that the checkpoint does not have.
+// [UnknownNetworkError] where Only names a network that the checkpoint does not have, and wraps architecture.ErrNoNetworks
+// where its architecture has no networks.
 func Files(c models.Checkpoint, o Options) ([]File, error) {
-	networks, err := architectures.Networks(c)
+	table := o.Architectures.OrKnown()
+	networks, err := table.Networks(c)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +63,7 @@ func Files(c models.Checkpoint, o Options) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
-	sampling, err := architectures.SamplingOf(c)
+	sampling, err := table.SamplingOf(c)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,8 @@ func Open(c models.Checkpoint) (*Sampler, error) {
 	return OpenWith(c, architectures.Open)
 }
 
-// OpenWith opens a checkpoint with the given function instead of [architectures.Open].
+// OpenWith opens a checkpoint with the given function instead of [architectures.Open], such as the Open of an
+// [architectures.Table] with further architectures.
 func OpenWith(c models.Checkpoint, open func(models.Checkpoint) (models.Generator, error)) (*Sampler, error) {
 	digest, err := c.Digest()
 	if err != nil {

@@ -27,8 +27,10 @@ var ErrBestBy = errors.New("no such figure to choose the best weights by")
 // A Job is one training. Its zero value with Arch and Steps or Budget is usable. The fields that models.Trainer has too
 // mean the same here.
 type Job struct {
-	Arch   string          // one of architectures.Names
+	Arch   string          // a name in Architectures
 	Config json.RawMessage // the architecture's; nil: its defaults
+	// Architectures is the table in which Arch, or the architecture of Resume, is looked up; nil means architectures.Known.
+	Architectures architectures.Table
 	// Channels is the width of the network. 0 searches for the width and the batch size that suit the budget where Steps
 	// is 0, and else leaves what Config says.
 	Channels int
@@ -58,8 +60,8 @@ type Job struct {
 	// Files are written beside the checkpoints. Previews need package monitor.
 	Files Files
 
-	// NewLearner replaces architectures.NewLearner, for learners that are not in that map. The settings for few recordings,
-	// the size search and the monitor are then left out.
+	// NewLearner replaces Table.NewLearner of Architectures, for learners without a description in a table. The settings for
+	// few recordings, the size search and the monitor are then left out.
 	NewLearner func(arch string, config json.RawMessage, fe models.FrontEnd, labels []string, seed uint64) (models.Learner, error)
 	// NewEvaluator replaces package monitor.
 	NewEvaluator func(Set, uint64) (Evaluator, error)
@@ -140,7 +142,7 @@ func (r *Run) resume(c models.Checkpoint) {
 func (r *Run) build() (err error) {
 	newLearner := r.job.NewLearner
 	if newLearner == nil {
-		newLearner = architectures.NewLearner
+		newLearner = r.job.Architectures.OrKnown().NewLearner
 	}
 	if r.learner, err = newLearner(r.job.Arch, r.Settings.Config, r.set.FrontEnd, r.set.Labels, r.trainer.Seed); err != nil {
 		return fmt.Errorf("training: %w", err)
@@ -174,7 +176,9 @@ func (r *Run) evaluations(ctx context.Context) error {
 
 // monitor is the usual evaluator.
 func (r *Run) monitor(set Set, seed uint64) (Evaluator, error) {
-	m, err := monitor.New(set.Train, set.Validation, set.Labels, set.FrontEnd, monitor.Options{Seed: seed, Previews: r.files.previews()})
+	m, err := monitor.New(set.Train, set.Validation, set.Labels, set.FrontEnd, monitor.Options{
+		Seed: seed, Previews: r.files.previews(), Open: r.job.Architectures.OrKnown().Open,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"wavemill/models"
-	"wavemill/models/architectures"
 )
 
 // agrees returns an error that wraps ErrMismatch where the checkpoint has other settings than the Spec asks for. Settings
@@ -20,7 +19,7 @@ func (s Spec) agrees(c models.Checkpoint) error {
 	if channels, err := ParseChannels(s.Width); err != nil {
 		return err
 	} else if channels > 0 {
-		width, _, err := architectures.Width(c.Arch, c.Config)
+		width, _, err := s.Job.Architectures.OrKnown().Width(c.Arch, c.Config)
 		if err != nil {
 			return err
 		}

@@ -46,13 +46,14 @@ func (r *Run) settle(ctx context.Context) error {
 		r.Settings = s
 		return nil
 	}
+	table := j.Architectures.OrKnown()
 	var err error
-	if s.Config, s.Varied, err = architectures.ForFew(j.Arch, s.Config, s.Clips, s.Labels); err != nil {
+	if s.Config, s.Varied, err = table.ForFew(j.Arch, s.Config, s.Clips, s.Labels); err != nil {
 		return fmt.Errorf("training: %w", err)
 	}
 	if j.Channels > 0 {
 		s.Channels = j.Channels
-		if s.Config, err = architectures.WithWidth(j.Arch, s.Config, j.Channels); err != nil {
+		if s.Config, err = table.WithWidth(j.Arch, s.Config, j.Channels); err != nil {
 			return fmt.Errorf("training: %w", err)
 		}
 	}
@@ -70,7 +71,7 @@ func (r *Run) settle(ctx context.Context) error {
 // training keeps a half at least.
 func (r *Run) searchSize(ctx context.Context, s *Settings) error {
 	began := time.Now()
-	size, err := architectures.SearchSize(ctx, s.Arch, s.Config, r.set.FrontEnd, r.set.Labels, r.set.Train, r.job.Budget)
+	size, err := r.job.Architectures.OrKnown().SearchSize(ctx, s.Arch, s.Config, r.set.FrontEnd, r.set.Labels, r.set.Train, r.job.Budget)
 	if err != nil {
 		return fmt.Errorf("training: %w", err)
 	}

@@ -13,7 +13,6 @@ import (
 	"wavemill/audio/dataset"
 	"wavemill/models"
 	"wavemill/models/architecture"
-	"wavemill/models/architectures"
 	"wavemill/models/frontend"
 )
 
@@ -51,6 +50,7 @@ func (s Spec) Rotation() models.Rotation { return models.Rotation{Path: s.Out, K
 
 // Validate reports the first field that cannot be used, as Job.Validate does, without a look at files.
 func (s Spec) Validate() error {
+	table := s.Job.Architectures.OrKnown()
 	switch {
 	case s.Out == "":
 		return errors.New("out is missing: the file for the checkpoint")
@@ -58,8 +58,8 @@ func (s Spec) Validate() error {
 		return errors.New("keep and latent must not be negative")
 	case s.Resume && s.Overwrite:
 		return errors.New("resume and overwrite exclude each other")
-	case !s.Resume && s.Latent > 0 && slices.Contains(architectures.Names(), s.Job.Arch) && !slices.Contains(architectures.WithEncoder(), s.Job.Arch):
-		return fmt.Errorf("latent is for %s; a %s draws noise, whose size is in its configuration", strings.Join(architectures.WithEncoder(), " and "), s.Job.Arch)
+	case !s.Resume && s.Latent > 0 && slices.Contains(table.Names(), s.Job.Arch) && !slices.Contains(table.WithEncoder(), s.Job.Arch):
+		return fmt.Errorf("latent is for %s; a %s draws noise, whose size is in its configuration", strings.Join(table.WithEncoder(), " and "), s.Job.Arch)
 	}
 	if _, err := ParseChannels(s.Width); err != nil {
 		return err
@@ -146,7 +146,7 @@ func (s Spec) config(arch string) (json.RawMessage, error) {
 	if s.Latent == 0 {
 		return config, nil
 	}
-	with, err := architectures.WithLatent(arch, config, s.Latent)
+	with, err := s.Job.Architectures.OrKnown().WithLatent(arch, config, s.Latent)
 	if errors.Is(err, architecture.ErrNoEncoder) {
 		return nil, fmt.Errorf("a %s has no latent variables to set: %w", arch, ErrMismatch)
 	}

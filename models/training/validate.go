@@ -6,14 +6,16 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"wavemill/models/architectures"
 )
 
 // Validate reports the first field that cannot be used, as far as that shows without recordings. The message begins with
 // the name of the field as command lines spell it, such as "eval-every".
 func (j Job) Validate() error {
 	negative := func(name string, v int64) error { return fmt.Errorf("%s %d: must not be negative", name, v) }
+	if err := j.Architectures.Validate(); err != nil {
+		return err
+	}
+	names := j.Architectures.OrKnown().Names()
 	switch {
 	case j.Budget < 0:
 		return fmt.Errorf("budget %v: must not be negative", j.Budget)
@@ -33,8 +35,8 @@ func (j Job) Validate() error {
 		return fmt.Errorf("best-by %q is none of %s, val/LOSS, %s", j.BestBy, BestByDistance, BestByLast)
 	case j.BestBy == BestByLast && j.Patience > 0:
 		return errors.New("patience needs a figure; best-by last has none")
-	case j.Resume == nil && j.NewLearner == nil && !slices.Contains(architectures.Names(), j.Arch):
-		return fmt.Errorf("model %q is unknown; there are: %s", j.Arch, strings.Join(architectures.Names(), ", "))
+	case j.Resume == nil && j.NewLearner == nil && !slices.Contains(names, j.Arch):
+		return fmt.Errorf("model %q is unknown; there are: %s", j.Arch, strings.Join(names, ", "))
 	}
 	return nil
 }
