@@ -36,8 +36,8 @@ type app struct {
 	level   slog.Level        // of log; set by setup
 }
 
-// setup opens the console and the log once the flags are known. It runs before every command. When ctx ends, the console
-// learns that the work was interrupted.
+// setup opens the console and the log once the flags are known. It runs before every command. ctx is that of the command: when
+// it is cancelled, the work was interrupted.
 func (a *app) setup(ctx context.Context) error {
 	if err := kernel.Check(); err != nil {
 		return usageError{err}
@@ -52,7 +52,7 @@ func (a *app) setup(ctx context.Context) error {
 		return usagef("--log-level is one of debug, info, warn, error; not %q", a.logLevel)
 	}
 	a.console = progress.NewConsole(a.err, mode)
-	context.AfterFunc(ctx, a.console.Interrupt)
+	a.console.Follow(ctx)
 	if a.logFormat == "auto" {
 		a.logFormat = "json"
 		if progress.IsTerminal(a.err) {

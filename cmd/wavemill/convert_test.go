@@ -86,7 +86,7 @@ func TestInspectBlocks(t *testing.T) {
 	if err := wav.WriteFile(path, clip, wav.Options{Encoding: wav.Float32}); err != nil {
 		t.Fatal(err)
 	}
-	got, err := listen(t.Context(), path)
+	got, err := measure(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}

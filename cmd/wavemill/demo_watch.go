@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"wavemill/internal/progress"
 	"wavemill/cmd/wavemill/report"
+	"wavemill/internal/progress"
 	"wavemill/models"
 	"wavemill/operators/train"
 	"wavemill/pipeline"

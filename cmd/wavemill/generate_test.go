@@ -441,7 +441,7 @@ func TestBenchGenerateSilence(t *testing.T) {
 		t.Errorf("%s", stdout)
 	}
 
-	if code, _, stderr := runCLI(t, "bench", "generate", "--model", silence(correction.Data), "--clips", "4"); code == 0 || !strings.Contains(stderr, "makes silence") {
+	if code, _, stderr := runCLI(t, "bench", "generate", "--model", silence(correction.Data), "--clips", "4"); code == 0 || !strings.Contains(stderr, "are silent") {
 		t.Errorf("nothing but silence: exit code %d, %s", code, stderr)
 	}
 }

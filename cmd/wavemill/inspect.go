@@ -4,45 +4,94 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"math"
-	"os"
 	"slices"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"wavemill/audio"
-	"wavemill/audio/codec"
 	"wavemill/models"
+	"wavemill/models/training"
 )
 
+// inspectFlags are the flags of `wavemill inspect`.
+type inspectFlags struct{ heldOut, asJSON bool }
+
 func newInspect(a *app) *cobra.Command {
-	var asJSON bool
+	var o inspectFlags
 	cmd := &cobra.Command{
 		Use:   "inspect FILE...",
-		Short: "Say what is in an audio file or a checkpoint",
+		Short: "Print what an audio file or a checkpoint contains",
+		Long: `Inspect prints the format and levels of audio files, and the architecture, labels,
+front end, training and recordings of checkpoints. With --held-out it lists the
+recordings that a checkpoint was not trained on.`,
 		Example: `  wavemill inspect recording.flac
-  wavemill inspect --json model.safetensors`,
-		Args: needArgs("a file to look into"),
+  wavemill inspect --json model.safetensors
+  wavemill inspect --held-out model.safetensors`,
+		Args: needArgs("a file to inspect"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var errs []error
 			for _, path := range args {
-				errs = append(errs, a.inspect(cmd.Context(), path, asJSON))
+				errs = append(errs, a.inspect(cmd.Context(), path, o))
 			}
 			return errors.Join(errs...)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one line of JSON for each file")
+	cmd.Flags().BoolVar(&o.heldOut, "held-out", false, "list the recordings that a checkpoint was not trained on")
+	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print one line of JSON for each file")
 	return cmd
 }
 
-func (a *app) inspect(ctx context.Context, path string, asJSON bool) error {
-	if strings.HasSuffix(path, ".safetensors") {
-		return a.inspectCheckpoint(path, asJSON)
+func (a *app) inspect(ctx context.Context, path string, o inspectFlags) error {
+	switch {
+	case !strings.HasSuffix(path, ".safetensors") && o.heldOut:
+		return usagef("--held-out is for checkpoints, such as model.safetensors; not for %s", path)
+	case !strings.HasSuffix(path, ".safetensors"):
+		return a.inspectAudio(ctx, path, o.asJSON)
 	}
-	return a.inspectAudio(ctx, path, asJSON)
+	c, err := models.Read(path)
+	if err != nil {
+		return err
+	}
+	if o.heldOut {
+		return a.inspectHeldOut(path, c, o.asJSON)
+	}
+	return a.inspectCheckpoint(path, c, o.asJSON)
+}
+
+// inspectHeldOut lists the recordings that a checkpoint was not trained on.
+func (a *app) inspectHeldOut(path string, c models.Checkpoint, asJSON bool) error {
+	if c.Data == nil {
+		return fmt.Errorf("%s does not record which recordings were held out: it was made by an earlier version, or trained further from a checkpoint of one", path)
+	}
+	list := training.HeldOutOf(c)
+	if asJSON {
+		return a.printJSON(struct {
+			HeldOut []training.HeldOut `json:"held_out"`
+		}{list})
+	}
+	if err := a.say("%s: %s held out; %s", path, count(len(list), "recording", "recordings"), splitText(*c.Data)); err != nil || len(list) == 0 {
+		return err
+	}
+	t := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "  label\tsource\tdigest")
+	for _, r := range list {
+		fmt.Fprintf(t, "  %s\t%s\t%.16s\n", r.Label, r.Source, r.Digest)
+	}
+	return t.Flush()
+}
+
+// splitText describes the rule by which recordings were held out.
+func splitText(d models.TrainingData) string {
+	text := fmt.Sprintf("%g %% of the recordings, %g %% of the others for validation, seed %d", 100*d.Share, 100*d.Validation, d.Seed)
+	if d.Group != "" {
+		text += ", by " + d.Group
+	}
+	if len(d.HoldOut) > 0 {
+		text += ", and " + strings.Join(d.HoldOut, ", ")
+	}
+	return text
 }
 
 // checkpointFacts is what inspect prints about a checkpoint.
@@ -65,13 +114,23 @@ type checkpointFacts struct {
 	BestBy      string            `json:"best_by,omitempty"`
 	Warnings    []models.Warning  `json:"warnings,omitempty"`
 	Rollbacks   []models.Rollback `json:"rollbacks,omitempty"`
+
+	Data *dataFacts `json:"data,omitempty"` // nil where the checkpoint does not record its recordings
 }
 
-func (a *app) inspectCheckpoint(path string, asJSON bool) error {
-	c, err := models.Read(path)
-	if err != nil {
-		return err
-	}
+// dataFacts are the recordings of a training in numbers, and the rule that split them.
+type dataFacts struct {
+	Train      int      `json:"train"`
+	Validation int      `json:"validation"`
+	HeldOut    int      `json:"held_out"`
+	Share      float64  `json:"share"`            // held out
+	ValShare   float64  `json:"validation_share"` // of the others
+	Seed       uint64   `json:"seed"`
+	Group      string   `json:"group,omitempty"`
+	HoldOut    []string `json:"hold_out,omitempty"`
+}
+
+func (a *app) inspectCheckpoint(path string, c models.Checkpoint, asJSON bool) error {
 	digest, err := c.Digest()
 	if err != nil {
 		return err
@@ -87,18 +146,27 @@ func (a *app) inspectCheckpoint(path string, asJSON bool) error {
 	for _, t := range c.WithoutOptimizer().Tensors {
 		facts.Parameters += int64(len(t.Data))
 	}
+	if d := c.Data; d != nil {
+		facts.Data = &dataFacts{len(d.Learnt), len(d.Chosen), len(d.HeldOut), d.Share, d.Validation, d.Seed, d.Group, d.HoldOut}
+	}
 	if asJSON {
 		return a.printJSON(facts)
 	}
+	return a.say("%s", facts.text(c))
+}
+
+// text describes a checkpoint for a person.
+func (f checkpointFacts) text(c models.Checkpoint) string {
 	s := c.FrontEnd.Spectrogram
 	lines := []string{
-		path + ": checkpoint of a " + c.Arch,
+		f.File + ": checkpoint of a " + c.Arch,
 		fmt.Sprintf("  labels      %d: %s", len(c.Labels), abridge(c.Labels, 20)),
 		fmt.Sprintf("  steps       %d of %d planned, %d clips each, seed %d", c.Step, c.Planned, c.BatchSize, c.Seed),
-		fmt.Sprintf("  parameters  %d", facts.Parameters),
+		fmt.Sprintf("  parameters  %d", f.Parameters),
 		fmt.Sprintf("  front end   %d frames by %d bins (%s, %s) at %d Hz, n_fft %d, hop %d", c.FrontEnd.Frames, s.Bins(), s.Scale, s.Value, s.SampleRate, s.NFFT, s.Hop),
 		"  config      " + string(c.Config),
-		"  digest      " + digest,
+		"  digest      " + f.Digest,
+		"  recordings  " + recordingsText(c.Data),
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Metrics)) {
 		lines = append(lines, fmt.Sprintf("  %-20s %.5g", name, c.Metrics[name]))
@@ -112,121 +180,13 @@ func (a *app) inspectCheckpoint(path string, asJSON bool) error {
 	for _, w := range c.Warnings {
 		lines = append(lines, "  warning: "+w.String())
 	}
-	return a.say("%s", strings.Join(lines, "\n"))
+	return strings.Join(lines, "\n")
 }
 
-// audioFacts is what inspect prints about an audio file.
-type audioFacts struct {
-	File       string            `json:"file"`
-	Format     string            `json:"format"`
-	Encoding   string            `json:"encoding"`
-	SampleRate int               `json:"sample_rate"`
-	Channels   int               `json:"channels"`
-	Frames     int64             `json:"frames"`
-	Duration   float64           `json:"duration"` // in seconds
-	Peak       float64           `json:"peak"`
-	RMS        float64           `json:"rms"`
-	Bandwidth  float64           `json:"bandwidth"` // Hz below which 99.9 % of the power lies
-	Truncated  bool              `json:"truncated,omitempty"`
-	Tags       map[string]string `json:"tags,omitempty"`
-	Notes      []string          `json:"notes,omitempty"`
-}
-
-func (a *app) inspectAudio(ctx context.Context, path string, asJSON bool) error {
-	if info, err := os.Stat(path); err != nil {
-		return err
-	} else if info.IsDir() {
-		return fmt.Errorf("%s is a folder; inspect wants files", path)
+// recordingsText describes the recordings of a training.
+func recordingsText(d *models.TrainingData) string {
+	if d == nil {
+		return "not recorded: what the model has seen is not known"
 	}
-	facts, err := listen(ctx, path)
-	if err != nil {
-		return err
-	}
-	if asJSON {
-		return a.printJSON(facts)
-	}
-	lines := []string{
-		fmt.Sprintf("%s: %s (%s)", path, facts.Format, facts.Encoding),
-		fmt.Sprintf("  %d Hz, %d channels, %d frames, %.3f s", facts.SampleRate, facts.Channels, facts.Frames, facts.Duration),
-		fmt.Sprintf("  peak %.4f (%s), rms %.4f (%s), bandwidth %.0f Hz", facts.Peak, level(facts.Peak), facts.RMS, level(facts.RMS), facts.Bandwidth),
-	}
-	for _, tag := range slices.Sorted(maps.Keys(facts.Tags)) {
-		lines = append(lines, fmt.Sprintf("  %s: %s", tag, facts.Tags[tag]))
-	}
-	if facts.Truncated {
-		lines = append(lines, "  truncated: the file ends before the data that its header declares")
-	}
-	for _, n := range facts.Notes {
-		lines = append(lines, "  "+n)
-	}
-	return a.say("%s", strings.Join(lines, "\n"))
-}
-
-// listen decodes a file of any length block by block and measures it.
-func listen(ctx context.Context, path string) (audioFacts, error) {
-	r, err := codec.Open(ctx, path)
-	if err != nil {
-		return audioFacts{}, err
-	}
-	defer r.Close()
-	const frames = 1 << 14
-	channels := r.Info().Channels
-	block, mono := make([]float32, frames*channels), make([]float32, frames)
-	middle := newMiddle(r.Info().Frames)
-	var peak, energy float64
-	var samples int64
-	for ctx.Err() == nil {
-		n, err := r.ReadFrames(block)
-		part := audio.Clip{Samples: block[:n*channels], Channels: channels, Rate: r.Info().SampleRate}
-		rms := part.RMS()
-		peak, energy = max(peak, part.Peak()), energy+rms*rms*float64(len(part.Samples))
-		samples += int64(len(part.Samples))
-		middle.add(mono[:audio.MixDown(mono, part.Samples, channels)])
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return audioFacts{}, err
-		}
-	}
-	info := r.Info() // Final now.
-	facts := audioFacts{
-		File: path, Format: info.Format, Encoding: info.Encoding, SampleRate: info.SampleRate, Channels: info.Channels,
-		Frames: info.Frames, Duration: float64(info.Frames) / float64(info.SampleRate), Peak: peak,
-		Bandwidth: audio.Bandwidth(audio.Clip{Samples: middle.samples, Channels: 1, Rate: info.SampleRate}),
-		Truncated: info.Truncated, Tags: info.Tags, Notes: info.Notes,
-	}
-	if samples > 0 {
-		facts.RMS = math.Sqrt(energy / float64(samples))
-	}
-	return facts, ctx.Err()
-}
-
-// middle keeps the middle of a signal, as much of it as audio.Bandwidth looks at.
-type middle struct {
-	skip    int64 // Samples still to pass.
-	samples []float32
-}
-
-// newMiddle prepares for a signal of so many frames. Where nobody knows how many, it keeps the beginning.
-func newMiddle(frames int64) *middle {
-	return &middle{skip: max(0, (frames-middleSamples)/2)}
-}
-
-// middleSamples is what audio.Bandwidth looks at of a long clip.
-const middleSamples = 1 << 20
-
-func (m *middle) add(x []float32) {
-	pass := min(m.skip, int64(len(x)))
-	m.skip -= pass
-	x = x[pass:]
-	m.samples = append(m.samples, x[:min(len(x), middleSamples-len(m.samples))]...)
-}
-
-// level prints an amplitude in decibels below full scale.
-func level(v float64) string {
-	if v <= 0 || math.IsNaN(v) {
-		return "silent"
-	}
-	return fmt.Sprintf("%.1f dBFS", audio.Decibels(v))
+	return fmt.Sprintf("%d to learn from, %d for validation, %d held out (%s)", len(d.Learnt), len(d.Chosen), len(d.HeldOut), splitText(*d))
 }

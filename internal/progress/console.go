@@ -7,6 +7,7 @@
 package progress
 
 import (
+	"context"
 	"io"
 	"os"
 	"sync"
@@ -44,7 +45,7 @@ type Console struct {
 	columns     func() int // width of the terminal
 	task        *Task      // the task that runs, or nil
 	shown       int        // columns of the bar on the screen; 0: none is there
-	interrupted bool
+	interrupted func() bool
 }
 
 // NewConsole returns a console on w. Auto is resolved here: Bars if w is a terminal, Lines if not.
@@ -55,7 +56,7 @@ func NewConsole(w io.Writer, mode Mode) *Console {
 			mode = Bars
 		}
 	}
-	return &Console{w: w, mode: mode, now: time.Now, columns: func() int { return width(w) }}
+	return &Console{w: w, mode: mode, now: time.Now, columns: func() int { return width(w) }, interrupted: func() bool { return false }}
 }
 
 // IsTerminal reports whether w is a file that is a terminal.
@@ -83,12 +84,12 @@ func width(w io.Writer) int {
 // Mode returns how this console draws progress; it is never Auto.
 func (c *Console) Mode() Mode { return c.mode }
 
-// Interrupt marks the work as interrupted by the user. Tasks stop counting, and their last line says how far they
-// got instead of how long the whole took.
-func (c *Console) Interrupt() {
+// Follow gives the console the context of the work. Once it is done, the user has interrupted the work: tasks stop
+// counting and, when they end, say how far they were instead of how long all of it took.
+func (c *Console) Follow(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.interrupted = true
+	c.interrupted = func() bool { return ctx.Err() != nil }
 }
 
 // Write writes p as it is, above the bar if there is one.

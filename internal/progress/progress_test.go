@@ -2,6 +2,7 @@ package progress
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -216,10 +217,12 @@ func TestUnfinishedTaskSaysSo(t *testing.T) {
 func TestInterruptedTaskIsNotDone(t *testing.T) {
 	for _, mode := range []Mode{Bars, Lines} {
 		c, buf, now := clocked(mode)
+		ctx, interrupt := context.WithCancel(t.Context())
+		c.Follow(ctx)
 		task := c.Start("judge", 100, "%")
 		*now = now.Add(4 * time.Second)
 		task.Set(40)
-		c.Interrupt()
+		interrupt()
 		*now = now.Add(6 * time.Second)
 		task.Set(100)
 		task.Done()

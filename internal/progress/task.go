@@ -124,7 +124,7 @@ func (t *Task) Cancel() {
 }
 
 func (t *Task) set(n int64) {
-	if t.ended || t.c.interrupted {
+	if t.ended || t.c.interrupted() {
 		return
 	}
 	t.done = n
@@ -157,7 +157,7 @@ func (t *Task) finish(err error) {
 	}
 	now := t.c.now()
 	switch {
-	case t.c.interrupted:
+	case t.c.interrupted():
 		fmt.Fprintln(t.c.w, t.stopped("interrupted", now))
 	case err != nil:
 		fmt.Fprintln(t.c.w, t.stopped("stopped", now))
@@ -232,26 +232,4 @@ func (t *Task) count() string {
 		return fmt.Sprintf("%d/%d %s", t.done, t.total, t.unit)
 	}
 	return fmt.Sprintf("%d %s", t.done, t.unit)
-}
-
-// clock rounds a duration to what a reader cares about.
-func clock(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return d.Round(time.Millisecond).String()
-	case d < time.Minute:
-		return d.Round(100 * time.Millisecond).String()
-	}
-	return d.Round(time.Second).String()
-}
-
-// figure prints a rate with about three significant digits.
-func figure(v float64) string {
-	switch {
-	case v >= 100:
-		return fmt.Sprintf("%.0f", v)
-	case v >= 10:
-		return fmt.Sprintf("%.1f", v)
-	}
-	return fmt.Sprintf("%.2f", v)
 }

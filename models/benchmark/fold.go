@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 
-	"wavemill/audio"
 	"wavemill/audio/dataset"
 	"wavemill/models/comparison"
 	"wavemill/models/eval"
@@ -95,7 +94,7 @@ func (f fold) heldOut() []dataset.Recording { return f.at(f.parts.HeldOut) }
 // data is what the fold's evaluator works with.
 func (f fold) data() comparison.Data {
 	learn, held := f.learnable(), f.heldOut()
-	d := comparison.Data{Learn: clips(learn), HeldOut: clips(held)}
+	d := comparison.Data{Learn: dataset.Clips(learn), HeldOut: dataset.Clips(held)}
 	known := map[string]bool{}
 	for _, r := range learn {
 		known[r.Group] = true
@@ -127,14 +126,6 @@ func (f fold) few(share float64) []dataset.Recording {
 		for i := range n {
 			out = append(out, of[(2*i+1)*len(of)/(2*n)])
 		}
-	}
-	return out
-}
-
-func clips(recordings []dataset.Recording) []audio.Clip {
-	out := make([]audio.Clip, len(recordings))
-	for i, r := range recordings {
-		out[i] = r.Clip
 	}
 	return out
 }

@@ -127,7 +127,7 @@ func (b *bench) reference(ctx context.Context, kind string, r *Run) error {
 	case "real":
 		r.Row = e.Real()
 	case "ceiling":
-		r.Row, err = e.Ceiling(ctx, frontend.PlanFor(clips(b.learnable())))
+		r.Row, err = e.Ceiling(ctx, frontend.PlanFor(dataset.Clips(b.learnable())))
 	default:
 		r.Row, err = e.Noise(ctx)
 	}
@@ -224,7 +224,7 @@ func (b *bench) onFew(ctx context.Context, arch string) (*eval.Gain, error) {
 	if err != nil {
 		return nil, err
 	}
-	recorded := clips(some)
+	recorded := dataset.Clips(some)
 	generated, err := accepted(ctx, cp, recorded, len(b.parts.Learnable()), b.seed)
 	if err != nil {
 		return nil, err
@@ -233,7 +233,7 @@ func (b *bench) onFew(ctx context.Context, arch string) (*eval.Gain, error) {
 	if b.Quick {
 		trial = eval.Trial{Seeds: []uint64{1}, Steps: quickSteps}
 	}
-	gain, err := trial.Run(ctx, recorded, generated, clips(b.heldOut()))
+	gain, err := trial.Run(ctx, recorded, generated, dataset.Clips(b.heldOut()))
 	gain.Share = b.Few
 	return &gain, err
 }
