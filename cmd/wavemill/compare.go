@@ -98,7 +98,7 @@ func (o *compareOptions) names() []string {
 // A candidate is a model to compare, and how it was trained if it was.
 type candidate struct {
 	comparison.Candidate
-	training schooling
+	training trainingRun
 }
 
 func (a *app) compare(ctx context.Context, o compareOptions) error {
@@ -123,15 +123,19 @@ func (a *app) compare(ctx context.Context, o compareOptions) error {
 	if err != nil {
 		return err
 	}
+	data := split.Data()
+	options, stages := o.options(a, len(candidates))
+	defer stages.stop()
+	if err := comparison.Announce(ctx, data, options); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err
 	}
 	if err := a.trainCandidates(ctx, o, candidates, split); err != nil {
 		return err
 	}
-	options, stages := o.options(a, len(candidates))
-	defer stages.stop()
-	e, err := comparison.Open(ctx, split.Data(), options)
+	e, err := comparison.Open(ctx, data, options)
 	if err != nil {
 		return err
 	}
@@ -175,7 +179,7 @@ func (a *app) trainCandidates(ctx context.Context, o compareOptions, candidates 
 	if err != nil {
 		return err
 	}
-	s := &school{app: a, seed: o.seed, budget: o.budget, steps: o.steps, options: options}
+	s := &candidateTrainer{app: a, seed: o.seed, budget: o.budget, steps: o.steps, options: options}
 	for i, c := range candidates {
 		if !isArchitecture(o.models[i]) {
 			continue

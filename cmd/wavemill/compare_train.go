@@ -13,8 +13,8 @@ import (
 	"wavemill/models/training"
 )
 
-// A school trains architectures alike: the same recordings, front end, seed and time.
-type school struct {
+// A candidateTrainer trains architectures alike: the same recordings, front end, seed and time.
+type candidateTrainer struct {
 	app    *app
 	seed   uint64
 	budget time.Duration
@@ -25,14 +25,14 @@ type school struct {
 	shown bool // whether the plan has been
 }
 
-// A schooling is how a training went.
-type schooling struct {
+// A trainingRun holds the times and the losses of a training.
+type trainingRun struct {
 	seconds, cpuSeconds float64
 	history             training.History
 }
 
 // train trains an architecture and writes its checkpoint to a file.
-func (s *school) train(ctx context.Context, arch string, recordings []dataset.Recording, file string) (models.Checkpoint, schooling, error) {
+func (s *candidateTrainer) train(ctx context.Context, arch string, recordings []dataset.Recording, file string) (models.Checkpoint, trainingRun, error) {
 	none := models.Checkpoint{}
 	var learnable []dataset.Recording
 	o := s.options
@@ -43,12 +43,12 @@ func (s *school) train(ctx context.Context, arch string, recordings []dataset.Re
 	}
 	set, err := training.Prepare(ctx, recordings, o)
 	if err != nil {
-		return none, schooling{}, err
+		return none, trainingRun{}, err
 	}
 	if !s.shown {
 		s.shown = true
 		if err := s.app.notePlan(ctx, frontOptions{ceiling: ceilingFast}, set.FrontEnd, learnable, 0); err != nil {
-			return none, schooling{}, err
+			return none, trainingRun{}, err
 		}
 	}
 	p := &trainingProgress{}
@@ -61,7 +61,7 @@ func (s *school) train(ctx context.Context, arch string, recordings []dataset.Re
 	}
 	run, err := job.Start(ctx, set)
 	if err != nil {
-		return none, schooling{}, err
+		return none, trainingRun{}, err
 	}
 	for _, line := range run.Settings.Lines() {
 		s.app.note("%s", line)
@@ -69,7 +69,7 @@ func (s *school) train(ctx context.Context, arch string, recordings []dataset.Re
 	p.begin(s.app.console, s.budget, s.steps)
 	c, result, err := run.Train(ctx)
 	p.done()
-	log := schooling{result.Seconds, result.CPUSeconds, result.History}
+	log := trainingRun{result.Seconds, result.CPUSeconds, result.History}
 	if ctx.Err() != nil && err != nil {
 		return c, log, fmt.Errorf("interrupted at step %d; its weights so far are in %s, which --model takes", c.Step, file)
 	}
@@ -77,8 +77,8 @@ func (s *school) train(ctx context.Context, arch string, recordings []dataset.Re
 }
 
 // curves returns the losses as the page draws them.
-func (s *schooling) curves(model string) []report.Curve {
-	h := s.history
+func (r *trainingRun) curves(model string) []report.Curve {
+	h := r.history
 	var out []report.Curve
 	for _, name := range slices.Sorted(maps.Keys(h.Losses)) {
 		c := report.Curve{Name: model + ": " + name, Lines: []report.Line{{Name: "training", Steps: h.Steps, Values: h.Losses[name]}}}

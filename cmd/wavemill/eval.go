@@ -65,9 +65,13 @@ func (a *app) eval(ctx context.Context, o evalOptions) error {
 	if err != nil {
 		return err
 	}
+	data := split.Data()
 	options, stages := o.options(a, 1)
 	defer stages.stop()
-	e, err := comparison.Open(ctx, split.Data(), options)
+	if err := comparison.Announce(ctx, data, options); err != nil {
+		return err
+	}
+	e, err := comparison.Open(ctx, data, options)
 	if err != nil {
 		return err
 	}

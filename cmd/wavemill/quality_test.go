@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"wavemill/models"
 	"wavemill/models/augment"
 	"wavemill/models/comparison"
+	"wavemill/models/training"
 )
 
 // quickModel trains a model for a few steps, which is not to be listened to.
@@ -153,6 +155,9 @@ func TestCompareWritesBothReports(t *testing.T) {
 	if !strings.Contains(stderr, "training the evaluator") {
 		t.Errorf("nothing is said of what takes long:\n%s", stderr)
 	}
+	if !strings.Contains(stderr, "evaluating 2 models takes about") {
+		t.Errorf("nothing is said of how long it takes:\n%s", stderr)
+	}
 	var table strings.Builder
 	if err := comparison.WriteTable(&table, r.Report); err != nil || !strings.Contains(table.String(), "ceiling") || !strings.Contains(table.String(), "Fréchet/real") {
 		t.Errorf("table, error %v:\n%s", err, table.String())
@@ -166,6 +171,28 @@ func TestCompareWritesBothReports(t *testing.T) {
 	}
 	if cp, err := models.Read(filepath.Join(out, "vae.safetensors")); err != nil || cp.Step != 2 {
 		t.Errorf("the trained checkpoint: step %d, error %v", cp.Step, err)
+	} else if cp.Data == nil || !slices.Equal(training.HeldOutOf(cp), sorted(r.HeldOut)) {
+		t.Errorf("the trained checkpoint records %v as held out, the report lists %v", training.HeldOutOf(cp), r.HeldOut)
+	}
+}
+
+// sorted returns a list in the order of training.HeldOutOf.
+func sorted(list []training.HeldOut) []training.HeldOut {
+	return slices.SortedFunc(slices.Values(list), func(a, b training.HeldOut) int {
+		return cmp.Or(strings.Compare(a.Label, b.Label), strings.Compare(a.Digest, b.Digest))
+	})
+}
+
+// Two recordings of each label are too few, and the message says what of.
+func TestEvalOfTwoEach(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains a model")
+	}
+	data := recordingsFolder(t, 2)
+	model := quickModel(t, data, "vae")
+	code, _, stderr := runCLI(t, "eval", "--model", model, "--data", data, "--useful=false")
+	if code != exitFailed || strings.Contains(stderr, "one clip alone") || !strings.Contains(stderr, "too few") && !strings.Contains(stderr, "--test DIR") {
+		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }
 

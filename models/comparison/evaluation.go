@@ -75,37 +75,62 @@ type Evaluation struct {
 	left      int // candidates without a row
 }
 
-// Open announces how long the evaluation will take and trains the evaluator.
-func Open(ctx context.Context, d Data, o Options) (*Evaluation, error) {
-	if o.Progress == nil {
-		o.Progress = silentProgress{}
+// Announce notes how long an evaluation will take. It measures some steps of a classifier, for about a second.
+func Announce(ctx context.Context, d Data, o Options) error {
+	if err := d.check(); err != nil {
+		return err
 	}
-	if len(d.HeldOut) == 0 {
-		return nil, errors.New("comparison: no recording is held out to evaluate with; give more recordings")
-	}
-	if d.Sources != nil && len(d.Sources) != len(d.HeldOut) {
-		return nil, fmt.Errorf("comparison: %d sources of %d held-out recordings", len(d.Sources), len(d.HeldOut))
-	}
-	if missing := labelsWithout(d); len(missing) > 0 {
-		return nil, fmt.Errorf("comparison: no recording labelled %q is left to evaluate with: each label needs a held-out one; give more recordings", missing[0])
-	}
-	if d.Untrusted != "" {
-		o.Progress.Note("warning: %s", d.Untrusted)
-	}
-	settings := eval.EvaluatorOptions{
-		Seed: o.Seed, Useful: o.Useful, Quick: o.Quick, Shares: o.Shares, Groups: d.Groups, OnProgress: o.Progress.Stage,
-	}
-	cost, err := eval.EstimateCost(ctx, d.Learn, o.Candidates, settings)
+	cost, err := eval.EstimateCost(ctx, d.Learn, o.Candidates, o.evaluator(d))
 	if err != nil {
-		return nil, held(d, err)
+		return held(d, err)
 	}
 	announce(o, cost)
+	return nil
+}
+
+// evaluator are the options of the evaluator.
+func (o Options) evaluator(d Data) eval.EvaluatorOptions {
+	return eval.EvaluatorOptions{
+		Seed: o.Seed, Useful: o.Useful, Quick: o.Quick, Shares: o.Shares, Groups: d.Groups, OnProgress: o.progress().Stage,
+	}
+}
+
+func (o Options) progress() Progress {
+	if o.Progress == nil {
+		return silentProgress{}
+	}
+	return o.Progress
+}
+
+// check reports what is missing.
+func (d Data) check() error {
+	if len(d.HeldOut) == 0 {
+		return errors.New("comparison: no recording is held out to evaluate with; give more recordings")
+	}
+	if d.Sources != nil && len(d.Sources) != len(d.HeldOut) {
+		return fmt.Errorf("comparison: %d sources of %d held-out recordings", len(d.Sources), len(d.HeldOut))
+	}
+	if missing := labelsWithout(d); len(missing) > 0 {
+		return fmt.Errorf("comparison: no recording labelled %q is left to evaluate with: each label needs a held-out one; give more recordings", missing[0])
+	}
+	return nil
+}
+
+// Open trains the evaluator.
+func Open(ctx context.Context, d Data, o Options) (*Evaluation, error) {
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	if d.Untrusted != "" {
+		o.progress().Note("warning: %s", d.Untrusted)
+	}
 	e := &Evaluation{data: d, options: o, left: o.Candidates}
-	if e.evaluator, err = eval.NewEvaluator(ctx, d.Learn, d.HeldOut, settings); err != nil {
+	var err error
+	if e.evaluator, err = eval.NewEvaluator(ctx, d.Learn, d.HeldOut, o.evaluator(d)); err != nil {
 		return nil, held(d, err)
 	}
 	if v := e.evaluator.Report().Evaluator; !v.Trusted {
-		o.Progress.Note("the evaluator assigns only %s of the held-out recordings to their label, less than %.0f %%: read its figures as a comparison",
+		o.progress().Note("the evaluator assigns only %s of the held-out recordings to their label, less than %.0f %%: read its figures as a comparison",
 			percent(v.Accuracy, v.Intervals["accuracy"]), 100*eval.Gate)
 	}
 	return e, nil
@@ -129,7 +154,7 @@ func announce(o Options, c eval.Cost) {
 			text += "; --quick trains fewer, --useful=false none"
 		}
 	}
-	o.Progress.Note("%s", text)
+	o.progress().Note("%s", text)
 }
 
 // round makes a duration short enough to read.
@@ -193,7 +218,7 @@ func (e *Evaluation) Model(ctx context.Context, c *Candidate) error {
 		return fmt.Errorf("%s: %w", c.Name, err)
 	}
 	if left := e.evaluator.Remaining(e.left); left > time.Minute {
-		e.options.Progress.Note("%s: about %v left", c.Name, round(left))
+		e.options.progress().Note("%s: about %v left", c.Name, round(left))
 	}
 	e.left = max(e.left-1, 0)
 	began := time.Now()
@@ -232,7 +257,7 @@ func (e *Evaluation) generate(ctx context.Context, c *Candidate, labels []string
 			return err
 		}
 		c.Clips = append(c.Clips, decoded)
-		e.options.Progress.Stage("generating with "+c.Name, float64(i+1)/float64(len(labels)))
+		e.options.progress().Stage("generating with "+c.Name, float64(i+1)/float64(len(labels)))
 		return nil
 	})
 }

@@ -110,7 +110,11 @@ func TestRun(t *testing.T) {
 	progress := &watched{}
 	d := data()
 	d.Untrusted = "a checkpoint without a record"
-	e, err := comparison.Open(t.Context(), d, comparison.Options{Seed: 3, Clips: 60, Candidates: 2, Progress: progress})
+	o := comparison.Options{Seed: 3, Clips: 60, Candidates: 2, Progress: progress}
+	if err := comparison.Announce(t.Context(), d, o); err != nil {
+		t.Fatal(err)
+	}
+	e, err := comparison.Open(t.Context(), d, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +188,11 @@ func TestQuickIsMarked(t *testing.T) {
 		t.Skip("trains an evaluator and classifiers")
 	}
 	progress := &watched{}
-	e, err := comparison.Open(t.Context(), data(), comparison.Options{Useful: true, Quick: true, Clips: 30, Candidates: 1, Progress: progress})
+	o := comparison.Options{Useful: true, Quick: true, Clips: 30, Candidates: 1, Progress: progress}
+	if err := comparison.Announce(t.Context(), data(), o); err != nil {
+		t.Fatal(err)
+	}
+	e, err := comparison.Open(t.Context(), data(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,6 +225,9 @@ func TestOpenRefuses(t *testing.T) {
 	} {
 		if _, err := comparison.Open(t.Context(), c.data, comparison.Options{}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v", name, err)
+		}
+		if err := comparison.Announce(t.Context(), c.data, comparison.Options{}); (err == nil) != (name == "one of each label") {
+			t.Errorf("%s, announced: error %v", name, err)
 		}
 	}
 }

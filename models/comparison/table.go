@@ -162,6 +162,9 @@ func writeDetails(w io.Writer, row eval.Row) {
 		writeGroups(w, row.Name, u.Groups)
 	}
 	writeGroups(w, row.Name, row.Groups)
+	if row.Kind != "model" {
+		return
+	}
 	for _, name := range slices.Sorted(maps.Keys(row.NotMeasured)) {
 		fmt.Fprintf(w, "%s: %s was not measured: %s\n", row.Name, name, row.NotMeasured[name])
 	}

@@ -97,7 +97,7 @@ func TestAlarmWithDuplicateRecordings(t *testing.T) {
 		t.Errorf("fresh clips: %+v", m)
 	}
 	few := row(t, e, "few", synthetic(t, 2, 9000, 8000))
-	if few.Memorisation.Judged || few.Memorisation.Alarm || !strings.Contains(few.NotMeasured["memorisation"], "12 generated clips") {
+	if few.Memorisation.Judged || few.Memorisation.Alarm || !strings.Contains(few.NotMeasured["memorisation"], "12 clips") {
 		t.Errorf("12 clips: %+v, %v", few.Memorisation, few.NotMeasured)
 	}
 	// The filter's distances are not those of duplicates either.

@@ -69,7 +69,9 @@ func pairedInterval(x, y draws) Interval {
 
 // pseudo is what two pseudo-recordings, one in favour of either side, add to a resampled difference of shares.
 func pseudo(rng *rand.Rand, cases int) float64 {
-	return float64(poisson(rng.Float64())-poisson(rng.Float64())) / float64(cases)
+	inFavour := poisson(rng.Float64())
+	against := poisson(rng.Float64())
+	return float64(inFavour-against) / float64(cases)
 }
 
 // poisson is the quantile of the Poisson distribution of mean 1: how often one thing among many is drawn.

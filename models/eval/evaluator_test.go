@@ -12,8 +12,8 @@ import (
 	"wavemill/models/frontend"
 )
 
-// judge returns a judge of synthetic sounds, and what it was given.
-func judge(t *testing.T, o eval.EvaluatorOptions) (j *eval.Evaluator, train, heldOut []audio.Clip) {
+// evaluator returns an evaluator of synthetic sounds, and what it was given.
+func evaluator(t *testing.T, o eval.EvaluatorOptions) (j *eval.Evaluator, train, heldOut []audio.Clip) {
 	t.Helper()
 	train, heldOut = synthetic(t, 20, 0, 8000), synthetic(t, 8, 500, 8000)
 	if o.Epochs == 0 {
@@ -26,7 +26,7 @@ func judge(t *testing.T, o eval.EvaluatorOptions) (j *eval.Evaluator, train, hel
 	return j, train, heldOut
 }
 
-// row has clips judged as a model's.
+// row evaluates clips as a model's.
 func row(t *testing.T, j *eval.Evaluator, name string, clips []audio.Clip) eval.Row {
 	t.Helper()
 	r, err := j.Row(t.Context(), name, "model", clips)
@@ -36,8 +36,8 @@ func row(t *testing.T, j *eval.Evaluator, name string, clips []audio.Clip) eval.
 	return r
 }
 
-func TestJudgeTellsGoodFromBad(t *testing.T) {
-	j, train, heldOut := judge(t, eval.EvaluatorOptions{Seed: 1})
+func TestEvaluatorTellsGoodFromBad(t *testing.T) {
+	j, train, heldOut := evaluator(t, eval.EvaluatorOptions{Seed: 1})
 	report := j.Report()
 	real := report.Rows[0]
 	if real.Kind != "real" || real.FrechetRatio != 1 || real.InceptionRatio != 1 || real.DiversityRatio != 1 || real.Clips != 48 || real.Parts != 1 {
@@ -81,7 +81,7 @@ func TestJudgeTellsGoodFromBad(t *testing.T) {
 }
 
 func TestMemorisationIsNoticed(t *testing.T) {
-	j, train, _ := judge(t, eval.EvaluatorOptions{Seed: 2})
+	j, train, _ := evaluator(t, eval.EvaluatorOptions{Seed: 2})
 	copies, err := eval.RoundTrip(t.Context(), frontend.PlanFor(train), train, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func TestMemorisationIsNoticed(t *testing.T) {
 }
 
 func TestCollapseIsNoticed(t *testing.T) {
-	j, _, _ := judge(t, eval.EvaluatorOptions{Seed: 3})
+	j, _, _ := evaluator(t, eval.EvaluatorOptions{Seed: 3})
 	one := slices.Repeat(synthetic(t, 1, 9000, 8000), 16)
 	if r := row(t, j, "collapsed", one); r.DiversityRatio > 0.3 || r.LabelAccuracy < 0.5 || r.TwoSample.Generated < 0.9 {
 		t.Errorf("one clip of each label, again and again: %+v", r)
@@ -125,7 +125,7 @@ func TestUsefulness(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains several classifiers")
 	}
-	j, _, heldOut := judge(t, eval.EvaluatorOptions{Seed: 4, Useful: true, Shares: []float64{0.05, 1}, Steps: 60})
+	j, _, heldOut := evaluator(t, eval.EvaluatorOptions{Seed: 4, Useful: true, Shares: []float64{0.05, 1}, Steps: 60})
 	good := row(t, j, "good", synthetic(t, 25, 9000, 8000)).Usefulness
 	bad := row(t, j, "noise", eval.Noise(heldOut, 1)).Usefulness
 	if good == nil || good.Alone < 0.8 || good.Real < 0.8 || good.Ratio != good.Alone/good.Real {
@@ -143,9 +143,9 @@ func TestUsefulness(t *testing.T) {
 	}
 }
 
-func TestJudgeIsDeterministic(t *testing.T) {
+func TestEvaluatorIsDeterministic(t *testing.T) {
 	text := func() string {
-		j, _, _ := judge(t, eval.EvaluatorOptions{Seed: 5, Epochs: 5})
+		j, _, _ := evaluator(t, eval.EvaluatorOptions{Seed: 5, Epochs: 5})
 		r := j.Report()
 		r.Rows = append(r.Rows, row(t, j, "fresh", synthetic(t, 9, 9000, 8000)))
 		b, err := json.Marshal(r)
@@ -155,12 +155,12 @@ func TestJudgeIsDeterministic(t *testing.T) {
 		return string(b)
 	}
 	if a, b := text(), text(); a != b {
-		t.Errorf("two judgements of the same:\n%s\n%s", a, b)
+		t.Errorf("two evaluations of the same:\n%s\n%s", a, b)
 	}
 }
 
 // One held-out clip a label is little, but not too little.
-func TestJudgeWithOneHeldOutClipALabel(t *testing.T) {
+func TestEvaluatorWithOneHeldOutClipALabel(t *testing.T) {
 	j, err := eval.NewEvaluator(t.Context(), synthetic(t, 6, 0, 8000), synthetic(t, 1, 500, 8000), eval.EvaluatorOptions{Epochs: 2})
 	if err != nil {
 		t.Fatal(err)
@@ -173,7 +173,7 @@ func TestJudgeWithOneHeldOutClipALabel(t *testing.T) {
 	}
 }
 
-func TestJudgeRefuses(t *testing.T) {
+func TestEvaluatorRefuses(t *testing.T) {
 	train, heldOut := synthetic(t, 4, 0, 8000), synthetic(t, 2, 500, 8000)
 	stranger := slices.Clone(heldOut)
 	stranger[0].Label = "stranger"
@@ -215,7 +215,7 @@ func TestTrial(t *testing.T) {
 	}
 }
 
-func TestSieve(t *testing.T) {
+func TestFilter(t *testing.T) {
 	c := classifier(t)
 	train := synthetic(t, 20, 0, 8000)
 	s, err := eval.NewFilter(t.Context(), c, train, 0)

@@ -87,7 +87,7 @@ func (d draws) quotient(base draws) draws {
 	q := d.over(base)
 	rng := stream(0, "pseudo-recordings", d.cases)
 	for i := range q.values {
-		q.values[i] += ratio(pseudo(rng, d.cases), base.values[i])
+		q.values[i] = max(0, q.values[i]+ratio(pseudo(rng, d.cases), base.values[i]))
 	}
 	return q
 }

@@ -76,7 +76,7 @@ func Memorise(generated, heldOut, train [][]float64) (Memorisation, error) {
 	m.Alarm = m.Ratio < min(MemorisationAlarm, MemorisationMargin*m.HeldOut)
 	switch {
 	case len(generated) < LeastMemorisationClips:
-		m.Judged, m.Reason = false, fmt.Sprintf("%d generated clips are too few: at least %d are needed", len(generated), LeastMemorisationClips)
+		m.Judged, m.Reason = false, fmt.Sprintf("%d clips are too few: at least %d are needed", len(generated), LeastMemorisationClips)
 	case len(base) < LeastMemorisationClips:
 		m.Judged, m.Reason = false, fmt.Sprintf("%d different recordings are too few: at least %d are needed", len(base), LeastMemorisationClips)
 	}

@@ -288,8 +288,8 @@ func TestMemorisationOfTooLittle(t *testing.T) {
 		alarm                  bool
 		reason                 string
 	}{
-		"few clips":            {gaussians(3, 10, 8, 0, 1), held, train, false, "10 generated clips"},
-		"few clips, copies":    {train[:10], held, train, true, "10 generated clips"},
+		"few clips":            {gaussians(3, 10, 8, 0, 1), held, train, false, "10 clips"},
+		"few clips, copies":    {train[:10], held, train, true, "10 clips"},
 		"few recordings":       {gaussians(3, 30, 8, 0, 1), held[:4], train[:6], false, "recordings are too few"},
 		"all recordings equal": {equal, equal, equal, false, "copies of one another"},
 	} {
