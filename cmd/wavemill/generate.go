@@ -1,14 +1,11 @@
 package main
 
 import (
-	"context"
-	"fmt"
-	"os"
+	"errors"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"wavemill/models"
 	"wavemill/models/sampling"
 )
 
@@ -104,80 +101,54 @@ func addUntilGood(f *pflag.FlagSet, o *generateOptions) {
 // defaultRealness is the quantile of the recordings' scores that a clip has to reach.
 const defaultRealness = 0.05
 
-// requestedTemperature is the value of --temperature, nil without the flag.
-func (o *generateOptions) requestedTemperature() *float64 {
-	if !o.given("temperature") {
-		return nil
+// plan says which clips the flags ask for.
+func (o *generateOptions) plan() sampling.Plan {
+	p := sampling.Plan{Labels: o.labels, Likes: len(o.likes)}
+	if o.given("temperature") {
+		p.Temperature = &o.temperature
 	}
-	return &o.temperature
+	if o.given("strength") {
+		p.Strength = &o.strength
+	}
+	if o.given("mix") {
+		p.Mix = &o.mix
+	}
+	if o.given("interpolate") {
+		p.Interpolate = &o.interpolate
+	}
+	return p
 }
 
 func (o *generateOptions) check() error {
-	switch {
-	case o.model == "":
+	if o.model == "" {
 		return usagef("--model is missing: the checkpoint to generate with")
-	case len(o.labels) == 0 && len(o.likes) == 0:
-		return usagef("--label is missing: a label of the model, or all; or a clip to vary, with --like")
+	}
+	if err := o.plan().Validate(); err != nil {
+		return usagef("--%w", err)
+	}
+	switch {
 	case o.out == "":
 		return usagef("--out is missing: the folder for the clips")
 	case o.n < 1:
 		return usagef("--n %d: ask for one clip or more", o.n)
 	}
-	if _, err := sampling.Temperature(o.requestedTemperature()); err != nil {
-		return usagef("--temperature: %w", err)
-	}
-	if err := o.checkInterpolation(); err != nil {
-		return err
-	}
-	return o.checkJudging()
+	return errors.Join(o.judge.check(), o.checkUntilGood())
 }
 
-// maxInterpolate bounds a series; far below it, neighbours sound the same.
-const maxInterpolate = 10000
-
-// interpolates reports whether the clips lie between two endpoints.
-func (o *generateOptions) interpolates() bool { return o.given("mix") || o.given("interpolate") }
-
-// checkInterpolation checks the flags of mixes, interpolations and variations.
-func (o *generateOptions) checkInterpolation() error {
-	switch {
-	case o.given("mix") && o.given("interpolate"):
-		return usagef("--mix is one point and --interpolate a series: use one of them")
-	case !(o.mix >= 0 && o.mix <= 1):
-		return usagef("--mix %g is not between 0 (the first) and 1 (the second)", o.mix)
-	case o.given("interpolate") && (o.interpolate < 2 || o.interpolate > maxInterpolate):
-		return usagef("--interpolate %d: ask for 2 to %d clips; the endpoints are two of them", o.interpolate, maxInterpolate)
-	case !(o.strength >= 0 && o.strength <= 1):
-		return usagef("--strength %g is not between 0 (the given clip) and 1 (a new clip)", o.strength)
-	case o.given("strength") && len(o.likes) == 0:
-		return usagef("--strength applies to variations of a clip: name it with --like")
-	case o.given("strength") && o.interpolates():
-		return usagef("--strength applies to variations of a clip; the position between two endpoints is --mix")
-	case o.interpolates() && len(o.likes) > 2:
-		return usagef("an interpolation has two endpoints; --like names %d clips", len(o.likes))
-	}
-	return nil
-}
-
-// checkJudging checks the flags of judging and rejection.
-func (o *generateOptions) checkJudging() error {
-	if err := o.judge.check(); err != nil {
-		return err
-	}
-	if o.untilGood {
-		switch {
-		case !o.judge.asked():
-			return usagef("--until-good needs a filter: --judge FILE, made by \"wavemill judge\", or --data DIR, the recordings to train one on")
-		case o.given("interpolate"):
-			return usagef("--until-good and --interpolate contradict each other: the clips of a series have one seed, and those in its middle may belong to neither label")
-		}
-	}
+// checkUntilGood checks the flags of rejection.
+func (o *generateOptions) checkUntilGood() error {
 	for _, flag := range []string{"confidence", "realness", "newness", "max-tries", "keep-best"} {
 		if o.given(flag) && !o.untilGood {
 			return usagef("--%s is a condition of --until-good, which is not there", flag)
 		}
 	}
 	switch {
+	case !o.untilGood:
+		return nil
+	case !o.judge.asked():
+		return usagef("--until-good needs a filter: --judge FILE, made by \"wavemill judge\", or --data DIR, the recordings to train one on")
+	case o.given("interpolate"):
+		return usagef("--until-good and --interpolate contradict each other: the clips of a series have one seed, and those in its middle may belong to neither label")
 	case !(o.confidence >= 0 && o.confidence < 1):
 		return usagef("--confidence %g is not between 0 and 1", o.confidence)
 	case !(o.realness >= 0 && o.realness < 1):
@@ -188,36 +159,4 @@ func (o *generateOptions) checkJudging() error {
 		return usagef("--max-tries %d: try once or more", o.maxTries)
 	}
 	return nil
-}
-
-func (a *app) generate(ctx context.Context, o generateOptions) error {
-	if err := o.check(); err != nil {
-		return err
-	}
-	checkpoint, err := models.Read(o.model)
-	if err != nil {
-		return err
-	}
-	sampler, err := sampling.Open(checkpoint)
-	if err != nil {
-		return fmt.Errorf("%s: %w", o.model, err)
-	}
-	g := &generation{app: a, o: o, checkpoint: checkpoint, sampler: sampler}
-	// Every check comes before a filter is trained and a file is written.
-	if err := g.checkLabels(); err != nil {
-		return err
-	}
-	if err := g.openFilter(ctx); err != nil {
-		return err
-	}
-	if err := g.plan(ctx); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(o.out, 0o755); err != nil {
-		return err
-	}
-	if o.untilGood {
-		return g.untilGood(ctx)
-	}
-	return g.all(ctx)
 }

@@ -52,13 +52,11 @@ func (g *generation) openFilter(ctx context.Context) error {
 	if !g.o.judge.asked() {
 		return nil
 	}
-	var realness *eval.DiscriminatorQuantile
-	var err error
+	open := g.newFilter
 	if g.o.judge.file != "" {
-		realness, err = g.savedFilter()
-	} else {
-		realness, err = g.newFilter(ctx)
+		open = g.savedFilter
 	}
+	realness, err := open(ctx)
 	if err != nil {
 		return err
 	}
@@ -82,13 +80,10 @@ func (g *generation) openFilter(ctx context.Context) error {
 }
 
 // savedFilter opens --judge. The discriminator's quantiles are nil where there are none.
-func (g *generation) savedFilter() (*eval.DiscriminatorQuantile, error) {
+func (g *generation) savedFilter(context.Context) (*eval.DiscriminatorQuantile, error) {
 	file, err := models.Read(g.o.judge.file)
 	if err != nil {
 		return nil, err
-	}
-	if file.Arch != eval.FilterArch {
-		return nil, fmt.Errorf("%s holds a %s and no filter; \"wavemill judge\" makes one", g.o.judge.file, file.Arch)
 	}
 	if g.filter, err = eval.OpenFilter(file); err != nil {
 		return nil, fmt.Errorf("%s: %w", g.o.judge.file, err)

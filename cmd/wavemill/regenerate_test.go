@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"wavemill/models/sampling"
 )
 
 func TestRegenerate(t *testing.T) {
@@ -17,7 +19,7 @@ func TestRegenerate(t *testing.T) {
 	// Temperature is part of what a file says.
 	stdout, _ := mustRun(t, "generate", "--model", model, "--label", "all", "--n", "2", "--seed", "40", "--temperature", "0.7", "--out", dir, "--json")
 	var files []string
-	for _, clip := range decodeLines[generatedClip](t, stdout) {
+	for _, clip := range decodeLines[sampling.ClipFacts](t, stdout) {
 		files = append(files, clip.File)
 	}
 
