@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"wavemill/audio"
 	"wavemill/audio/convert"
+	"wavemill/audio/inspect"
 	"wavemill/audio/synth"
 	"wavemill/audio/wav"
 )
@@ -75,29 +75,6 @@ func TestConvertExitCodes(t *testing.T) {
 	}
 }
 
-// TestInspectBlocks compares what is measured block by block with the clip at once, beyond what is kept for the bandwidth.
-func TestInspectBlocks(t *testing.T) {
-	clip := audio.Clip{Channels: 2, Rate: 44100}
-	for i := range 3 << 19 {
-		v := float32(0.3 * math.Sin(float64(i)*0.1*(1+float64(i)/(3<<19))))
-		clip.Samples = append(clip.Samples, v, v/2)
-	}
-	path := filepath.Join(t.TempDir(), "x.wav")
-	if err := wav.WriteFile(path, clip, wav.Options{Encoding: wav.Float32}); err != nil {
-		t.Fatal(err)
-	}
-	got, err := measure(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := audio.Bandwidth(clip); got.Bandwidth != want || want == 0 {
-		t.Errorf("bandwidth %v, of the whole clip %v", got.Bandwidth, want)
-	}
-	if got.Peak != clip.Peak() || math.Abs(got.RMS-clip.RMS()) > 1e-6 || got.Frames != 3<<19 {
-		t.Errorf("%+v, the clip has peak %v, RMS %v", got, clip.Peak(), clip.RMS())
-	}
-}
-
 // TestInspectCorpus compares inspect with ffprobe on the mixed corpus of the codec package.
 func TestInspectCorpus(t *testing.T) {
 	if testing.Short() {
@@ -125,7 +102,7 @@ func TestInspectCorpus(t *testing.T) {
 			continue
 		}
 		stdout, _ := mustRun(t, "inspect", "--json", file)
-		got := decodeLines[audioFacts](t, stdout)[0]
+		got := decodeLines[inspect.Facts](t, stdout)[0]
 		if !(got.Peak > 0.1 && got.Peak <= 1.01 && got.RMS > 0.01 && got.RMS < got.Peak) {
 			t.Errorf("%s: peak %v, RMS %v", name, got.Peak, got.RMS)
 		}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"wavemill/audio/inspect"
 	"wavemill/audio/synth"
 	"wavemill/audio/wav"
 	"wavemill/models"
@@ -210,7 +211,7 @@ func TestExportedModelInPython(t *testing.T) {
 	label := m.Labels[1]
 	program(t, dir, python, "python3", "generate.py", "exported", label, "2", "7")
 	stdout, _ := mustRun(t, "inspect", "--json", filepath.Join(dir, label+"_0.wav"), filepath.Join(dir, label+"_1.wav"))
-	for _, f := range decodeLines[audioFacts](t, stdout) {
+	for _, f := range decodeLines[inspect.Facts](t, stdout) {
 		s := m.FrontEnd.Spectrogram
 		if f.SampleRate != s.SampleRate || int(f.Frames) != s.Samples(m.Frames) || f.Peak < 1e-3 {
 			t.Errorf("%+v", f)

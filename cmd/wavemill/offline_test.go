@@ -12,7 +12,9 @@ import (
 	"strings"
 	"testing"
 
+	"wavemill/audio/inspect"
 	"wavemill/models"
+	"wavemill/models/training"
 )
 
 // mustRun executes one command line that is to succeed.
@@ -99,12 +101,12 @@ func TestTrainGenerateInspect(t *testing.T) {
 	}
 
 	stdout, _ = mustRun(t, "inspect", "--json", model)
-	facts := decodeLines[checkpointFacts](t, stdout)
+	facts := decodeLines[training.Facts](t, stdout)
 	if len(facts) != 1 || facts[0].Model != "vaegan" || facts[0].Step != 4 || len(facts[0].Labels) != 3 || facts[0].Digest != result[0].Digest || facts[0].Parameters == 0 {
 		t.Errorf("inspect --json: %s", stdout)
 	}
 	stdout, _ = mustRun(t, "inspect", "--json", clips[0].File)
-	sound := decodeLines[audioFacts](t, stdout)
+	sound := decodeLines[inspect.Facts](t, stdout)
 	if len(sound) != 1 || sound[0].Format != "wav" || sound[0].SampleRate != 8000 || sound[0].Channels != 1 || sound[0].Frames == 0 || sound[0].Peak <= 0 || sound[0].RMS <= 0 || sound[0].Tags["INAM"] != clips[0].Label {
 		t.Errorf("inspect --json: %s", stdout)
 	}
