@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
-	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -58,35 +55,17 @@ draws.`,
 	return cmd
 }
 
-// mostPlanes is how many labels a picture shows where none are named.
-const mostPlanes = 12
-
 func (o *latentsOptions) check() error {
 	switch {
 	case o.model == "":
 		return usagef("--model is missing: the checkpoint of a vae or vaegan")
 	case o.out == "":
 		return usagef("--out is missing: a folder for the pictures")
-	case o.grid < 2 || o.grid > latentmap.MaxGrid:
-		return usagef("--grid %d is not between 2 and %d", o.grid, latentmap.MaxGrid)
+	}
+	if err := (latentmap.Files{Grid: o.grid}).Validate(); err != nil {
+		return usagef("--%w", err)
 	}
 	return nil
-}
-
-// mapped is the result of the command as --json prints it.
-type mapped struct {
-	Model     string     `json:"model"`
-	Digest    string     `json:"digest"`
-	Latent    int        `json:"latent"`
-	Axes      string     `json:"axes"` // latents or principal
-	Explained [2]float64 `json:"explained"`
-	Clips     int        `json:"clips"`  // placed in the space
-	Labels    []string   `json:"labels"` // whose planes are drawn
-	Seed      uint64     `json:"seed"`
-	Plane     string     `json:"plane"`
-	Scatter   string     `json:"scatter,omitempty"`
-	CSV       string     `json:"csv,omitempty"`
-	JSONL     string     `json:"jsonl,omitempty"`
 }
 
 func (a *app) latents(ctx context.Context, o latentsOptions) error {
@@ -101,7 +80,7 @@ func (a *app) latents(ctx context.Context, o latentsOptions) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.model, err)
 	}
-	names := c.Labels[:min(len(c.Labels), mostPlanes)]
+	names := c.Labels[:min(len(c.Labels), latentmap.MostPlanes)]
 	if len(o.labels) > 0 {
 		if names, err = chosenLabels(o.labels, c.Labels); err != nil {
 			return err
@@ -120,7 +99,14 @@ func (a *app) latents(ctx context.Context, o latentsOptions) error {
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err
 	}
-	return a.writeMap(ctx, o, c, m, names)
+	report, err := m.Write(ctx, latentmap.Files{Labels: names, Grid: o.grid, Seed: o.seed, Dir: o.out, Store: writeFile})
+	switch {
+	case err != nil:
+		return err
+	case o.asJSON:
+		return a.printJSON(report)
+	}
+	return a.say("%s", strings.Join(report.Paths(), "\n"))
 }
 
 // placeRecordings adds the recordings of --data to the map and names those that are left out.
@@ -143,50 +129,4 @@ func (a *app) placeRecordings(ctx context.Context, m *latentmap.Map, o latentsOp
 		err = errors.New("fewer than two of the recordings can be placed in the model's latent space")
 	}
 	return err
-}
-
-// writeMap writes the files and prints their names.
-func (a *app) writeMap(ctx context.Context, o latentsOptions, c models.Checkpoint, m *latentmap.Map, names []string) error {
-	digest, err := c.Digest()
-	if err != nil {
-		return err
-	}
-	result := mapped{
-		Model: c.Arch, Digest: digest, Latent: m.Latent(), Axes: "latents", Explained: m.Plane().Explained,
-		Clips: len(m.Points()), Labels: names, Seed: o.seed, Plane: filepath.Join(o.out, "plane.png"),
-	}
-	if m.Plane().Principal {
-		result.Axes = "principal"
-	}
-	indices := make([]int, len(names))
-	for i, name := range names {
-		indices[i] = slices.Index(c.Labels, name)
-	}
-	type file struct {
-		name  string
-		write func(io.Writer) error
-	}
-	files := []file{{result.Plane, func(w io.Writer) error { return m.WritePlanes(ctx, w, indices, o.grid, o.seed) }}}
-	if result.Clips > 0 {
-		result.Scatter, result.CSV, result.JSONL = filepath.Join(o.out, "scatter.png"), filepath.Join(o.out, "latents.csv"), filepath.Join(o.out, "latents.jsonl")
-		files = append(files, file{result.Scatter, m.WriteScatter}, file{result.CSV, m.WriteCSV}, file{result.JSONL, m.WriteJSONL})
-	}
-	for _, f := range files {
-		var out bytes.Buffer
-		if err := f.write(&out); err != nil {
-			return fmt.Errorf("%s: %w", f.name, err)
-		}
-		if err := writeFile(f.name, out.Bytes()); err != nil {
-			return err
-		}
-	}
-	if o.asJSON {
-		return a.printJSON(result)
-	}
-	for _, f := range files {
-		if err := a.say("%s", f.name); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -2,7 +2,7 @@
 // points, one plane per label, and the places of recordings in it.
 //
 // [Open] takes a checkpoint of an architecture with an encoder (VAE, VAE-GAN). [Map.Add] encodes recordings,
-// [Map.Fit] chooses the plane that the pictures show, and the Write methods write the files. A space of two latents is
+// [Map.Fit] chooses the plane that the pictures show, and [Map.Write] makes all files. A space of two latents is
 // shown whole; of a larger one, the pictures show the plane of its first two principal components. Everything depends
 // on the checkpoint, the recordings and the seed alone: the same input writes the same bytes.
 package latentmap
@@ -52,7 +52,7 @@ type Skip struct {
 
 // A Map is a model's latent space and the recordings found in it. It is used by one goroutine at a time.
 type Map struct {
-	arch         string
+	arch, digest string
 	step         int64 // of the weights
 	labels       []string
 	front        *frontend.FrontEnd
@@ -80,7 +80,11 @@ func Open(c models.Checkpoint) (*Map, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Map{arch: c.Arch, step: c.GeneratesFrom(), labels: slices.Clone(c.Labels), front: front, space: space}
+	digest, err := c.Digest()
+	if err != nil {
+		return nil, err
+	}
+	m := &Map{arch: c.Arch, digest: digest, step: c.GeneratesFrom(), labels: slices.Clone(c.Labels), front: front, space: space}
 	m.frames, m.bins = front.Shape()
 	return m, nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"image/png"
 	"io"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -244,4 +245,49 @@ func Example() {
 	// Output:
 	// [chirp kick] 2 latents, 8 recordings
 	// file,label,x,y,z1,z2
+}
+
+// TestWrite checks the report and that it names every file.
+func TestWrite(t *testing.T) {
+	m, of := open(t, "vae", `{"channels":4,"latent":5}`)
+	for _, recordings := range [][]latentmap.Recording{nil, of} {
+		if _, err := m.Add(t.Context(), recordings, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Fit(1); err != nil {
+			t.Fatal(err)
+		}
+		var stored []string
+		files := latentmap.Files{Labels: []string{"kick"}, Grid: 2, Seed: 1, Dir: "map", Store: func(path string, data []byte) error {
+			if len(data) == 0 {
+				t.Errorf("%s is empty", path)
+			}
+			stored = append(stored, filepath.ToSlash(path))
+			return nil
+		}}
+		r, err := m.Write(t.Context(), files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := "map/plane.png"
+		if len(recordings) > 0 {
+			want += " map/scatter.png map/latents.csv map/latents.jsonl"
+		}
+		if got := strings.Join(stored, " "); got != want || len(r.Paths()) != len(stored) {
+			t.Errorf("files %s, report %+v, want %s", got, r, want)
+		}
+		if r.Clips != len(recordings) || r.Axes != "principal" || r.Latent != 5 || r.Digest == "" || !(r.Explained[0] >= r.Explained[1]) {
+			t.Errorf("%+v", r)
+		}
+	}
+	failed := errors.New("disk full")
+	for want, f := range map[string]latentmap.Files{
+		"grid 1 is not": {Grid: 1},
+		"snare":         {Grid: 2, Labels: []string{"snare"}},
+		"disk full":     {Grid: 2, Labels: []string{"kick"}, Store: func(string, []byte) error { return failed }},
+	} {
+		if _, err := m.Write(t.Context(), f); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
 }
