@@ -50,7 +50,7 @@ func mustRegenerate(t *testing.T, model string, clips []sampling.ClipFacts) {
 		args = append(args, c.File)
 	}
 	stdout, _ := mustRun(t, args...)
-	for i, r := range decodeLines[regenerated](t, stdout) {
+	for i, r := range decodeLines[sampling.Regenerated](t, stdout) {
 		if !r.Same || r.File != clips[i].File || r.Seed != clips[i].Seed {
 			t.Errorf("%+v of %+v", r, clips[i])
 		}

@@ -26,7 +26,7 @@ func TestRegenerate(t *testing.T) {
 	// The checkpoint is found beside the files.
 	again := filepath.Join(t.TempDir(), "again")
 	stdout, _ = mustRun(t, append([]string{"regenerate", "--json", "--out", again}, files...)...)
-	for i, r := range decodeLines[regenerated](t, stdout) {
+	for i, r := range decodeLines[sampling.Regenerated](t, stdout) {
 		if !r.Same || r.File != files[i] {
 			t.Errorf("%+v, want the same bytes as %s", r, files[i])
 		}
@@ -67,7 +67,7 @@ func TestRegenerate(t *testing.T) {
 		"no model":      {[]string{far}, exitFailed, again + " or " + filepath.Dir(again) + " or "},
 		"name it":       {[]string{far}, exitFailed, "with --model"},
 		"absent":        {[]string{filepath.Join(dir, "absent.wav")}, exitFailed, "no such file"},
-		"no file":       {nil, exitUsage, "name a generated WAV"},
+		"no file":       {nil, exitUsage, "needs generated WAV files"},
 	} {
 		code, _, stderr := runCLI(t, append([]string{"regenerate"}, c.args...)...)
 		if code != c.code || !strings.Contains(stderr, c.want) {
