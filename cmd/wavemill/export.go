@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -61,14 +59,6 @@ func (o *exportOptions) check() error {
 	return nil
 }
 
-// exportedFile is what export prints about a file.
-type exportedFile struct {
-	File    string `json:"file"`
-	Network string `json:"network,omitempty"`
-	Bytes   int    `json:"bytes"`
-	SHA256  string `json:"sha256"`
-}
-
 func (a *app) export(ctx context.Context, o exportOptions) error {
 	if err := o.check(); err != nil {
 		return err
@@ -96,8 +86,7 @@ func (a *app) export(ctx context.Context, o exportOptions) error {
 			return err
 		}
 		if o.asJSON {
-			sum := sha256.Sum256(f.Data)
-			err = a.printJSON(exportedFile{path, f.Network, len(f.Data), hex.EncodeToString(sum[:])})
+			err = a.printJSON(f.Facts(path))
 		} else {
 			err = a.say("%s", path)
 		}
