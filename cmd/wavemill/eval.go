@@ -61,21 +61,9 @@ func (a *app) eval(ctx context.Context, o evalOptions) error {
 	if err != nil {
 		return err
 	}
-	split, err := all.Split([]models.Checkpoint{checkpoint})
-	if err != nil {
-		return err
-	}
-	data := split.Data()
 	options, stages := o.options(a, 1)
 	defer stages.stop()
-	if err := comparison.Announce(ctx, data, options); err != nil {
-		return err
-	}
-	e, err := comparison.Open(ctx, data, options)
-	if err != nil {
-		return err
-	}
-	report, err := e.Run(ctx, []*comparison.Candidate{{Name: checkpoint.Arch, File: o.model, Checkpoint: checkpoint}})
+	report, err := all.Evaluate(ctx, []*comparison.Candidate{{Name: checkpoint.Arch, File: o.model, Checkpoint: checkpoint}}, options)
 	if err != nil {
 		return err
 	}

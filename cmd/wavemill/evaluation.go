@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -58,28 +58,53 @@ func (e *evaluationFlags) options(a *app, candidates int) (comparison.Options, *
 // arguments are the flags as a command line has them, without defaults.
 func (e *evaluationFlags) arguments() []string {
 	var parts []string
-	for _, d := range e.test {
-		parts = append(parts, "--test "+quote(d))
+	add := func(flag string, values ...string) {
+		for _, v := range values {
+			parts = append(parts, flag+quote(v))
+		}
 	}
+	add("--test ", e.test...)
 	if e.labels != "" {
-		parts = append(parts, "--labels "+quote(e.labels))
+		add("--labels ", e.labels)
 	}
 	if e.group != "" {
-		parts = append(parts, "--group "+quote(e.group))
+		add("--group ", e.group)
 	}
-	for _, g := range e.out {
-		parts = append(parts, "--hold-out "+quote(g))
-	}
+	add("--hold-out ", e.out...)
 	if e.clips > 0 {
-		parts = append(parts, fmt.Sprintf("--clips %d", e.clips))
+		add("--clips ", strconv.Itoa(e.clips))
 	}
 	if !e.useful {
-		parts = append(parts, "--useful=false")
+		add("--useful=", "false")
 	}
 	if e.quick {
 		parts = append(parts, "--quick")
 	}
 	return parts
+}
+
+// evaluationData are the recordings of --data and --test, and what is known of the former.
+type evaluationData struct {
+	comparison.Recordings
+	hash, labelSource string
+}
+
+// evaluationRecordings reads the recordings of --data and --test.
+func (a *app) evaluationRecordings(ctx context.Context, o evaluationFlags) (evaluationData, error) {
+	var d evaluationData
+	d.Rule = o.rule(o.seed)
+	set, err := a.scanGroups(ctx, o.data, o.labels, o.group)
+	if err != nil {
+		return d, err
+	}
+	d.hash, d.labelSource = set.Hash(), set.LabelSource
+	if d.All, err = a.loadItems(ctx, set.Items); err != nil {
+		return d, err
+	}
+	if len(o.test) > 0 {
+		d.Test, err = a.load(ctx, o.test, o.labels, o.holdoutFlags)
+	}
+	return d, err
 }
 
 // stages shows an evaluation on the console, one stage after the other.
