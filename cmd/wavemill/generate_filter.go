@@ -13,6 +13,15 @@ import (
 	"wavemill/models/eval"
 )
 
+// A generation is one run of `wavemill generate` until its filter is open.
+type generation struct {
+	*app
+	o          generateOptions
+	checkpoint models.Checkpoint
+	labels     []string     // asked for, in order
+	filter     *eval.Filter // nil: none
+}
+
 // judgeOptions say which filter checks clips.
 type judgeOptions struct {
 	file   string   // a saved filter
@@ -73,7 +82,7 @@ func (g *generation) openFilter(ctx context.Context) error {
 	if g.filter, err = g.filter.Within(limits); err != nil {
 		return err
 	}
-	if realness != nil && (g.o.realness > 0 || !g.o.untilGood) {
+	if realness != nil && (g.o.realness > 0 || !g.o.UntilGood) {
 		g.filter = g.filter.WithDiscriminator(realness)
 	}
 	return nil

@@ -233,7 +233,7 @@ func TestGenerateRefuses(t *testing.T) {
 		"--like A --label chirp,hihat":                    "--label names 2 labels for one given clip",
 		"--like A --like B --label all":                   "--label names 3 labels for 2 given clips",
 		label + " --until-good":                           "--until-good needs a filter",
-		label + " --until-good --judge J --interpolate 3": "--until-good and --interpolate contradict",
+		label + " --until-good --judge J --interpolate 3": "--until-good and interpolate contradict",
 		label + " --confidence 0.9":                       "--confidence is a condition of --until-good",
 		label + " --keep-best":                            "--keep-best is a condition of --until-good",
 		label + " --judge J --data D":                     "use one of them",

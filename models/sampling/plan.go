@@ -12,7 +12,7 @@ import (
 // Errors of its methods begin with the name of the field that is wrong, in lower case.
 type Plan struct {
 	Labels      []string // labels of the model, lists of them with commas, or AllLabels, see SelectLabels
-	Likes       int      // number of given clips
+	Likes       []string // files of given clips
 	Temperature *float64 // see Temperature
 	Strength    *float64 // of variations, 0 to 1; nil: DefaultStrength
 	Mix         *float64 // position between the endpoints, 0 to 1
@@ -27,7 +27,7 @@ func (p Plan) Interpolates() bool { return p.Mix != nil || p.Interpolate != nil 
 
 // Validate reports what is wrong with the plan for every model.
 func (p Plan) Validate() error {
-	if len(p.Labels) == 0 && p.Likes == 0 {
+	if len(p.Labels) == 0 && len(p.Likes) == 0 {
 		return errors.New("label is missing: a label of the model, or all; or a clip to vary")
 	}
 	if _, err := Temperature(p.Temperature); err != nil {
@@ -37,7 +37,7 @@ func (p Plan) Validate() error {
 		switch s := *p.Strength; {
 		case !(s >= 0 && s <= 1):
 			return fmt.Errorf("strength %g is not between 0 (the given clip) and 1 (a new clip)", s)
-		case p.Likes == 0:
+		case len(p.Likes) == 0:
 			return errors.New("strength applies to variations of a given clip, and there is none")
 		case p.Interpolates():
 			return errors.New("strength applies to variations of a clip, not to clips between two endpoints")
@@ -55,8 +55,8 @@ func (p Plan) validatePosition() error {
 		return fmt.Errorf("mix %g is not between 0 (the first) and 1 (the second)", *p.Mix)
 	case p.Interpolate != nil && (*p.Interpolate < 2 || *p.Interpolate > MaxInterpolate):
 		return fmt.Errorf("interpolate %d: ask for 2 to %d clips; the endpoints are two of them", *p.Interpolate, MaxInterpolate)
-	case p.Interpolates() && p.Likes > 2:
-		return fmt.Errorf("like names %d clips, and an interpolation has two endpoints", p.Likes)
+	case p.Interpolates() && len(p.Likes) > 2:
+		return fmt.Errorf("like names %d clips, and an interpolation has two endpoints", len(p.Likes))
 	}
 	return nil
 }
@@ -70,19 +70,19 @@ func (p Plan) Select(known []string) ([]string, error) {
 	}
 	n := len(labels)
 	switch {
-	case p.Interpolates() && p.Likes == 0 && n != 2:
+	case p.Interpolates() && len(p.Likes) == 0 && n != 2:
 		return nil, fmt.Errorf("label names %d labels: an interpolation has two endpoints; name two, such as three,seven", n)
-	case p.Interpolates() && p.Likes == 1 && n != 2:
+	case p.Interpolates() && len(p.Likes) == 1 && n != 2:
 		return nil, fmt.Errorf("label names %d labels: with one given clip, an interpolation needs two, the label of the clip and the one to go to; or two clips", n)
-	case p.Likes == 1 && n == 2 && !p.Interpolates():
+	case len(p.Likes) == 1 && n == 2 && !p.Interpolates():
 		return nil, errors.New("label names 2 labels for one given clip: name one; or go from the clip to the other label with mix or interpolate")
-	case p.Likes > 0 && n > 1 && n != max(p.Likes, 2):
-		return nil, fmt.Errorf("label names %d labels for %d given clips: name one for all, or one for each", n, p.Likes)
+	case len(p.Likes) > 0 && n > 1 && n != max(len(p.Likes), 2):
+		return nil, fmt.Errorf("label names %d labels for %d given clips: name one for all, or one for each", n, len(p.Likes))
 	}
 	return labels, nil
 }
 
-// Kinds returns the kinds of clips that the plan asks for, with the labels of Select and the given clips, Likes in number.
+// Kinds returns the kinds of clips that the plan asks for, with the labels of Select and the clips of Likes.
 // Two kinds whose files would have the same names are an error.
 func (p Plan) Kinds(labels []string, likes []Reference) ([]Kind, error) {
 	temperature, err := Temperature(p.Temperature)

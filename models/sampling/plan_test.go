@@ -12,7 +12,7 @@ import (
 
 // TestPlanValidate checks what is refused whatever the model. Errors begin with the field's name.
 func TestPlanValidate(t *testing.T) {
-	two := []string{"three,seven"}
+	two, clips := []string{"three,seven"}, []string{"a.wav", "b.wav", "c.wav"}
 	for want, p := range map[string]sampling.Plan{
 		"label is missing": {},
 		"temperature 11":   {Labels: two, Temperature: new(11.0)},
@@ -23,17 +23,17 @@ func TestPlanValidate(t *testing.T) {
 		"interpolate 1:":   {Labels: two, Interpolate: new(1)},
 		"interpolate 1000": {Labels: two, Interpolate: new(sampling.MaxInterpolate + 1)},
 		"strength applies to variations of a given clip": {Labels: two, Strength: new(0.5)},
-		"strength 1.5": {Likes: 1, Strength: new(1.5)},
-		"strength applies to variations of a clip,": {Likes: 2, Strength: new(0.5), Mix: new(0.5)},
-		"like names 3 clips":                        {Likes: 3, Mix: new(0.5)},
+		"strength 1.5": {Likes: clips[:1], Strength: new(1.5)},
+		"strength applies to variations of a clip,": {Likes: clips[:2], Strength: new(0.5), Mix: new(0.5)},
+		"like names 3 clips":                        {Likes: clips[:3], Mix: new(0.5)},
 	} {
 		if err := p.Validate(); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", p, err, want)
 		}
 	}
 	for _, p := range []sampling.Plan{
-		{Labels: two}, {Likes: 3}, {Labels: two, Mix: new(0.0)}, {Likes: 2, Interpolate: new(2)},
-		{Likes: 1, Strength: new(1.0)}, {Labels: two, Temperature: new(0.0)},
+		{Labels: two}, {Likes: clips[:3]}, {Labels: two, Mix: new(0.0)}, {Likes: clips[:2], Interpolate: new(2)},
+		{Likes: clips[:1], Strength: new(1.0)}, {Labels: two, Temperature: new(0.0)},
 	} {
 		if err := p.Validate(); err != nil {
 			t.Errorf("%+v: %v", p, err)
@@ -43,22 +43,22 @@ func TestPlanValidate(t *testing.T) {
 
 // TestPlanSelect checks the number of labels against that of given clips.
 func TestPlanSelect(t *testing.T) {
-	known := []string{"three", "seven", "nine"}
+	known, clips := []string{"three", "seven", "nine"}, []string{"a.wav", "b.wav"}
 	for _, c := range []struct {
 		plan sampling.Plan
 		want string // labels, or the error
 	}{
 		{sampling.Plan{Labels: []string{"all"}}, "three,seven,nine"},
 		{sampling.Plan{Labels: []string{"nine,three"}, Mix: new(0.5)}, "nine,three"},
-		{sampling.Plan{Likes: 2}, ""},
-		{sampling.Plan{Labels: []string{"nine"}, Likes: 2}, "nine"},
-		{sampling.Plan{Labels: []string{"nine,three"}, Likes: 2}, "nine,three"},
-		{sampling.Plan{Labels: []string{"nine,three"}, Likes: 1, Interpolate: new(3)}, "nine,three"},
+		{sampling.Plan{Likes: clips[:2]}, ""},
+		{sampling.Plan{Labels: []string{"nine"}, Likes: clips[:2]}, "nine"},
+		{sampling.Plan{Labels: []string{"nine,three"}, Likes: clips[:2]}, "nine,three"},
+		{sampling.Plan{Labels: []string{"nine,three"}, Likes: clips[:1], Interpolate: new(3)}, "nine,three"},
 		{sampling.Plan{Labels: []string{"nine"}, Mix: new(0.5)}, "label names 1 labels"},
 		{sampling.Plan{Labels: []string{"all"}, Mix: new(0.5)}, "label names 3 labels"},
-		{sampling.Plan{Likes: 1, Mix: new(0.5)}, "label names 0 labels: with one given clip"},
-		{sampling.Plan{Labels: []string{"nine,three"}, Likes: 1}, "label names 2 labels for one given clip"},
-		{sampling.Plan{Labels: []string{"all"}, Likes: 2}, "label names 3 labels for 2 given clips"},
+		{sampling.Plan{Likes: clips[:1], Mix: new(0.5)}, "label names 0 labels: with one given clip"},
+		{sampling.Plan{Labels: []string{"nine,three"}, Likes: clips[:1]}, "label names 2 labels for one given clip"},
+		{sampling.Plan{Labels: []string{"all"}, Likes: clips[:2]}, "label names 3 labels for 2 given clips"},
 	} {
 		got, err := c.plan.Select(known)
 		text := strings.Join(got, ",")
