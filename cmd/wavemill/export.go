@@ -47,7 +47,7 @@ clips, from which they can be decoded: keep it private if the recordings are pri
 	return cmd
 }
 
-func (o *exportOptions) check() error {
+func (a *app) export(ctx context.Context, o exportOptions) error {
 	switch {
 	case o.model == "":
 		return usagef("--model is missing: the checkpoint to export")
@@ -55,13 +55,6 @@ func (o *exportOptions) check() error {
 		return usagef("--out is missing: the folder for the files")
 	case o.format != "onnx":
 		return usagef("--format %q is not known; there is: onnx", o.format)
-	}
-	return nil
-}
-
-func (a *app) export(ctx context.Context, o exportOptions) error {
-	if err := o.check(); err != nil {
-		return err
 	}
 	checkpoint, err := models.Read(o.model)
 	if err != nil {
@@ -74,7 +67,7 @@ func (a *app) export(ctx context.Context, o exportOptions) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.model, err)
 	}
-	if err := ctx.Err(); err != nil {
+	if err := ctx.Err(); err != nil { // Export has no context of its own.
 		return err
 	}
 	if err := os.MkdirAll(o.out, 0o755); err != nil {

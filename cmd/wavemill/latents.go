@@ -15,13 +15,12 @@ import (
 
 // latentsOptions are the flags of `wavemill latents`.
 type latentsOptions struct {
-	model, out string
-	data       []string
-	source     string // of the labels of data
-	labels     []string
-	grid       int
-	seed       uint64
-	asJSON     bool
+	latentmap.Files
+	model  string
+	data   []string
+	source string // of the labels of data
+	labels []string
+	asJSON bool
 }
 
 func newLatents(a *app) *cobra.Command {
@@ -45,11 +44,11 @@ draws.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.model, "model", "", "checkpoint of a vae or vaegan (required)")
-	f.StringVar(&o.out, "out", "", "folder for the pictures and tables (required)")
+	f.StringVar(&o.Dir, "out", "", "folder for the pictures and tables (required)")
 	f.StringArrayVar(&o.data, "data", nil, "folder or file with recordings to place in the space; may be repeated")
 	f.StringArrayVar(&o.labels, "label", nil, "label whose plane is drawn, or all; may be repeated (default: the first 12)")
-	f.IntVar(&o.grid, "grid", 9, "points along each side of a plane")
-	f.Uint64Var(&o.seed, "seed", 1, "seed of the draws that space the grid")
+	f.IntVar(&o.Grid, "grid", 9, "points along each side of a plane")
+	f.Uint64Var(&o.Seed, "seed", 1, "seed of the draws that space the grid")
 	f.BoolVar(&o.asJSON, "json", false, "print the files and the shares of variance as one line of JSON")
 	addLabels(cmd, &o.source)
 	return cmd
@@ -59,10 +58,10 @@ func (o *latentsOptions) check() error {
 	switch {
 	case o.model == "":
 		return usagef("--model is missing: the checkpoint of a vae or vaegan")
-	case o.out == "":
+	case o.Dir == "":
 		return usagef("--out is missing: a folder for the pictures")
 	}
-	if err := (latentmap.Files{Grid: o.grid}).Validate(); err != nil {
+	if err := o.Validate(); err != nil {
 		return usagef("--%w", err)
 	}
 	return nil
@@ -80,26 +79,27 @@ func (a *app) latents(ctx context.Context, o latentsOptions) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.model, err)
 	}
-	names := c.Labels[:min(len(c.Labels), latentmap.MostPlanes)]
+	o.Labels = c.Labels[:min(len(c.Labels), latentmap.MostPlanes)]
 	if len(o.labels) > 0 {
-		if names, err = chosenLabels(o.labels, c.Labels); err != nil {
+		if o.Labels, err = chosenLabels(o.labels, c.Labels); err != nil {
 			return err
 		}
-	} else if left := len(c.Labels) - len(names); left > 0 {
-		a.note("the picture shows the planes of %d labels and leaves out %d; name others with --label", len(names), left)
+	} else if left := len(c.Labels) - len(o.Labels); left > 0 {
+		a.note("the picture shows the planes of %d labels and leaves out %d; name others with --label", len(o.Labels), left)
 	}
 	if len(o.data) > 0 {
 		if err := a.placeRecordings(ctx, m, o); err != nil {
 			return err
 		}
 	}
-	if err := m.Fit(o.seed); err != nil {
+	if err := m.Fit(o.Seed); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(o.out, 0o755); err != nil {
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return err
 	}
-	report, err := m.Write(ctx, latentmap.Files{Labels: names, Grid: o.grid, Seed: o.seed, Dir: o.out, Store: writeFile})
+	o.Store = writeFile
+	report, err := m.Write(ctx, o.Files)
 	switch {
 	case err != nil:
 		return err
@@ -111,13 +111,9 @@ func (a *app) latents(ctx context.Context, o latentsOptions) error {
 
 // placeRecordings adds the recordings of --data to the map and names those that are left out.
 func (a *app) placeRecordings(ctx context.Context, m *latentmap.Map, o latentsOptions) error {
-	decoded, err := a.recordings(ctx, o.data, o.source)
+	recordings, err := a.load(ctx, o.data, o.source, holdoutFlags{})
 	if err != nil {
 		return err
-	}
-	recordings := make([]latentmap.Recording, len(decoded))
-	for i, r := range decoded {
-		recordings[i] = latentmap.Recording{File: r.item.Path, Clip: r.clip}
 	}
 	task := a.console.Start("encode", int64(len(recordings)), "recordings")
 	defer task.Done()

@@ -38,7 +38,7 @@ Without --model, regenerate searches the folder of the file, the folder above it
 the working directory for the checkpoint with the digest that the file names.`,
 		Example: `  wavemill regenerate clips/three_7.wav
   wavemill regenerate --model model.safetensors --out again clips/*.wav`,
-		Args: needArgs("generated WAV files"),
+		Args: needArgs("a generated WAV file"),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.regenerate(cmd.Context(), o, args) },
 	}
 	f := cmd.Flags()

@@ -67,7 +67,7 @@ func TestRegenerate(t *testing.T) {
 		"no model":      {[]string{far}, exitFailed, again + " or " + filepath.Dir(again) + " or "},
 		"name it":       {[]string{far}, exitFailed, "with --model"},
 		"absent":        {[]string{filepath.Join(dir, "absent.wav")}, exitFailed, "no such file"},
-		"no file":       {nil, exitUsage, "needs generated WAV files"},
+		"no file":       {nil, exitUsage, "needs a generated WAV file"},
 	} {
 		code, _, stderr := runCLI(t, append([]string{"regenerate"}, c.args...)...)
 		if code != c.code || !strings.Contains(stderr, c.want) {

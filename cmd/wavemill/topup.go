@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"wavemill/audio/dataset"
-	"wavemill/internal/progress"
 	"wavemill/models"
 	"wavemill/models/augment"
 )
@@ -98,7 +97,8 @@ func (a *app) topup(ctx context.Context, o topupOptions) error {
 	if err != nil {
 		return err
 	}
-	o.Progress, o.Note = consoleProgress{a.console}, func(s string) { a.note("%s", s) }
+	o.Note = func(s string) { a.note("%s", s) }
+	o.Progress = func(name string, total int64, unit string) augment.Task { return a.console.Start(name, total, unit) }
 	o.Store = func(name string, data []byte) error {
 		if err := os.MkdirAll(o.Out, 0o755); err != nil {
 			return err
@@ -115,14 +115,6 @@ func (a *app) topup(ctx context.Context, o topupOptions) error {
 		return a.printJSON(report)
 	}
 	return a.say("%v", report)
-}
-
-// consoleProgress shows the progress of a package on the console.
-type consoleProgress struct{ console *progress.Console }
-
-// Start implements augment.Progress.
-func (p consoleProgress) Start(name string, total int64, unit string) augment.Task {
-	return p.console.Start(name, total, unit)
 }
 
 // topupSplit reads the recordings of --data and --test, and divides them for the filter and the proof.

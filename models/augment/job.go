@@ -19,11 +19,8 @@ import (
 	"wavemill/models/training"
 )
 
-// A Progress shows how far long work is. Nil in a [Job] shows nothing.
-type Progress interface {
-	// Start begins a task of total units; 0: the total is not known yet.
-	Start(name string, total int64, unit string) Task
-}
+// A Progress begins to show a task of total units; 0: the total is not known yet. Nil in a [Job] shows nothing.
+type Progress func(name string, total int64, unit string) Task
 
 // A Task is one task of a [Progress].
 type Task interface {
@@ -256,7 +253,7 @@ func (r *run) start(name string, total int64, unit string) Task {
 	if r.Progress == nil {
 		return noTask{}
 	}
-	return r.Progress.Start(name, total, unit)
+	return r.Progress(name, total, unit)
 }
 
 // noTask is the task of a job without progress.

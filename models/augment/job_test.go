@@ -100,7 +100,7 @@ func TestJob(t *testing.T) {
 	}
 	split := augment.HoldOut(trainedOn(all, unseen...), all, dataset.Holdout{})
 	files, tasks := map[string][]byte{}, &counter{}
-	job := augment.Job{To: 14, Seed: 4, Proof: true, Out: "more", Progress: tasks, Store: func(name string, data []byte) error {
+	job := augment.Job{To: 14, Seed: 4, Proof: true, Out: "more", Progress: tasks.Start, Store: func(name string, data []byte) error {
 		files[name] = bytes.Clone(data)
 		return nil
 	}}.WithSteps(20)
