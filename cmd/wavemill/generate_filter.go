@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/pflag"
 
@@ -69,23 +68,15 @@ func (g *generation) openFilter(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	known := g.filter.Classifier().Labels()
-	for _, label := range g.labels {
-		if !slices.Contains(known, label) {
-			return fmt.Errorf("the filter does not know the label %q; it knows %s", label, abridge(known, 12))
-		}
+	if g.o.UntilGood && g.o.realness == 0 {
+		realness = nil
 	}
 	limits := eval.Limits{Confidence: orNoLimit(g.o.confidence), Realness: orNoLimit(g.o.realness), Newness: g.o.newness}
 	if g.o.given("newness") {
 		limits.Newness = orNoLimit(g.o.newness)
 	}
-	if g.filter, err = g.filter.Within(limits); err != nil {
-		return err
-	}
-	if realness != nil && (g.o.realness > 0 || !g.o.UntilGood) {
-		g.filter = g.filter.WithDiscriminator(realness)
-	}
-	return nil
+	g.filter, err = g.filter.For(g.labels, limits, realness)
+	return err
 }
 
 // savedFilter opens --judge. The discriminator's quantiles are nil where there are none.

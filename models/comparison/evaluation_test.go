@@ -89,6 +89,7 @@ func (w *watched) Stage(name string, part float64) {
 		w.stages = append(w.stages, name)
 	}
 }
+
 func (w *watched) Note(format string, args ...any) {
 	w.notes = append(w.notes, fmt.Sprintf(format, args...))
 }

@@ -32,8 +32,12 @@ func TestPlanValidate(t *testing.T) {
 		}
 	}
 	for _, p := range []sampling.Plan{
-		{Labels: two}, {Likes: clips[:3]}, {Labels: two, Mix: new(0.0)}, {Likes: clips[:2], Interpolate: new(2)},
-		{Likes: clips[:1], Strength: new(1.0)}, {Labels: two, Temperature: new(0.0)},
+		{Labels: two},
+		{Likes: clips[:3]},
+		{Labels: two, Mix: new(0.0)},
+		{Likes: clips[:2], Interpolate: new(2)},
+		{Likes: clips[:1], Strength: new(1.0)},
+		{Labels: two, Temperature: new(0.0)},
 	} {
 		if err := p.Validate(); err != nil {
 			t.Errorf("%+v: %v", p, err)
