@@ -9,10 +9,12 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/fstest"
 )
 
 // module is this module's import path.
@@ -35,10 +37,11 @@ var arrows = []arrow{
 	{"audio/fingerprint", []string{"audio/."}, "the identity of a recording is made of its samples, not of its file"},
 	{"audio/npy", nil, "an array format needs nothing of ours"},
 	{"audio/spectrogram", []string{"audio/.", "audio/spectrogram"}, "transforms see samples, not files"},
+	{"audio/synth", []string{"audio/.", "audio/wav"}, "clips from formulas, and the files of a set of them"},
 	{"models/.", []string{"audio/spectrogram/."}, "a checkpoint carries the spectrogram's Config, nothing else of audio"},
 	{"models/nn", []string{"models/nn"}, "layers know no architecture"},
 	{"models/nn/kernel", nil, "the kernels are the ground floor"},
-	{"models/modeltest", []string{"models"}, "the acceptance suite sees models only"},
+	{"models/modeltest", []string{"models", "audio/spectrogram/."}, "the acceptance suite sees models only, and the front ends of checkpoints"},
 	{"models/frontend", []string{"models/.", "audio"}, "the one way between clips and batches"},
 	{"models/architecture", []string{"models/.", "models/nn", "models/internal/config"}, "the description that every architecture gives of itself"},
 	{"models/architectures", []string{"models"}, "the table of the architectures"},
@@ -61,6 +64,7 @@ var arrows = []arrow{
 	{"internal", []string{"internal"}, "small tools that know nothing of audio, models or the bus"},
 	{"pipeline", []string{"pipeline"}, "the runtime knows nothing of what it carries"},
 	{"operators", []string{"audio", "models", "pipeline"}, "operators join the halves and never see each other"},
+	{"operators/files", []string{"audio/dataset", "audio/codec", "pipeline"}, "files and messages, without models"},
 	{"operators/contract", []string{"audio", "models", "pipeline", "operators"}, "the test of the bus contract runs the operators together"},
 	{"cmd", []string{"audio", "models", "pipeline", "operators", "cmd"}, "commands may use everything"},
 	{"charts", nil, "charts hold no Go but their tests, in a module of their own"},
@@ -186,6 +190,162 @@ func TestArrowsCanFail(t *testing.T) {
 	}
 	if got, want := len(wrongArrows(parseModule(t, os.DirFS(root)))), len(bad)-1; got != want {
 		t.Errorf("found %d wrong arrows, want %d", got, want)
+	}
+}
+
+// rooms returns the folders with a package that the map of docs/architecture.md must name. Left out are folders with tests
+// only, and generators of code: commands outside cmd.
+func rooms(files []goFile) map[string]bool {
+	found := map[string]bool{}
+	for _, f := range files {
+		generator := f.ast.Name.Name == "main" && !covers("cmd", f.dir)
+		if f.dir != "." && !generator && !strings.HasSuffix(f.name, "_test.go") {
+			found[f.dir] = true
+		}
+	}
+	return found
+}
+
+// mapped returns how often each folder is named in the first column of the table "| room | its job |".
+func mapped(doc string) map[string]int {
+	named := map[string]int{}
+	_, table, _ := strings.Cut(doc, "| room | its job |\n|---|---|\n")
+	for line := range strings.Lines(table) {
+		cell, job, ok := strings.Cut(strings.TrimPrefix(line, "| `"), "` | ")
+		if !strings.HasPrefix(line, "| `") || !ok || len(job) < 10 {
+			break
+		}
+		named[cell]++
+	}
+	return named
+}
+
+// wrongRooms lists where the map and the folders differ.
+func wrongRooms(files []goFile, doc string) []string {
+	var wrong []string
+	found, named := rooms(files), mapped(doc)
+	for dir := range found {
+		if named[dir] == 0 {
+			wrong = append(wrong, dir+": the folder has no line in the table of rooms")
+		}
+	}
+	for dir, n := range named {
+		if n > 1 || !found[dir] {
+			wrong = append(wrong, dir+": the table of rooms names it, but it has two lines or no Go code")
+		}
+	}
+	slices.Sort(wrong)
+	return wrong
+}
+
+func TestRooms(t *testing.T) {
+	doc, err := os.ReadFile(filepath.Join("docs", "architecture.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range wrongRooms(parseModule(t, os.DirFS(".")), string(doc)) {
+		t.Errorf("docs/architecture.md: %s", w)
+	}
+}
+
+func TestRoomsCanFail(t *testing.T) {
+	root := fstest.MapFS{}
+	for name, pkg := range map[string]string{
+		"a/a.go": "a", "b/b.go": "b", "onlytests/x_test.go": "x", "gen/main.go": "main", "cmd/tool/main.go": "main", "b/testdata/t.go": "t",
+	} {
+		root[name] = &fstest.MapFile{Data: []byte("package " + pkg)}
+	}
+	doc := "text\n| room | its job |\n|---|---|\n| `a` | does something |\n| `gone` | did something |\n| `cmd/tool` | is a command |\n\n| `later` | another table |\n"
+	want := []string{
+		"b: the folder has no line in the table of rooms",
+		"gone: the table of rooms names it, but it has two lines or no Go code",
+	}
+	if got := wrongRooms(parseModule(t, root), doc); !slices.Equal(got, want) {
+		t.Errorf("found %q, want %q", got, want)
+	}
+}
+
+// links matches a link of Markdown, and codes a piece of code in a line.
+var (
+	links = regexp.MustCompile(`\]\(([^)#]*)(?:#([^)]*))?\)`)
+	codes = regexp.MustCompile("`([^` ]+/[^` ]+)`")
+)
+
+// anchor returns the anchor of a heading, as GitHub makes it.
+func anchor(heading string) string {
+	heading = strings.ToLower(strings.Trim(heading, "# \r\n"))
+	return regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ReplaceAll(heading, " ", "-"), "")
+}
+
+// brokenLinks lists the links of a document to files or headings that do not exist.
+func brokenLinks(root fs.FS, doc string) []string {
+	src, err := fs.ReadFile(root, doc)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var broken []string
+	for _, m := range links.FindAllStringSubmatch(string(src), -1) {
+		if strings.Contains(m[1], "://") {
+			continue
+		}
+		to := doc
+		if m[1] != "" {
+			to = path.Join(path.Dir(doc), m[1])
+		}
+		if _, err := fs.Stat(root, to); err != nil {
+			broken = append(broken, doc+": "+m[0]+": there is no such file")
+			continue
+		}
+		if m[2] == "" {
+			continue
+		}
+		text, err := fs.ReadFile(root, to)
+		heading := func(line string) bool { return strings.HasPrefix(line, "#") && anchor(line) == m[2] }
+		if err != nil || !slices.ContainsFunc(strings.Split(string(text), "\n"), heading) {
+			broken = append(broken, doc+": "+m[0]+": there is no such heading")
+		}
+	}
+	return broken
+}
+
+func TestPaths(t *testing.T) {
+	root := os.DirFS(".")
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md"} {
+		docs, err := fs.Glob(root, pattern)
+		if err != nil || len(docs) == 0 {
+			t.Fatalf("%s: no documents, error %v", pattern, err)
+		}
+		for _, doc := range docs {
+			for _, b := range brokenLinks(root, doc) {
+				t.Error(b)
+			}
+		}
+	}
+	src, err := os.ReadFile("CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(src), "## Where do I change X?")
+	section, _, _ := strings.Cut(rest, "\n## ")
+	paths := codes.FindAllStringSubmatch(section, -1)
+	if len(paths) < 20 {
+		t.Fatalf("CONTRIBUTING.md names %d paths, want the list of tasks", len(paths))
+	}
+	for _, m := range paths {
+		if _, err := fs.Stat(root, m[1]); err != nil {
+			t.Errorf("CONTRIBUTING.md: %s: %v", m[1], err)
+		}
+	}
+}
+
+func TestBrokenLinksCanFail(t *testing.T) {
+	root := fstest.MapFS{
+		"docs/a.md": &fstest.MapFile{Data: []byte("# A b, c\n[good](b.md#x-1) [self](#a-b-c) [up](../c.md) [web](https://example.org/x) [lost](no.md) [head](b.md#y)")},
+		"docs/b.md": &fstest.MapFile{Data: []byte("## X 1\n")},
+		"c.md":      &fstest.MapFile{Data: []byte("c")},
+	}
+	if got := brokenLinks(root, "docs/a.md"); len(got) != 2 {
+		t.Errorf("found %q, want the links to no.md and to the heading y", got)
 	}
 }
 

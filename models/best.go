@@ -30,7 +30,7 @@ type Best struct {
 }
 
 // BestMargin is how much higher than the lowest figure, as a share of it, that of weights may be that replace older
-// ones. docs/training.md says how it was chosen.
+// ones. docs/experiments.md, "Which weights to keep", says how it was chosen.
 const BestMargin = 0.25
 
 // improvement is by which share the lowest figure must fall for an evaluation not to count as stale.

@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"wavemill/audio/spectrogram"
+	"wavemill/internal/oracle"
 )
 
 func sample() Checkpoint {
@@ -107,7 +108,7 @@ func TestAnotherReaderAgrees(t *testing.T) {
 func TestPythonAgrees(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil || exec.CommandContext(t.Context(), python, "-c", "import safetensors.numpy").Run() != nil {
-		t.Skip("python3 with safetensors and numpy is not installed")
+		oracle.Missing(t, "python3 with safetensors and numpy is not installed")
 	}
 	path := filepath.Join(t.TempDir(), "m.safetensors")
 	if err := sample().Write(path); err != nil {

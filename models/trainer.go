@@ -23,7 +23,7 @@ type Trainer struct {
 	// Budget is how long Run may take, evaluations and saving included. 0: Steps decides. With both, whichever ends first.
 	Budget time.Duration
 	// BatchSize is the number of clips a step; 0 means 32: with as many clips in all, it learns more than
-	// 64 do (docs/quality.md), and still keeps two cores busy.
+	// 64 do (docs/experiments.md), and still keeps two cores busy.
 	BatchSize int
 	// Seed decides the order of the clips and everything random in the steps.
 	Seed uint64

@@ -273,17 +273,22 @@ func (a Auth) methods() int {
 	return n
 }
 
+// OperatorNames returns the names of the stages in the order of the spec.
+func (s Spec) OperatorNames() []string {
+	names := make([]string, len(s.Operators))
+	for i, o := range s.withDefaults().Operators {
+		names[i] = o.Name
+	}
+	return names
+}
+
 // Only returns s with the named stage alone: what `wavemill operator NAME` runs. The streams of the other stages stay
 // streams of the pipeline, and [Check] still knows who writes them.
 func (s Spec) Only(stage string) (Spec, error) {
 	s = s.withDefaults()
 	i := slices.IndexFunc(s.Operators, func(o OperatorSpec) bool { return o.Name == stage })
 	if i < 0 {
-		var names []string
-		for _, o := range s.Operators {
-			names = append(names, o.Name)
-		}
-		return Spec{}, fmt.Errorf("pipeline %s has no operator %q; it has: %s", s.Name, stage, strings.Join(names, ", "))
+		return Spec{}, fmt.Errorf("pipeline %s has no operator %q; it has: %s", s.Name, stage, strings.Join(s.OperatorNames(), ", "))
 	}
 	s.others = slices.Concat(s.others, s.Operators[:i], s.Operators[i+1:])
 	s.Operators = []OperatorSpec{s.Operators[i]}

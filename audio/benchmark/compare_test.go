@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"wavemill/internal/oracle"
 )
 
 // fakePython answers as a Python with the peers would: compare.py runs itself on it.
@@ -37,7 +39,7 @@ esac
 func TestCompare(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
-		t.Skip("needs python3")
+		oracle.Missing(t, "python3 is not installed")
 	}
 	dir := t.TempDir()
 	script := func(name, text string) string {

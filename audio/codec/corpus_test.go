@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"wavemill/audio"
+	"wavemill/internal/oracle"
 )
 
 // corpus makes the files of testdata/corpus.sh in a temporary folder, or skips.
@@ -22,7 +23,7 @@ func corpus(t *testing.T) []string {
 	t.Helper()
 	for _, program := range []string{"sh", "sox", "ffmpeg", "ffprobe"} {
 		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("the corpus is made with %s, which is not installed", program)
+			oracle.Missing(t, "the corpus is made with %s, which is not installed", program)
 		}
 	}
 	dir := t.TempDir()

@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"wavemill/audio/npy"
+	"wavemill/internal/oracle"
 )
 
 const testBins = 3
@@ -404,10 +405,10 @@ func TestOpenShardsRefuses(t *testing.T) {
 func TestNumPyReadsShards(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
-		t.Skip("no python3: ", err)
+		oracle.Missing(t, "python3 is not installed: %v", err)
 	}
 	if out, err := exec.CommandContext(t.Context(), python, "-c", "import numpy").CombinedOutput(); err != nil {
-		t.Skipf("no NumPy: %s", out)
+		oracle.Missing(t, "no NumPy: %s", out)
 	}
 	dir := t.TempDir()
 	restore(t, dir, complete(t, 40))

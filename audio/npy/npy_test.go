@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"wavemill/internal/oracle"
 )
 
 func bits(x []float32) []uint32 {
@@ -149,7 +151,7 @@ func TestHeadersTakeNoMemory(t *testing.T) {
 func TestNumPy(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
-		t.Skip("no python3: ", err)
+		oracle.Missing(t, "python3 is not installed: %v", err)
 	}
 	dir := t.TempDir()
 	ours, theirs := filepath.Join(dir, "ours.npy"), filepath.Join(dir, "theirs.npy")
@@ -159,7 +161,7 @@ func TestNumPy(t *testing.T) {
 	}
 	script := "import sys, numpy; a = numpy.load(sys.argv[1]); assert a.shape == (2, 3) and a.dtype == numpy.float32; numpy.save(sys.argv[2], a)"
 	if out, err := exec.CommandContext(t.Context(), python, "-c", "import numpy").CombinedOutput(); err != nil {
-		t.Skipf("no NumPy: %s", out)
+		oracle.Missing(t, "no NumPy: %s", out)
 	}
 	if out, err := exec.CommandContext(t.Context(), python, "-c", script, ours, theirs).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

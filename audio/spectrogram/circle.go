@@ -10,7 +10,8 @@ const (
 	circleSize = 1 << circleBits
 )
 
-// A circle is the unit circle in equal steps: sines and cosines of float32 at a fraction of math.Sincos's price.
+// A circle holds the sines and cosines of equal steps around the unit circle, in float32. A look-up costs a fraction of
+// math.Sincos.
 type circle []complex64
 
 func newCircle() circle {
@@ -22,7 +23,7 @@ func newCircle() circle {
 	return c
 }
 
-// polar is m*exp(i*phase): the nearest step, turned by the second-order rest (below 1e-9).
+// polar returns m*exp(i*phase): the nearest step, corrected for the remaining angle to second order (error below 1e-9).
 func (c circle) polar(m, phase float32) complex64 {
 	turn := float64(phase) * (circleSize / (2 * math.Pi))
 	step := math.Floor(turn + 0.5)
@@ -32,7 +33,7 @@ func (c circle) polar(m, phase float32) complex64 {
 	return complex(real(u)*cos-imag(u)*sin, imag(u)*cos+real(u)*sin)
 }
 
-// random gives magnitudes independent phases, uniform among the circle's steps: no finer ones help.
+// random gives magnitudes independent phases, uniform among the circle's steps. Finer steps do not improve the result.
 func (c circle) random(dst []complex64, magnitude []float32, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	var bits uint64

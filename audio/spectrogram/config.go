@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// Names that a Config may hold.
+// Names of the options of a Config.
 const (
 	WindowHann     = "hann"     // periodic Hann, 0.5 - 0.5 cos(2 pi i / n)
 	WindowHamming  = "hamming"  // periodic Hamming, 0.54 - 0.46 cos(2 pi i / n)
@@ -31,15 +31,15 @@ const (
 	PadReflect = "reflect" // x is mirrored at its ends, as torch.stft does by default
 )
 
-// Limits of a Config: far above any use, low enough that a hostile Config cannot ask for memory without end.
+// Limits of a Config: far above any practical value, and low enough to bound the memory that a hostile Config needs.
 const (
 	maxNFFT       = 1 << 20
 	maxMels       = 1 << 14
 	maxSampleRate = 1 << 24
 )
 
-// A Config says how samples become a spectrogram, and so how to go back. It travels with every Spectrogram and every
-// checkpoint as JSON.
+// A Config describes how samples become a spectrogram, and therefore the way back. Every Spectrogram holds its Config, and
+// every checkpoint stores it as JSON.
 type Config struct {
 	SampleRate  int     `json:"sample_rate"`            // Hz
 	NFFT        int     `json:"n_fft"`                  // samples per frame, also the window's length
@@ -192,7 +192,7 @@ func (c Config) fMax() float64 {
 
 func (c Config) isLog() bool { return c.Value == ValueLog || c.Value == ValueLogPower }
 
-// isPower tells whether the filters and the logarithm see |X|^2 rather than |X|.
+// isPower reports whether the filters and the logarithm apply to |X|^2 rather than |X|.
 func (c Config) isPower() bool { return c.Value == ValuePower || c.Value == ValueLogPower }
 
 func (c Config) isScaled() bool { return c.Min < c.Max }

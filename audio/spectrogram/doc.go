@@ -1,10 +1,10 @@
 // Package spectrogram turns samples into spectrograms and back.
 //
-// A [Config] says everything: rate, transform length, hop, window, frequency scale, value, floor and range. From it
-// [New] makes a [Transform], which goes forward ([Transform.STFT], [Transform.Forward]) and back: exactly from complex
-// coefficients ([Transform.ISTFT]) and, where only magnitudes are left, by a named and lossy phase reconstruction
-// ([Transform.Reconstruct]). Pictures come from [WritePNG] and [WriteWaveformPNG].
+// A [Config] holds all parameters: rate, transform length, hop, window, frequency scale, value, floor and range. [New] makes
+// a [Transform] from it. [Transform.STFT] and [Transform.Forward] compute complex coefficients and features.
+// [Transform.ISTFT] inverts complex coefficients exactly. [Transform.Reconstruct] makes samples from features: it is lossy,
+// because phases must be reconstructed. [WritePNG] and [WriteWaveformPNG] draw pictures.
 //
-// Frames are centred: frame t sees samples around t*Hop, x is continued outside its bounds as Config.Pad says, and n
-// samples make 1 + n/Hop frames, as torch.stft counts them. Data is time-major: bin f of frame t is Data[t*Bins+f].
+// Frames are centred: frame t covers the samples around t*Hop. Config.Pad says how the signal is continued outside its
+// bounds. n samples make 1 + n/Hop frames, as with torch.stft. Data is time-major: bin f of frame t is Data[t*Bins+f].
 package spectrogram

@@ -59,7 +59,7 @@ func (c Config) levels() *fft.Levels {
 	return fft.NewLevels(float32(c.Floor), float32(gain), float32(-1-c.Min*gain), -1, 1)
 }
 
-// decode undoes the logarithm and its range: it writes the magnitudes or powers (filtered, for mel) behind features.
+// decode inverts the logarithm and its scaling: it writes the magnitudes or powers (filtered, for mel) of features.
 func (c Config) decode(dst, features []float32) {
 	if !c.isLog() {
 		for i, v := range features {

@@ -4,11 +4,12 @@ import (
 	"github.com/tphakala/simd/f32"
 )
 
-// A refinement runs Griffin-Lim iterations: the magnitude in blocks of rows, and what fast Griffin-Lim remembers.
+// A refinement runs Griffin-Lim iterations. It holds the magnitude in blocks of rows, and the previous iteration for the
+// momentum of fast Griffin-Lim.
 //
-// Mel features leave the magnitude itself open. There each iteration also takes the signal's own magnitudes, corrected
-// so that they have the wanted mel values, as the next magnitudes to reach: fine structure such as harmonics returns,
-// and the result's mel values err about a third as much (after the bi-level consistency of Masuyama, Ueno and Ono,
+// Mel features do not determine the magnitude. For them, each iteration also takes the magnitudes of the current signal,
+// corrected to the given mel values, as the next target: fine structure such as harmonics returns, and the error of
+// the mel values is about a third (after the bi-level consistency of Masuyama, Ueno and Ono,
 // "Signal reconstruction from mel-spectrogram based on bi-level consistency of full-band magnitude and phase", 2023).
 type refinement struct {
 	t         *Transform
@@ -24,7 +25,7 @@ type refinement struct {
 // blocks is the number of blocks of frames.
 func (r *refinement) blocks() int { return (r.frames + r.t.lanes - 1) / r.t.lanes }
 
-// newRefinement readies iterations on n samples towards a magnitude, frames by NFFT/2+1.
+// newRefinement prepares iterations on n samples towards a magnitude, frames by NFFT/2+1.
 func (t *Transform) newRefinement(magnitude []float32, n int) *refinement {
 	r := &refinement{t: t, frames: len(magnitude) / t.linear, n: n}
 	size := t.linear * t.lanes
@@ -37,7 +38,7 @@ func (t *Transform) newRefinement(magnitude []float32, n int) *refinement {
 	return r
 }
 
-// follow makes r correct the magnitude towards mel values, frames by Mels, as it goes.
+// follow makes r correct the magnitude towards mel values, frames by Mels, in every iteration.
 func (r *refinement) follow(mel []float32) {
 	t := r.t
 	mels := t.config.Mels
@@ -51,7 +52,8 @@ func (r *refinement) follow(mel []float32) {
 // tinyMel keeps the ratio of mel values finite: far below any value that a Floor leaves.
 const tinyMel = 1e-9
 
-// correct gives block b the magnitudes of the spectra in rows, each bin times the average of what its mels lack.
+// correct gives block b the magnitudes of the spectra in rows, each bin multiplied by the mean ratio of target to current
+// value of its mel filters.
 func (r *refinement) correct(b int, rows []float32) {
 	t := r.t
 	mels, size := t.config.Mels*t.lanes, t.linear*t.lanes
@@ -83,8 +85,8 @@ func (t *Transform) gatherAny(dst, src []float32, rows, frames int) {
 }
 
 // run does iterations of fast Griffin-Lim (Perraudin, Balazs and Søndergaard 2013; momentum 0 is Griffin and Lim 1984)
-// from the spectrum s, time-major, and returns the signal. Each iteration goes to the signal closest to the spectrum,
-// takes its STFT, moves it on by momentum and gives it the wanted magnitude.
+// from the spectrum s, time-major, and returns the signal. Each iteration computes the signal closest to the spectrum and
+// its STFT, adds momentum, and sets the given magnitude.
 func (r *refinement) run(s []complex64, iterations int, momentum float64) []float32 {
 	t := r.t
 	hop := t.config.Hop
@@ -108,7 +110,7 @@ func (r *refinement) run(s []complex64, iterations int, momentum float64) []floa
 	return t.finish(nil, sum, r.frames, r.n)
 }
 
-// normalise turns overlapped frames into the signal that the STFT sees: divided by the squared windows, and continued
+// normalise turns overlapped frames into the signal for the next STFT: divided by the squared windows, and continued
 // outside its bounds as the Config says.
 func (r *refinement) normalise(sum []float32) {
 	t := r.t

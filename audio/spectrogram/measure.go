@@ -44,7 +44,7 @@ func (c Config) amplitudes(features []float32) []float32 {
 
 // Consistency measures how far the features s are from those of any real signal, in dB of their norm: the Convergence of
 // the signal that ph reconstructs from them, and so an upper bound of the distance. Features of a recording reach about
-// -30 dB with the default phase; the more a generator's lie above that, the less it has learnt what sound can be.
+// -30 dB with the default phase. Features of a generator that lie above that are less like those of a real signal.
 func (t *Transform) Consistency(s *Spectrogram, ph Phase) (float64, error) {
 	if err := t.check(s); err != nil {
 		return 0, err

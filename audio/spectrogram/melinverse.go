@@ -8,9 +8,9 @@ import (
 	"wavemill/audio/spectrogram/fft"
 )
 
-// A melInverse finds the non-negative bins behind mel values: it minimises |B*x - y|^2 over x >= 0, B the filter bank,
-// by accelerated projected gradients (Beck and Teboulle 2009) from a start that already puts each mel's value on its
-// bins. Both B and its transpose are sparse, so an iteration costs less than a Fourier transform.
+// A melInverse computes non-negative bins from mel values: it minimises |B*x - y|^2 over x >= 0, where B is the filter
+// bank, by accelerated projected gradients (Beck and Teboulle 2009). It starts with each mel value spread over its bins.
+// B and its transpose are sparse, so an iteration costs less than a Fourier transform.
 type melInverse struct {
 	transposed *fft.Filters
 	start      *fft.Filters
@@ -20,7 +20,7 @@ type melInverse struct {
 	fit        []float32 // rows of mels
 }
 
-// melIterations are enough for an error of about 1e-3 of the mel values: far below what phase reconstruction leaves.
+// melIterations give an error of about 1e-3 of the mel values, far below that of phase reconstruction.
 const melIterations = 60
 
 // newMelInverse plans the inverse of bands over a number of bins.
@@ -64,7 +64,7 @@ func newMelInverse(b *fft.Batch, bands []band) *melInverse {
 	}
 }
 
-// solve writes the bins behind the rows of mel values to dst, rows too.
+// solve writes the bins for rows of mel values to dst, as rows.
 func (v *melInverse) solve(b *fft.Batch, filters *fft.Filters, dst, mel []float32) {
 	b.Apply(v.x, mel, v.start)
 	copy(v.y, v.x)

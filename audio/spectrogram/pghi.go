@@ -17,7 +17,7 @@ const pghiTolerance = 1e-6
 //
 // For a Gaussian window exp(-pi*t^2/gamma) the phase's gradient is that of the log-magnitude turned by a right angle;
 // other windows are near enough to a Gaussian. From the largest bin on, phase is integrated to the neighbours, always
-// from the largest bin at hand, so that errors gather where they matter least.
+// from the largest bin reached so far, so that errors accumulate in the quietest bins.
 func (t *Transform) integratePhase(dst []complex64, magnitude []float32, seed uint64) {
 	peak := f32.Max(magnitude)
 	if !(peak > minPeak) {
@@ -133,9 +133,9 @@ func (g *gradient) spread(phase []float32, known []bool, q *queue, i int) {
 	}
 }
 
-// A queue gives bins back from the largest magnitude on. In place of the paper's heap it sorts by levels of queueStep:
-// every operation takes constant time but for empty levels. Within a level the last bin in is the first out, which
-// follows ridges and does slightly better than the exact order.
+// A queue returns bins in order of falling magnitude. Instead of the paper's heap it sorts into levels of width queueStep,
+// so that operations take constant time except for empty levels. Within a level, the last bin in is the first out: it
+// follows ridges and gives slightly better results than the exact order.
 type queue struct {
 	level []uint16 // of every bin
 	head  []int32  // of every level, -1 for none

@@ -20,8 +20,8 @@ const (
 	defaultRefineIterations = 32   // from PGHI's phase
 )
 
-// A Phase says how to find the phase that a magnitude spectrogram lacks. The zero value is the best default: PGHI and
-// 32 iterations of fast Griffin-Lim.
+// A Phase selects the method of phase reconstruction. The zero value is the best default: PGHI and 32 iterations of fast
+// Griffin-Lim.
 type Phase struct {
 	Method     string  `json:"method,omitempty"`     // one of the Method constants
 	Iterations int     `json:"iterations,omitempty"` // Griffin-Lim iterations; 0 is 32
@@ -29,7 +29,7 @@ type Phase struct {
 	Seed       uint64  `json:"seed,omitempty"`       // of the phases that are drawn at random
 }
 
-// withDefaults fills in what ph leaves out.
+// withDefaults sets the fields of ph that are zero to their defaults.
 func (ph Phase) withDefaults() (Phase, error) {
 	if ph.Iterations < 0 || !(ph.Momentum >= 0 && ph.Momentum < 1) {
 		return ph, fmt.Errorf("spectrogram: phase: %d iterations with momentum %g; iterations are at least 0, momentum is at least 0 and below 1", ph.Iterations, ph.Momentum)
@@ -59,9 +59,9 @@ func (ph Phase) withDefaults() (Phase, error) {
 	return ph, nil
 }
 
-// Reconstruct makes n samples (n <= 0: the natural length, Samples(s.Frames)) from features: back to magnitudes, a phase
-// for them, and the inverse transform. It is lossy: features hold no phase, and mel features not every bin. Same input
-// and seed: same bytes on machines of the same kernel class (fft.Class).
+// Reconstruct makes n samples (n <= 0: the natural length, Samples(s.Frames)) from features: it computes magnitudes,
+// reconstructs phases and applies the inverse transform. It is lossy: features have no phases, and mel features do not
+// determine every bin. The same input and seed give the same bytes on machines of the same kernel class (fft.Class).
 func (t *Transform) Reconstruct(s *Spectrogram, n int, ph Phase) ([]float32, error) {
 	if err := t.check(s); err != nil {
 		return nil, err
@@ -102,9 +102,9 @@ func (t *Transform) Reconstruct(s *Spectrogram, n int, ph Phase) ([]float32, err
 	return r.run(spectrum, ph.Iterations, ph.Momentum), nil
 }
 
-// Magnitude writes the linear magnitudes behind features to dst, s.Frames by NFFT/2+1, and returns it: logarithm and
-// scaling undone, mel filters inverted by non-negative least squares, a dropped Nyquist bin zero. A dst too short (nil
-// for one) is replaced. s must be of t's Config.
+// Magnitude writes the linear magnitudes of features to dst, s.Frames by NFFT/2+1, and returns it. It inverts the logarithm
+// and its scaling, and mel filters by non-negative least squares; a dropped Nyquist bin becomes zero. A dst that is nil
+// or too short is replaced. s must have t's Config.
 func (t *Transform) Magnitude(dst []float32, s *Spectrogram) []float32 {
 	values := make([]float32, len(s.Data))
 	t.config.decode(values, s.Data)
@@ -113,7 +113,7 @@ func (t *Transform) Magnitude(dst []float32, s *Spectrogram) []float32 {
 	return dst
 }
 
-// unfilter writes the magnitudes of all bins behind decoded values.
+// unfilter writes the magnitudes of all bins from decoded values.
 func (t *Transform) unfilter(dst, values []float32, frames int) {
 	bins := t.config.Bins()
 	switch {
@@ -134,7 +134,7 @@ func (t *Transform) unfilter(dst, values []float32, frames int) {
 	}
 }
 
-// invertMel writes the bins behind mel values, time-major both.
+// invertMel writes the bins for mel values; both are time-major.
 func (t *Transform) invertMel(dst, mel []float32, frames int) {
 	if t.inverse == nil {
 		t.inverse = newMelInverse(t.batch, t.bands)

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"wavemill/audio/spectrogram/signals"
+	"wavemill/internal/oracle"
 )
 
 var update = flag.Bool("update", false, "write new baselines to testdata")
@@ -35,7 +36,7 @@ func shared(t *testing.T, name string) string {
 	}
 	path := filepath.Join(dir, "..", "shared", name)
 	if _, err := os.Stat(path); err != nil {
-		t.Skipf("no recordings: %v", err)
+		oracle.Missing(t, "no recordings beside the repository: %v", err)
 	}
 	return path
 }
@@ -55,7 +56,7 @@ func recordings(t *testing.T) map[string][]float32 {
 		t.Fatal(err)
 	}
 	if len(files) < 200 {
-		t.Skipf("%d recordings, want 200", len(files))
+		oracle.Missing(t, "%d recordings beside the repository, want 200", len(files))
 	}
 	sort.Strings(files)
 	clips := make(map[string][]float32)

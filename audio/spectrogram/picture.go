@@ -10,7 +10,7 @@ import (
 	"wavemill/audio/spectrogram/picture"
 )
 
-// PictureOptions say how a picture looks. The zero value is a good default.
+// PictureOptions describe the appearance of a picture. The zero value is a good default.
 type PictureOptions struct {
 	Width    int    // pixels of the plot itself, without axes; 0 follows the data: 400 to 1600
 	Height   int    // pixels of the plot itself; 0 follows the data: 240 to 513 (waveforms: 160)

@@ -8,7 +8,7 @@ import (
 // A Stream computes the features of a signal of any length that arrives piece by piece, in constant memory. The frames
 // are those that Forward computes of the whole signal, to the last bit.
 //
-// It works on its Transform's scratch: one Stream at a time, and nothing else on the Transform between its calls.
+// It uses the scratch memory of its Transform: use one Stream at a time, and do not use the Transform between its calls.
 type Stream struct {
 	t     *Transform
 	emit  func(frames []float32) error
@@ -24,8 +24,8 @@ type Stream struct {
 // streamBlock is the blocks of frames that are emitted at once.
 const streamBlock = 4
 
-// NewStream begins a signal. emit gets whole frames of Bins() values, one after the other, as soon as they are known; it
-// must not keep the slice. An error from it ends the stream.
+// NewStream begins a signal. emit is called with whole frames of Bins() values, one after the other, as soon as they are
+// computed; it must not keep the slice. An error from emit ends the stream.
 func (t *Transform) NewStream(emit func(frames []float32) error) *Stream {
 	return &Stream{t: t, emit: emit, out: make([]float32, 0, streamBlock*t.lanes*t.config.Bins())}
 }
@@ -37,7 +37,7 @@ func (s *Stream) Write(x []float32) error {
 			s.err = fmt.Errorf("spectrogram: sample %d is %g", s.total+i, v)
 		}
 	}
-	// In pieces of a block's step, so that what is held stays small however much comes at once.
+	// In pieces of a block's step, so that memory stays small however long x is.
 	step := s.t.lanes * s.t.config.Hop
 	for len(x) > 0 && s.err == nil {
 		n := min(len(x), step)
@@ -49,7 +49,7 @@ func (s *Stream) Write(x []float32) error {
 	return s.err
 }
 
-// advance computes the blocks whose samples have all come.
+// advance computes the blocks whose samples are complete.
 func (s *Stream) advance() error {
 	c, half := s.t.config, s.t.config.NFFT/2
 	if !s.begun {
@@ -64,7 +64,7 @@ func (s *Stream) advance() error {
 			return err
 		}
 	}
-	// The end may mirror half a frame, so as much stays even where no frame to come sees it.
+	// The padding at the end may mirror half a frame, so that much is kept although no later frame covers it.
 	keep := s.next*c.Hop - half - c.NFFT
 	if drop := keep - s.first; drop > s.t.span() {
 		s.held = append(s.held[:0], s.held[drop:]...)

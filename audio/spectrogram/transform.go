@@ -18,10 +18,10 @@ type Spectrogram struct {
 	Data   []float32
 }
 
-// A Transform computes spectrograms of one Config and goes back. It owns its scratch, so that it allocates nothing per
-// frame, and is not safe for concurrent use: make one per goroutine.
+// A Transform computes spectrograms of one Config and inverts them. It owns its scratch memory, so that it allocates
+// nothing per frame, and is not safe for concurrent use: make one per goroutine.
 //
-// Work goes by blocks of frames, one frame per vector lane; see package fft.
+// It processes blocks of frames, one frame per vector lane; see package fft.
 type Transform struct {
 	config Config
 	batch  *fft.Batch
@@ -44,8 +44,8 @@ type Transform struct {
 	gain      envelope
 }
 
-// minOverlap is the least that squared windows may add up to at their hop, relative to their most: below it the inverse
-// would amplify rounding errors by more than 1000.
+// minOverlap is the least sum of squared windows at their hop, relative to the greatest: below it the inverse would amplify
+// rounding errors by more than 1000.
 const minOverlap = 1e-6
 
 // New makes a Transform. It fails if c is not valid or if its window cannot be inverted at its hop: the squared windows
@@ -75,7 +75,7 @@ func New(c Config) (*Transform, error) {
 	return t, nil
 }
 
-// overlapRange is the least and the most that squared windows add up to where frames follow each other without end.
+// overlapRange returns the least and the greatest sum of squared windows in an endless series of frames.
 func overlapRange(w []float64, hop int) (low, high float64) {
 	low = math.Inf(1)
 	for p := range hop {
@@ -98,14 +98,14 @@ func (t *Transform) planMel() {
 	t.feature = t.batch.Rows(t.config.Mels)
 }
 
-// Config is the Config that t was made from.
+// Config returns the Config that t was made from.
 func (t *Transform) Config() Config { return t.config }
 
-// span is the samples that a block of frames sees.
+// span is the number of samples that a block of frames covers.
 func (t *Transform) span() int { return (t.lanes-1)*t.config.Hop + t.config.NFFT }
 
-// block returns the samples that the frames from the given one on see, as many as there are lanes: a part of x, or a
-// copy where they reach beyond it.
+// block returns the samples that the frames from the given one on cover, for as many frames as there are lanes: a part of x,
+// or a copy where they reach beyond it.
 func (t *Transform) block(x []float32, frame int) []float32 {
 	start, n := frame*t.config.Hop-t.config.NFFT/2, t.span()
 	if start >= 0 && start+n <= len(x) {
@@ -121,7 +121,7 @@ func (t *Transform) block(x []float32, frame int) []float32 {
 		for i := range lo {
 			t.edge[i] = mirrored(x, start+i)
 		}
-		// Frames beyond the last see anything at all: their lanes are not used.
+		// Frames beyond the last may cover anything: their lanes are not used.
 		last := (t.config.Frames(len(x))-1-frame)*t.config.Hop + t.config.NFFT
 		for i := max(0, hi); i < min(n, last); i++ {
 			t.edge[i] = mirrored(x, start+i)
@@ -141,7 +141,7 @@ func mirrored(x []float32, i int) float32 {
 }
 
 // STFT writes the short-time Fourier transform of x to dst, Frames(len(x)) by NFFT/2+1 values, time-major, and returns
-// it. It is unscaled, as torch.stft's. A dst too short (nil for one) is replaced.
+// it. It is not normalised, like torch.stft. A dst that is nil or too short is replaced.
 func (t *Transform) STFT(dst []complex64, x []float32) []complex64 {
 	frames := t.config.Frames(len(x))
 	dst = grow(dst, frames*t.linear)
@@ -164,7 +164,7 @@ func (t *Transform) scatter(dst, src []float32, rows, frames int) {
 	copy(dst, t.partial[:frames*rows])
 }
 
-// gather is the way back: rows of the block's first frames from src; the rest of the lanes is zero.
+// gather is the inverse of scatter: it fills rows of the block's first frames from src; the other lanes are zero.
 func (t *Transform) gather(dst, src []float32, rows, frames int) {
 	if frames < t.lanes {
 		t.partial = grow(t.partial, t.lanes*rows)
@@ -175,10 +175,10 @@ func (t *Transform) gather(dst, src []float32, rows, frames int) {
 }
 
 // ISTFT writes the n samples whose STFT is closest to s in the least-squares sense to dst and returns it; n <= 0 is the
-// natural length, Samples(frames). It undoes STFT to rounding, of n samples where s has Frames(n) frames; samples that
-// no frame sees are zero. A dst too short (nil for one) is replaced. It panics if s is not whole frames.
+// natural length, Samples(frames). It inverts STFT up to rounding errors if s has Frames(n) frames; samples that no frame
+// covers are zero. A dst that is nil or too short is replaced. It panics if s is not a whole number of frames.
 //
-// The last n%Hop samples are seen only by the tails of the last frames' windows. With a Hann window at the longest hop,
+// The last n%Hop samples are covered only by the tails of the last frames' windows. With a Hann window at the longest hop,
 // NFFT/2, rounding errors grow there by up to 1/window; at a hop of NFFT/4 they do not.
 func (t *Transform) ISTFT(dst []float32, s []complex64, n int) []float32 {
 	if len(s)%t.linear != 0 {
@@ -220,7 +220,7 @@ func (t *Transform) finish(dst, sum []float32, frames, n int) []float32 {
 	return dst
 }
 
-// An envelope is what overlapped frames are to be multiplied by, for one number of frames.
+// An envelope holds the factors that overlapped frames are multiplied by, for one number of frames.
 type envelope struct {
 	frames int
 	gain   []float32
@@ -236,7 +236,7 @@ func (e *envelope) of(w []float64, hop, frames int) []float32 {
 	e.gain = grow(e.gain, max(0, frames-1)*hop+min(frames, 1)*len(w))
 	inner := make([]float32, hop)
 	for p := range e.gain {
-		// Frames max(0, ...) to last see position p.
+		// Frames max(0, ...) to last cover position p.
 		whole := p >= len(w)-hop && p/hop < frames
 		if whole && p >= len(w) {
 			e.gain[p] = inner[p%hop]
@@ -258,7 +258,7 @@ func (e *envelope) of(w []float64, hop, frames int) []float32 {
 	return e.gain
 }
 
-// check tells whether s is a spectrogram of t's kind.
+// check returns an error if s is not a spectrogram of t's Config.
 func (t *Transform) check(s *Spectrogram) error {
 	switch {
 	case s == nil:
@@ -284,7 +284,7 @@ func grow[T any](s []T, n int) []T {
 	return s[:n]
 }
 
-// floats sees complex values as pairs of real and imaginary parts.
+// floats returns complex values as pairs of real and imaginary parts, without a copy.
 func floats(s []complex64) []float32 {
 	if len(s) == 0 {
 		return nil

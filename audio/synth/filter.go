@@ -18,7 +18,7 @@ func (q *biquad) run(x []float64) {
 	}
 }
 
-// reset forgets the samples filtered so far.
+// reset clears the state.
 func (q *biquad) reset() { q.x1, q.x2, q.y1, q.y2 = 0, 0, 0, 0 }
 
 // highPass is a Butterworth high-pass (Bristow-Johnson, Cookbook formulae for audio EQ biquad filter coefficients).

@@ -5,9 +5,9 @@ import (
 	"math/rand/v2"
 )
 
-// pluck is a plucked string: a burst of noise runs round a delay line of one period that loses its highs at every
-// turn (Karplus and Strong, Digital Synthesis of Plucked-String and Drum Timbres, 1983), tuned by an all-pass
-// (Jaffe and Smith, Extensions of the Karplus-Strong Plucked-String Algorithm, 1983).
+// pluck is a plucked string: a burst of noise circulates in a delay line of one period with a low-pass filter (Karplus
+// and Strong, Digital Synthesis of Plucked-String and Drum Timbres, 1983), tuned by an all-pass (Jaffe and Smith,
+// Extensions of the Karplus-Strong Plucked-String Algorithm, 1983).
 func pluck(out []float64, rate float64, rng *rand.Rand) {
 	f0 := pitch(rng, 110, 440)
 	blend := between(rng, 0.35, 0.5) // 0.5 is the original average of two neighbours; less rings brighter

@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 )
 
-// chirp is a whistle that slides: its pitch runs from one frequency to one or two octaves above in equal ratios,
-// rises more often than it falls, and carries a second harmonic.
+// chirp is a sliding whistle with a second harmonic: its pitch moves exponentially between one frequency and another one or
+// two octaves higher. It rises more often than it falls.
 func chirp(out []float64, rate float64, rng *rand.Rand) {
 	from := pitch(rng, 350, 800)
 	to := min(from*pitch(rng, 2, 4.5), 0.2*rate)

@@ -10,11 +10,11 @@ import (
 	"wavemill/audio"
 )
 
-// DefaultRate is the sample rate of the demo's set, in hertz: half of a CD's, which keeps a hi-hat's brightness and
-// halves the work.
+// DefaultRate is the sample rate of the demo's recordings, in hertz: half of a CD's. It keeps the high frequencies of a
+// hi-hat and halves the work.
 const DefaultRate = 22050
 
-// The sample rates Clip accepts, in hertz. Below 8 kHz a hi-hat has nothing left above its high-pass.
+// The range of sample rates of Clip, in hertz. Below 8 kHz a hi-hat has no band left above its high-pass filter.
 const (
 	minRate = 8000
 	maxRate = 192000
@@ -45,10 +45,10 @@ func voiceOf(class string) voice {
 // Classes returns the names of the classes, sorted. The caller owns the slice.
 func Classes() []string { return []string{"bell", "chirp", "hihat", "kick", "pluck", "vowel"} }
 
-// Clip plays one mono clip of 0.7 to 1 s at rate hertz (8000 to 192000), with its class as its label. Its peak lies
-// between 0.45 and 0.95; it begins within 30 ms and ends in silence. Same arguments, same samples.
+// Clip returns a mono clip of 0.7 to 1 s at rate hertz (8000 to 192000), with its class as its label. Its peak lies
+// between 0.45 and 0.95; the sound begins within 30 ms and ends in silence. The same arguments give the same samples.
 //
-// An unknown class or rate is an error that names the right ones.
+// An unknown class or a rate out of range is an error that lists the valid ones.
 func Clip(class string, seed uint64, rate int) (audio.Clip, error) {
 	play := voiceOf(class)
 	if play == nil {
@@ -87,7 +87,7 @@ func between(rng *rand.Rand, lo, hi float64) float64 { return lo + (hi-lo)*rng.F
 // pitch draws a frequency between lo and hi hertz, uniform on the scale of octaves.
 func pitch(rng *rand.Rand, lo, hi float64) float64 { return lo * math.Pow(hi/lo, rng.Float64()) }
 
-// fadeOut brings the last n samples to silence with half a cosine.
+// fadeOut fades the last n samples to silence with half a cosine.
 func fadeOut(x []float64, n int) {
 	n = min(n, len(x))
 	for i := range n {

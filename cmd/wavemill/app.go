@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"wavemill/internal/progress"
+	"wavemill/internal/usage"
 	"wavemill/models/nn/kernel"
 )
 
@@ -40,7 +41,7 @@ type app struct {
 // it is cancelled, the work was interrupted.
 func (a *app) setup(ctx context.Context) error {
 	if err := kernel.Check(); err != nil {
-		return usageError{err}
+		return usageError{Err: err}
 	}
 	modes := map[string]progress.Mode{"auto": progress.Auto, "bar": progress.Bars, "lines": progress.Lines, "off": progress.Off}
 	mode, ok := modes[a.progressMode]
@@ -80,6 +81,13 @@ func (a *app) note(format string, args ...any) {
 	line := fmt.Sprintf(format, args...)
 	// Where standard error cannot be written, there is no other place to report it.
 	_, _ = io.WriteString(a.console, strings.TrimRight(line, "\n")+"\n")
+}
+
+// notes writes lines as note does.
+func (a *app) notes(lines ...string) {
+	for _, line := range lines {
+		a.note("%s", line)
+	}
 }
 
 // say writes one line of result to standard output.
@@ -132,7 +140,7 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 // explain prints the error and returns the exit code that belongs to it.
 func explain(w io.Writer, cmd *cobra.Command, err error) int {
 	fmt.Fprintln(w, "wavemill: "+reason(err))
-	if isUsage(err) {
+	if usage.Is(err) {
 		fmt.Fprintf(w, "Run '%s --help' for usage.\n", cmd.CommandPath())
 		return exitUsage
 	}

@@ -1,8 +1,16 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"fmt"
+	"strings"
 
-// needArgs is the Args check of a command that wants one argument or more.
+	"github.com/spf13/cobra"
+
+	"wavemill/audio/dataset"
+)
+
+// needArgs is the Args check of a command that needs one argument or more; what names them.
 func needArgs(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
@@ -23,4 +31,26 @@ func noArgs(cmd *cobra.Command, args []string) error {
 // addLabels adds the flag --labels: where the labels of recordings come from.
 func addLabels(cmd *cobra.Command, labels *string) {
 	cmd.Flags().StringVar(labels, "labels", "", `where labels come from: folder, prefix, FILE.csv, FILE.jsonl or a pattern such as "{label}_{speaker}_{n}" (default: detected)`)
+}
+
+// scan lists labelled recordings, and prints the source of the labels and the files that were skipped.
+func (a *app) scan(ctx context.Context, roots []string, labels string) (dataset.Dataset, error) {
+	return a.scanGroups(ctx, roots, labels, "")
+}
+
+// scanGroups is scan with the field that names the groups of recordings; "" is the default field.
+func (a *app) scanGroups(ctx context.Context, roots []string, labels, group string) (dataset.Dataset, error) {
+	set, err := dataset.Scan(ctx, roots, dataset.Options{Labels: labels, Group: group})
+	if err != nil {
+		return dataset.Dataset{}, err
+	}
+	for _, skip := range set.Skipped {
+		a.note("skipped %s: %s", skip.Path, skip.Reason)
+	}
+	if len(set.Items) == 0 {
+		return dataset.Dataset{}, fmt.Errorf("no labelled recordings in %s; it needs audio files such as .wav or .flac, and labels as --labels describes", strings.Join(roots, ", "))
+	}
+	names := set.LabelNames()
+	a.note("%d recordings, %d labels (%s): %s", len(set.Items), len(names), set.LabelSource, abridge(names, 12))
+	return set, nil
 }

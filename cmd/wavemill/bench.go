@@ -1,14 +1,18 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
 
-// newBench groups the benchmarks; each measures one room and lives in a file of its own.
+	"wavemill/internal/usage"
+)
+
+// newBench groups the benchmarks; each is in a file of its own.
 func newBench(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench",
-		Short: "Measure this machine: the figures of docs/benchmarks.md",
+		Short: "Measure speed and quality: the figures of docs/benchmarks.md and docs/quality.md",
 		Args:  cobra.ArbitraryArgs,
-		RunE:  groupOnly,
+		RunE:  usage.GroupOnly,
 	}
 	cmd.AddCommand(newBenchTrain(a), newBenchAudio(a), newBenchGenerate(a), newBenchQuality(a))
 	return cmd

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"wavemill/models"
 	"wavemill/models/benchmark"
 	"wavemill/models/eval"
 )
@@ -104,7 +103,7 @@ func (a *app) benchQuality(ctx context.Context, b benchQuality) error {
 	if err != nil {
 		return err
 	}
-	p := &benchProgress{stages: stages{app: a}}
+	p := &stages{app: a}
 	b.DataHash, b.Progress = set.Hash(), p
 	result, err := b.Run(ctx, recordings)
 	p.done()
@@ -120,17 +119,6 @@ func (a *app) benchQuality(ctx context.Context, b benchQuality) error {
 		return a.printJSON(result)
 	}
 	return a.say("%s", result.Markdown())
-}
-
-// benchProgress shows the trainings and evaluations of a benchmark.
-type benchProgress struct{ stages }
-
-// Training implements benchmark.Progress.
-func (p *benchProgress) Training(budget time.Duration, steps int64) (event func(models.Progress), done func()) {
-	p.done()
-	t := &trainingProgress{}
-	t.begin(p.app.console, budget, steps)
-	return t.event, t.done
 }
 
 // command is the command line that makes the tables again, without the folders of this machine.

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/pflag"
 
 	"wavemill/pipeline"
@@ -15,6 +13,9 @@ import (
 // defaultURL is the address of the server that `wavemill up` runs, and the default of every client: the standard port of
 // NATS, on this machine only.
 const defaultURL = "nats://127.0.0.1:4222"
+
+// closeTimeout is how long a bus may take to close.
+const closeTimeout = 30 * time.Second
 
 // busFlags are the flags that name a pipeline and its server.
 type busFlags struct {
@@ -28,63 +29,38 @@ func (b *busFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&b.creds, "creds", "", "NATS credentials file (.creds)")
 }
 
-// spec returns the pipeline that the flags name, without operators, because a client runs none.
-func (b *busFlags) spec() (pipeline.Spec, error) {
-	spec, err := b.read()
-	if err != nil {
-		return pipeline.Spec{}, err
-	}
-	spec.Operators, spec.DataDir, spec.Listen = nil, "", ""
-	if spec.NATS == "" {
-		spec.NATS = defaultURL
-	}
-	return spec, nil
-}
-
-// read returns the pipeline file, if one is given, with the flags applied to it.
-func (b *busFlags) read() (pipeline.Spec, error) {
-	var spec pipeline.Spec
+// read returns the pipeline file, if one is given, with o and the flags applied to it.
+func (b *busFlags) read(o pipeline.Overrides) (spec pipeline.Spec, err error) {
 	if b.file != "" {
-		var err error
 		if spec, err = pipeline.ReadSpec(b.file); err != nil {
 			return pipeline.Spec{}, err
 		}
 	}
-	if b.url != "" {
-		spec.NATS, spec.DataDir, spec.Listen = b.url, "", ""
-	}
-	if b.pipeline != "" {
-		spec.Name = b.pipeline
-	}
-	if b.creds != "" {
-		spec.Auth.Creds = b.creds
-	}
-	return spec, nil
+	o.NATS, o.Name, o.Creds = b.url, b.pipeline, b.creds
+	return spec.Override(o)
 }
 
-// openClient connects to a pipeline that other processes run. It creates the streams only if one does not exist, so that a
-// client does not change the limits of a running pipeline.
+// openClient connects to a pipeline that other processes run.
 func openClient(ctx context.Context, a *app, b *busFlags) (*pipeline.Bus, error) {
-	spec, err := b.spec()
+	spec, err := b.read(pipeline.Overrides{})
 	if err != nil {
 		return nil, err
 	}
-	bound := spec
-	bound.Streams.Bind = true
-	options := pipeline.BusOptions{Log: a.log, Name: "wavemill"}
-	bus, err := pipeline.Open(ctx, bound, options)
-	if errors.Is(err, jetstream.ErrStreamNotFound) && !spec.Streams.Bind {
-		bus, err = pipeline.Open(ctx, spec, options)
-	}
+	bus, err := pipeline.OpenClient(ctx, spec.Client(defaultURL), pipeline.BusOptions{Log: a.log, Name: "wavemill"})
 	if err != nil {
 		return nil, fmt.Errorf("%w; check --nats, or start a server with `wavemill up`", err)
 	}
 	return bus, nil
 }
 
-// closeBus closes a bus at the end of a command. It takes at most 30 seconds, also after ctx is done.
+// closeBus closes a bus at the end of a command, also after ctx is done.
 func closeBus(ctx context.Context, bus *pipeline.Bus) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	return bus.Close(ctx)
+}
+
+// exportModel writes the current version of a model on the bus to a file.
+func exportModel(ctx context.Context, bus *pipeline.Bus, name, path string) error {
+	return bus.Models().WriteFile(ctx, name, path)
 }

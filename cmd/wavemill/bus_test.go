@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -195,34 +194,6 @@ func get(t *testing.T, url string) (status int, body string) {
 		t.Fatal(err)
 	}
 	return response.StatusCode, string(text)
-}
-
-func TestNotReadyWithoutABus(t *testing.T) {
-	spec := pipeline.Spec{DataDir: t.TempDir(), Operators: standardOperators()}
-	bus, err := pipeline.Open(t.Context(), spec, pipeline.BusOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	running, err := pipeline.Start(t.Context(), bus, operators(hooks{}), pipeline.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	page := health{bus, running}.handler()
-	ask := func() int {
-		w := httptest.NewRecorder()
-		page.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
-		return w.Code
-	}
-	if code := ask(); code != http.StatusOK {
-		t.Errorf("running: %d", code)
-	}
-	if err := running.Stop(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if code := ask(); code != http.StatusServiceUnavailable {
-		t.Errorf("stopped: %d", code)
-	}
-	closeQuietly(t, bus)
 }
 
 func TestOperatorAloneRunsOneStage(t *testing.T) {

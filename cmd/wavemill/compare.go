@@ -14,6 +14,7 @@ import (
 	"wavemill/models"
 	"wavemill/models/architectures"
 	"wavemill/models/comparison"
+	"wavemill/models/training"
 )
 
 // compareOptions are the flags of `wavemill compare`.
@@ -98,7 +99,7 @@ func (o *compareOptions) names() []string {
 // A candidate is a model to compare, and how it was trained if it was.
 type candidate struct {
 	comparison.Candidate
-	training trainingRun
+	training training.Result
 }
 
 func (a *app) compare(ctx context.Context, o compareOptions) error {
@@ -179,15 +180,25 @@ func (a *app) trainCandidates(ctx context.Context, o compareOptions, candidates 
 	if err != nil {
 		return err
 	}
-	s := &candidateTrainer{app: a, seed: o.seed, budget: o.budget, steps: o.steps, options: options}
+	if !slices.ContainsFunc(o.models, isArchitecture) {
+		return nil
+	}
+	set, err := training.Prepare(ctx, recordings, a.planned(ctx, options, frontOptions{ceiling: training.CeilingFast}, 0))
+	if err != nil {
+		return err
+	}
 	for i, c := range candidates {
 		if !isArchitecture(o.models[i]) {
 			continue
 		}
-		if c.Checkpoint, c.training, err = s.train(ctx, o.models[i], recordings, c.File); err != nil {
+		job := training.Job{Arch: o.models[i], Seed: o.seed, Steps: o.steps}
+		if o.steps == 0 {
+			job.Budget = o.budget
+		}
+		if c.Checkpoint, c.training, err = training.TrainCandidate(ctx, job, set, c.File, &stages{app: a}); err != nil {
 			return fmt.Errorf("%s: %w", c.Name, err)
 		}
-		c.Seconds, c.CPUSeconds = c.training.seconds, c.training.cpuSeconds
+		c.Seconds, c.CPUSeconds = c.training.Seconds, c.training.CPUSeconds
 	}
 	return nil
 }

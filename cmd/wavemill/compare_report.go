@@ -3,15 +3,12 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"time"
 
-	page "wavemill/cmd/wavemill/comparison"
-	"wavemill/cmd/wavemill/report"
 	"wavemill/models/comparison"
+	"wavemill/models/report"
 )
 
 // comparedReport is report.json: the figures of each model, and what follows from them.
@@ -39,12 +36,12 @@ func (a *app) writeComparison(o compareOptions, result comparedReport, e *compar
 	if err := writeFile(filepath.Join(o.out, compareJSON), append(text, '\n')); err != nil {
 		return err
 	}
-	html, err := comparisonPage(o, result, e, candidates)
+	page, err := report.Comparison(o.compared(result, e, candidates))
 	if err != nil {
 		return err
 	}
 	path := filepath.Join(o.out, compareHTML)
-	if err := writeFile(path, html); err != nil {
+	if err := writePage(path, page); err != nil {
 		return err
 	}
 	if o.asJSON {
@@ -63,29 +60,23 @@ func (a *app) writeComparison(o compareOptions, result comparedReport, e *compar
 	return nil
 }
 
-// comparisonPage is report.html.
-func comparisonPage(o compareOptions, result comparedReport, e *comparison.Evaluation, candidates []*candidate) ([]byte, error) {
-	labels, err := comparedLabels(result.Report.Report, e.Data(), candidates)
-	if err != nil {
-		return nil, err
+// compared is what the page of a comparison shows.
+func (o *compareOptions) compared(result comparedReport, e *comparison.Evaluation, candidates []*candidate) report.Compared {
+	c := report.Compared{
+		Report: result.Report, Verdict: result.Verdict, Data: e.Data(), Made: time.Now(), Command: result.Command,
+		Facts: recordingFacts(evaluationData{hash: result.DataHash, labelSource: result.LabelSource}, o.seed),
 	}
-	figures := result.Report.Report
-	p := page.Page{
-		Title: fmt.Sprintf("%d models, %d recordings, one verdict", len(candidates), figures.TrainClips+figures.HeldOut),
-		Made:  time.Now(), Verdict: result.Verdict, Report: figures, Labels: labels, Command: result.Command,
-		Facts: []report.Fact{
-			{Name: "recordings", Value: fmt.Sprintf("%d to learn from, %d held out, %d labels (%s)", figures.TrainClips, figures.HeldOut, len(figures.Labels), result.LabelSource)},
-			{Name: "data", Value: result.DataHash},
-			{Name: "seed", Value: strconv.FormatUint(o.seed, 10)},
-		},
+	for _, m := range candidates {
+		c.Candidates, c.Histories = append(c.Candidates, &m.Candidate), append(c.Histories, m.training.History)
 	}
-	for _, c := range candidates {
-		p.Curves = append(p.Curves, c.training.curves(c.Name)...)
-		p.Facts = append(p.Facts, report.Fact{Name: c.Name, Value: fmt.Sprintf("%s, %d steps, digest %s, %s", c.Checkpoint.Arch, c.Checkpoint.Step, c.Row.Training.Digest[:12], c.File)})
-	}
+	return c
+}
+
+// writePage writes a page as an HTML file, all of it or none.
+func writePage(path string, p report.Page) error {
 	var html bytes.Buffer
-	if err := page.Write(&html, p); err != nil {
-		return nil, err
+	if err := report.Write(&html, p); err != nil {
+		return err
 	}
-	return html.Bytes(), nil
+	return writeFile(path, html.Bytes())
 }

@@ -110,18 +110,3 @@ func modelsGiven(cmd *cobra.Command) []string {
 	}
 	return nil
 }
-
-// completeCommands completes the names of commands, for help.
-func completeCommands(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	of, rest, err := cmd.Root().Find(args)
-	if err != nil || len(rest) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var out []cobra.Completion
-	for _, child := range of.Commands() {
-		if child.IsAvailableCommand() && strings.HasPrefix(child.Name(), word) {
-			out = append(out, cobra.CompletionWithDesc(child.Name(), child.Short))
-		}
-	}
-	return out, cobra.ShellCompDirectiveNoFileComp
-}

@@ -11,9 +11,10 @@ import (
 	"testing"
 
 	"wavemill/audio/convert"
-	"wavemill/audio/inspect"
+	"wavemill/audio/measure"
 	"wavemill/audio/synth"
 	"wavemill/audio/wav"
+	"wavemill/internal/oracle"
 )
 
 // recordings writes three clips of each of two classes.
@@ -82,7 +83,7 @@ func TestInspectCorpus(t *testing.T) {
 	}
 	for _, program := range []string{"sh", "sox", "ffmpeg", "ffprobe"} {
 		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("the corpus is made with %s, which is not installed", program)
+			oracle.Missing(t, "the corpus is made with %s, which is not installed", program)
 		}
 	}
 	dir := t.TempDir()
@@ -102,7 +103,7 @@ func TestInspectCorpus(t *testing.T) {
 			continue
 		}
 		stdout, _ := mustRun(t, "inspect", "--json", file)
-		got := decodeLines[inspect.Facts](t, stdout)[0]
+		got := decodeLines[measure.Report](t, stdout)[0]
 		if !(got.Peak > 0.1 && got.Peak <= 1.01 && got.RMS > 0.01 && got.RMS < got.Peak) {
 			t.Errorf("%s: peak %v, RMS %v", name, got.Peak, got.RMS)
 		}

@@ -10,10 +10,12 @@ import (
 
 	"wavemill/models"
 	"wavemill/models/architectures"
+	"wavemill/operators/train"
 )
 
 // demoOptions are the flags of `wavemill demo`.
 type demoOptions struct {
+	holdoutFlags
 	data     []string
 	labels   string
 	out      string
@@ -26,36 +28,42 @@ type demoOptions struct {
 	pipeline string
 	asJSON   bool
 
-	judgeEpochs int                   // of the classifier; 0: as many as it takes by itself
-	onTraining  func(models.Progress) // is told of the training as the progress is; nil: nobody is
+	// For tests.
+	classifierEpochs int                   // 0: as many as the classifier takes by itself
+	onTraining       func(models.Progress) // called for every event of the training; nil: none
+	trainHooks       train.Hooks           // its functions replace those of the train operator where they are not nil
 }
 
 // The demo's defaults.
 const (
 	demoOut      = "wavemill-demo"
-	demoBudget   = 2 * time.Minute // of training: long enough to be understood, short enough to be waited for
+	demoBudget   = 2 * time.Minute // of training: enough for recognisable clips, short enough to wait for
 	demoPerLabel = 10
-	synthClips   = 80 // of each synthesised class: as many as make the classes learnable within the budget
+	synthClips   = 80 // of each synthesised class: enough to learn the classes within the budget
 )
 
 func newDemo(a *app) *cobra.Command {
 	var o demoOptions
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Show the whole mission on this machine, in minutes",
-		Long: `Demo runs the whole mill on one machine: it starts a NATS server of its own,
-publishes labelled recordings, lets the operators turn them into spectrograms and
-train a model, asks for new clips over the bus, has them judged by a classifier
-that knows real recordings only, and writes it all down.
+		Short: "Run the whole pipeline on this machine, in minutes",
+		Long: `Demo runs the whole pipeline on one machine: it starts a NATS server, publishes
+labelled recordings, runs the operators that convert them to spectrograms and train a
+model, requests new clips over the bus, and evaluates them with a classifier that is
+trained on real recordings only.
 
-Without --data it synthesises a small labelled set: plucked strings, kicks,
-hi-hats, bells, chirps and vowels.
+A tenth of the recordings is held out of the training; the classifier is measured on
+them. --group speaker keeps all recordings of a speaker on one side, and --hold-out
+speaker=theo holds out that speaker.
 
-In --out it leaves ten WAV files for each label, clips.jsonl, the checkpoint
+Without --data it synthesises a small labelled set: plucked strings, kicks, hi-hats,
+bells, chirps and vowels.
+
+In --out it writes ten WAV files for each label, clips.jsonl, the checkpoint
 model.safetensors, and report.html, which opens from disk.`,
 		Example: `  wavemill demo
   wavemill demo --data recordings/ --budget 3m --out run1
-  wavemill demo --data recordings/ --steps 500 --seed 7     the same bytes every time`,
+  wavemill demo --data recordings/ --steps 500 --seed 7     the same clips every time`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(); err != nil {
@@ -66,16 +74,17 @@ model.safetensors, and report.html, which opens from disk.`,
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&o.data, "data", nil, "folder or file with recordings; may be repeated (default: synthesise some)")
-	f.StringVar(&o.out, "out", demoOut, "folder for the results and the bus's data")
-	f.DurationVar(&o.budget, "budget", demoBudget, "how long to train; reading, judging and writing take extra")
-	f.Int64Var(&o.steps, "steps", 0, "train so many steps instead of a time; the same seed then gives the same clips")
+	f.StringVar(&o.out, "out", demoOut, "folder for the results and the data of the bus")
+	f.DurationVar(&o.budget, "budget", demoBudget, "how long to train; reading, evaluating and writing take extra time")
+	f.Int64Var(&o.steps, "steps", 0, "train for a number of steps instead of a time; the same seed then gives the same clips")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of everything random")
 	f.StringVar(&o.arch, "model", "vae", "architecture: "+strings.Join(architectures.Names(), ", "))
-	f.IntVar(&o.perLabel, "per-label", demoPerLabel, "clips to make of each label")
+	f.IntVar(&o.perLabel, "per-label", demoPerLabel, "clips to generate of each label")
 	f.StringVar(&o.url, "nats", "", "URL of a NATS server with JetStream to use (default: run one, with its data in --out)")
-	f.StringVar(&o.pipeline, "pipeline", "", "name of the pipeline: first token of its subjects (default wavemill; with --nats, a name made of the data)")
+	f.StringVar(&o.pipeline, "pipeline", "", "name of the pipeline: first token of its subjects (default wavemill; with --nats, a name derived from the data)")
 	f.BoolVar(&o.asJSON, "json", false, "print the summary as one line of JSON")
 	addLabels(cmd, &o.labels)
+	o.holdoutFlags.add(cmd)
 	return cmd
 }
 
@@ -93,14 +102,16 @@ func (o *demoOptions) check() error {
 		return usagef("--model %q is unknown; there are: %s", o.arch, strings.Join(architectures.Names(), ", "))
 	case len(o.data) == 0 && o.labels != "":
 		return usagef("--labels is for --data; the synthesised set has its own")
+	case len(o.data) == 0 && o.given():
+		return usagef("--group and --hold-out are for --data; the synthesised set has no groups")
 	}
 	if o.steps > 0 {
 		o.budget = 0
 	}
-	return nil
+	return o.holdoutFlags.check()
 }
 
-// command is what the user types to run this demo again.
+// command is the command line that repeats this demo.
 func (o *demoOptions) command() string {
 	defaults := demoOptions{out: demoOut, budget: demoBudget, seed: 1, arch: "vae", perLabel: demoPerLabel}
 	parts := []string{"wavemill demo"}
@@ -113,6 +124,10 @@ func (o *demoOptions) command() string {
 		}
 	}
 	add(o.labels != "", "--labels", o.labels)
+	add(o.group != "", "--group", o.group)
+	for _, group := range o.holdoutFlags.out {
+		add(true, "--hold-out", group)
+	}
 	add(o.steps > 0, "--steps", decimal(o.steps))
 	add(o.steps == 0 && o.budget != defaults.budget, "--budget", o.budget.String())
 	add(o.seed != defaults.seed, "--seed", decimal(o.seed))
@@ -124,8 +139,8 @@ func (o *demoOptions) command() string {
 	return strings.Join(parts, " ")
 }
 
-// demo runs the stages one after the other. Whatever happens, the bus is closed and a checkpoint is on disk if there
-// is one on the bus.
+// demo runs the stages in order. Also after an error the bus is closed, and a checkpoint that is on the bus is written to
+// disk.
 func (a *app) demo(ctx context.Context, o demoOptions) error {
 	d := &demo{app: a, o: o, began: time.Now()}
 	err := d.prepare(ctx)
@@ -135,5 +150,5 @@ func (a *app) demo(ctx context.Context, o demoOptions) error {
 	if err != nil {
 		return d.interrupted(ctx, err)
 	}
-	return d.writeDown(ctx)
+	return d.finish(ctx)
 }

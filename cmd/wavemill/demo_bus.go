@@ -12,19 +12,16 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
-
 	"wavemill/audio"
-	"wavemill/cmd/wavemill/report"
 	"wavemill/models"
-	"wavemill/operators/spectrogram"
+	"wavemill/models/report"
 	"wavemill/operators/train"
 	"wavemill/pipeline"
 	"wavemill/pipeline/deadletter"
 	"wavemill/pipeline/modelstore"
 )
 
-// onBus runs everything that happens on the bus, from the first recording to the last clip.
+// onBus runs the stages on the bus, from the publication of the recordings to the last clip.
 func (d *demo) onBus(ctx context.Context) (err error) {
 	d.watch = newDemoWatch(d.console, d.o, len(d.recordings))
 	if d.spec, err = d.pipelineSpec(); err != nil {
@@ -41,13 +38,13 @@ func (d *demo) onBus(ctx context.Context) (err error) {
 	}
 	err = d.stages(ctx, bus, running)
 	if errors.Is(err, errStopped) {
-		err = nil // The pipeline's own error, below, says why.
+		err = nil // Stop, below, returns the reason.
 	}
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	err = errors.Join(err, running.Stop(stopping))
 	if err != nil || ctx.Err() != nil {
-		// What has been learned so far is worth having as a file too.
+		// The last checkpoint is written to its file too.
 		if e := exportModel(stopping, bus, d.o.arch, filepath.Join(d.o.out, demoModel)); e != nil && !errors.Is(e, modelstore.ErrNotFound) {
 			err = errors.Join(err, e)
 		}
@@ -56,7 +53,7 @@ func (d *demo) onBus(ctx context.Context) (err error) {
 	return nil
 }
 
-// errStopped says that the operators have stopped by themselves.
+// errStopped is returned where the operators have stopped by themselves.
 var errStopped = errors.New("the operators have stopped")
 
 func (d *demo) stages(ctx context.Context, bus *pipeline.Bus, running *pipeline.Pipeline) error {
@@ -82,7 +79,7 @@ func (d *demo) stages(ctx context.Context, bus *pipeline.Bus, running *pipeline.
 	if err != nil {
 		return err
 	}
-	err = d.timed("train the classifier", func() string { return d.judged.summary() }, func() error { return d.trainClassifier(ctx) })
+	err = d.timed("train the classifier", func() string { return d.evaluation.summary() }, func() error { return d.trainClassifier(ctx) })
 	if err != nil {
 		return err
 	}
@@ -93,41 +90,7 @@ func (d *demo) stages(ctx context.Context, bus *pipeline.Bus, running *pipeline.
 	return d.readLetters(ctx, bus)
 }
 
-// pipelineSpec is the pipeline of the demo: the standard operators, with what the recordings and the flags decide.
-func (d *demo) pipelineSpec() (pipeline.Spec, error) {
-	convert, err := spectrogram.ConfigFor(d.frontEnd)
-	if err != nil {
-		return pipeline.Spec{}, err
-	}
-	learn, err := json.Marshal(map[string]any{
-		"model": d.o.arch, "name": d.o.arch, "seed": d.o.seed, "steps": d.o.steps, "budget": d.o.budget.String(),
-		"min_clips": 1, "wait_for": len(d.recordings),
-	})
-	if err != nil {
-		return pipeline.Spec{}, err
-	}
-	make, err := json.Marshal(map[string]any{"model": d.o.arch})
-	if err != nil {
-		return pipeline.Spec{}, err
-	}
-	spec := pipeline.Spec{
-		Name: cmp.Or(d.o.pipeline, pipeline.DefaultName),
-		Operators: []pipeline.OperatorSpec{
-			{Name: "spectrogram", Operator: "spectrogram", Workers: 2, Config: yaml.RawMessage(convert)},
-			{Name: "train", Operator: "train", Config: yaml.RawMessage(learn)},
-			{Name: "generate", Operator: "generate", Config: yaml.RawMessage(make)},
-		},
-	}
-	if d.o.url != "" {
-		// Others may use the server, and so may an earlier demo with other recordings.
-		spec.NATS, spec.Name = d.o.url, cmp.Or(d.o.pipeline, "demo-"+d.fingerprint()[:8])
-		return spec, nil
-	}
-	spec.DataDir = filepath.Join(d.o.out, demoBusDir)
-	return spec, nil
-}
-
-// quietLog is the operators' log: what goes wrong with single recordings is in the summary already.
+// quietLog is the log of the operators. Faults of single recordings are in the summary and left out.
 func (d *demo) quietLog() *slog.Logger {
 	if d.level < slog.LevelInfo {
 		return d.log
@@ -136,7 +99,7 @@ func (d *demo) quietLog() *slog.Logger {
 }
 
 func (d *demo) hooks() hooks {
-	var h hooks
+	h := hooks{train: d.o.trainHooks}
 	h.train.OnProgress = func(_ string, p models.Progress) { d.watch.progress(p) }
 	h.train.OnEvent = d.watch.stored
 	h.generate.OnModel = d.watch.inUse
@@ -155,7 +118,7 @@ func (d *demo) hooks() hooks {
 	return h
 }
 
-// fetchModel takes the trained model from the bus and writes it to its file.
+// fetchModel reads the trained model from the bus, writes it to its file, and divides the recordings as it records them.
 func (d *demo) fetchModel(ctx context.Context, bus *pipeline.Bus) error {
 	entry, err := bus.Models().Get(ctx, d.o.arch)
 	if err != nil {
@@ -174,10 +137,14 @@ func (d *demo) fetchModel(ctx context.Context, bus *pipeline.Bus) error {
 	if err := writeFile(filepath.Join(d.o.out, demoModel), content); err != nil {
 		return err
 	}
+	d.labels = d.checkpoint.Labels
+	if d.parts, err = divideDemo(d.checkpoint, d.recordings, d.o.rule(d.o.seed)); err != nil {
+		return err
+	}
 	return d.watch.loaded(ctx, d.digest)
 }
 
-// readLetters reads from the bus which recordings the spectrogram operator could not convert, and why.
+// readLetters reads the dead letters of the spectrogram operator: the recordings that it could not convert.
 func (d *demo) readLetters(ctx context.Context, bus *pipeline.Bus) error {
 	for l, err := range bus.DeadLetters().List(ctx, deadletter.Filter{Operator: "spectrogram"}) {
 		if err != nil {
@@ -203,7 +170,7 @@ func (d *demo) interrupted(ctx context.Context, err error) error {
 	return fmt.Errorf("interrupted; the same command begins again: %s", d.o.command())
 }
 
-// modelEvent reads what the trainer says about the version that is current, if there is one.
+// modelEvent reads the event of the current version of a model; false where there is none.
 func modelEvent(ctx context.Context, bus *pipeline.Bus, name string) (train.Event, bool) {
 	entry, err := bus.Models().Get(ctx, name)
 	if err != nil {

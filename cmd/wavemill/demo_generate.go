@@ -28,16 +28,13 @@ type demoClip struct {
 	sound audio.Clip
 }
 
-// requestTimeout is how long one clip may take; it is far more than it does.
-const requestTimeout = time.Minute
+const (
+	requestTimeout = time.Minute // for one clip, which takes much less
+	requestsAtOnce = 4           // clips requested at the same time
+	spareSeeds     = 5           // further seeds for a clip that the model generates as silence
+)
 
-// requestsAtOnce is how many clips are asked for at the same time.
-const requestsAtOnce = 4
-
-// spareSeeds is how many further seeds are tried for a clip that the model cannot make: a silent one.
-const spareSeeds = 5
-
-// generateAll asks for the clips of all labels, one request each, as any client of the bus would.
+// generateAll requests the clips of all labels, one request each, as any client of the bus would.
 func (d *demo) generateAll(ctx context.Context, bus *pipeline.Bus) error {
 	clips := make([]demoClip, len(d.labels)*d.o.perLabel)
 	task := d.console.Start("generate", int64(len(clips)), "clips")
@@ -69,8 +66,10 @@ func (d *demo) generateAll(ctx context.Context, bus *pipeline.Bus) error {
 	return ctx.Err()
 }
 
-// requestClip asks for clip number at of a label, and saves it. A model that has learned too little may have nothing to
-// say for a seed; then another is tried.
+// requestClip requests clip number at of a label, and saves it. Where the operator refuses a seed, because the model
+// generates silence, further seeds are tried, none of which another clip of the label uses. sampling.Sampler.Accept has no
+// place here: it needs the model in this process, and its clips take seeds in order, so that clips could not be requested
+// at the same time.
 func (d *demo) requestClip(ctx context.Context, bus *pipeline.Bus, label string, at uint64) (demoClip, error) {
 	seed := d.o.seed + at
 	for spare := range spareSeeds + 1 {
@@ -86,19 +85,20 @@ func (d *demo) requestClip(ctx context.Context, bus *pipeline.Bus, label string,
 	return demoClip{}, ctx.Err() // Not reached.
 }
 
-// errRefused says that the operator has answered, but with an error.
+// errRefused is returned, wrapped, where the operator answers with an error.
 var errRefused = errors.New("the generate operator refused")
 
+// requestSeed requests the clip of one seed, and saves it.
 func (d *demo) requestSeed(ctx context.Context, bus *pipeline.Bus, label string, seed uint64) (demoClip, error) {
-	ask, err := json.Marshal(generate.Request{Label: label, N: 1, Seed: &seed})
+	request, err := json.Marshal(generate.Request{Label: label, N: 1, Seed: &seed})
 	if err != nil {
 		return demoClip{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	answer, err := bus.Conn().RequestMsgWithContext(ctx, &nats.Msg{Subject: d.spec.Name + ".generate", Data: ask})
+	answer, err := bus.Conn().RequestMsgWithContext(ctx, &nats.Msg{Subject: d.spec.Name + ".generate", Data: request})
 	if err != nil {
-		return demoClip{}, fmt.Errorf("ask for a clip of %q: %w", label, err)
+		return demoClip{}, fmt.Errorf("request a clip of %q: %w", label, err)
 	}
 	if text := answer.Header.Get(micro.ErrorHeader); text != "" {
 		return demoClip{}, fmt.Errorf("%w a clip of %q with seed %d: %s", errRefused, label, seed, header.DecodeValue(text))

@@ -7,20 +7,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"wavemill/audio/dataset"
 	"wavemill/audio/synth"
-	"wavemill/cmd/wavemill/report"
 	"wavemill/models"
 	"wavemill/models/eval"
-	"wavemill/models/frontend"
+	"wavemill/models/report"
+	"wavemill/models/training"
 	"wavemill/pipeline"
 )
 
@@ -31,13 +29,10 @@ type demo struct {
 	began time.Time
 
 	set        dataset.Dataset
-	recordings []recording // the usable ones
-	labels     []string
+	recordings []dataset.Recording // those that can be learnt from
+	labels     []string            // of the recordings; of the checkpoint, once there is one
 	frontEnd   models.FrontEnd
-	front      *frontend.FrontEnd
 	notes      []string // what was done to recordings
-	train      []recording
-	held       []recording
 
 	spec       pipeline.Spec
 	published  published
@@ -45,8 +40,9 @@ type demo struct {
 	checkpoint models.Checkpoint
 	digest     string
 
+	parts      demoParts // of the recordings, as the checkpoint records them
 	classifier atomic.Pointer[eval.Classifier]
-	judged     judged
+	evaluation demoEvaluation
 	clips      []demoClip
 	letters    []report.Letter
 
@@ -54,7 +50,7 @@ type demo struct {
 	timings []report.Timing
 }
 
-// timed runs one stage and writes down how long it took.
+// timed runs one stage and records how long it took.
 func (d *demo) timed(stage string, detail func() string, run func() error) error {
 	began := time.Now()
 	if err := run(); err != nil {
@@ -66,7 +62,7 @@ func (d *demo) timed(stage string, detail func() string, run func() error) error
 	return nil
 }
 
-// prepare finds or makes the recordings, plans how they become spectrograms, and claims the folder.
+// prepare finds or synthesises the recordings, plans the front end, and claims the folder.
 func (d *demo) prepare(ctx context.Context) error {
 	if err := os.MkdirAll(d.o.out, 0o755); err != nil {
 		return fmt.Errorf("--out: %w", err)
@@ -80,10 +76,10 @@ func (d *demo) prepare(ctx context.Context) error {
 		roots = []string{folder}
 	}
 	var err error
-	if d.set, err = d.scan(ctx, roots, d.o.labels); err != nil {
+	if d.set, err = d.scanGroups(ctx, roots, d.o.labels, d.o.group); err != nil {
 		return err
 	}
-	all, err := d.decodeAll(ctx, d.set.Items)
+	all, err := d.decode(ctx, d.set.Items)
 	if err != nil {
 		return err
 	}
@@ -97,62 +93,45 @@ func (d *demo) prepare(ctx context.Context) error {
 	case what == claimResumed:
 		d.note("going on where this demo was interrupted")
 	case what == claimReplaced:
-		d.note("replacing what an earlier demo has left in %s", d.o.out)
+		d.note("replacing the results of an earlier demo in %s", d.o.out)
 	}
 	return nil
 }
 
-// plan chooses the front end and says what it means for the recordings.
-func (d *demo) plan(ctx context.Context, all []recording) error {
-	usable := good(all)
-	if len(usable) == 0 {
-		return fmt.Errorf("none of the %d recordings can be read; the first: %s: %w", len(all), all[0].item.Path, all[0].err)
+// plan chooses the front end on the recordings that the train operator will learn from, as the train command does, and
+// notes what it does to recordings. Those that cannot be used are published all the same: the spectrogram operator turns
+// them into dead letters with the reason.
+func (d *demo) plan(ctx context.Context, all []dataset.Recording) error {
+	options := training.Options{Holdout: d.o.rule(d.o.seed)}
+	if d.recordings = options.Select(all); len(d.recordings) == 0 {
+		if readable := dataset.Usable(all); len(readable) > 0 {
+			return errors.New("all recordings are silent")
+		}
+		return fmt.Errorf("none of the %d recordings can be read; the first: %s: %w", len(all), all[0].Path, all[0].Err)
 	}
-	d.frontEnd = planFrontEnd(usable)
-	var err error
-	if d.front, err = frontend.New(d.frontEnd); err != nil {
+	parts, err := options.Divide(dataset.Identities(d.recordings))
+	if err != nil {
 		return err
 	}
-	rates, mixed, truncated := map[int]int{}, 0, 0
-	for _, r := range usable {
-		if _, _, err := d.front.Analyze(r.clip); err != nil {
-			continue // Silent: the operator will say so.
-		}
-		d.recordings = append(d.recordings, r)
-		if r.clip.Rate != d.frontEnd.Spectrogram.SampleRate {
-			rates[r.clip.Rate]++
-		}
-		if r.clip.Channels > 1 {
-			mixed++
-		}
-		if r.truncated {
-			truncated++
-		}
+	learnable := picked(d.recordings, parts.Learnable())
+	front := frontOptions{ceiling: training.CeilingFast}
+	if d.frontEnd, err = front.frontEnd(learnable); err != nil {
+		return err
 	}
-	if len(d.recordings) == 0 {
-		return errors.New("all recordings are silent")
-	}
-	d.labels = labelNames(d.recordings)
-	d.train, d.held = split(d.recordings, d.o.seed)
-	for _, rate := range slices.Sorted(maps.Keys(rates)) {
-		d.notes = append(d.notes, fmt.Sprintf("%s resampled from %d to %d Hz", count(rates[rate], "recording is", "recordings are"), rate, d.frontEnd.Spectrogram.SampleRate))
-	}
-	if mixed > 0 {
-		d.notes = append(d.notes, count(mixed, "recording is", "recordings are")+" mixed down to one channel")
-	}
-	if truncated > 0 {
-		d.notes = append(d.notes, count(truncated, "recording is", "recordings are")+" truncated; the part that is there is used")
-	}
+	d.labels = dataset.Labels(d.recordings)
+	d.notes = report.RecordingNotes(d.recordings, d.frontEnd.Spectrogram.SampleRate)
 	for _, n := range d.notes {
 		d.note("%s", n)
 	}
-	return d.showPlan(ctx, frontOptions{ceiling: ceilingFast}, d.frontEnd, d.recordings, 0)
+	return d.notePlan(ctx, front, d.frontEnd, learnable, 0)
 }
 
 // fingerprint is a hash of the recordings and of everything that decides the model.
 func (d *demo) fingerprint() string {
 	h := sha256.New()
 	// Plain data marshals, and a hash takes all of it.
-	_ = json.NewEncoder(h).Encode([]any{d.set.Hash(), d.frontEnd, d.o.arch, d.o.seed, d.o.steps, d.o.budget, d.o.url, d.o.pipeline})
+	_ = json.NewEncoder(h).Encode([]any{
+		d.set.Hash(), d.frontEnd, d.o.arch, d.o.seed, d.o.steps, d.o.budget, d.o.url, d.o.pipeline, d.o.group, d.o.holdoutFlags.out,
+	})
 	return hex.EncodeToString(h.Sum(nil))
 }

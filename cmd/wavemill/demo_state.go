@@ -21,25 +21,25 @@ const (
 	demoPipelineFile = "pipeline.yaml"
 )
 
-// demoState says what the folder's bus holds, so that the same command can go on after an interruption, and another
-// one begins anew instead of mixing two sets of recordings.
+// demoState identifies what the bus in the folder holds, so that the same command can go on after an interruption, and
+// another one starts afresh instead of mixing two sets of recordings.
 type demoState struct {
 	Fingerprint string `json:"fingerprint"` // of the recordings and of what was asked for
 	Command     string `json:"command"`
 	Finished    bool   `json:"finished"`
 }
 
-// claimed says in which state claim found the folder.
+// claimed is the state in which claim found the folder.
 type claimed uint8
 
 const (
-	claimNew      claimed = iota // nothing of a demo was there
+	claimNew      claimed = iota // no demo has used it
 	claimResumed                 // the bus of this very demo, interrupted
 	claimReplaced                // another demo or a finished one, which has been removed
 )
 
 // claim prepares the folder for a run: it keeps the bus of an interrupted run of the same fingerprint, and removes
-// that of any other. It touches nothing that an earlier demo has not made.
+// that of any other. It changes only files that an earlier demo has written.
 func claim(dir, fingerprint, command string) (claimed, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return claimNew, fmt.Errorf("--out: %w", err)
@@ -49,7 +49,7 @@ func claim(dir, fingerprint, command string) (claimed, error) {
 	text, err := os.ReadFile(filepath.Join(dir, demoStateFile))
 	known := err == nil && json.Unmarshal(text, &state) == nil
 	if _, err := os.Stat(bus); err == nil && !known {
-		return claimNew, fmt.Errorf("--out: %s is there, but no %s that says a demo has made it; choose another folder", bus, demoStateFile)
+		return claimNew, fmt.Errorf("--out: %s exists, but %s, by which a demo marks its folder, does not; choose another folder", bus, demoStateFile)
 	}
 	if known && !state.Finished && state.Fingerprint == fingerprint {
 		if _, err := os.Stat(bus); err == nil {
@@ -66,7 +66,7 @@ func claim(dir, fingerprint, command string) (claimed, error) {
 	return what, writeState(dir, demoState{Fingerprint: fingerprint, Command: command})
 }
 
-// forget removes what an earlier demo has left in its folder.
+// forget removes the files of an earlier demo from its folder.
 func forget(dir string) error {
 	clips, err := os.ReadFile(filepath.Join(dir, demoClips))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -75,7 +75,7 @@ func forget(dir string) error {
 	var names []string
 	for lines := bufio.NewScanner(bytes.NewReader(clips)); lines.Scan(); {
 		var clip savedClip
-		// A name that leads out of the folder is not one that a demo has written.
+		// A demo writes no name that leads out of its folder.
 		if json.Unmarshal(lines.Bytes(), &clip) == nil && clip.File == filepath.Base(clip.File) && filepath.Ext(clip.File) == ".wav" {
 			names = append(names, clip.File)
 		}

@@ -100,7 +100,7 @@ func quickDemo(t *testing.T, o demoOptions, change func(*demoOptions)) (demoSumm
 	if o.out == "" {
 		o.out = filepath.Join(t.TempDir(), "demo")
 	}
-	o.steps, o.seed, o.arch, o.perLabel, o.asJSON, o.judgeEpochs = quickSteps, 3, "vae", 2, true, 2
+	o.steps, o.seed, o.arch, o.perLabel, o.asJSON, o.classifierEpochs = quickSteps, 3, "vae", 2, true, 2
 	ctx := t.Context()
 	if change != nil {
 		change(&o)
@@ -212,6 +212,7 @@ func checkReport(t *testing.T, s demoSummary) {
 	if m := regexp.MustCompile(`(?i)(?:src|href)="([^d][^"]*)"|https?:`).FindString(string(page)); m != "" {
 		t.Errorf("the report refers to %s", m)
 	}
+	const realShown = 4 // of each label
 	if n := strings.Count(string(page), "data:audio/wav;base64,"); n != s.Clips+3*realShown {
 		t.Errorf("%d players, want %d", n, s.Clips+3*realShown)
 	}
@@ -296,7 +297,7 @@ func interruptDemo(t *testing.T, o demoOptions, step int64) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	o.steps, o.seed, o.arch, o.perLabel, o.judgeEpochs = quickSteps, 3, "vae", 2, 2
+	o.steps, o.seed, o.arch, o.perLabel, o.classifierEpochs = quickSteps, 3, "vae", 2, 2
 	o.onTraining = func(p models.Progress) {
 		if p.Step >= step {
 			cancel()
@@ -307,6 +308,51 @@ func interruptDemo(t *testing.T, o demoOptions, step int64) {
 	err := a.demo(ctx, o)
 	if err == nil || !strings.Contains(err.Error(), "wavemill demo --data") || !strings.Contains(err.Error(), "interrupted at step") {
 		t.Fatalf("an interrupted demo says %v", err)
+	}
+}
+
+// TestDemoHoldsOutGroups: a held-out speaker is not learnt from, and is what the figures are measured on.
+func TestDemoHoldsOutGroups(t *testing.T) {
+	data := t.TempDir()
+	for label, class := range map[string]string{"low": "kick", "high": "hihat"} {
+		for i, speaker := range []string{"ada", "bob", "theo"} {
+			for n := range uint64(3) {
+				c, err := synth.Clip(class, uint64(10*i)+n, 8000)
+				if err != nil {
+					t.Fatal(err)
+				}
+				name := label + "_" + speaker + "_" + string(rune('0'+n)) + ".wav"
+				if err := wav.WriteFile(filepath.Join(data, name), c, wav.Options{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	o := demoOptions{data: []string{data}, labels: "{label}_{speaker}_{n}", holdoutFlags: holdoutFlags{group: "speaker", out: []string{"speaker=theo"}}}
+	s, stderr, err := quickDemo(t, o, func(o *demoOptions) { o.steps, o.perLabel = 2, 1 })
+	if err != nil {
+		t.Fatalf("%v\n%s", err, stderr)
+	}
+	c, err := models.Read(s.Model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Data == nil || len(c.Data.Learnt) == 0 || c.Data.Group != "speaker" {
+		t.Fatalf("the checkpoint records %+v", c.Data)
+	}
+	for _, r := range slices.Concat(c.Data.Learnt, c.Data.Chosen) {
+		if r.Group != "ada" && r.Group != "bob" {
+			t.Errorf("%s of group %q was learnt from", r.Source, r.Group)
+		}
+	}
+	theo := 0
+	for _, h := range s.HeldOutList {
+		if strings.Contains(h.Source, "_theo_") {
+			theo++
+		}
+	}
+	if theo != 6 || !s.HeldOutTrusted || s.HeldOutInterval == nil || !s.HeldOutInterval.Holds(*s.HeldOut) {
+		t.Errorf("%d recordings of theo are held out, want 6; summary %+v", theo, s)
 	}
 }
 
@@ -380,5 +426,10 @@ func TestDemoCommandRepeatsTheFlags(t *testing.T) {
 	plain := demoOptions{out: demoOut, budget: demoBudget, seed: 1, arch: "vae", perLabel: demoPerLabel}
 	if got := plain.command(); got != "wavemill demo" {
 		t.Errorf("got %s", got)
+	}
+	grouped := plain
+	grouped.data, grouped.holdoutFlags = []string{"d"}, holdoutFlags{group: "kit", out: []string{"kit=909 b"}}
+	if got, want := grouped.command(), "wavemill demo --data d --group kit --hold-out 'kit=909 b'"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

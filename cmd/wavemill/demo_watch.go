@@ -3,46 +3,41 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
-	"wavemill/cmd/wavemill/report"
 	"wavemill/internal/progress"
 	"wavemill/models"
+	"wavemill/models/training"
 	"wavemill/operators/train"
 	"wavemill/pipeline"
 )
 
-// demoWatch follows what the operators do: it is fed by their hooks, draws the progress, keeps the losses, and lets
-// the demo wait for what comes next.
+// demoWatch follows the operators through their hooks: it shows the progress, keeps the losses, and waits for the end of
+// each stage.
 type demoWatch struct {
 	console *progress.Console
 	o       demoOptions
-	clips   int // how many recordings the trainer will get
+	clips   int // number of recordings that the train operator will get
 
 	mu       sync.Mutex
-	done     int            // recordings converted or given up
-	convert  *progress.Task // while recordings are being converted
-	training *trainingWatch // while there is training
-	curves   map[string]*lossCurve
-	step     int64 // of the last stored checkpoint
-	took     time.Duration
+	done     int               // recordings converted or rejected
+	convert  *progress.Task    // while recordings are converted
+	training *trainingProgress // during the training
+	history  training.History
+	step     int64         // of the last stored checkpoint
+	took     time.Duration // of the training
 
 	began     chan struct{} // closed by the first training progress
 	startOnce sync.Once
 	complete  chan struct{} // closed when the trained model is stored
 	endOnce   sync.Once
-	digests   chan string // of models put to use; only the last counts
+	digests   chan string // of models that the generate operator uses; only the last counts
 }
-
-// lossCurve is one loss over the steps.
-type lossCurve struct{ train, val report.Line }
 
 func newDemoWatch(c *progress.Console, o demoOptions, clips int) *demoWatch {
 	return &demoWatch{
-		console: c, o: o, clips: clips, curves: map[string]*lossCurve{},
+		console: c, o: o, clips: clips,
 		began: make(chan struct{}), complete: make(chan struct{}), digests: make(chan string, 1),
 	}
 }
@@ -58,8 +53,8 @@ func (w *demoWatch) event(e pipeline.Event) {
 	w.convert.Set(int64(w.done))
 }
 
-// converted waits until the operator has dealt with all recordings that were published in this run, or until training
-// has begun.
+// converted waits until the spectrogram operator has processed all recordings that were published in this run, or until
+// the training has begun.
 func (w *demoWatch) converted(ctx context.Context, running *pipeline.Pipeline, published int) error {
 	task := w.console.Start("convert", int64(published), "recordings")
 	defer task.Done()
@@ -102,8 +97,8 @@ func (w *demoWatch) until(ctx context.Context, running *pipeline.Pipeline, holds
 	}
 }
 
-// trained waits for the end of the training. A model on an external server may have been trained by an earlier run
-// with the same recordings, seed and length already: then nothing happens any more, and what is stored counts.
+// trained waits for the end of the training. On an external server an earlier run may have trained the model with the same
+// recordings, seed and length: then there is no training, and the stored model is used.
 func (w *demoWatch) trained(ctx context.Context, bus *pipeline.Bus, running *pipeline.Pipeline) error {
 	defer func() {
 		w.mu.Lock()
@@ -130,15 +125,11 @@ func (w *demoWatch) progress(p models.Progress) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.took = p.Elapsed
-	switch p.Event {
-	case models.EventStart:
-		w.training = w.newTraining()
+	w.history.Add(p)
+	if p.Event == models.EventStart {
+		w.training = &trainingProgress{say: w.say}
+		w.training.begin(w.console, w.o.budget, w.o.steps)
 		w.startOnce.Do(func() { close(w.began) })
-	case models.EventStep:
-		w.add(p.Step, p.Train, func(c *lossCurve) *report.Line { return &c.train })
-	case models.EventEval:
-		w.add(p.Step, p.Val, func(c *lossCurve) *report.Line { return &c.val })
-	case models.EventSave, models.EventDone:
 	}
 	if w.training != nil {
 		w.training.event(p)
@@ -148,26 +139,9 @@ func (w *demoWatch) progress(p models.Progress) {
 	}
 }
 
-func (w *demoWatch) newTraining() *trainingWatch {
-	if w.o.steps > 0 {
-		return &trainingWatch{task: w.console.Start("train", w.o.steps, "steps"), say: w.say}
-	}
-	return &trainingWatch{task: w.console.StartTimed("train", w.o.budget), timed: true, say: w.say}
-}
-
-// say writes a line above the progress: what the trainer warns of.
+// say writes a line above the progress: the warnings of the training.
 func (w *demoWatch) say(format string, args ...any) {
 	fmt.Fprintf(w.console, format+"\n", args...)
-}
-
-func (w *demoWatch) add(step int64, losses models.Losses, line func(*lossCurve) *report.Line) {
-	for name, v := range losses {
-		if w.curves[name] == nil {
-			w.curves[name] = &lossCurve{report.Line{Name: "training"}, report.Line{Name: "held out"}}
-		}
-		l := line(w.curves[name])
-		l.Steps, l.Values = append(l.Steps, float64(step)), append(l.Values, v)
-	}
 }
 
 // stored is the trainer's hook for checkpoints.
@@ -196,7 +170,7 @@ func (w *demoWatch) inUse(digest string) {
 		select {
 		case w.digests <- digest:
 			return
-		case <-w.digests: // An older one that nobody has asked for.
+		case <-w.digests: // An older one.
 		}
 	}
 }
@@ -208,7 +182,7 @@ func (w *demoWatch) loaded(ctx context.Context, digest string) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the generate operator has not taken the new model into use: %w", ctx.Err())
+			return fmt.Errorf("the generate operator does not use the new model yet: %w", ctx.Err())
 		case d := <-w.digests:
 			if d == digest {
 				return nil
@@ -217,30 +191,16 @@ func (w *demoWatch) loaded(ctx context.Context, digest string) error {
 	}
 }
 
-// lossCurves returns what is to be drawn, thinned to what a chart can show.
-func (w *demoWatch) lossCurves() []report.Curve {
+// losses returns the losses of the training so far.
+func (w *demoWatch) losses() training.History {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var out []report.Curve
-	for _, name := range slices.Sorted(maps.Keys(w.curves)) {
-		c := w.curves[name]
-		curve := report.Curve{Name: name, Lines: []report.Line{thin(c.train, 300)}}
-		if len(c.val.Steps) > 0 {
-			curve.Lines = append(curve.Lines, c.val)
-		}
-		out = append(out, curve)
-	}
-	return out
+	return w.history
 }
 
-// thin keeps about n points of a line, the last among them.
-func thin(l report.Line, n int) report.Line {
-	every := max(1, len(l.Steps)/n)
-	out := report.Line{Name: l.Name}
-	for i := range l.Steps {
-		if i%every == 0 || i == len(l.Steps)-1 {
-			out.Steps, out.Values = append(out.Steps, l.Steps[i]), append(out.Values, l.Values[i])
-		}
-	}
-	return out
+// trainingTime is how long the training has taken.
+func (w *demoWatch) trainingTime() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.took
 }

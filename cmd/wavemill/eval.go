@@ -2,17 +2,20 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"wavemill/models"
 	"wavemill/models/comparison"
+	"wavemill/models/report"
 )
 
 // evalOptions are the flags of `wavemill eval`.
 type evalOptions struct {
 	evaluationFlags
 	model string
+	html  string // file for the report; "": none
 }
 
 func newEval(a *app) *cobra.Command {
@@ -42,6 +45,7 @@ and leaves out the gains beside shares of the recordings; --useful=false trains 
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.eval(cmd.Context(), o) },
 	}
 	cmd.Flags().StringVar(&o.model, "model", "", "checkpoint, such as model.safetensors (required)")
+	cmd.Flags().StringVar(&o.html, "html", "", "also write the report, with sounds and pictures, as an HTML file")
 	o.addAll(cmd)
 	return cmd
 }
@@ -61,15 +65,45 @@ func (a *app) eval(ctx context.Context, o evalOptions) error {
 	if err != nil {
 		return err
 	}
+	split, err := all.Split([]models.Checkpoint{checkpoint})
+	if err != nil {
+		return err
+	}
+	data := split.Data()
 	options, stages := o.options(a, 1)
 	defer stages.stop()
-	report, err := all.Evaluate(ctx, []*comparison.Candidate{{Name: checkpoint.Arch, File: o.model, Checkpoint: checkpoint}}, options)
+	if err := comparison.Announce(ctx, data, options); err != nil {
+		return err
+	}
+	e, err := comparison.Open(ctx, data, options)
+	if err != nil {
+		return err
+	}
+	candidates := []*comparison.Candidate{{Name: checkpoint.Arch, File: o.model, Checkpoint: checkpoint}}
+	result, err := e.Run(ctx, candidates)
 	if err != nil {
 		return err
 	}
 	stages.done()
-	if o.asJSON {
-		return a.printJSON(report)
+	if err := o.writeHTML(all, result, data, candidates); err != nil {
+		return err
 	}
-	return comparison.WriteTable(a.out, report)
+	if o.asJSON {
+		return a.printJSON(result)
+	}
+	return comparison.WriteTable(a.out, result)
+}
+
+// writeHTML writes the report for --html.
+func (o *evalOptions) writeHTML(all evaluationData, r comparison.Report, data comparison.Data, candidates []*comparison.Candidate) error {
+	if o.html == "" {
+		return nil
+	}
+	page, err := report.Comparison(report.Compared{
+		Report: r, Verdict: comparison.Decide(r), Data: data, Candidates: candidates, Made: time.Now(), Facts: recordingFacts(all, o.seed),
+	})
+	if err != nil {
+		return err
+	}
+	return writePage(o.html, page)
 }

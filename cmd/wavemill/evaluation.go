@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -83,30 +82,6 @@ func (e *evaluationFlags) arguments() []string {
 	return parts
 }
 
-// evaluationData are the recordings of --data and --test, and what is known of the former.
-type evaluationData struct {
-	comparison.Recordings
-	hash, labelSource string
-}
-
-// evaluationRecordings reads the recordings of --data and --test.
-func (a *app) evaluationRecordings(ctx context.Context, o evaluationFlags) (evaluationData, error) {
-	var d evaluationData
-	d.Rule = o.rule(o.seed)
-	set, err := a.scanGroups(ctx, o.data, o.labels, o.group)
-	if err != nil {
-		return d, err
-	}
-	d.hash, d.labelSource = set.Hash(), set.LabelSource
-	if d.All, err = a.loadItems(ctx, set.Items); err != nil {
-		return d, err
-	}
-	if len(o.test) > 0 {
-		d.Test, err = a.load(ctx, o.test, o.labels, o.holdoutFlags)
-	}
-	return d, err
-}
-
 // stages shows an evaluation on the console, one stage after the other.
 type stages struct {
 	app  *app
@@ -140,13 +115,3 @@ func (s *stages) done() {
 
 // stop ends the stage that is shown where it is.
 func (s *stages) stop() { s.task.Done() }
-
-// recordings is load without groups, for commands that do not use dataset.Recording yet.
-func (a *app) recordings(ctx context.Context, roots []string, labels string) ([]recording, error) {
-	all, err := a.load(ctx, roots, labels, holdoutFlags{})
-	out := make([]recording, len(all))
-	for i, r := range all {
-		out[i] = recording{r.Item, r.Clip, r.Truncated, r.Err, r.Digest, r.Print}
-	}
-	return out, err
-}

@@ -40,7 +40,7 @@ clips, from which they can be decoded: keep it private if the recordings are pri
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.model, "model", "", "checkpoint, such as model.safetensors (required)")
-	f.StringVar(&o.out, "out", "", "folder for the files; it is made if it is not there (required)")
+	f.StringVar(&o.out, "out", "", "folder for the files; created if missing (required)")
 	f.StringVar(&o.format, "format", "onnx", "format of the networks: onnx")
 	f.StringSliceVar(&o.only, "only", nil, "which networks, with commas between them: generator, encoder, discriminator, prior (default: all there are)")
 	f.BoolVar(&o.asJSON, "json", false, `print one line for each file: {"file","network","bytes","sha256"}`)

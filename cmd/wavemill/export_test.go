@@ -15,9 +15,10 @@ import (
 	"strings"
 	"testing"
 
-	"wavemill/audio/inspect"
+	"wavemill/audio/measure"
 	"wavemill/audio/synth"
 	"wavemill/audio/wav"
+	"wavemill/internal/oracle"
 	"wavemill/models"
 	"wavemill/models/architectures"
 	"wavemill/models/export"
@@ -188,7 +189,7 @@ func example(t *testing.T, language, path string) {
 func program(t *testing.T, dir string, probe []string, args ...string) {
 	t.Helper()
 	if err := exec.CommandContext(t.Context(), probe[0], probe[1:]...).Run(); err != nil {
-		t.Skipf("%s: %v", strings.Join(probe, " "), err)
+		oracle.Missing(t, "%s: %v", strings.Join(probe, " "), err)
 	}
 	cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
 	cmd.Dir = dir
@@ -211,7 +212,7 @@ func TestExportedModelInPython(t *testing.T) {
 	label := m.Labels[1]
 	program(t, dir, python, "python3", "generate.py", "exported", label, "2", "7")
 	stdout, _ := mustRun(t, "inspect", "--json", filepath.Join(dir, label+"_0.wav"), filepath.Join(dir, label+"_1.wav"))
-	for _, f := range decodeLines[inspect.Facts](t, stdout) {
+	for _, f := range decodeLines[measure.Report](t, stdout) {
 		s := m.FrontEnd.Spectrogram
 		if f.SampleRate != s.SampleRate || int(f.Frames) != s.Samples(m.Frames) || f.Peak < 1e-3 {
 			t.Errorf("%+v", f)

@@ -100,14 +100,16 @@ func (g *generation) newFilter(ctx context.Context) (*eval.DiscriminatorQuantile
 			return nil, err
 		}
 	}
-	all, err := g.recordings(ctx, g.o.judge.data, g.o.judge.labels)
+	all, err := g.load(ctx, g.o.judge.data, g.o.judge.labels, holdoutFlags{})
 	if err != nil {
 		return nil, err
 	}
-	if g.filter, err = g.trainFilter(ctx, all, g.checkpoint.Seed); err != nil {
+	job, stop := g.filterJob(g.checkpoint.Seed)
+	defer stop()
+	if g.filter, err = job.Train(ctx, all); err != nil {
 		return nil, err
 	}
-	r, err := g.scoreRecordings(ctx, g.checkpoint, all)
+	r, err := job.Score(ctx, g.checkpoint, all)
 	return r, g.withoutRealness(err)
 }
 

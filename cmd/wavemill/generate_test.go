@@ -14,6 +14,7 @@ import (
 	"wavemill/models"
 	"wavemill/models/benchmark"
 	"wavemill/models/sampling"
+	"wavemill/models/training"
 )
 
 // smallConfigs are the settings of architectures that learn in a second.
@@ -285,7 +286,7 @@ func TestUntilGood(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := decodeLines[judgeResult](t, stdout); len(r) != 1 || r[0].Recordings != 48 || len(r[0].Labels) != 3 || !slices.Equal(r[0].Discriminators, []string{digest}) {
+	if r := decodeLines[training.FilterReport](t, stdout); len(r) != 1 || r[0].Recordings != 48 || len(r[0].Labels) != 3 || !slices.Equal(r[0].Discriminators, []string{digest}) {
 		t.Errorf("judge --json: %s", stdout)
 	}
 	if code, _, stderr := runCLI(t, "judge", "--data", data, "--out", judge); code != exitFailed || !strings.Contains(stderr, "--overwrite") {

@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"wavemill/audio/inspect"
+	"wavemill/audio/measure"
 	"wavemill/models"
 	"wavemill/models/training"
 )
@@ -48,7 +49,12 @@ func (a *app) inspect(ctx context.Context, path string, o inspectFlags) error {
 	case o.heldOut:
 		return usagef("--held-out is for checkpoints, such as model.safetensors; not for %s", path)
 	}
-	facts, err := inspect.File(ctx, path)
+	if info, err := os.Stat(path); err != nil {
+		return err
+	} else if info.IsDir() {
+		return fmt.Errorf("%s is a folder; inspect takes files", path)
+	}
+	facts, err := measure.File(ctx, path)
 	if err != nil {
 		return err
 	}

@@ -2,16 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"wavemill/models"
-	"wavemill/models/eval"
+	"wavemill/models/training"
 )
 
 // newJudge is `wavemill judge`.
@@ -52,17 +50,7 @@ type judgeCommand struct {
 	asJSON       bool
 }
 
-// judgeResult is what `wavemill judge --json` prints.
-type judgeResult struct {
-	Out            string       `json:"out"`
-	Recordings     int          `json:"recordings"`
-	Labels         []string     `json:"labels"`
-	HeldOut        eval.HeldOut `json:"held_out"`       // the classifier on recordings that it was not trained on
-	Discriminators []string     `json:"discriminators"` // digests of models
-	Seed           uint64       `json:"seed"`
-}
-
-func (a *app) judge(ctx context.Context, o judgeCommand) error {
+func (o judgeCommand) check() error {
 	switch {
 	case len(o.data) == 0:
 		return usagef("--data is missing: a folder with recordings")
@@ -72,39 +60,31 @@ func (a *app) judge(ctx context.Context, o judgeCommand) error {
 	if _, err := os.Stat(o.out); err == nil && !o.overwrite {
 		return fmt.Errorf("%s exists already; --overwrite replaces it", o.out)
 	}
-	checkpoints := make([]models.Checkpoint, len(o.models))
-	for i, path := range o.models {
-		var err error
-		if checkpoints[i], err = models.Read(path); err != nil {
+	return nil
+}
+
+func (a *app) judge(ctx context.Context, o judgeCommand) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	job, stop := a.filterJob(o.seed)
+	defer stop()
+	for _, path := range o.models {
+		c, err := models.Read(path)
+		if err != nil {
 			return err
 		}
+		job.Models = append(job.Models, training.FilterModel{Name: path, Checkpoint: c})
 	}
-	all, err := a.recordings(ctx, o.data, o.labels)
+	all, err := a.load(ctx, o.data, o.labels, holdoutFlags{})
 	if err != nil {
 		return err
 	}
-	filter, err := a.trainFilter(ctx, all, o.seed)
+	file, report, err := job.Run(ctx, all)
 	if err != nil {
 		return err
 	}
-	result := judgeResult{Out: o.out, Recordings: len(all), Labels: filter.Classifier().Labels(), HeldOut: filter.Classifier().HeldOut(), Discriminators: []string{}, Seed: o.seed}
-	var known []*eval.DiscriminatorQuantile
-	for i, cp := range checkpoints {
-		r, err := a.scoreRecordings(ctx, cp, all)
-		if errors.Is(err, models.ErrNoDiscriminator) {
-			a.note("%s: %v; its clips are checked by the classifier and by their distance to recordings alone", o.models[i], err)
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", o.models[i], err)
-		}
-		known = append(known, r)
-		result.Discriminators = append(result.Discriminators, r.Digest())
-	}
-	file, err := filter.Checkpoint(known...)
-	if err != nil {
-		return err
-	}
+	report.Out = o.out
 	if err := os.MkdirAll(filepath.Dir(o.out), 0o755); err != nil {
 		return err
 	}
@@ -112,41 +92,13 @@ func (a *app) judge(ctx context.Context, o judgeCommand) error {
 		return err
 	}
 	if o.asJSON {
-		return a.printJSON(result)
+		return a.printJSON(report)
 	}
-	return a.say("%s: a filter for %d labels, trained on %d recordings; on %d others its classifier has an accuracy of %.1f %%",
-		o.out, len(result.Labels), len(all), result.HeldOut.Clips, 100*result.HeldOut.Accuracy)
+	return a.say("%v", report)
 }
 
-// trainFilter trains the classifier of a filter on recordings, and notes where it is not accurate enough.
-func (a *app) trainFilter(ctx context.Context, all []recording, seed uint64) (*eval.Filter, error) {
-	task := a.console.Start("train the filter", 0, "epochs")
-	defer task.Done()
-	clips := clipsOf(all)
-	c, err := eval.Train(ctx, clips, eval.Options{Seed: seed, OnProgress: func(p eval.Progress) {
-		task.Total(int64(p.Epochs))
-		task.Set(int64(p.Epoch))
-	}})
-	if err != nil {
-		return nil, err
-	}
-	if held := c.HeldOutAccuracy(); held < eval.Gate {
-		a.note("the classifier has an accuracy of only %.1f %% on held-out recordings, less than %.0f %%: it will reject good clips and pass bad ones", 100*held, 100*eval.Gate)
-	}
-	return eval.NewFilter(ctx, c, clips, 0)
-}
-
-// scoreRecordings scores recordings with the discriminator of a checkpoint: those that its training held out or, where
-// they are few, all.
-func (a *app) scoreRecordings(ctx context.Context, cp models.Checkpoint, all []recording) (*eval.DiscriminatorQuantile, error) {
-	all = slices.DeleteFunc(slices.Clone(all), func(r recording) bool { return !slices.Contains(cp.Labels, r.item.Label) })
-	const few = 50
-	if _, held := split(all, cp.Seed); len(held) >= few {
-		all = held
-	}
-	task := a.console.Start("score recordings", int64(len(all)), "recordings")
-	defer task.Done()
-	r, err := eval.NewDiscriminatorQuantile(ctx, cp, clipsOf(all), cp.Seed)
-	task.Set(int64(len(all)))
-	return r, err
+// filterJob makes filters and shows the progress, until stop is called.
+func (a *app) filterJob(seed uint64) (job training.FilterJob, stop func()) {
+	s := &stages{app: a}
+	return training.FilterJob{Seed: seed, OnProgress: s.Stage, Note: func(line string) { a.notes(line) }}, s.stop
 }

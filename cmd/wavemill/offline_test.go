@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"wavemill/audio/inspect"
+	"wavemill/audio/measure"
 	"wavemill/models"
 	"wavemill/models/training"
 )
@@ -61,7 +61,7 @@ func TestTrainGenerateInspect(t *testing.T) {
 	dir := t.TempDir()
 	model := filepath.Join(dir, "deep", "model.safetensors")
 	stdout, _ := mustRun(t, "train", "--data", data, "--out", model, "--steps", "4", "--seed", "5", "--json")
-	result := decodeLines[trained](t, stdout)
+	result := decodeLines[training.Report](t, stdout)
 	if len(result) != 1 || result[0].Steps != 4 || result[0].Seed != 5 || len(result[0].Labels) != 3 || result[0].Model != "vaegan" {
 		t.Errorf("train --json: %s", stdout)
 	}
@@ -106,7 +106,7 @@ func TestTrainGenerateInspect(t *testing.T) {
 		t.Errorf("inspect --json: %s", stdout)
 	}
 	stdout, _ = mustRun(t, "inspect", "--json", clips[0].File)
-	sound := decodeLines[inspect.Facts](t, stdout)
+	sound := decodeLines[measure.Report](t, stdout)
 	if len(sound) != 1 || sound[0].Format != "wav" || sound[0].SampleRate != 8000 || sound[0].Channels != 1 || sound[0].Frames == 0 || sound[0].Peak <= 0 || sound[0].RMS <= 0 || sound[0].Tags["INAM"] != clips[0].Label {
 		t.Errorf("inspect --json: %s", stdout)
 	}
@@ -134,8 +134,16 @@ func TestInterruptedTrainingSaysHowToGoOn(t *testing.T) {
 	if _, err := models.Read(model); err != nil {
 		t.Errorf("nothing to go on from: %v", err)
 	}
-	o := trainOptions{data: []string{"a b"}, out: "m.safetensors", labels: "prefix", steps: 9}
-	if got, want := o.resumeCommand(), "wavemill train --resume --data 'a b' --out m.safetensors --labels prefix --steps 9"; got != want {
+}
+
+// The flags of a command line can be given again, but for some.
+func TestGivenFlags(t *testing.T) {
+	cmd := newTrain(&app{})
+	if err := cmd.ParseFlags([]string{"--steps", "9", "--data", "a b", "--data", "c", "--resume", "--no-curves", "--out=m.safetensors", "--labels", "prefix"}); err != nil {
+		t.Fatal(err)
+	}
+	want := "--data 'a b' --data c --labels prefix --no-curves=true --out m.safetensors --steps 9"
+	if got := strings.Join(givenFlags(cmd.Flags(), "resume", "overwrite"), " "); got != want {
 		t.Errorf("got %s", got)
 	}
 }
@@ -157,6 +165,8 @@ func TestWrongUsageOfEveryCommand(t *testing.T) {
 		{"demo --model vea", exitUsage, `--model "vea" is unknown; there are`},
 		{"demo --per-label 0", exitUsage, "--per-label 0"},
 		{"demo --labels prefix", exitUsage, "--labels is for --data"},
+		{"demo --group speaker", exitUsage, "--group and --hold-out are for --data"},
+		{"demo --data x --hold-out theo", exitUsage, "is not FIELD=VALUE"},
 		{"demo --budjet 3m", exitUsage, "did you mean --budget?"},
 		{"demo --budget soon", exitUsage, `invalid argument "soon" for "--budget"`},
 		{"up now", exitUsage, "takes no argument"},
@@ -178,7 +188,7 @@ func TestWrongUsageOfEveryCommand(t *testing.T) {
 		{"generate --model x", exitUsage, "--label is missing"},
 		{"generate --model x --label y", exitUsage, "--out is missing"},
 		{"generate --model x --label y --out z --n 0", exitUsage, "--n 0"},
-		{"generate --model x --label y --out z --temperature 11", exitUsage, "--temperature 11"},
+		{"generate --model x --label y --out z --temperature 11", exitUsage, "temperature 11"},
 		{"generate --model " + model + " --label y --out z", exitFailed, "none.safetensors"},
 		{"inspect", exitUsage, "needs a file"},
 		{"inspect none.wav", exitFailed, "none.wav"},
@@ -216,25 +226,5 @@ func TestInspectBrokenFiles(t *testing.T) {
 	code, stdout, stderr := runCLI(t, "inspect", text, checkpoint, dir)
 	if code != exitFailed || stdout != "" || !strings.Contains(stderr, "text.wav") || !strings.Contains(stderr, "m.safetensors") || !strings.Contains(stderr, "is a folder") {
 		t.Errorf("exit code %d, stdout %q, stderr %s", code, stdout, stderr)
-	}
-}
-
-func TestSplitHoldsOutSomeOfEveryLabel(t *testing.T) {
-	var all []recording
-	for _, label := range []string{"a", "b", "c"} {
-		for i := range map[string]int{"a": 200, "b": 2, "c": 1}[label] {
-			var r recording
-			r.item.Name, r.item.Label = label+"/"+string(rune('0'+i%10))+string(rune('0'+i/10))+".wav", label
-			r.digest = r.item.Name
-			all = append(all, r)
-		}
-	}
-	train, held := split(all, 1)
-	n := map[string]int{}
-	for _, r := range held {
-		n[r.item.Label]++
-	}
-	if len(train)+len(held) != len(all) || n["a"] < 8 || n["a"] > 40 || n["b"] != 1 || n["c"] != 0 {
-		t.Errorf("%d to learn from, held out %v", len(train), n)
 	}
 }

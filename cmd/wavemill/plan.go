@@ -2,14 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
-	"time"
+	"strings"
 
 	"github.com/spf13/cobra"
 
-	"wavemill/audio/dataset"
-	"wavemill/models"
-	"wavemill/models/eval"
 	"wavemill/models/training"
 )
 
@@ -56,73 +52,24 @@ func (a *app) plan(ctx context.Context, o planOptions) error {
 	if err := o.front.check(); err != nil {
 		return err
 	}
-	set, err := a.scan(ctx, o.data, o.labels)
+	recordings, err := a.load(ctx, o.data, o.labels, holdoutFlags{})
 	if err != nil {
 		return err
-	}
-	all, err := a.decode(ctx, set.Items)
-	if err != nil {
-		return err
-	}
-	recordings := all[:0]
-	for _, r := range all {
-		if r.Err == nil {
-			recordings = append(recordings, r)
-		}
-	}
-	if len(recordings) == 0 {
-		return errors.New("none of the recordings can be used")
 	}
 	fe, err := o.front.frontEnd(recordings)
 	if err != nil {
 		return err
 	}
-	classifier := time.Duration(-1)
-	if o.front.ceiling == ceilingFast {
-		classifier = 0
+	mode := o.front.ceiling
+	if mode == training.CeilingAuto { // there is no budget
+		mode = training.CeilingFull
 	}
-	p, err := a.makePlan(ctx, fe, recordings, o.front.ceiling != ceilingOff, classifier)
+	p, err := a.makePlan(ctx, fe, recordings, mode.PlanOptions(0))
 	if err != nil {
 		return err
 	}
 	if o.asJSON {
 		return a.printJSON(p)
 	}
-	for _, line := range p.Lines() {
-		if err := a.say("%s", line); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// makePlan counts what a front end does to recordings and, where wanted, measures its ceiling.
-func (a *app) makePlan(ctx context.Context, fe models.FrontEnd, recordings []dataset.Recording, ceiling bool, classifier time.Duration) (training.Plan, error) {
-	o := training.PlanOptions{Ceiling: ceiling, Classifier: classifier}
-	if ceiling {
-		task := a.console.StartTimed("ceiling", max(classifier, 0))
-		defer task.Done()
-		o.OnProgress = func(p eval.Progress) {
-			task.Note("classifier, epoch %d of %d", p.Epoch, p.Epochs)
-			task.Elapse(p.Elapsed)
-		}
-	}
-	return training.MakePlan(ctx, fe, recordings, o)
-}
-
-// notePlan notes the plan before a training.
-func (a *app) notePlan(ctx context.Context, o frontOptions, fe models.FrontEnd, recordings []dataset.Recording, budget time.Duration) error {
-	p, err := a.makePlan(ctx, fe, recordings, o.ceiling != ceilingOff, o.classifierTime(budget))
-	if err != nil {
-		return err
-	}
-	for _, line := range p.Lines() {
-		a.note("%s", line)
-	}
-	return nil
-}
-
-// showPlan is notePlan for commands that have not moved to dataset.Recording.
-func (a *app) showPlan(ctx context.Context, o frontOptions, fe models.FrontEnd, recordings []recording, budget time.Duration) error {
-	return a.notePlan(ctx, o, fe, decodedAll(recordings), budget)
+	return a.say("%s", strings.Join(p.Lines(), "\n"))
 }

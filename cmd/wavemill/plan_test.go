@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"wavemill/models"
 	"wavemill/models/architectures"
@@ -70,20 +69,6 @@ func TestPlanRefuses(t *testing.T) {
 		code := execute(t.Context(), c.args, nil, &out, &errOut)
 		if code != c.code || !strings.Contains(errOut.String(), c.want) {
 			t.Errorf("%s: exit %d, %q; want %d and %q", name, code, errOut.String(), c.code, c.want)
-		}
-	}
-}
-
-// The classifier is in the ceiling where it is asked for, or where a twentieth of the budget is enough for it.
-func TestClassifierTime(t *testing.T) {
-	for name, c := range map[string]struct {
-		mode   string
-		budget time.Duration
-		some   bool
-	}{"a short budget": {ceilingAuto, 2 * time.Minute, false}, "a long one": {ceilingAuto, 10 * time.Minute, true}, "fast": {ceilingFast, 10 * time.Minute, false}, "full": {ceilingFull, 0, true}} {
-		o := frontOptions{ceiling: c.mode}
-		if got := o.classifierTime(c.budget); (got != 0) != c.some || got > c.budget/20 {
-			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

@@ -31,7 +31,8 @@ func TestEvalPrintsARowForEachKind(t *testing.T) {
 	}
 	data := recordingsFolder(t, 12)
 	model := quickModel(t, data, "vae")
-	args := []string{"eval", "--model", model, "--data", data, "--useful=false", "--clips", "30"}
+	html := filepath.Join(t.TempDir(), "eval.html")
+	args := []string{"eval", "--model", model, "--data", data, "--useful=false", "--clips", "30", "--html", html}
 	stdout, _ := mustRun(t, append(args, "--json")...)
 	reports := decodeLines[comparison.Report](t, stdout)
 	if len(reports) != 1 {
@@ -44,6 +45,9 @@ func TestEvalPrintsARowForEachKind(t *testing.T) {
 	}
 	if !slices.Equal(kinds, []string{"real", "ceiling", "noise", "model"}) || r.Format != 1 || r.TrainClips+r.Report.HeldOut != 36 || len(r.Labels) != 3 {
 		t.Errorf("%s", stdout)
+	}
+	if page, err := os.ReadFile(html); err != nil || !strings.Contains(string(page), "Evaluation of vae") || !strings.Contains(string(page), "data:audio/wav") {
+		t.Errorf("page of %d bytes, error %v", len(page), err)
 	}
 	if m := r.Rows[3]; m.Clips != 30 || m.Training == nil || m.Training.Checkpoint != model || m.Training.Steps != 2 || m.Usefulness != nil {
 		t.Errorf("the model's row: %+v", m)

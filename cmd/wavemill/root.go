@@ -4,6 +4,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"wavemill/internal/usage"
 )
 
 // newRoot builds the command tree. Every command is in the list below; there is no registration elsewhere.
@@ -23,7 +25,7 @@ a server of its own it embeds one.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		Args:              cobra.ArbitraryArgs,
-		RunE:              groupOnly,
+		RunE:              usage.GroupOnly,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.setup(cmd.Context()) },
 	}
 	root.SetVersionTemplate("wavemill {{.Version}}\n")
@@ -55,44 +57,14 @@ a server of its own it embeds one.`,
 	root.SetIn(a.in)
 	root.SetOut(a.out) // before the completion command is made: it keeps the stream
 	root.SetErr(a.err)
-	root.SetHelpCommand(newHelp())
+	root.SetHelpCommand(usage.NewHelp())
 	root.InitDefaultCompletionCmd()
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {
-		completion.Args, completion.RunE = cobra.ArbitraryArgs, groupOnly
+		completion.Args, completion.RunE = cobra.ArbitraryArgs, usage.GroupOnly
 	}
-	strict(root)
+	usage.Strict(root)
 	complete(root)
 	return root
-}
-
-// newHelp is the help command: like cobra's own, but a command that does not exist is a usage error.
-func newHelp() *cobra.Command {
-	return &cobra.Command{
-		Use:               "help [COMMAND]",
-		Short:             "Show the help of a command",
-		Args:              cobra.ArbitraryArgs,
-		ValidArgsFunction: completeCommands,
-		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
-		RunE: func(cmd *cobra.Command, args []string) error {
-			of, rest, err := cmd.Root().Find(args)
-			if err != nil {
-				return usageError{err}
-			}
-			if len(rest) > 0 {
-				return unknownCommand(of, rest)
-			}
-			return of.Help()
-		},
-	}
-}
-
-// groupOnly is the RunE of a command that only groups others: it prints the help without arguments, and a usage error
-// with any.
-func groupOnly(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return cmd.Help()
-	}
-	return unknownCommand(cmd, args)
 }
 
 // version is the module's version as the go command stamped it: a tag for installed binaries, "(devel)" for a build

@@ -7,7 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"wavemill/internal/usage"
 )
+
+// isUsage reports whether a command ends with exitUsage for err.
+func isUsage(err error) bool { return usage.Is(err) }
 
 // runCLI executes one command line in this process and returns what a shell would see.
 func runCLI(t *testing.T, args ...string) (code int, stdout, stderr string) {
@@ -84,13 +89,4 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 		}
 	}
 	walk(newRoot(&app{}))
-}
-
-func TestNearest(t *testing.T) {
-	names := []string{"demo", "publish", "subscribe", "train"}
-	for word, want := range map[string]string{"dmeo": "demo", "pub": "publish", "trian": "train", "subscribee": "subscribe", "quux": ""} {
-		if got := nearest(word, names); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", word, got, want)
-		}
-	}
 }

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"wavemill/audio/synth"
-	"wavemill/audio/wav"
 )
 
 // synthOptions are the flags of `wavemill synth`.
@@ -22,11 +20,13 @@ type synthOptions struct {
 	asJSON bool
 }
 
+func (o synthOptions) set() synth.Set { return synth.Set{PerClass: o.n, Seed: o.seed, Rate: o.rate} }
+
 func newSynth(a *app) *cobra.Command {
-	o := synthOptions{}
+	var o synthOptions
 	cmd := &cobra.Command{
 		Use:   "synth --out DIR",
-		Short: "Write the demo's own recordings: six classes of synthetic sound",
+		Short: "Write synthetic recordings of six classes, as the demo uses them",
 		Long: `Synth writes recordings of six classes of synthetic sound, a folder for each class:
 bells, chirps, hi-hats, kicks, plucked strings and sung vowels. Every recording
 differs from the next in pitch, decay, timbre, level and onset. The same --seed, --n
@@ -72,40 +72,16 @@ func (a *app) synth(ctx context.Context, o synthOptions) error {
 	if err := a.synthesise(ctx, o); err != nil {
 		return err
 	}
-	classes := synth.Classes()
-	r := synthesised{o.out, o.n * len(classes), classes, o.rate, o.seed}
+	r := synthesised{o.out, o.set().Len(), synth.Classes(), o.rate, o.seed}
 	if o.asJSON {
 		return a.printJSON(r)
 	}
-	return a.say("%s: %s of %d classes at %d Hz, seed %d", o.out, count(r.Recordings, "recording", "recordings"), len(classes), o.rate, o.seed)
+	return a.say("%s: %s of %d classes at %d Hz, seed %d", o.out, count(r.Recordings, "recording", "recordings"), len(r.Labels), o.rate, o.seed)
 }
 
-// synthesise writes o.n recordings of each class, a folder for each. Recording i of a class is the same whatever n is.
+// synthesise writes a set of recordings with a progress bar.
 func (a *app) synthesise(ctx context.Context, o synthOptions) error {
-	classes := synth.Classes()
-	task := a.console.Start("synthesise", int64(len(classes)*o.n), "recordings")
+	task := a.console.Start("synthesise", int64(o.set().Len()), "recordings")
 	defer task.Done()
-	for _, class := range classes {
-		if err := os.MkdirAll(filepath.Join(o.out, class), 0o755); err != nil {
-			return err
-		}
-		for i := range uint64(o.n) {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			clip, err := synth.Clip(class, o.seed*1_000_003+i, o.rate)
-			if err != nil {
-				return err
-			}
-			data, err := wav.Encode(clip, wav.Options{DitherSeed: i, Tags: map[string]string{"INAM": class, "ISFT": "wavemill"}})
-			if err != nil {
-				return err
-			}
-			if err := writeFile(filepath.Join(o.out, class, fmt.Sprintf("%s_%02d.wav", class, i)), data); err != nil {
-				return err
-			}
-			task.Add(1)
-		}
-	}
-	return nil
+	return o.set().Write(ctx, o.out, func() { task.Add(1) })
 }

@@ -12,15 +12,12 @@ import (
 // terminal opens a terminal of so many columns. What is written to tty can be read from the other end.
 func terminal(t *testing.T, columns uint16) (tty, other *os.File) {
 	t.Helper()
-	other, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
+	other, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
 		t.Skipf("no terminals here: %v", err)
 	}
 	t.Cleanup(func() { other.Close() })
 	fd := int(other.Fd())
-	if err := unix.SetNonblock(fd, true); err != nil {
-		t.Fatal(err)
-	}
 	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
 	if err == nil {
 		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
@@ -38,15 +35,23 @@ func terminal(t *testing.T, columns uint16) (tty, other *os.File) {
 	return tty, other
 }
 
-// written returns what has been written to the terminal.
-func written(t *testing.T, other *os.File) string {
+// written returns what has been written to the terminal. It marks the end, because a terminal hands text on in pieces.
+func written(t *testing.T, tty, other *os.File) string {
 	t.Helper()
-	buffer := make([]byte, 1<<16)
-	n, err := unix.Read(int(other.Fd()), buffer)
-	if err != nil {
+	const end = "END OF TEXT"
+	if _, err := tty.WriteString(end); err != nil {
 		t.Fatal(err)
 	}
-	return string(buffer[:n])
+	var text strings.Builder
+	buffer := make([]byte, 1<<12)
+	for !strings.HasSuffix(text.String(), end) {
+		n, err := other.Read(buffer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text.Write(buffer[:n])
+	}
+	return strings.TrimSuffix(text.String(), end)
 }
 
 // https://no-color.org: any value but the empty string takes the colours away.
@@ -62,7 +67,7 @@ func TestNoColor(t *testing.T) {
 		task := a.console.Start("work", 10, "steps")
 		a.log.Warn("something", "key", "value")
 		task.Done()
-		if text := written(t, other); strings.Contains(text, "\x1b[") != colored || !strings.Contains(text, "something") || !strings.Contains(text, "work") {
+		if text := written(t, tty, other); strings.Contains(text, "\x1b[") != colored || !strings.Contains(text, "something") || !strings.Contains(text, "work") {
 			t.Errorf("NO_COLOR=%q: %q", value, text)
 		}
 	}
@@ -83,7 +88,7 @@ func TestBarOnANarrowTerminal(t *testing.T) {
 			task.Add(300)
 			a.note("note")
 		}
-		rows := strings.Split(written(t, other), "\r")
+		rows := strings.Split(written(t, tty, other), "\r")
 		if len(rows) < 6 {
 			t.Errorf("%d columns: %q is no bar", columns, rows)
 		}

@@ -94,8 +94,8 @@ func TestResumeAgreesWithTheCheckpoint(t *testing.T) {
 		{"--channels 8", "the network of the checkpoint, 2 channels"},
 		{"--latent 2", "latent is another one"},
 		{"--config " + other, "embedding is another one"},
-		{"--mels 64", "the front end of the checkpoint (--n-fft"},
-		{"--frames 64", "--frames 32"},
+		{"--mels 64", "the front end of the checkpoint (n-fft"},
+		{"--frames 64", "frames 32"},
 		{"--n-fft 128", "the front end of the checkpoint"},
 		{"--hold-out speaker=theo", "the split of the checkpoint"},
 	} {
@@ -163,7 +163,7 @@ func TestConstantRecordings(t *testing.T) {
 	}
 	out := filepath.Join(t.TempDir(), "m.safetensors")
 	stdout, _ := mustRun(t, quickTraining(t, data, out, "--steps", "4", "--json")...)
-	if r := decodeLines[trained](t, stdout)[0]; r.Steps != 4 {
+	if r := decodeLines[training.Report](t, stdout)[0]; r.Steps != 4 {
 		t.Errorf("%s", stdout)
 	}
 }

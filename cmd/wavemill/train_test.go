@@ -184,7 +184,7 @@ func TestTrainLeavesCurvesPreviewsAndOldCheckpoints(t *testing.T) {
 		"--previews", previews, "--tensorboard", board, "--json",
 	}
 	stdout, stderr := mustRun(t, append(args, "--steps", "6")...)
-	result := decodeLines[trained](t, stdout)[0]
+	result := decodeLines[training.Report](t, stdout)[0]
 	if result.EndedBy != models.EndedBySteps || result.BestStep == 0 || result.BestBy != training.BestByDistance || result.Best == nil || result.Warnings == nil || result.Rollbacks == nil {
 		t.Errorf("%s", stdout)
 	}
@@ -228,7 +228,7 @@ func TestTrainLeavesCurvesPreviewsAndOldCheckpoints(t *testing.T) {
 		t.Fatal(err)
 	}
 	stdout, stderr = mustRun(t, append(args, "--steps", "8", "--resume")...)
-	if !strings.Contains(stderr, "going on from the one before") || decodeLines[trained](t, stdout)[0].Steps != 8 {
+	if !strings.Contains(stderr, "going on from the one before") || decodeLines[training.Report](t, stdout)[0].Steps != 8 {
 		t.Errorf("%s%s", stdout, stderr)
 	}
 	if steps := curveSteps(t, result.Curves); !slices.Equal(steps, []int64{2, 4, 6, 8}) {
@@ -246,7 +246,7 @@ func TestTrainChoosesAndStops(t *testing.T) {
 	one := filepath.Join(dir, "one.safetensors")
 	// The KL term rises from near nothing: it has its least value at once.
 	stdout, _ := mustRun(t, append(base, "--out", one, "--steps", "400", "--patience", "2", "--best-by", "val/kl")...)
-	result := decodeLines[trained](t, stdout)[0]
+	result := decodeLines[training.Report](t, stdout)[0]
 	if result.EndedBy != models.EndedByPlateau || result.Steps >= 400 || result.BestBy != "val/kl" || result.Curves != "" {
 		t.Errorf("%s", stdout)
 	}
@@ -255,12 +255,12 @@ func TestTrainChoosesAndStops(t *testing.T) {
 	}
 	// What was chosen by goes on; the patience was used up.
 	stdout, _ = mustRun(t, append(base, "--out", one, "--steps", "400", "--patience", "2", "--resume")...)
-	if again := decodeLines[trained](t, stdout)[0]; again.BestBy != "val/kl" || again.Steps <= result.Steps || again.Steps > result.Steps+4 {
+	if again := decodeLines[training.Report](t, stdout)[0]; again.BestBy != "val/kl" || again.Steps <= result.Steps || again.Steps > result.Steps+4 {
 		t.Errorf("%s", stdout)
 	}
 	two := filepath.Join(dir, "two.safetensors")
 	stdout, _ = mustRun(t, append(base, "--out", two, "--steps", "4", "--best-by", "last")...)
-	if r := decodeLines[trained](t, stdout)[0]; r.BestBy != "last" || r.Best != nil || r.BestStep != 4 {
+	if r := decodeLines[training.Report](t, stdout)[0]; r.BestBy != "last" || r.Best != nil || r.BestStep != 4 {
 		t.Errorf("%s", stdout)
 	}
 	for _, tc := range []struct{ args, want string }{
@@ -278,16 +278,6 @@ func TestTrainChoosesAndStops(t *testing.T) {
 }
 
 func TestLatentSize(t *testing.T) {
-	for arch, want := range map[string]string{"vae": `{"channels":4,"latent":2}`, "vaegan": `{"channels":4,"vae":{"latent":2}}`} {
-		path := filepath.Join(t.TempDir(), "c.json")
-		if err := os.WriteFile(path, []byte(`{"channels":4}`), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		o := trainOptions{arch: arch, config: path, latent: 2}
-		if got, err := o.settings(); err != nil || string(got) != want {
-			t.Errorf("%s: %s, %v", arch, got, err)
-		}
-	}
 	data, out := recordingsFolder(t, 4), filepath.Join(t.TempDir(), "m.safetensors")
 	_, stderr := mustRun(t, "train", "--data", data, "--out", out, "--steps", "2", "--latent", "2", "--batch", "4")
 	if c, err := models.Read(out); err != nil || !strings.Contains(string(c.Config), `"latent":2,`) || !strings.Contains(stderr, "wavemill latents --model") {

@@ -1,17 +1,23 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"wavemill/pipeline"
+	"wavemill/pipeline/health"
 )
 
 // defaultDataDir is where the server of `wavemill up` keeps its data: in the current folder, not a hidden one.
 const defaultDataDir = "wavemill-data"
+
+// defaultListen is where the server of the standard pipeline accepts other programs: the address of defaultURL.
+const defaultListen = "127.0.0.1:4222"
 
 // runFlags are the flags of the commands that run operators.
 type runFlags struct {
@@ -44,7 +50,7 @@ Without -f it runs the standard pipeline: spectrogram, train, generate.`,
 	flags.busFlags.add(cmd.Flags())
 	cmd.Flags().Lookup("nats").Usage = "URL of the NATS server (default: run one)"
 	cmd.Flags().StringVar(&flags.dataDir, "data-dir", "", "data folder of the server that up runs (default ./"+defaultDataDir+")")
-	cmd.Flags().StringVar(&flags.listen, "listen", "", "host:port where other clients can connect to the server that up runs (default 127.0.0.1:4222)")
+	cmd.Flags().StringVar(&flags.listen, "listen", "", "host:port where other clients can connect to the server that up runs (default "+defaultListen+")")
 	cmd.Flags().StringVar(&flags.http, "http", "", "host:port for /livez, /readyz and /status, such as :8080 (default: none)")
 	cmd.Flags().StringVar(&flags.checkpoints, "checkpoints", "", "folder where the trainer also writes its checkpoints, <model>.safetensors (default: on the bus only)")
 	return cmd
@@ -75,7 +81,7 @@ generate.`,
 				return usagef("--nats is missing: a single operator needs the server that the other operators use")
 			}
 			if spec, err = spec.Only(args[0]); err != nil {
-				return usageError{err}
+				return usageError{Err: err}
 			}
 			return a.runPipeline(cmd.Context(), spec, flags)
 		},
@@ -89,33 +95,22 @@ generate.`,
 
 // runnable returns the spec to run: the file's or the standard one, with the flags applied to it.
 func (r *runFlags) runnable() (pipeline.Spec, error) {
-	spec, err := r.read()
-	if err != nil {
-		return pipeline.Spec{}, err
-	}
+	spec, err := r.read(pipeline.Overrides{DataDir: r.dataDir, Listen: r.listen})
 	switch {
+	case errors.Is(err, pipeline.ErrExternalServer):
+		return pipeline.Spec{}, usagef("--data-dir and --listen belong to the server that up runs when --nats is not given")
+	case err != nil:
+		return pipeline.Spec{}, err
 	case r.file == "":
 		spec.Operators = standardOperators()
 	case len(spec.Operators) == 0:
 		return pipeline.Spec{}, fmt.Errorf("%s: the pipeline has no operators; list them under operators, or leave out -f for the standard pipeline", r.file)
 	}
-	if spec.NATS != "" {
-		if r.dataDir != "" || r.listen != "" {
-			return pipeline.Spec{}, usagef("--data-dir and --listen belong to the server that up runs when --nats is not given")
+	if spec.NATS == "" {
+		spec.DataDir = cmp.Or(spec.DataDir, defaultDataDir)
+		if r.file == "" {
+			spec.Listen = cmp.Or(spec.Listen, defaultListen)
 		}
-		return spec, nil
-	}
-	if r.dataDir != "" {
-		spec.DataDir = r.dataDir
-	}
-	if r.listen != "" {
-		spec.Listen = r.listen
-	}
-	if spec.DataDir == "" {
-		spec.DataDir = defaultDataDir
-	}
-	if spec.Listen == "" && r.file == "" {
-		spec.Listen = "127.0.0.1:4222"
 	}
 	return spec, nil
 }
@@ -123,12 +118,10 @@ func (r *runFlags) runnable() (pipeline.Spec, error) {
 // runPipeline runs the operators of a spec until ctx is done or one of them fails.
 func (a *app) runPipeline(ctx context.Context, spec pipeline.Spec, flags runFlags) (err error) {
 	var h hooks
-	var files *keeper
-	if flags.checkpoints != "" {
-		if files, err = newKeeper(flags.checkpoints, a.log); err != nil {
-			return err
+	if h.train.CheckpointDir = flags.checkpoints; flags.checkpoints != "" {
+		if err := os.MkdirAll(flags.checkpoints, 0o755); err != nil {
+			return fmt.Errorf("--checkpoints: %w", err)
 		}
-		h.train.OnEvent = files.keep
 	}
 	registry := operators(h)
 	if err := pipeline.Check(spec, registry); err != nil {
@@ -139,22 +132,15 @@ func (a *app) runPipeline(ctx context.Context, spec pipeline.Spec, flags runFlag
 		return err
 	}
 	defer func() { err = errors.Join(err, closeBus(ctx, bus)) }()
-	if files != nil {
-		files.bus = bus
-	}
 	running, err := pipeline.Start(ctx, bus, registry, pipeline.Options{Log: a.log})
 	if err != nil {
 		return err
 	}
-	stop, err := serveHTTP(ctx, flags.http, health{bus, running}.handler(), a.log)
+	stop, err := health.Serve(ctx, flags.http, health.Handler(bus, running), a.log)
 	if err != nil {
-		return errors.Join(err, running.Stop(ctx))
+		return errors.Join(fmt.Errorf("--http: %w", err), running.Stop(ctx))
 	}
 	defer stop()
-	names := make([]string, len(spec.Operators))
-	for i, o := range bus.Spec().Operators {
-		names[i] = o.Name
-	}
-	a.log.Info("pipeline runs", "pipeline", bus.Spec().Name, "operators", names, "nats", bus.URL(), "data", spec.DataDir)
+	a.log.Info("pipeline runs", "pipeline", bus.Spec().Name, "operators", bus.Spec().OperatorNames(), "nats", bus.URL(), "data", spec.DataDir)
 	return running.Wait()
 }

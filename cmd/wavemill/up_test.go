@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// A pipeline file without operators runs nothing: that is an error, which says what is missing.
+// A pipeline file without operators runs nothing: that is an error, whose message states what is missing.
 func TestUpNeedsOperators(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, text := range []string{"name: demo\n", "name: demo\noperators: []\n"} {
@@ -15,7 +15,7 @@ func TestUpNeedsOperators(t *testing.T) {
 		}
 		for _, args := range [][]string{{"up", "-f", "pipeline.yaml"}, {"operator", "train", "-f", "pipeline.yaml", "--nats", "nats://127.0.0.1:1"}} {
 			code, _, stderr := runCLI(t, args...)
-			if code != exitFailed || !strings.Contains(stderr, "names no operators") || !strings.Contains(stderr, "pipeline.yaml") {
+			if code != exitFailed || !strings.Contains(stderr, "the pipeline has no operators; list them") || !strings.Contains(stderr, "pipeline.yaml") {
 				t.Errorf("%v: exit code %d, %s", args, code, stderr)
 			}
 		}

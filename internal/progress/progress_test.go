@@ -21,7 +21,7 @@ func clocked(mode Mode) (*Console, *bytes.Buffer, *time.Time) {
 	return c, &buf, &now
 }
 
-func TestLinesAreSpacedWithRateAndTimeLeft(t *testing.T) {
+func TestLinesAreSpacedAndTellRateAndTimeLeft(t *testing.T) {
 	c, buf, now := clocked(Lines)
 	task := c.Start("convert", 100, "files")
 	for range 60 {
@@ -56,6 +56,18 @@ func TestTimedTaskCountsDownItsBudget(t *testing.T) {
 		if !strings.Contains(buf.String(), want) {
 			t.Errorf("lacks %q:\n%s", want, buf)
 		}
+	}
+}
+
+func TestPercentagesHaveNoRate(t *testing.T) {
+	c, buf, now := clocked(Lines)
+	task := c.Start("evaluate", 100, "%")
+	*now = now.Add(10 * time.Second)
+	task.Set(50)
+	task.Set(100)
+	task.Done()
+	if got, want := buf.String(), "evaluate: 50%, 10s left\nevaluate: done in 10s\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
@@ -161,7 +173,7 @@ func TestBarFitsIntoOneRow(t *testing.T) {
 }
 
 // The row says as much as fits, the most important first.
-func TestBarShowsWhatFits(t *testing.T) {
+func TestBarSaysWhatFits(t *testing.T) {
 	for columns, want := range map[int]string{
 		90: "train  50% |████████████            | 10s left, loss 0.5, 50/100 steps, 5.00 steps/s",
 		60: "train  50% |██████       | 10s left, loss 0.5, 50/100 steps",
@@ -226,7 +238,7 @@ func TestInterruptedTaskIsNotDone(t *testing.T) {
 		*now = now.Add(6 * time.Second)
 		task.Set(100)
 		task.Done()
-		if got := buf.String(); !strings.HasSuffix(got, "judge: interrupted at 40/100 % after 10s\n") || strings.Contains(got, "100%") {
+		if got := buf.String(); !strings.HasSuffix(got, "judge: interrupted at 40 % after 10s\n") || strings.Contains(got, "100%") {
 			t.Errorf("got %q", got)
 		}
 		timed := c.StartTimed("train", time.Minute)

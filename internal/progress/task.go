@@ -38,8 +38,14 @@ func (c *Console) Start(title string, total int64, unit string) *Task {
 	return t
 }
 
-// unitSeconds is the unit of tasks that are measured by the clock.
-const unitSeconds = "seconds"
+// Units without a rate of their own.
+const (
+	unitSeconds = "seconds" // tasks that are measured by the clock
+	unitPercent = "%"
+)
+
+// plain reports whether a rate of the unit per second would tell nothing.
+func (t *Task) plain() bool { return t.unit == unitSeconds || t.unit == unitPercent }
 
 // StartTimed begins a task that ends when its time is up: training with a budget. Report it with Elapse.
 func (c *Console) StartTimed(title string, budget time.Duration) *Task {
@@ -180,6 +186,9 @@ type figures struct {
 
 func (t *Task) figures(now time.Time) figures {
 	f := figures{count: t.count()}
+	if t.unit == unitPercent && t.total > 0 {
+		f.count = "" // the percentage says it
+	}
 	if t.total > 0 {
 		f.percent = fmt.Sprintf("%d%%", 100*t.done/t.total)
 	}
@@ -187,7 +196,7 @@ func (t *Task) figures(now time.Time) figures {
 	if elapsed := now.Sub(t.started); elapsed > 0 {
 		rate = float64(t.done) / elapsed.Seconds()
 	}
-	if t.unit != unitSeconds && rate > 0 {
+	if !t.plain() && rate > 0 {
 		f.rate = fmt.Sprintf("%s %s/s", figure(rate), t.unit)
 	}
 	if t.total > 0 && rate > 0 {
@@ -213,7 +222,7 @@ func (t *Task) stopped(how string, now time.Time) string {
 func (t *Task) summary(now time.Time) string {
 	elapsed := now.Sub(t.started)
 	text := t.title + ": "
-	if t.unit == unitSeconds {
+	if t.plain() {
 		text += "done in " + clock(elapsed)
 	} else {
 		text += fmt.Sprintf("%d %s in %s", t.done, t.unit, clock(elapsed))
@@ -228,7 +237,7 @@ func (t *Task) summary(now time.Time) string {
 }
 
 func (t *Task) count() string {
-	if t.total > 0 {
+	if t.total > 0 && t.unit != unitPercent {
 		return fmt.Sprintf("%d/%d %s", t.done, t.total, t.unit)
 	}
 	return fmt.Sprintf("%d %s", t.done, t.unit)

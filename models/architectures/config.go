@@ -12,7 +12,7 @@ import (
 type Sampling = architecture.Sampling
 
 // fewClips is the mean number of recordings a label below which a model learns better with another configuration; see
-// docs/quality.md, "Few recordings".
+// docs/experiments.md, "Few recordings".
 const fewClips = 40
 
 // SamplingOf returns how a checkpoint's latents are drawn.

@@ -14,7 +14,7 @@ import (
 	"wavemill/models/architecture"
 )
 
-// The evidence behind these numbers is in docs/frontend.md.
+// The evidence behind these numbers is in docs/experiments.md.
 const (
 	// plentySteps is the number of steps that a wider network must reach to be chosen over the default, which no longer
 	// improves by then. A VAE of the default width reaches it with spoken digits in ten minutes on two cores with AVX-512.

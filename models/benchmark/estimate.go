@@ -33,9 +33,6 @@ type sample struct {
 	interval *eval.Interval // over the held-out recordings; nil where it is not known
 }
 
-// z is the 97.5 % quantile of the normal distribution.
-var z = distuv.UnitNormal.Quantile(0.975)
-
 // estimate returns the mean of samples with its interval.
 func estimate(samples []sample) Estimate {
 	e := Estimate{Runs: len(samples)}
@@ -43,14 +40,14 @@ func estimate(samples []sample) Estimate {
 		return e
 	}
 	values := make([]float64, len(samples))
-	var within float64 // mean variance within runs
-	known := 0
+	var below, above float64 // squared distances to the ends of the runs' own intervals
+	known := 0.0
 	for i, s := range samples {
 		values[i] = s.value
 		if s.interval != nil {
 			known++
-			deviation := (s.interval[1] - s.interval[0]) / (2 * z)
-			within += deviation * deviation
+			below += math.Pow(max(s.value-s.interval[0], 0), 2)
+			above += math.Pow(max(s.interval[1]-s.value, 0), 2)
 		}
 	}
 	if e.Runs == 1 {
@@ -62,12 +59,13 @@ func estimate(samples []sample) Estimate {
 	}
 	e.Mean, e.SD = stat.MeanStdDev(values, nil)
 	n := float64(e.Runs)
-	half := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 1}.Quantile(0.975) * e.SD / math.Sqrt(n)
+	between := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 1}.Quantile(0.975) * e.SD / math.Sqrt(n)
+	low, high := between, between
 	if known > 0 {
-		half = max(half, z*math.Sqrt(within/float64(known)/n))
+		low, high = max(low, math.Sqrt(below/known/n)), max(high, math.Sqrt(above/known/n))
 	}
-	if half > 0 { // equal values without intervals say nothing about the next run
-		e.bound(e.Mean-half, e.Mean+half)
+	if low > 0 || high > 0 { // equal values without intervals say nothing about the next run
+		e.bound(e.Mean-low, e.Mean+high)
 	}
 	return e
 }

@@ -25,6 +25,8 @@ func TestEstimate(t *testing.T) {
 		{"three runs with narrow intervals", []sample{{0.6, narrow}, {0.7, narrow}, {0.8, narrow}}, 0.7, 0.7 - 0.24841378, 0.7 + 0.24841378},
 		// Equal by chance: the runs' own intervals, of half width 0.2, over sqrt(3).
 		{"three equal runs", []sample{{0.7, wide}, {0.7, wide}, {0.7, wide}}, 0.7, 0.7 - 0.2/math.Sqrt(3), 0.7 + 0.2/math.Sqrt(3)},
+		// Shares near 1 are less certain downwards.
+		{"two equal runs with skewed intervals", []sample{{0.5, &eval.Interval{-0.3, 0.9}}, {0.5, &eval.Interval{-0.3, 0.9}}}, 0.5, 0.5 - 0.8/math.Sqrt2, 0.5 + 0.4/math.Sqrt2},
 	} {
 		e := estimate(c.samples)
 		if !near(e.Mean, c.mean) || e.Runs != len(c.samples) || (e.Low == nil) != (c.low > c.hgh) {

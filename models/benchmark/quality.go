@@ -47,11 +47,10 @@ type Quality struct {
 	NewEvaluator func(ctx context.Context, d comparison.Data, o comparison.Options) (Evaluator, error)
 }
 
-// Progress shows what a benchmark is doing.
+// Progress shows the trainings and evaluations of a benchmark.
 type Progress interface {
 	comparison.Progress
-	// Training begins to show a training, of which event is given every event, until done is called.
-	Training(budget time.Duration, steps int64) (event func(models.Progress), done func())
+	training.Progress
 }
 
 // A Trainer trains models.

@@ -179,7 +179,7 @@ func (b *bench) trained(ctx context.Context, arch string, recordings []dataset.R
 	if !errors.Is(err, os.ErrNotExist) {
 		return models.Checkpoint{}, cost{}, err
 	}
-	b.Progress.Note("%s, %s, %d recordings", arch, b.fold.name(), len(recordings))
+	b.Progress.Note("training %s, %s", arch, b.fold.name())
 	job := training.Job{Arch: arch, Seed: b.seed, Steps: b.Steps}
 	if b.Steps == 0 {
 		job.Budget = b.Budget

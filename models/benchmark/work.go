@@ -2,7 +2,6 @@ package benchmark
 
 import (
 	"context"
-	"fmt"
 
 	"wavemill/audio/dataset"
 	"wavemill/models"
@@ -21,24 +20,7 @@ func (t trainer) Train(ctx context.Context, job training.Job, recordings []datas
 	if err != nil {
 		return models.Checkpoint{}, training.Result{}, err
 	}
-	event := func(models.Progress) {}
-	job.OnEvent = func(p models.Progress) { event(p) }
-	job.Save = func(c models.Checkpoint) error { return c.Write(file) }
-	run, err := job.Start(ctx, set)
-	if err != nil {
-		return models.Checkpoint{}, training.Result{}, err
-	}
-	for _, line := range run.Settings.Lines() {
-		note(line)
-	}
-	var done func()
-	event, done = t.progress.Training(job.Budget, job.Steps)
-	cp, result, err := run.Train(ctx)
-	done()
-	if err != nil && ctx.Err() != nil {
-		err = fmt.Errorf("%w at step %d; its weights so far are in %s", err, cp.Step, file)
-	}
-	return cp, result, err
+	return training.TrainCandidate(ctx, job, set, file, t.progress)
 }
 
 // evaluator is the usual Evaluator.

@@ -1,7 +1,6 @@
 package comparison
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -59,29 +58,6 @@ func (r Recordings) Split(checkpoints []models.Checkpoint) (Split, error) {
 	}
 	s := Split{Learn: pick(r.All, p.Seen), HeldOut: pick(r.All, p.Unseen), Unknown: p.UnknownGroup, Untrusted: p.Warning(), rule: r.Rule}
 	return s.withLearnable()
-}
-
-// Evaluate holds out what no candidate's checkpoint has seen, notes how long it will take, and evaluates the candidates:
-// [Recordings.Split], [Announce], [Open] and [Evaluation.Run] with o.Candidates set.
-func (r Recordings) Evaluate(ctx context.Context, candidates []*Candidate, o Options) (Report, error) {
-	checkpoints := make([]models.Checkpoint, len(candidates))
-	for i, c := range candidates {
-		checkpoints[i] = c.Checkpoint
-	}
-	split, err := r.Split(checkpoints)
-	if err != nil {
-		return Report{}, err
-	}
-	o.Candidates = len(candidates)
-	data := split.Data()
-	if err := Announce(ctx, data, o); err != nil {
-		return Report{}, err
-	}
-	e, err := Open(ctx, data, o)
-	if err != nil {
-		return Report{}, err
-	}
-	return e.Run(ctx, candidates)
 }
 
 // withLearnable lets an evaluator learn from unseen recordings, of which the rule leaves a part held out, where the models

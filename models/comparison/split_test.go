@@ -1,8 +1,6 @@
 package comparison_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -225,20 +223,5 @@ func TestSplitRefuses(t *testing.T) {
 	}
 	if _, err := (comparison.Recordings{All: recordingsOf(1, 0), Rule: rule(1)}).Split([]models.Checkpoint{strange}); err == nil || !strings.Contains(err.Error(), "too few to split") {
 		t.Errorf("one of each label, a strange model: error %v", err)
-	}
-}
-
-// Nothing is trained where too little is held out, or where the work is over before it begins.
-func TestEvaluateRefuses(t *testing.T) {
-	all := recordingsOf(4, 0)
-	seen := []*comparison.Candidate{{Name: "toy", Checkpoint: trainedOn(t, all, dataset.Holdout{Seed: 1})}}
-	if _, err := (comparison.Recordings{All: all, Rule: rule(1)}).Evaluate(t.Context(), seen, comparison.Options{}); err == nil || !strings.Contains(err.Error(), "seen") {
-		t.Errorf("a model that has seen everything: %v", err)
-	}
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	fair := []*comparison.Candidate{{Name: "toy", Checkpoint: trainedOn(t, all, rule(1))}}
-	if _, err := (comparison.Recordings{All: all, Rule: rule(1)}).Evaluate(ended, fair, comparison.Options{Useful: true}); !errors.Is(err, context.Canceled) {
-		t.Errorf("an ended context: %v", err)
 	}
 }

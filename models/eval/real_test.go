@@ -8,6 +8,7 @@ import (
 	"wavemill/audio"
 	"wavemill/audio/codec"
 	"wavemill/audio/dataset"
+	"wavemill/internal/oracle"
 	"wavemill/models/eval"
 )
 
@@ -16,7 +17,7 @@ func spokenDigits(t testing.TB, every int) (train, heldOut []audio.Clip) {
 	t.Helper()
 	dir := "../../../shared/data/fsdd"
 	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("the recordings are not beside the repository: %v", err)
+		oracle.Missing(t, "the recordings are not beside the repository: %v", err)
 	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 
 // A generator leaves artefacts: fine structure at the same places in all clips of a label. A classifier of recordings still
 // recognises the clips, but a classifier that is trained on the clips learns the artefacts and is less accurate on
-// recordings (docs/quality.md). The bias correction of a label is the mean fine structure of its recordings minus that of
+// recordings (docs/experiments.md). The bias correction of a label is the mean fine structure of its recordings minus that of
 // generated clips, as a change of the input of the generator's last tanh. Training does not use it.
 const (
 	correctionName   = "generator/correction/w" // the parameter, [labels, T F]

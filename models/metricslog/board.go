@@ -17,7 +17,7 @@ import (
 	"wavemill/internal/atomicfile"
 )
 
-// A Board is a TensorBoard event file: `tensorboard --logdir DIR` draws what is in it. It is for one goroutine.
+// A Board is a TensorBoard event file, shown by `tensorboard --logdir DIR`. It is not safe for concurrent use.
 type Board struct {
 	file *os.File
 	now  func() time.Time
@@ -26,9 +26,9 @@ type Board struct {
 // boardPattern matches the event files of this package in a folder.
 const boardPattern = "events.out.tfevents.*.wavemill"
 
-// OpenBoard begins an event file in dir, which is made if it is not there, or goes on with the one that is there:
-// events beyond the step from are cut, and so is what a killed process left half written. A negative from begins anew.
-// Event files of others are left alone.
+// OpenBoard begins an event file in dir, which is created if necessary, or continues an existing one of this package: it
+// removes events after the step from, and incomplete ones that a killed process left. A negative from begins anew. Event
+// files of other programs are not changed.
 func OpenBoard(dir string, from int64) (*Board, error) {
 	return openBoard(dir, from, time.Now)
 }
@@ -67,12 +67,12 @@ func openBoard(dir string, from int64, now func() time.Time) (*Board, error) {
 	return b, nil
 }
 
-// globEscape makes a folder's name match itself alone.
+// globEscape escapes a folder's name, so that as a pattern it matches only itself.
 func globEscape(dir string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
 }
 
-// cutEvents rewrites a file without the events beyond a step and what is damaged.
+// cutEvents rewrites a file without damaged events and those after a step.
 func cutEvents(name string, from int64) error {
 	in, err := os.Open(name)
 	if err != nil {

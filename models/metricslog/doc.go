@@ -1,4 +1,4 @@
-// Package metricslog keeps how the figures of a training went, step by step: as JSON lines, as CSV for spreadsheets, and as
-// the event files that TensorBoard reads. A training that is resumed goes on with its curves: rows of steps that were
-// not saved are cut, so that no step is there twice.
+// Package metricslog writes the figures of a training by step: as JSON lines, as CSV for spreadsheets, and as event files
+// for TensorBoard. When a training is resumed, its log goes on: rows of steps after the checkpoint are removed, so that no
+// step appears twice.
 package metricslog

@@ -44,7 +44,7 @@ const (
 	pluginName     = 1
 )
 
-// fileVersion is what event files begin with.
+// fileVersion is the content of the first event of a file.
 const fileVersion = "brain.Event:2"
 
 func putBytes(b []byte, field protowire.Number, data []byte) []byte {

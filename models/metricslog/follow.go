@@ -15,8 +15,8 @@ const (
 	everySeconds = 0.5
 )
 
-// A Follower turns a training's progress into rows. The zero value follows one that begins; Earlier is the time spent
-// before it was resumed.
+// A Follower turns the progress events of a training into rows. The zero value is for a training that begins; Earlier is the
+// time spent before it was resumed.
 type Follower struct {
 	Earlier time.Duration
 
@@ -25,7 +25,7 @@ type Follower struct {
 	backs    int
 }
 
-// Row returns the row for an event, and whether it deserves one.
+// Row returns the row for an event, and whether there is one; see the spacing above.
 func (f *Follower) Row(p models.Progress) (Row, bool) {
 	r := Row{Step: p.Step, Seconds: (f.Earlier + p.Elapsed).Seconds(), Values: map[string]float64{}}
 	switch p.Event {

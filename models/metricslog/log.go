@@ -18,7 +18,7 @@ import (
 	"wavemill/internal/atomicfile"
 )
 
-// A Row is the figures of one step.
+// A Row holds the figures of one step.
 type Row struct {
 	Step    int64
 	Seconds float64            // of training, those before a resume included
@@ -26,7 +26,7 @@ type Row struct {
 	Notes   []string           // what happened, such as warnings
 }
 
-// Names of the fields of a row that are no figures.
+// Names of the fields of a row that are not figures.
 const (
 	fieldStep    = "step"
 	fieldSeconds = "seconds"
@@ -93,7 +93,7 @@ func (r *Row) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// A Log writes rows to PATH.jsonl as they come, and to PATH.csv when it is flushed. It is for one goroutine.
+// A Log writes rows to PATH.jsonl at once, and to PATH.csv when it is flushed. It is not safe for concurrent use.
 type Log struct {
 	path  string
 	file  *os.File
@@ -102,8 +102,8 @@ type Log struct {
 	rows  int
 }
 
-// Open begins the log at path, without extension, or goes on with the one that is there: its rows beyond the step from
-// are cut, and so is what a killed process left half written. A negative from begins anew.
+// Open begins the log at path, without extension, or continues an existing one: it removes rows after the step from, and an
+// incomplete row that a killed process left. A negative from begins anew.
 func Open(path string, from int64) (*Log, error) {
 	l := &Log{path: path, names: map[string]bool{}}
 	var keep int64
@@ -135,16 +135,16 @@ func Open(path string, from int64) (*Log, error) {
 	return l, nil
 }
 
-// JSONL is the file of JSON lines.
+// JSONL returns the path of the file of JSON lines.
 func (l *Log) JSONL() string { return l.path + ".jsonl" }
 
-// CSV is the table.
+// CSV returns the path of the table.
 func (l *Log) CSV() string { return l.path + ".csv" }
 
-// Last is the newest row, the zero Row where there is none.
+// Last returns the newest row, or the zero Row if there is none.
 func (l *Log) Last() Row { return l.last }
 
-// note remembers what a row holds.
+// note records the columns of a row.
 func (l *Log) note(r Row) {
 	for name := range r.Values {
 		l.names[name] = true

@@ -11,10 +11,10 @@ import (
 // TensorBoard's files are TFRecords (tensorflow/core/lib/io/record_writer.h): for each record its length as eight
 // bytes, little-endian, the masked CRC-32C of these, the record, and its masked CRC-32C.
 
-// maskDelta is what masks a CRC, so that a CRC of data that holds CRCs is still one.
+// maskDelta is added to a rotated CRC, so that CRCs of data that contains CRCs stay reliable.
 const maskDelta = 0xa282ead8
 
-// recordLimit is the largest record that is read: an exhibit's sound or picture has some hundred kilobytes.
+// recordLimit is the largest record that is read, in bytes: a preview's sound or picture has some hundred kilobytes.
 const recordLimit = 64 << 20
 
 func maskedCRC(b []byte) uint32 {
@@ -31,7 +31,7 @@ func appendRecord(b, data []byte) []byte {
 	return binary.LittleEndian.AppendUint32(b, maskedCRC(data))
 }
 
-// errDamaged says that no whole record follows.
+// errDamaged means that no complete record follows.
 var errDamaged = errors.New("curves: the record is damaged or cut off")
 
 // readRecord reads a record. It returns io.EOF at the end, errDamaged where a CRC is wrong or the file ends too early.

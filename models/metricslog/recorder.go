@@ -8,8 +8,8 @@ import (
 	"wavemill/models"
 )
 
-// A Recorder keeps the curves of one training: it is fed with the Trainer's events. Its steps only rise: what was
-// learnt after a step to which training was rolled back, or from which it was resumed, is cut. It is for one goroutine.
+// A Recorder writes the figures of one training from the Trainer's events. Steps only rise: when training goes back to a
+// step, or is resumed from it, later rows are removed. It is not safe for concurrent use.
 type Recorder struct {
 	log      *Log
 	board    *Board // nil: none
@@ -20,8 +20,8 @@ type Recorder struct {
 	err      error
 }
 
-// Record keeps curves in PATH.jsonl and PATH.csv and, where dir is not empty, in an event file in dir. It goes on after
-// the step from; a negative one begins anew.
+// Record writes to PATH.jsonl and PATH.csv and, if dir is not empty, to an event file in dir. It continues after the step
+// from; a negative one begins anew.
 func Record(path, dir string, from int64) (*Recorder, error) {
 	log, err := Open(path, from)
 	if err != nil {
@@ -36,16 +36,16 @@ func Record(path, dir string, from int64) (*Recorder, error) {
 	return r, nil
 }
 
-// JSONL is the file of JSON lines.
+// JSONL returns the path of the file of JSON lines.
 func (r *Recorder) JSONL() string { return r.log.JSONL() }
 
-// CSV is the table.
+// CSV returns the path of the table.
 func (r *Recorder) CSV() string { return r.log.CSV() }
 
-// Board is the event file, to which the caller may add pictures and sounds; nil without one.
+// Board returns the event file, to which the caller may add pictures and sounds; nil if there is none.
 func (r *Recorder) Board() *Board { return r.board }
 
-// Take keeps an event. The first error is kept for Err; curves are no reason to stop learning.
+// Take records an event. The first error is kept for Err, so that a failed log does not stop the training.
 func (r *Recorder) Take(p models.Progress) {
 	row, ok := r.follower.Row(p)
 	if p.Event == models.EventRollback {
@@ -113,10 +113,10 @@ func (r *Recorder) keep(err error) {
 	}
 }
 
-// Err is the first error, such as that of a full disk.
+// Err returns the first error, such as that of a full disk.
 func (r *Recorder) Err() error { return r.err }
 
-// Close writes what is left and closes the files.
+// Close writes the remaining rows and closes the files.
 func (r *Recorder) Close() error {
 	r.flush()
 	err := errors.Join(r.err, r.log.Close())

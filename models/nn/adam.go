@@ -9,7 +9,7 @@ import (
 	"wavemill/models/nn/kernel"
 )
 
-// AdamConfig says how [Adam] learns. The zero value of a field is its default.
+// AdamConfig holds the settings of [Adam]. The zero value of a field is its default.
 type AdamConfig struct {
 	Schedule                 // Rate 0 is 1e-3
 	Beta1            float64 // decay of the mean gradient; default 0.9, negative for 0
@@ -96,7 +96,7 @@ func (a *Adam) LearningRate() float64 { return a.slow * a.config.At(a.step+1) }
 // GradientNorm returns the norm of all gradients of the last step, before clipping.
 func (a *Adam) GradientNorm() float64 { return a.norm }
 
-// A GradientError says that a gradient is not finite. Nothing was changed.
+// A GradientError reports a gradient that is not finite. The step changed nothing.
 type GradientError struct {
 	Step  int64 // from 1
 	Param string
@@ -107,7 +107,7 @@ func (e *GradientError) Error() string {
 	return fmt.Sprintf("nn: step %d: the gradient of %s is not finite", e.Step, e.Param)
 }
 
-// Diverged says that learning may be gone on with from an earlier state.
+// Diverged reports that training can continue from an earlier state.
 func (e *GradientError) Diverged() bool { return true }
 
 // Step updates the parameters by the gradients that the machines' last runs left, added up. It

@@ -60,7 +60,7 @@ func (n *Graph) ConvTranspose(layer string, x *Tensor, channels int, options ...
 		return n.Fail(layer, "transposed conv %dx%d stride %d pad %d of %v: an output of %dx%d would need an input of %dx%d",
 			s.kh, s.kw, s.stride, s.pad, x.shape, g.H, g.W, g.OutH(), g.OutW())
 	}
-	// Each output sees about KH KW / stride² inputs per input channel.
+	// Each output depends on about KH KW / stride² inputs per input channel.
 	fan := fans{max(1, g.KH*g.KW*g.Co/(s.stride*s.stride)), max(1, g.KH*g.KW*g.C/(s.stride*s.stride))}
 	c := convTranspose{geometry: g}
 	c.act, c.slope = s.fused()

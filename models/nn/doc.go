@@ -25,7 +25,7 @@
 // memory of every intermediate value, and binds the operations to it, so that a run calls one
 // function per operation and allocates nothing. Gorgonia's own TapeMachine runs the same graphs to
 // the same bytes; it is not used because it allocates about a dozen objects per instruction, drops
-// its registers on every Reset, and runs operations in a goroutine whose panic kills the process.
+// its registers on every Reset, and runs operations in a goroutine whose panic ends the process.
 //
 // # Conventions
 //

@@ -21,7 +21,7 @@ func (n *Graph) Embedding(layer string, labels *Tensor, classes, width int, opti
 	return n.apply(layer, embedding{width}, []int{labels.shape[0], width}, labels, w)
 }
 
-// embedding copies rows of its second input, as its first says.
+// embedding copies the rows of its second input whose indices are in its first.
 type embedding struct{ width int }
 
 func (embedding) kind() string { return "embedding" }
@@ -39,7 +39,7 @@ func (e embedding) gradient(n *Graph, o *op, dy *Tensor) []*Tensor {
 	return []*Tensor{nil, n.apply(o.layer, embeddingGradient(e), o.in[1].shape, dy, o.in[0])}
 }
 
-// embeddingGradient adds the rows of its first input to those its second says.
+// embeddingGradient adds the rows of its first input to the rows whose indices are in its second.
 type embeddingGradient embedding
 
 func (embeddingGradient) kind() string { return "embedding gradient" }

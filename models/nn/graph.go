@@ -17,7 +17,7 @@ import (
 // graphs of a process too; it guards no state of this package.
 var building sync.Mutex
 
-// A Mode says how the layers that learn differently from how they are used behave.
+// A Mode selects the behaviour of layers that differ between training and inference, such as dropout and batch norm.
 type Mode uint8
 
 const (

@@ -9,8 +9,8 @@ import (
 // fans are the numbers of values that flow into one output and out of one input of a weight.
 type fans struct{ in, out int }
 
-// An Init fills a new parameter. It sees its shape, the layer's fan-in and fan-out, and a generator
-// of its own, seeded by the network's seed and the parameter's name.
+// An Init fills a new parameter. It gets the shape, the layer's fan-in and fan-out, and a random
+// generator that is seeded by the network's seed and the parameter's name.
 type Init func(w []float32, shape []int, fan fans, rng *rand.Rand)
 
 func newInitRand(seed uint64, name string) *rand.Rand {

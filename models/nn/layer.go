@@ -9,7 +9,7 @@ import (
 // An Option changes one property of a layer. A layer ignores options that mean nothing to it.
 type Option func(*layerSpec)
 
-// layerSpec is what the options of a layer say.
+// layerSpec holds the options of a layer.
 type layerSpec struct {
 	kh, kw, stride, pad int // pad < 0: (kernel-1)/2
 	act                 kernel.Act

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// A Network is a network with its weights under the names that the world outside knows it by: what is written in another
-// format, to be run by another program.
+// A Network is a network with its weights, and with names for its inputs and outputs, to be written in a format that other
+// programs run.
 type Network struct {
 	Name   string // such as "generator"
 	Doc    string // one sentence
@@ -26,7 +26,7 @@ type Port struct {
 	Doc   string // what it holds
 	// Squeeze leaves out the last axis, which must be one: the single channel of a spectrogram.
 	Squeeze bool
-	// Labels says that it holds labels, which are whole numbers.
+	// Labels is true for labels, which are whole numbers.
 	Labels bool
 	// Min and Max are what values of an output are limited to; no limits where they are equal.
 	Min, Max float64
@@ -58,8 +58,8 @@ type Step struct {
 	Out   *Value
 }
 
-// Describe builds the network for two batch sizes and describes what it computes. What differs between the two is the
-// batch axis; a network that has it elsewhere than in front or loses it is an error, and so is one that is random.
+// Describe builds the network for two batch sizes and describes its operations. The axis that differs between the two is the
+// batch axis. A network with a batch axis that is not the first or that is lost is an error, and so is a random one.
 func (w Network) Describe() (*Description, error) {
 	unit := max(1, w.Unit)
 	d := describer{sizes: [2]int{2 * unit, 3 * unit}, values: make(map[*Tensor]*Value)}

@@ -6,7 +6,7 @@ import (
 	"wavemill/models/nn/kernel"
 )
 
-// normKind says what a normalisation takes its statistics over.
+// normKind selects the values over which a normalisation computes its statistics.
 type normKind uint8
 
 const (

@@ -10,7 +10,7 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// A computation is the arithmetic of one node. It is stateless but for what it was built with; its
+// A computation is the arithmetic of one node. It has no state but the parameters of its construction; its
 // operands are those of the operation it is given.
 type computation interface {
 	kind() string

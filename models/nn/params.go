@@ -38,7 +38,7 @@ func (p *Param) Shape() []int { return slices.Clone(p.shape) }
 // Data returns the values in place. Call Touch after changing them.
 func (p *Param) Data() []float32 { return p.data }
 
-// Touch tells the graphs that the values changed.
+// Touch marks the values as changed, for graphs that cache what is derived from them.
 func (p *Param) Touch() { p.version.Add(1) }
 
 // Trainable reports whether an optimiser may change it.
@@ -209,7 +209,7 @@ func (p *Params) CopyFrom(q *Params) error {
 	return nil
 }
 
-// Clone returns a copy with memory of its own, for instance to serve from while training goes on.
+// Clone returns a copy with memory of its own, for instance for inference during a training.
 func (p *Params) Clone() *Params {
 	c := NewParams(p.seed)
 	for _, q := range p.All() {

@@ -11,7 +11,7 @@ import (
 // A Predictor runs a network in Eval mode for any number of concurrent requests of any batch size. It
 // keeps idle machines per batch size, which share the parameters and are built when they are first
 // needed; building one takes about a millisecond and the memory of its intermediate values. The
-// parameters must not change while it runs: serve from a [Params.Clone] where training goes on.
+// parameters must not change while it runs: use a [Params.Clone] during a training.
 type Predictor struct {
 	params *Params
 	build  func(n *Graph, batch int)

@@ -32,7 +32,7 @@ func (n *Graph) Dropout(name string, x *Tensor, p float64) *Tensor {
 	return n.apply(name, product{}, x.shape, x, mask)
 }
 
-// seedInput is the node that what is random depends on. Its value is not used: a run's seed has 64 bits.
+// seedInput is the node that random operations depend on. Its value is not used: a run's seed has 64 bits.
 func (n *Graph) seedInput() *Tensor {
 	const name = "seed of the run"
 	if t := n.byName[name]; t != nil {

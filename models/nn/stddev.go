@@ -4,9 +4,9 @@ import (
 	"math"
 )
 
-// MinibatchStddev appends a channel that says how much the examples of a group differ: the standard
+// MinibatchStddev appends a channel that measures how much the examples of a group differ: the standard
 // deviation over the group, averaged over pixels and channels. [B, ..., C] -> [B, ..., C+1]; group
-// must divide B, 0 takes the whole batch. A discriminator sees a collapse by it. Source: Karras et
+// must divide B, 0 takes the whole batch. It lets a discriminator recognise a collapse. Source: Karras et
 // al., Progressive Growing of GANs, 2018.
 func (n *Graph) MinibatchStddev(x *Tensor, group int) *Tensor {
 	if !n.ok(x) {

@@ -15,8 +15,8 @@ type builder struct {
 	small map[string]string // names of small integer tensors, by content
 }
 
-// A place is under which names a value of nn is to be had: plain is as nn has it, planar is an image as
-// [N, C, H, W]. "" where it is not, or not yet.
+// A place holds the names of a value of nn in the graph: plain in the layout of nn, planar as an image [N, C, H, W]. A name
+// is "" until the value exists in that layout.
 type place struct{ plain, planar string }
 
 func newBuilder(name string) *builder {
@@ -49,7 +49,7 @@ func (b *builder) network(w nn.Network, d *nn.Description) error {
 	return nil
 }
 
-// squeezed returns the shape of a port's value outside.
+// squeezed returns the shape of a port's value outside of the network.
 func squeezed(p nn.Port, v *nn.Value) ([]int, error) {
 	shape := slices.Clone(v.Shape)
 	if !p.Squeeze {
@@ -110,7 +110,7 @@ func (b *builder) output(p nn.Port, v *nn.Value) error {
 // image reports whether v is [N, H, W, C].
 func image(v *nn.Value) bool { return len(v.Shape) == 4 }
 
-// unique returns name, or one like it where it is taken.
+// unique returns name, or a similar name if it is taken.
 func (b *builder) unique(name string) string {
 	for i, base := 2, name; b.taken[name]; i++ {
 		name = fmt.Sprintf("%s_%d", base, i)
@@ -146,7 +146,7 @@ func (b *builder) ints(v ...int64) string {
 	return b.small[key]
 }
 
-// plain returns the name of v as nn has it.
+// plain returns the name of v in the layout of nn.
 func (b *builder) plain(v *nn.Value) string {
 	at := b.place(v)
 	if at.plain == "" {
@@ -164,7 +164,7 @@ func (b *builder) planar(v *nn.Value) string {
 	return at.planar
 }
 
-// place returns where v is, which makes a constant an initializer.
+// place returns the place of v. It adds an initializer for a constant.
 func (b *builder) place(v *nn.Value) *place {
 	at := b.where[v]
 	if at == nil {

@@ -1,9 +1,9 @@
-// Package onnx writes networks as ONNX files (https://github.com/onnx/onnx, onnx.proto), which ONNX Runtime and others
-// run without this program: one file each, weights inside, any batch size.
+// Package onnx writes networks as ONNX files (https://github.com/onnx/onnx, onnx.proto), which ONNX Runtime and other
+// programs run: one file for each network, with its weights, for any batch size.
 //
 // Package nn describes what a network computes; this package maps each operation of that description to nodes of
-// operator set 17. Images are [N, H, W, C] there and [N, C, H, W] here: weights are transposed when they are written,
-// and what an operation cannot read as it is goes through a Transpose.
+// operator set 17. Images are [N, H, W, C] in package nn and [N, C, H, W] in ONNX: weights are transposed when they are
+// written, and a value in the wrong layout passes a Transpose.
 package onnx
 
 import (
@@ -14,18 +14,18 @@ import (
 
 const (
 	// Opset is the version of the operator set, and irVersion the one of the file format: those of ONNX 1.12 (2022),
-	// which every runtime still in use reads.
+	// which every runtime in use reads.
 	Opset     = 17
 	irVersion = 8
 
 	producer = "wavemill"
-	// Batch names the axis whose length is left open.
+	// Batch is the name of the axis of variable length.
 	Batch = "N"
-	// limit is protobuf's for one file, less what everything but the weights takes.
+	// limit is the size of the weights in bytes: protobuf's limit for one file, less room for everything else.
 	limit = 1<<31 - 1<<24
 )
 
-// Info is what a file says about itself.
+// Info is the metadata of a file.
 type Info struct {
 	Version    string // of the program that writes it
 	Step       int64  // of training, the file's model version

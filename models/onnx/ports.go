@@ -13,7 +13,7 @@ type Port struct {
 	Shape []int  // nn.BatchAxis for the number of examples
 }
 
-// A Signature is what goes into a network and what comes out.
+// A Signature lists the inputs and outputs of a network.
 type Signature struct{ Inputs, Outputs []Port }
 
 // Ports returns the signature that Encode gives the network.

@@ -101,8 +101,8 @@ const (
 	dimensionVar = 2
 )
 
-// A message is a protobuf message in the making. Empty strings and zeros are written too: onnx.proto is of the second
-// syntax, where what is absent differs from what is empty.
+// A message builds a protobuf message. Empty strings and zeros are written too: onnx.proto uses the syntax proto2, in which
+// an absent field differs from an empty one.
 type message []byte
 
 func (m *message) int(field protowire.Number, v uint64) {

@@ -20,7 +20,7 @@ const (
 	ceilingSeed  = 1
 
 	// Beyond these, a front end is the bottleneck: from there on, a classifier of spoken digits recognises fewer of them
-	// after the round trip (docs/frontend.md).
+	// after the round trip (docs/experiments.md).
 	mostLogSpectral = 7.0   // dB
 	leastSNR        = 5.0   // dB, of the magnitudes
 	mostDrop        = 0.02  // of label accuracy

@@ -1,6 +1,6 @@
-// Package training turns labelled recordings into a checkpoint. It is the only place where that is decided: the command
-// line, the comparison of models and the train operator on the bus call it, so that the same recordings, settings and seed
-// give the same weights in all three.
+// Package training turns labelled recordings into a checkpoint. It is the only place where that is decided: the commands
+// train, compare and bench and the train operator on the bus call it, so that the same recordings, front end, settings and
+// seed give the same weights in all of them.
 //
 // The steps are:
 //
@@ -11,5 +11,12 @@
 //  3. [Job] applies the settings for few recordings, searches for a network size where there is a budget of time, trains,
 //     and evaluates with package monitor. Its checkpoints record which recordings were used.
 //
-// [Unseen] uses this record to find the recordings that may evaluate a checkpoint.
+// [Spec] is a training from settings and files to a file: it reserves the file, goes on from a checkpoint in it and refuses
+// settings that contradict the checkpoint. [TrainCandidate] trains one of several models to compare.
+//
+// What a person sees of a training is text here, so that every command says the same: [MakePlan] before it, [Status] and
+// [Notices] during it, [Report] after it.
+//
+// [Unseen] uses a checkpoint's record to find the recordings that may evaluate it, and [FilterJob] those by which its
+// discriminator is scaled.
 package training

@@ -55,8 +55,8 @@ type Job struct {
 	Save func(models.Checkpoint) error
 	// OnEvent, when not nil, is called for every event of the training, from the goroutine of Train.
 	OnEvent func(models.Progress)
-	// Previews, when not nil, writes pictures and sounds at every evaluation.
-	Previews *monitor.PreviewWriter
+	// Files are written beside the checkpoints. Previews need package monitor.
+	Files Files
 
 	// NewLearner replaces architectures.NewLearner, for learners that are not in that map. The settings for few recordings,
 	// the size search and the monitor are then left out.
@@ -74,9 +74,18 @@ type Run struct {
 
 	job     Job
 	set     Set
+	files   fileLog
 	learner models.Learner
 	trainer models.Trainer
 	data    *models.TrainingData
+}
+
+// TimeBudget is the time that the training may take, 0 where it ends by its steps.
+func (j Job) TimeBudget() time.Duration {
+	if j.Steps > 0 {
+		return 0
+	}
+	return j.Budget
 }
 
 // Start decides the settings of a training, builds its network and prepares its evaluations. With a budget and no fixed
@@ -85,7 +94,10 @@ func (j Job) Start(ctx context.Context, set Set) (*Run, error) {
 	if set.Train.B == 0 {
 		return nil, errNoRecordings
 	}
-	r := &Run{job: j, set: set, data: &set.Data}
+	if err := j.Validate(); err != nil {
+		return nil, fmt.Errorf("training: %w", err)
+	}
+	r := &Run{job: j, set: set, files: fileLog{files: j.Files}, data: &set.Data}
 	r.trainer = models.Trainer{
 		Steps: j.Steps, Budget: j.Budget, BatchSize: j.BatchSize, Seed: j.Seed, EvalEvery: j.EvalEvery, SaveEvery: j.SaveEvery,
 		BestBy: j.BestBy, Patience: j.Patience, Resume: j.Resume, NewData: j.NewData, OnEvent: j.OnEvent,
@@ -162,7 +174,7 @@ func (r *Run) evaluations(ctx context.Context) error {
 
 // monitor is the usual evaluator.
 func (r *Run) monitor(set Set, seed uint64) (Evaluator, error) {
-	m, err := monitor.New(set.Train, set.Validation, set.Labels, set.FrontEnd, monitor.Options{Seed: seed, Previews: r.job.Previews})
+	m, err := monitor.New(set.Train, set.Validation, set.Labels, set.FrontEnd, monitor.Options{Seed: seed, Previews: r.files.previews()})
 	if err != nil {
 		return nil, err
 	}
@@ -186,6 +198,13 @@ func (r *Run) checkLoss(ctx context.Context, name string) error {
 	return nil
 }
 
+// Lines describe for a person what Start decided, and the Set.
+func (r *Run) Lines() []string {
+	fe := r.set.FrontEnd
+	return append(r.Settings.Lines(), fmt.Sprintf("model %s: %d frames by %d bins at %d Hz; %d recordings to learn from, %d for validation, %d held out",
+		r.Settings.Arch, fe.Frames, fe.Spectrogram.Bins(), fe.Spectrogram.SampleRate, r.set.Train.B, r.set.Validation.B, len(r.set.Data.HeldOut)))
+}
+
 // From is the step after which the training goes on, -1 for a new one.
 func (r *Run) From() int64 {
 	if r.trainer.Resume == nil {
@@ -198,11 +217,15 @@ func (r *Run) From() int64 {
 // ctx is cancelled it finishes the step, saves, and returns the checkpoint with ctx's error.
 func (r *Run) Train(ctx context.Context) (models.Checkpoint, Result, error) {
 	result := Result{Settings: r.Settings}
+	if err := r.files.open(r.From()); err != nil {
+		return models.Checkpoint{}, result, err
+	}
 	r.trainer.OnEvent = func(p models.Progress) {
 		if p.Event == models.EventDone {
 			result.EndedBy = p.Reason
 		}
 		result.History.Add(p)
+		r.files.take(p)
 		if r.job.OnEvent != nil {
 			r.job.OnEvent(p)
 		}
@@ -216,6 +239,7 @@ func (r *Run) Train(ctx context.Context) (models.Checkpoint, Result, error) {
 	began, cpu := time.Now(), cpuSeconds()
 	c, err := r.trainer.Run(ctx, r.learner, r.set.Train, r.set.Validation)
 	result.Seconds, result.CPUSeconds = time.Since(began).Seconds(), cpuSeconds()-cpu
+	r.files.close(&result)
 	c.Data = r.data
 	return c, result, err
 }
@@ -227,4 +251,7 @@ type Result struct {
 	History    History
 	Seconds    float64 // of this run
 	CPUSeconds float64 // of all cores, see the runtime/metrics cpu classes: waiting for a busy core counts
+
+	CurvesJSONL, CurvesCSV string // files of the curves; "" where there are none
+	CurvesErr              error  // why they are incomplete; nil where they are not
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/gofrs/flock"
+
+	"wavemill/models"
 )
 
 // ErrOutput is returned, wrapped, for a path that no checkpoint can be written to.
@@ -66,6 +68,21 @@ func LockOutput(path string) (release func() error, err error) {
 			return nil, fmt.Errorf("%s: lock: %w", path, err)
 		}
 	}
+}
+
+// ReserveOutput prepares a training's checkpoints before it begins: CheckOutput and LockOutput for the path, and the removal
+// of the temporary files that a killed training left there.
+func ReserveOutput(to models.Rotation) (release func() error, err error) {
+	if err := CheckOutput(to.Path); err != nil {
+		return nil, err
+	}
+	if release, err = LockOutput(to.Path); err != nil {
+		return nil, err
+	}
+	if err := to.Sweep(); err != nil {
+		return nil, errors.Join(err, release())
+	}
+	return release, nil
 }
 
 // current reports whether the locked file is still the one that has the name: its holder may have removed it between

@@ -35,6 +35,9 @@ type Options struct {
 	// FrontEnd chooses the front end for the recordings that may be learnt from, which are in canonical order; nil means
 	// frontend.PlanFor. Resume keeps the checkpoint's front end.
 	FrontEnd func(learnable []dataset.Recording) (models.FrontEnd, error)
+	// OnPlan, when not nil, is called with the front end that was chosen and the recordings that it was chosen for, before
+	// their spectrograms are computed. Its error ends Prepare. It is not called with Resume.
+	OnPlan func(fe models.FrontEnd, learnable []dataset.Recording) error
 	// Resume, when not nil, is the checkpoint that is to be trained further. Its labels and front end are kept, and its
 	// recordings keep their parts, see Divide.
 	Resume *models.Checkpoint
@@ -54,6 +57,12 @@ func (o Options) rule() (dataset.Holdout, *models.TrainingData) {
 		return Rule(*o.Resume.Data), o.Resume.Data
 	}
 	return o.Holdout, o.Known
+}
+
+// Group is the field that names the groups of recordings, see dataset.Holdout; "" for none.
+func (o Options) Group() string {
+	rule, _ := o.rule()
+	return rule.Group
 }
 
 // Select returns the recordings that can be learnt from, and notes why others cannot: files that could not be decoded and
@@ -113,10 +122,16 @@ func (o Options) frontEnd(recordings []dataset.Recording, parts Parts) (models.F
 	ids := dataset.Identities(recordings)
 	indices := parts.Learnable()
 	slices.SortFunc(indices, func(a, b int) int { return order(ids[a], ids[b]) })
-	if o.FrontEnd == nil {
-		return frontend.PlanFor(clipsAt(recordings, indices)), nil
+	learnable := pick(recordings, indices)
+	choose := o.FrontEnd
+	if choose == nil {
+		choose = func(of []dataset.Recording) (models.FrontEnd, error) { return frontend.PlanFor(dataset.Clips(of)), nil }
 	}
-	return o.FrontEnd(pick(recordings, indices))
+	fe, err := choose(learnable)
+	if err != nil || o.OnPlan == nil {
+		return fe, err
+	}
+	return fe, o.OnPlan(fe, learnable)
 }
 
 // analyze computes the spectrograms of the recordings with the given indices, in parallel. The result has an entry for

@@ -166,6 +166,50 @@ func TestHeldOutRecordingsDoNotPlan(t *testing.T) {
 	}
 }
 
+// OnPlan is given what the front end was chosen for, and ends Prepare where it fails. A resumed training has no plan.
+func TestOnPlan(t *testing.T) {
+	recordings := synthetic(t, 12)
+	var fe models.FrontEnd
+	var shown []dataset.Recording
+	o := training.Options{Holdout: rule(), OnPlan: func(chosen models.FrontEnd, of []dataset.Recording) error {
+		fe, shown = chosen, of
+		return nil
+	}}
+	s := prepare(t, recordings, o)
+	if fe != s.FrontEnd || len(shown) != s.Train.B+s.Validation.B {
+		t.Errorf("%+v for %d recordings, the set has %+v for %d", fe, len(shown), s.FrontEnd, s.Train.B+s.Validation.B)
+	}
+	failed := errors.New("no plan")
+	o.OnPlan = func(models.FrontEnd, []dataset.Recording) error { return failed }
+	if _, err := training.Prepare(t.Context(), recordings, o); !errors.Is(err, failed) {
+		t.Error(err)
+	}
+	o.Resume = &models.Checkpoint{FrontEnd: s.FrontEnd, Labels: s.Labels, Data: &s.Data}
+	prepare(t, recordings, o)
+}
+
+// Some of every label are held out: at least one where there are two.
+func TestDivideHoldsOutSomeOfEveryLabel(t *testing.T) {
+	var ids []dataset.Identity
+	for label, n := range map[string]int{"a": 200, "b": 2, "c": 1} {
+		for i := range n {
+			name := fmt.Sprintf("%s/%03d.wav", label, i)
+			ids = append(ids, dataset.Identity{Source: name, Label: label, Digest: name})
+		}
+	}
+	p, err := training.Divide(ids, dataset.DefaultHoldout(1), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := map[string]int{}
+	for _, i := range p.HeldOut {
+		n[ids[i].Label]++
+	}
+	if len(p.Learnable())+len(p.HeldOut) != len(ids) || n["a"] < 8 || n["a"] > 40 || n["b"] != 1 || n["c"] != 0 {
+		t.Errorf("%d to learn from, held out %v", len(p.Learnable()), n)
+	}
+}
+
 // Spectrograms with identities make the set that their recordings make, and the same weights.
 func TestSpectrogramsMakeTheSameWeights(t *testing.T) {
 	recordings := synthetic(t, 12)

@@ -1,6 +1,7 @@
 package training
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,12 +31,16 @@ func (p Partition) Warning() string {
 	return "a checkpoint does not record which recordings it was trained on: it may have learnt from some of those held out here, and figures on them are not to be trusted"
 }
 
+// ErrAllSeen is returned, wrapped, by Unseen, together with the partition, where no recording is unseen, or none of some
+// label.
+var ErrAllSeen = errors.New("the model has seen every recording")
+
 // tooFew ends the errors of Unseen.
 const tooFew = "give recordings that the model has not seen with --test DIR"
 
 // Unseen returns which recordings none of the checkpoints has seen. Copies under other names, labels or encodings, and
 // near copies, count as seen. rule splits the recordings where a checkpoint has no record; its seed is replaced by the
-// checkpoint's. It is an error where no recording is unseen, or none of some label.
+// checkpoint's. The error is ErrAllSeen where no recording is unseen, or none of some label.
 func Unseen(checkpoints []models.Checkpoint, recordings []dataset.Recording, rule dataset.Holdout) (Partition, error) {
 	ids := dataset.Identities(recordings)
 	var usable []int
@@ -96,7 +101,7 @@ func seenBy(checkpoints []models.Checkpoint, ids []dataset.Identity, rule datase
 // enough returns an error where a label of all recordings is not among the unseen ones.
 func enough(ids []dataset.Identity, all, unseen []int) error {
 	if len(unseen) == 0 {
-		return fmt.Errorf("training: the model has seen every recording, so that none can evaluate it; %s", tooFew)
+		return fmt.Errorf("training: %w, so that none can evaluate it; %s", ErrAllSeen, tooFew)
 	}
 	var missing []string
 	left := labelsOf(ids, unseen)
@@ -106,7 +111,7 @@ func enough(ids []dataset.Identity, all, unseen []int) error {
 		}
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("training: the model has seen every recording of %s, so that none can evaluate it; %s", strings.Join(missing, ", "), tooFew)
+		return fmt.Errorf("training: %w of %s, so that none can evaluate it; %s", ErrAllSeen, strings.Join(missing, ", "), tooFew)
 	}
 	return nil
 }

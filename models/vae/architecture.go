@@ -9,7 +9,7 @@ import (
 )
 
 // leastSteps is the number of steps, in batches of 32, that the default width of 16 channels needs: at 2,300, 8 channels
-// are still a little better (docs/frontend.md).
+// are still a little better (docs/experiments.md).
 const leastSteps = 3000
 
 // Architecture describes this architecture to the program.

@@ -32,7 +32,7 @@ type Config struct {
 	// Bandwidth of the kernel density, and of the noise around the manifold, as a share of the label's standard deviation.
 	// As it approaches 0, the kernel density repeats the training clips; at 1 it is the class Gaussian. At 0.3, with
 	// residual noise, clips of spoken digits are about as far from the nearest training clip as new recordings are; see
-	// docs/quality.md.
+	// docs/experiments.md.
 	Bandwidth float64 `json:"bandwidth"`
 	// Neighbours is the largest number of nearest clips of the same label that the manifold interpolates towards. It is
 	// also limited to a twelfth of the label's clips, so that neighbours are of one kind, such as one speaker.

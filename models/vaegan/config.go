@@ -48,7 +48,7 @@ func Defaults() Config {
 		DecoderRate:       2e-4,                                                          // as the GAN's generator
 		DiscriminatorRate: 4e-4,                                                          // not compared
 		FinalRate:         0.05,                                                          // not compared
-		Adversarial:       1,                                                             // a comparison of loss weights on spoken digits; see docs/quality.md
+		Adversarial:       1,                                                             // a comparison of loss weights on spoken digits; see docs/experiments.md
 		Matching:          5,                                                             // the same comparison
 		L1:                2,                                                             // the same comparison
 		Average:           0.999,                                                         // the mean of about 1,000 steps

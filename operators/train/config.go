@@ -47,6 +47,9 @@ type Config struct {
 	// Group, where not empty, names the groups that clips carry as Wavemill-Group, such as "speaker": clips of one group are
 	// then all trained on or all held out. Only its being there matters to the split; the name is recorded.
 	Group string `yaml:"group"`
+	// HoldOut lists groups whose clips the training does not use, as FIELD=VALUE, such as "speaker=theo". Each must occur among
+	// the clips; Holdout is then held out of the other groups clip by clip.
+	HoldOut []string `yaml:"hold_out"`
 	// Validation is the share of the other clips that the weights do not learn from, and that choose the best of them.
 	Validation float64 `yaml:"validation"`
 	// MinClips is how many clips there must be before training begins.
@@ -74,8 +77,12 @@ func Defaults() Config {
 	}
 }
 
-// Hooks let the program around the operator take part. All may be nil, and are called from the operator's goroutine.
+// Hooks let the program around the operator take part. All may be nil or empty. The functions are called from the
+// operator's goroutine.
 type Hooks struct {
+	// CheckpointDir is a folder in which every stored checkpoint is also written to <model>.safetensors, for use without the
+	// bus. It must exist. The bus remains the place where models are kept: a file that cannot be written is logged.
+	CheckpointDir string
 	// OnClips is told how many clips have been collected.
 	OnClips func(model string, clips int)
 	// OnProgress is told about every training step, evaluation and save.

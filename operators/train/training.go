@@ -8,11 +8,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"wavemill/audio/dataset"
+	"wavemill/internal/atomicfile"
 	"wavemill/models"
 	"wavemill/models/training"
 	"wavemill/pipeline"
@@ -101,7 +103,7 @@ func (r *run) plan(ctx context.Context) (*training.Job, error) {
 // prepare splits the clips and joins them to batches.
 func (r *run) prepare() (err error) {
 	r.set, err = training.PrepareSpectrograms(r.clips.frontEnd, r.clips.examples, training.Options{
-		Holdout: dataset.Holdout{Share: r.config.Holdout, Validation: r.config.Validation, Seed: r.config.Seed, Group: r.config.Group},
+		Holdout: dataset.Holdout{Share: r.config.Holdout, Validation: r.config.Validation, Seed: r.config.Seed, Group: r.config.Group, Out: r.config.HoldOut},
 		Resume:  r.resume,
 	})
 	return err
@@ -245,6 +247,7 @@ func (r *run) store(ctx context.Context, c models.Checkpoint, complete bool) err
 	}
 	r.entry, r.event = entry, event
 	r.log.Info("checkpoint stored", "version", event.Version, "step", event.Step, "complete", complete, "digest", digest[:12])
+	r.writeFile(event, content)
 	if r.hooks.OnEvent != nil {
 		r.hooks.OnEvent(event)
 	}
@@ -253,4 +256,17 @@ func (r *run) store(ctx context.Context, c models.Checkpoint, complete bool) err
 		Header: map[string]string{header.ContentType: "application/json", header.Model: digest}, Body: info,
 	})
 	return err
+}
+
+// writeFile writes a stored checkpoint to its file, if there is a folder for it.
+func (r *run) writeFile(e Event, content []byte) {
+	if r.hooks.CheckpointDir == "" {
+		return
+	}
+	path := filepath.Join(r.hooks.CheckpointDir, e.Name+".safetensors")
+	if err := atomicfile.Write(path, content, atomicfile.Options{NoSync: true}); err != nil {
+		r.log.Warn("the checkpoint is on the bus, but was not written to a file", "file", path, "error", err)
+		return
+	}
+	r.log.Info("checkpoint written", "file", path, "step", e.Step)
 }

@@ -1,4 +1,8 @@
-// Package health serves the state of a running pipeline over HTTP, for the probes of Kubernetes and for people.
+// Package health serves the state of a running pipeline over HTTP, for orchestrators and people:
+//
+//	/livez   200 while the process answers
+//	/readyz  200 while the operators run and the bus is connected, else 503
+//	/status  the operators' counters as JSON
 package health
 
 import (
@@ -16,16 +20,22 @@ import (
 	"wavemill/pipeline"
 )
 
-// Handler answers GET requests about a pipeline:
-//
-//	/livez   200 while the process answers
-//	/readyz  200 while the operators run and the bus is connected, otherwise 503 with the reason
-//	/status  the pipeline's name and the operators' counters as JSON: {"pipeline": ..., "operators": [...]}
+// state is what is served.
+type state struct {
+	bus     *pipeline.Bus
+	running *pipeline.Pipeline
+}
+
+// Handler returns the pages of a pipeline that runs on a bus.
 func Handler(bus *pipeline.Bus, running *pipeline.Pipeline) http.Handler {
+	return state{bus, running}.handler()
+}
+
+func (h state) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "alive") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if fault := fault(bus, running); fault != nil {
+		if fault := h.fault(); fault != nil {
 			answer(w, http.StatusServiceUnavailable, fault.Error())
 			return
 		}
@@ -34,19 +44,19 @@ func Handler(bus *pipeline.Bus, running *pipeline.Pipeline) http.Handler {
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		// It fails only if the client has disconnected.
-		_ = json.NewEncoder(w).Encode(map[string]any{"pipeline": bus.Spec().Name, "operators": running.Snapshot()})
+		_ = json.NewEncoder(w).Encode(map[string]any{"pipeline": h.bus.Spec().Name, "operators": h.running.Snapshot()})
 	})
 	return mux
 }
 
 // fault returns the reason why the pipeline is not ready, or nil.
-func fault(bus *pipeline.Bus, running *pipeline.Pipeline) error {
+func (h state) fault() error {
 	select {
-	case <-running.Done():
+	case <-h.running.Done():
 		return errors.New("the operators have stopped")
 	default:
 	}
-	if s := bus.Conn().Status(); s != nats.CONNECTED {
+	if s := h.bus.Conn().Status(); s != nats.CONNECTED {
 		return fmt.Errorf("the bus is %s", s)
 	}
 	return nil
@@ -58,12 +68,15 @@ func answer(w http.ResponseWriter, code int, text string) {
 	fmt.Fprintln(w, text)
 }
 
-// Serve serves h on address (host:port; port 0 takes a free one) until stop is called, and logs the address. stop waits
-// at most five seconds for requests that are being answered.
+// Serve serves h on address, host:port, until the returned function is called. An empty address serves nothing. Errors
+// while it serves go to log.
 func Serve(ctx context.Context, address string, h http.Handler, log *slog.Logger) (stop func(), err error) {
+	if address == "" {
+		return func() {}, nil
+	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("serve the health pages: %w", err)
 	}
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	done := make(chan struct{})

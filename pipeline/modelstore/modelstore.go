@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"wavemill/internal/atomicfile"
 )
 
 var (
@@ -149,6 +151,20 @@ func (s *Store) Load(ctx context.Context, e Entry) ([]byte, error) {
 		return nil, fmt.Errorf("%s version %d (object %s in %s): %w", e.Name, e.Version, e.Object, s.Bucket, err)
 	}
 	return content, nil
+}
+
+// WriteFile writes the content of the current version of name to a file. The file is either complete or as it was.
+func (s *Store) WriteFile(ctx context.Context, name, path string) error {
+	entry, err := s.Get(ctx, name)
+	if err != nil {
+		return err
+	}
+	content, err := s.Load(ctx, entry)
+	if err != nil {
+		return err
+	}
+	// Without sync: the file can be written again from the store.
+	return atomicfile.Write(path, content, atomicfile.Options{NoSync: true})
 }
 
 // pollEvery is how often Watch reads the entry by itself, in case a notification was lost with its server.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -134,5 +136,29 @@ func TestWatch(t *testing.T) {
 	stop()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+func TestWriteFile(t *testing.T) {
+	ctx, newStore := open(t)
+	s, path := newStore(), filepath.Join(t.TempDir(), "vae.safetensors")
+	if err := s.WriteFile(ctx, "vae", path); !errors.Is(err, modelstore.ErrNotFound) {
+		t.Errorf("before the first version: %v", err)
+	}
+	var e modelstore.Entry
+	for _, content := range []string{"first", "second"} {
+		var err error
+		if e, err = s.Put(ctx, "vae", content, []byte(content), nil, e); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.WriteFile(ctx, "vae", path); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != content {
+			t.Errorf("%q %v, want %q", got, err, content)
+		}
+	}
+	if err := s.WriteFile(ctx, "vae", filepath.Join(path, "x")); err == nil {
+		t.Error("a file in place of the folder is no error")
 	}
 }

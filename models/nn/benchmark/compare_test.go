@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"wavemill/internal/oracle"
 )
 
 // fakePeer prints the lines of a peer script, and torch's version when asked for it.
@@ -33,7 +35,7 @@ esac
 func TestCompare(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
-		t.Skip("needs python3")
+		oracle.Missing(t, "python3 is not installed")
 	}
 	if _, err := os.ReadFile("compare.py"); err != nil { // so that the test's cached result depends on it
 		t.Fatal(err)

@@ -1,0 +1,42 @@
+package convert
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// labelsShown is how many labels String lists.
+const labelsShown = 20
+
+// String returns the summary as some lines for a person, without a newline at the end.
+func (s Summary) String() string {
+	lines := []string{
+		fmt.Sprintf("%s: %d files to %s, %d of them in an earlier run, %d skipped", s.Out, s.Converted+s.AlreadyDone, s.To, s.AlreadyDone, s.Skipped),
+		fmt.Sprintf("  %.1f s of sound in %.2f s (%.0f x real time)", s.Seconds, s.Elapsed, s.Realtime),
+		fmt.Sprintf("  labels from the %s: %s", s.LabelSource, s.labels()),
+	}
+	if c := s.Config; c != nil {
+		lines = append(lines, fmt.Sprintf("  %d bins (%s, %s) at %d Hz, n_fft %d, hop %d", c.Bins(), c.Scale, c.Value, c.SampleRate, c.NFFT, c.Hop))
+	}
+	if s.Truncated > 0 {
+		lines = append(lines, fmt.Sprintf("  %d files end before the data that their headers declare; the part that exists was converted", s.Truncated))
+	}
+	if s.Skipped > 0 {
+		lines = append(lines, "  skipped files and reasons: "+s.Out+"/"+SkippedName)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// labels lists the labels and their numbers of files.
+func (s Summary) labels() string {
+	var labels []string
+	for _, label := range slices.Sorted(maps.Keys(s.Labels)) {
+		labels = append(labels, fmt.Sprintf("%s (%d)", label, s.Labels[label]))
+	}
+	if n := len(labels) - labelsShown; n > 0 {
+		labels = append(labels[:labelsShown-1], fmt.Sprintf("%s and %d more", labels[labelsShown-1], n))
+	}
+	return strings.Join(labels, ", ")
+}

@@ -1,0 +1,43 @@
+package spectrogram
+
+import "strings"
+
+// Overrides replace fields of a Config, and the fields that follow from them. A zero field changes nothing.
+type Overrides struct {
+	NFFT  int      // NFFT also sets Hop to a quarter of it.
+	Hop   int      // Hop replaces Config.Hop.
+	Scale string   // Scale, where it differs, also resets Mels, FMin and FMax.
+	Mels  int      // Mels replaces Config.Mels.
+	FMin  *float64 // FMin replaces Config.FMin; it is a pointer because 0 Hz is a usual edge.
+	FMax  float64  // FMax replaces Config.FMax.
+	Value string   // Value, where it differs, also resets Min and Max, and Floor for values that are no logarithm.
+}
+
+// Apply returns c with the overrides. The result may be invalid; [New] reports that.
+func (o Overrides) Apply(c Config) Config {
+	if o.NFFT != 0 {
+		c.NFFT, c.Hop = o.NFFT, max(1, o.NFFT/4)
+	}
+	if o.Hop != 0 {
+		c.Hop = o.Hop
+	}
+	if o.Scale != "" && o.Scale != c.Scale {
+		c.Scale, c.Mels, c.FMin, c.FMax = o.Scale, 0, 0, 0
+	}
+	if o.Mels != 0 {
+		c.Mels = o.Mels
+	}
+	if o.FMin != nil {
+		c.FMin = *o.FMin
+	}
+	if o.FMax != 0 {
+		c.FMax = o.FMax
+	}
+	if o.Value != "" && o.Value != c.Value {
+		c.Value, c.Min, c.Max = o.Value, 0, 0
+		if !strings.HasPrefix(o.Value, "log") {
+			c.Floor = 0
+		}
+	}
+	return c
+}

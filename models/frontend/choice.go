@@ -1,0 +1,94 @@
+package frontend
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"wavemill/audio"
+	"wavemill/models"
+)
+
+// Validate reports fields that no front end can have.
+func (o Overrides) Validate() error {
+	switch {
+	case o.NFFT < 0 || o.Hop < 0 || o.Mels < 0 || o.Frames < 0:
+		return errors.New("n-fft, hop, mels and frames must not be negative")
+	case o.Mels%16 != 0 || o.Frames%16 != 0:
+		return errors.New("mels and frames must be multiples of 16: the networks halve both four times")
+	}
+	return nil
+}
+
+// A Choice is what a user decides about a front end. The zero value leaves all of it to the plan.
+type Choice struct {
+	File      string    // of a front end that is used instead of a plan, see ReadFile; "": planned
+	Overrides Overrides // of that one or of the planned one
+}
+
+// Validate reports overrides that no front end can have, and a file that cannot be read.
+func (c Choice) Validate() error {
+	if err := c.Overrides.Validate(); err != nil || c.File == "" {
+		return err
+	}
+	_, err := ReadFile(c.File)
+	return err
+}
+
+// Plan returns the front end for clips: that of the file, or PlanFor's, with the overrides. The scaling of a planned one is
+// fitted to the clips after that, see Level. Where it cannot be used, the error wraps ErrUnusable.
+func (c Choice) Plan(clips []audio.Clip) (models.FrontEnd, error) {
+	var fe models.FrontEnd
+	if c.File != "" {
+		fixed, err := ReadFile(c.File)
+		if err != nil {
+			return fe, err
+		}
+		fe = c.Overrides.Apply(fixed)
+	} else {
+		fe = Level(c.Overrides.Apply(SurveyOf(clips).Plan()), clips)
+	}
+	if _, err := New(fe); err != nil {
+		return fe, fmt.Errorf("%w: %w", ErrUnusable, err)
+	}
+	return fe, nil
+}
+
+// Matches reports whether fe is a front end that the choice allows: that of the file with the overrides or, without a file,
+// any that has the values of the overrides.
+func (c Choice) Matches(fe models.FrontEnd) (bool, error) {
+	if c.File != "" {
+		fixed, err := ReadFile(c.File)
+		return c.Overrides.Apply(fixed) == fe, err
+	}
+	s, o := fe.Spectrogram, c.Overrides
+	return cmp.Or(o.NFFT, s.NFFT) == s.NFFT && cmp.Or(o.Hop, s.Hop) == s.Hop && cmp.Or(o.Mels, s.Mels) == s.Mels && cmp.Or(o.Frames, fe.Frames) == fe.Frames, nil
+}
+
+// ErrUnusable is returned, wrapped, by Choice.Plan for settings that no front end can have.
+var ErrUnusable = errors.New("the front end cannot be used")
+
+// ReadFile reads the JSON of a front end. An object that has one as "front_end", such as the output of the commands plan
+// and inspect, is read too. Unknown fields are an error; New tells whether the front end can be used.
+func ReadFile(path string) (models.FrontEnd, error) {
+	var fe models.FrontEnd
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fe, err
+	}
+	var outer struct {
+		FrontEnd json.RawMessage `json:"front_end"`
+	}
+	if err := json.Unmarshal(text, &outer); err == nil && len(outer.FrontEnd) > 0 {
+		text = outer.FrontEnd
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&fe); err != nil {
+		return fe, fmt.Errorf("%s: %w", path, err)
+	}
+	return fe, nil
+}

@@ -1,0 +1,55 @@
+package training
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"wavemill/models/architectures"
+)
+
+// Validate reports the first field that cannot be used, as far as that shows without recordings. The message begins with
+// the name of the field as command lines spell it, such as "eval-every".
+func (j Job) Validate() error {
+	negative := func(name string, v int64) error { return fmt.Errorf("%s %d: must not be negative", name, v) }
+	switch {
+	case j.Budget < 0:
+		return fmt.Errorf("budget %v: must not be negative", j.Budget)
+	case j.Steps < 0:
+		return negative("steps", j.Steps)
+	case j.BatchSize < 0:
+		return negative("batch", int64(j.BatchSize))
+	case j.Channels < 0:
+		return negative("channels", int64(j.Channels))
+	case j.Patience < 0:
+		return negative("patience", int64(j.Patience))
+	case j.EvalEvery < 0:
+		return negative("eval-every", j.EvalEvery)
+	case j.SaveEvery < 0:
+		return fmt.Errorf("save-every %v: must not be negative", j.SaveEvery)
+	case j.BestBy != "" && j.BestBy != BestByDistance && j.BestBy != BestByLast && !strings.HasPrefix(j.BestBy, "val/"):
+		return fmt.Errorf("best-by %q is none of %s, val/LOSS, %s", j.BestBy, BestByDistance, BestByLast)
+	case j.BestBy == BestByLast && j.Patience > 0:
+		return errors.New("patience needs a figure; best-by last has none")
+	case j.Resume == nil && j.NewLearner == nil && !slices.Contains(architectures.Names(), j.Arch):
+		return fmt.Errorf("model %q is unknown; there are: %s", j.Arch, strings.Join(architectures.Names(), ", "))
+	}
+	return nil
+}
+
+// ChannelsAuto is the text of Job.Channels 0: the width that suits the budget.
+const ChannelsAuto = "auto"
+
+// ParseChannels reads a width of the network for Job.Channels: a positive number, or ChannelsAuto or "" for 0.
+func ParseChannels(text string) (int, error) {
+	if text == ChannelsAuto || text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("channels is %s or a positive number, not %q", ChannelsAuto, text)
+	}
+	return n, nil
+}

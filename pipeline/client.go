@@ -1,0 +1,64 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Overrides replace fields of a spec, such as what command-line flags say about a pipeline file. An empty field changes
+// nothing.
+type Overrides struct {
+	NATS    string // NATS replaces Spec.NATS, and clears DataDir and Listen, which belong to an embedded server.
+	Name    string // Name replaces Spec.Name.
+	Creds   string // Creds replaces Spec.Auth.Creds.
+	DataDir string // DataDir replaces Spec.DataDir. It is an error together with an external server.
+	Listen  string // Listen replaces Spec.Listen. It is an error together with an external server.
+}
+
+// ErrExternalServer means that settings of the embedded server were given for a pipeline with an external one.
+var ErrExternalServer = errors.New("the data folder and the listen address belong to the embedded server, and the pipeline has an external one")
+
+// Override returns s with the overrides applied. It does not change s.
+func (s Spec) Override(o Overrides) (Spec, error) {
+	if o.NATS != "" {
+		s.NATS, s.DataDir, s.Listen = o.NATS, "", ""
+	}
+	if s.NATS != "" && (o.DataDir != "" || o.Listen != "") {
+		return Spec{}, ErrExternalServer
+	}
+	replace(&s.Name, o.Name)
+	replace(&s.Auth.Creds, o.Creds)
+	replace(&s.DataDir, o.DataDir)
+	replace(&s.Listen, o.Listen)
+	return s, nil
+}
+
+// replace sets a field to a value that is not empty.
+func replace(field *string, value string) {
+	if value != "" {
+		*field = value
+	}
+}
+
+// Client returns the spec of a client of the pipeline: without operators and embedded server. A spec without an external
+// server gets the one at url.
+func (s Spec) Client(url string) Spec {
+	s.Operators, s.others, s.DataDir, s.Listen = nil, nil, "", ""
+	setDefault(&s.NATS, url)
+	return s
+}
+
+// OpenClient connects to a pipeline that other processes run. Unlike [Open], it does not change streams that exist, so
+// that a client does not replace the limits of a running pipeline by its own; it creates the streams if one is missing
+// and Spec.Streams.Bind does not forbid that.
+func OpenClient(ctx context.Context, spec Spec, o BusOptions) (*Bus, error) {
+	bound := spec
+	bound.Streams.Bind = true
+	bus, err := Open(ctx, bound, o)
+	if errors.Is(err, jetstream.ErrStreamNotFound) && !spec.Streams.Bind {
+		return Open(ctx, spec, o)
+	}
+	return bus, err
+}
