@@ -21,7 +21,7 @@ func newBenchAudio(a *app) *cobra.Command {
 	var b benchAudio
 	cmd := &cobra.Command{
 		Use:   "audio --data DIR",
-		Short: "Time the audio half: files to log-mel, phase, Fourier transform, resampling",
+		Short: "Time audio processing: files to log-mel, phase, Fourier transform, resampling",
 		Long: `Times the audio work of the comparison with torchaudio, SciPy and sox: WAV files to
 log-mel in one array file, log-mel in memory, Griffin-Lim, phase reconstruction, the
 real Fourier transform and resampling. Prints the median time of each.
@@ -32,7 +32,7 @@ WAVEMILL_KERNEL=avx512|avx2|go forces a class of kernels.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.benchAudio(cmd.Context(), b) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&b.Data, "data", "", "folder of WAV recordings, at any depth (needed)")
+	f.StringVar(&b.Data, "data", "", "folder of WAV recordings, at any depth (required)")
 	f.IntVar(&b.Threads, "threads", 2, "threads that share the work")
 	f.StringSliceVar(&b.Only, "only", nil, "only these: "+strings.Join(benchmark.Names(), ", "))
 	f.Float64Var(&b.seconds, "seconds", 2, "how long to time each")

@@ -24,7 +24,7 @@ func newBenchTrain(a *app) *cobra.Command {
 		Short: "Time the reference networks: training steps and inference",
 		Long: `Times the reference networks of the comparison with PyTorch: a discriminator's
 step, a whole GAN step, a VAE's step, and a generator's inference. Prints the
-median time and what it is in GFLOPS beside the most this processor can do.
+median time, the GFLOPS that this amounts to, and the peak of this processor.
 WAVEMILL_KERNEL=avx512|avx2|go forces a class of kernels.`,
 		Example: `  wavemill bench train
   wavemill bench train --threads 1 --only discriminator-step,generator-b1 --json`,

@@ -87,5 +87,5 @@ func (o Options) work() []func() (*Work, error) {
 
 // Heading names the class of kernels in use and the peak of a core, for the first line of a table.
 func Heading(peak float64) string {
-	return fmt.Sprintf("kernels %s, %.0f GFLOPS a core at most", kernel.Class(), peak)
+	return fmt.Sprintf("kernels %s, at most %.0f GFLOPS per core", kernel.Class(), peak)
 }
