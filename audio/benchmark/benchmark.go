@@ -5,6 +5,7 @@ package benchmark
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -41,6 +42,36 @@ type Options struct {
 	Only    []string      // names of works; none is all
 }
 
+// Validate reports what is wrong. The message begins with the field's name in lower case; that of Time is seconds.
+func (o Options) Validate() error {
+	switch {
+	case o.Data == "":
+		return errors.New("data is missing: a folder with recordings")
+	case o.Threads < 1:
+		return fmt.Errorf("threads %d: use one or more", o.Threads)
+	case o.Time <= 0:
+		return fmt.Errorf("seconds %g: use a time above 0", o.Time.Seconds())
+	}
+	for _, name := range o.Only {
+		if !slices.Contains(Names(), name) {
+			return fmt.Errorf("only: %q is unknown; there are %s", name, strings.Join(Names(), ", "))
+		}
+	}
+	return nil
+}
+
+// String is the line for a table.
+func (l Line) String() string {
+	detail := l.Unit
+	switch {
+	case l.Files > 0:
+		detail = fmt.Sprintf("%d files", l.Files)
+	case l.Clips > 0:
+		detail = fmt.Sprintf("%d clips", l.Clips)
+	}
+	return fmt.Sprintf("%-22s %d thread(s) %12.5g ms  %s", l.Name, l.Threads, l.MS, detail)
+}
+
 // A work is something to time: prepare readies it and returns one run of it.
 type work struct {
 	name    string
@@ -75,13 +106,8 @@ func Names() []string {
 // Run times works one after the other and gives each Line to emit as soon as it is known. While it runs the process
 // uses at most Threads processors.
 func Run(ctx context.Context, o Options, emit func(Line) error) error {
-	if o.Threads < 1 || o.Time <= 0 {
-		return fmt.Errorf("benchmark: %d threads for %v; both must be positive", o.Threads, o.Time)
-	}
-	for _, name := range o.Only {
-		if !slices.Contains(Names(), name) {
-			return fmt.Errorf("benchmark: %q is not one of %s", name, strings.Join(Names(), ", "))
-		}
+	if err := o.Validate(); err != nil {
+		return fmt.Errorf("benchmark: %w", err)
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(o.Threads))
 	for _, w := range works() {

@@ -65,6 +65,8 @@ func TestRunRefuses(t *testing.T) {
 		want string
 	}{
 		"unknown name": {t.Context(), Options{Data: dir, Threads: 1, Time: 1, Only: []string{"fft"}}, "fft"},
+		"no data":      {t.Context(), Options{Threads: 1, Time: 1}, "data is missing"},
+		"no time":      {t.Context(), Options{Data: dir, Threads: 1}, "seconds 0"},
 		"no threads":   {t.Context(), Options{Data: dir, Time: 1}, "threads"},
 		"no folder":    {t.Context(), Options{Data: dir + "/none", Threads: 1, Time: 1}, "none"},
 		"no files":     {t.Context(), Options{Data: t.TempDir(), Threads: 1, Time: 1}, "no WAV files"},
@@ -72,6 +74,18 @@ func TestRunRefuses(t *testing.T) {
 	} {
 		if err := Run(c.ctx, c.o, emit); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+func TestLineText(t *testing.T) {
+	for want, l := range map[string]Line{
+		"x                      2 thread(s)          1.5 ms  an hour":  {Name: "x", Threads: 2, MS: 1.5, Unit: "an hour"},
+		"x                      1 thread(s)      0.12346 ms  3 files":  {Name: "x", Threads: 1, MS: 0.123456, Files: 3, Clips: 2},
+		"x                      1 thread(s)        12346 ms  20 clips": {Name: "x", Threads: 1, MS: 12345.6, Clips: 20},
+	} {
+		if got := l.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

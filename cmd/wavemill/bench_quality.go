@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -124,35 +123,12 @@ func (a *app) benchQuality(ctx context.Context, b benchQuality) error {
 
 // command is the command line that makes the tables again, without the folders of this machine.
 func (b *benchQuality) command() string {
-	length := fmt.Sprintf("--budget %v", b.Budget)
-	if b.Steps > 0 {
-		length = fmt.Sprintf("--steps %d", b.Steps)
-	}
-	text := fmt.Sprintf("wavemill bench quality --data DIR --model %s %s --seeds %d", strings.Join(b.Models, ","), length, b.Seeds)
-	if b.Clips > 0 {
-		text += fmt.Sprintf(" --clips %d", b.Clips)
-	}
-	if b.Quick {
-		text += " --quick"
-	}
-	if b.Few > 0 {
-		text += fmt.Sprintf(" --few %g", b.Few)
-	}
-	if !slices.Equal(b.Shares, eval.DefaultShares()) {
-		shares := make([]string, len(b.Shares))
-		for i, s := range b.Shares {
-			shares[i] = fmt.Sprint(s)
-		}
-		text += " --shares " + strings.Join(shares, ",")
-	}
-	if b.Group != "" {
-		text += " --group " + quote(b.Group)
-	}
-	if b.LeaveOut != "" {
-		text += " --leave-out " + quote(b.LeaveOut)
-	}
+	args := b.Arguments()
 	if b.labels != "" {
-		text += " --labels " + quote(b.labels)
+		args = append(args, "--labels", b.labels)
 	}
-	return text + " --keep DIR"
+	for i, arg := range args {
+		args[i] = quote(arg)
+	}
+	return "wavemill bench quality --data DIR " + strings.Join(args, " ") + " --keep DIR"
 }

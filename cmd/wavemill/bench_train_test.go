@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"wavemill/models/nn/benchmark"
 )
 
 // TestBenchTrainUsage: what cannot be timed is a usage error that says what can.
@@ -11,9 +13,9 @@ func TestBenchTrainUsage(t *testing.T) {
 		b    benchTrain
 		want string
 	}{
-		{benchTrain{threads: []int{1}, seconds: 1, only: []string{"generator-b7"}}, "generator-b64"},
-		{benchTrain{threads: []int{0}, seconds: 1}, "--threads"},
-		{benchTrain{threads: []int{1}}, "--seconds"},
+		{benchTrain{Options: benchmark.Options{Threads: []int{1}, Only: []string{"generator-b7"}}, seconds: 1}, "generator-b64"},
+		{benchTrain{Options: benchmark.Options{Threads: []int{0}}, seconds: 1}, "--threads"},
+		{benchTrain{Options: benchmark.Options{Threads: []int{1}}}, "--seconds"},
 	} {
 		err := new(app).benchTrain(c.b)
 		if !isUsage(err) || !strings.Contains(err.Error(), c.want) {

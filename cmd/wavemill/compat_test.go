@@ -12,6 +12,7 @@ import (
 	"wavemill/models/architectures"
 	"wavemill/models/modeltest"
 	"wavemill/models/nn/kernel"
+	"wavemill/models/sampling"
 )
 
 // The files in testdata/compat were written by the version of commit 2c7023d. They are never written again: a change
@@ -76,7 +77,7 @@ func TestCompatClips(t *testing.T) {
 		}
 		model := filepath.Join("testdata", "compat", name+".safetensors")
 		stdout, _ := mustRun(t, append([]string{"regenerate", "--json", "--model", model}, clips...)...)
-		if lines := decodeLines[regenerated](t, stdout); len(lines) != len(clips) {
+		if lines := decodeLines[sampling.Regenerated](t, stdout); len(lines) != len(clips) {
 			t.Errorf("%s: %d of %d clips were compared", name, len(lines), len(clips))
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"wavemill/audio"
 	"wavemill/audio/wav"
+	"wavemill/models/sampling"
 	"wavemill/operators/generate"
 	"wavemill/pipeline"
 	"wavemill/pipeline/header"
@@ -106,7 +107,7 @@ func (d *demo) requestSeed(ctx context.Context, bus *pipeline.Bus, label string,
 	if err != nil {
 		return demoClip{}, fmt.Errorf("clip of %q with seed %d: %w", label, seed, err)
 	}
-	path := clipFile(d.o.out, label, seed)
+	path := filepath.Join(d.o.out, sampling.FileName(label, seed))
 	if err := writeFile(path, answer.Data); err != nil {
 		return demoClip{}, err
 	}

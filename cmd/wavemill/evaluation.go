@@ -1,7 +1,7 @@
 package main
 
 import (
-	"fmt"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -57,23 +57,24 @@ func (e *evaluationFlags) options(a *app, candidates int) (comparison.Options, *
 // arguments are the flags as a command line has them, without defaults.
 func (e *evaluationFlags) arguments() []string {
 	var parts []string
-	for _, d := range e.test {
-		parts = append(parts, "--test "+quote(d))
+	add := func(flag string, values ...string) {
+		for _, v := range values {
+			parts = append(parts, flag+quote(v))
+		}
 	}
+	add("--test ", e.test...)
 	if e.labels != "" {
-		parts = append(parts, "--labels "+quote(e.labels))
+		add("--labels ", e.labels)
 	}
 	if e.group != "" {
-		parts = append(parts, "--group "+quote(e.group))
+		add("--group ", e.group)
 	}
-	for _, g := range e.out {
-		parts = append(parts, "--hold-out "+quote(g))
-	}
+	add("--hold-out ", e.out...)
 	if e.clips > 0 {
-		parts = append(parts, fmt.Sprintf("--clips %d", e.clips))
+		add("--clips ", strconv.Itoa(e.clips))
 	}
 	if !e.useful {
-		parts = append(parts, "--useful=false")
+		add("--useful=", "false")
 	}
 	if e.quick {
 		parts = append(parts, "--quick")

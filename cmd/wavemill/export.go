@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -49,7 +47,7 @@ clips, from which they can be decoded: keep it private if the recordings are pri
 	return cmd
 }
 
-func (o *exportOptions) check() error {
+func (a *app) export(ctx context.Context, o exportOptions) error {
 	switch {
 	case o.model == "":
 		return usagef("--model is missing: the checkpoint to export")
@@ -57,21 +55,6 @@ func (o *exportOptions) check() error {
 		return usagef("--out is missing: the folder for the files")
 	case o.format != "onnx":
 		return usagef("--format %q is not known; there is: onnx", o.format)
-	}
-	return nil
-}
-
-// exportedFile is what export prints about a file.
-type exportedFile struct {
-	File    string `json:"file"`
-	Network string `json:"network,omitempty"`
-	Bytes   int    `json:"bytes"`
-	SHA256  string `json:"sha256"`
-}
-
-func (a *app) export(ctx context.Context, o exportOptions) error {
-	if err := o.check(); err != nil {
-		return err
 	}
 	checkpoint, err := models.Read(o.model)
 	if err != nil {
@@ -84,7 +67,7 @@ func (a *app) export(ctx context.Context, o exportOptions) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.model, err)
 	}
-	if err := ctx.Err(); err != nil {
+	if err := ctx.Err(); err != nil { // Export has no context of its own.
 		return err
 	}
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
@@ -96,8 +79,7 @@ func (a *app) export(ctx context.Context, o exportOptions) error {
 			return err
 		}
 		if o.asJSON {
-			sum := sha256.Sum256(f.Data)
-			err = a.printJSON(exportedFile{path, f.Network, len(f.Data), hex.EncodeToString(sum[:])})
+			err = a.printJSON(f.Facts(path))
 		} else {
 			err = a.say("%s", path)
 		}

@@ -52,7 +52,7 @@ func TestExport(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "deep", "exported")
 	stdout, _ := mustRun(t, "export", "--model", model, "--out", out, "--json")
 	var names []string
-	for _, f := range decodeLines[exportedFile](t, stdout) {
+	for _, f := range decodeLines[export.Facts](t, stdout) {
 		data, err := os.ReadFile(f.File)
 		sum := sha256.Sum256(data)
 		if err != nil || len(data) != f.Bytes || hex.EncodeToString(sum[:]) != f.SHA256 {

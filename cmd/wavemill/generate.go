@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -14,25 +16,18 @@ import (
 
 // generateOptions are the flags of `wavemill generate`.
 type generateOptions struct {
+	sampling.Job
 	model, out  string
-	labels      []string
-	n           int
-	seed        uint64
-	temperature float64
 	asJSON      bool
-
+	temperature float64
+	strength    float64
 	mix         float64
 	interpolate int
-	likes       []string
-	strength    float64
 
 	judge      judgeOptions
-	untilGood  bool
 	confidence float64
 	realness   float64
 	newness    float64
-	maxTries   int
-	keepBest   bool
 
 	given func(flag string) bool // whether the command line has a flag
 }
@@ -71,20 +66,21 @@ Without --until-good, the filter's figures are printed and nothing is rejected.`
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.given = func(flag string) bool { return cmd.Flags().Changed(flag) }
+			o.takeGiven()
 			return a.generate(cmd.Context(), o)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.model, "model", "", "checkpoint, such as model.safetensors (required)")
-	f.StringArrayVar(&o.labels, "label", nil, "label to generate: one of the model's, several separated by commas, or all; may be repeated")
-	f.IntVar(&o.n, "n", 1, "clips for each label, or for each point of --interpolate")
-	f.Uint64Var(&o.seed, "seed", 1, "seed of the first clip of each label")
+	f.StringArrayVar(&o.Labels, "label", nil, "label to generate: one of the model's, several separated by commas, or all; may be repeated")
+	f.IntVar(&o.N, "n", 1, "clips for each label, or for each point of --interpolate")
+	f.Uint64Var(&o.Seed, "seed", 1, "seed of the first clip of each label")
 	f.Float64Var(&o.temperature, "temperature", 0, "scale of the noise, 0 to 10: 0 no noise, above 1 more variety than in training (default: the model's own)")
 	f.StringVar(&o.out, "out", "", "folder for the clips; it is created if it does not exist (required)")
 	f.BoolVar(&o.asJSON, "json", false, `print one line for each clip: {"file","label","seed","confidence",...}; see docs/generating.md`)
 	f.Float64Var(&o.mix, "mix", 0, "position between two labels or two clips: 0 is the first, 1 the second")
 	f.IntVar(&o.interpolate, "interpolate", 0, "number of equally spaced clips from one label or clip to the other, both endpoints included")
-	f.StringArrayVar(&o.likes, "like", nil, "clip to vary, or an endpoint of --mix and --interpolate; may be repeated")
+	f.StringArrayVar(&o.Likes, "like", nil, "clip to vary, or an endpoint of --mix and --interpolate; may be repeated")
 	f.Float64Var(&o.strength, "strength", sampling.DefaultStrength, "how much variations differ: 0 is the clip's reconstruction, 1 a new clip of the label")
 	addJudge(f, &o.judge)
 	addUntilGood(f, &o)
@@ -93,131 +89,139 @@ Without --until-good, the filter's figures are printed and nothing is rejected.`
 
 // addUntilGood adds the flags of rejection.
 func addUntilGood(f *pflag.FlagSet, o *generateOptions) {
-	f.BoolVar(&o.untilGood, "until-good", false, "keep only clips that the filter of --judge accepts, and try further seeds for the others")
+	f.BoolVar(&o.UntilGood, "until-good", false, "keep only clips that the filter of --judge accepts, and try further seeds for the others")
 	f.Float64Var(&o.confidence, "confidence", 0.5, "until good: least probability of the right label")
 	f.Float64Var(&o.realness, "realness", defaultRealness, "until good: least share of recordings that the model's discriminator scores lower than the clip; 0 switches this off")
 	f.Float64Var(&o.newness, "newness", 0, "until good: least distance to the nearest recording, in usual distances between recordings (default: the filter's own, about 0.5)")
-	f.IntVar(&o.maxTries, "max-tries", 100, "until good: tries for each clip before it counts as failed")
-	f.BoolVar(&o.keepBest, "keep-best", false, "until good: where no try is accepted, keep the best of them instead of failing")
+	f.IntVar(&o.MaxTries, "max-tries", 100, "until good: tries for each clip before it counts as failed")
+	f.BoolVar(&o.KeepBest, "keep-best", false, "until good: where no try is accepted, keep the best of them instead of failing")
 }
 
 // defaultRealness is the quantile of the recordings' scores that a clip has to reach.
 const defaultRealness = 0.05
 
-// requestedTemperature is the value of --temperature, nil without the flag.
-func (o *generateOptions) requestedTemperature() *float64 {
-	if !o.given("temperature") {
-		return nil
+// takeGiven sets what is another thing when its flag is not given.
+func (o *generateOptions) takeGiven() {
+	if o.given("temperature") {
+		o.Temperature = &o.temperature
 	}
-	return &o.temperature
+	if o.given("strength") {
+		o.Strength = &o.strength
+	}
+	if o.given("mix") {
+		o.Mix = &o.mix
+	}
+	if o.given("interpolate") {
+		o.Interpolate = &o.interpolate
+	}
 }
 
 func (o *generateOptions) check() error {
-	switch {
-	case o.model == "":
+	if o.model == "" {
 		return usagef("--model is missing: the checkpoint to generate with")
-	case len(o.labels) == 0 && len(o.likes) == 0:
-		return usagef("--label is missing: a label of the model, or all; or a clip to vary, with --like")
-	case o.out == "":
-		return usagef("--out is missing: the folder for the clips")
-	case o.n < 1:
-		return usagef("--n %d: ask for one clip or more", o.n)
 	}
-	if _, err := sampling.Temperature(o.requestedTemperature()); err != nil {
-		return usagef("--temperature: %w", err)
-	}
-	if err := o.checkInterpolation(); err != nil {
+	if err := o.checkFilter(); err != nil {
 		return err
 	}
-	return o.checkJudging()
-}
-
-// maxInterpolate bounds a series; far below it, neighbours sound the same.
-const maxInterpolate = 10000
-
-// interpolates reports whether the clips lie between two endpoints.
-func (o *generateOptions) interpolates() bool { return o.given("mix") || o.given("interpolate") }
-
-// checkInterpolation checks the flags of mixes, interpolations and variations.
-func (o *generateOptions) checkInterpolation() error {
-	switch {
-	case o.given("mix") && o.given("interpolate"):
-		return usagef("--mix is one point and --interpolate a series: use one of them")
-	case !(o.mix >= 0 && o.mix <= 1):
-		return usagef("--mix %g is not between 0 (the first) and 1 (the second)", o.mix)
-	case o.given("interpolate") && (o.interpolate < 2 || o.interpolate > maxInterpolate):
-		return usagef("--interpolate %d: ask for 2 to %d clips; the endpoints are two of them", o.interpolate, maxInterpolate)
-	case !(o.strength >= 0 && o.strength <= 1):
-		return usagef("--strength %g is not between 0 (the given clip) and 1 (a new clip)", o.strength)
-	case o.given("strength") && len(o.likes) == 0:
-		return usagef("--strength applies to variations of a clip: name it with --like")
-	case o.given("strength") && o.interpolates():
-		return usagef("--strength applies to variations of a clip; the position between two endpoints is --mix")
-	case o.interpolates() && len(o.likes) > 2:
-		return usagef("an interpolation has two endpoints; --like names %d clips", len(o.likes))
+	if err := o.Validate(); err != nil {
+		return usagef("--%w", err)
+	}
+	if o.out == "" {
+		return usagef("--out is missing: the folder for the clips")
 	}
 	return nil
 }
 
-// checkJudging checks the flags of judging and rejection.
-func (o *generateOptions) checkJudging() error {
-	if err := o.judge.check(); err != nil {
-		return err
-	}
-	if o.untilGood {
-		switch {
-		case !o.judge.asked():
-			return usagef("--until-good needs a filter: --judge FILE, made by \"wavemill judge\", or --data DIR, the recordings to train one on")
-		case o.given("interpolate"):
-			return usagef("--until-good and --interpolate contradict each other: the clips of a series have one seed, and those in its middle may belong to neither label")
-		}
-	}
+// checkFilter checks the flags of the filter.
+func (o *generateOptions) checkFilter() error {
 	for _, flag := range []string{"confidence", "realness", "newness", "max-tries", "keep-best"} {
-		if o.given(flag) && !o.untilGood {
+		if o.given(flag) && !o.UntilGood {
 			return usagef("--%s is a condition of --until-good, which is not there", flag)
 		}
 	}
 	switch {
+	case o.UntilGood && !o.judge.asked():
+		return usagef("--until-good needs a filter: --judge FILE, made by \"wavemill judge\", or --data DIR, the recordings to train one on")
 	case !(o.confidence >= 0 && o.confidence < 1):
 		return usagef("--confidence %g is not between 0 and 1", o.confidence)
 	case !(o.realness >= 0 && o.realness < 1):
 		return usagef("--realness %g is not between 0 and 1", o.realness)
 	case !(o.newness >= 0 && o.newness <= 10):
 		return usagef("--newness %g is not between 0 and 10", o.newness)
-	case o.maxTries < 1:
-		return usagef("--max-tries %d: try once or more", o.maxTries)
 	}
-	return nil
+	return o.judge.check()
 }
 
 func (a *app) generate(ctx context.Context, o generateOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	checkpoint, err := models.Read(o.model)
+	checkpoint, sampler, err := openSampler(o.model)
 	if err != nil {
 		return err
 	}
-	sampler, err := sampling.Open(checkpoint)
-	if err != nil {
-		return fmt.Errorf("%s: %w", o.model, err)
-	}
-	g := &generation{app: a, o: o, checkpoint: checkpoint, sampler: sampler}
+	g := &generation{app: a, o: o, checkpoint: checkpoint}
 	// Every check comes before a filter is trained and a file is written.
-	if err := g.checkLabels(); err != nil {
-		return err
+	if g.labels, err = o.Select(sampler.Labels); err != nil {
+		return usagef("--%w", err)
+	}
+	if len(o.Likes) > 0 && !sampler.CanEncode() {
+		return fmt.Errorf("--like: %w; %s is a %s", sampling.ErrNoEncoder, o.model, sampler.Arch)
 	}
 	if err := g.openFilter(ctx); err != nil {
 		return err
 	}
-	if err := g.plan(ctx); err != nil {
-		return err
+	o.Filter, o.Note = g.filter, a.note
+	o.Progress = func(name string, clips int64) sampling.Task { return a.console.Start(name, clips, "clips") }
+	o.Emit = func(f sampling.ClipFacts) error { return a.printClip(o.asJSON, f) }
+	o.Store = func(name string, data []byte) (string, error) {
+		path := filepath.Join(o.out, name)
+		if err := os.MkdirAll(o.out, 0o755); err != nil {
+			return "", err
+		}
+		return path, writeFile(path, data)
 	}
-	if err := os.MkdirAll(o.out, 0o755); err != nil {
-		return err
+	err = o.Run(ctx, sampler)
+	switch {
+	case errors.Is(err, sampling.ErrNoLabel):
+		return usagef("--%w; name it with --label, or give a classifier with --judge", err)
+	case errors.Is(err, sampling.ErrSilent):
+		return fmt.Errorf("%w; try another --seed, skip such seeds with --until-good, or train the model longer", err)
+	case errors.Is(err, sampling.ErrMissing):
+		return fmt.Errorf("%w; raise --max-tries, lower the conditions (--confidence, --realness, --newness), train the model longer, or keep the best with --keep-best", err)
 	}
-	if o.untilGood {
-		return g.untilGood(ctx)
+	return err
+}
+
+// printClip prints the line of a clip. One that failed has a line in JSON alone.
+func (a *app) printClip(asJSON bool, f sampling.ClipFacts) error {
+	switch {
+	case asJSON:
+		return a.printJSON(f)
+	case f.File == "":
+		return nil
 	}
-	return g.all(ctx)
+	return a.say("%s", f.File)
+}
+
+// openSampler opens a checkpoint to generate with.
+func openSampler(path string) (models.Checkpoint, *sampling.Sampler, error) {
+	c, err := models.Read(path)
+	if err != nil {
+		return c, nil, err
+	}
+	s, err := sampling.Open(c)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return c, s, err
+}
+
+// chosenLabels returns the labels that --label asks for, each once, in the order of the command line.
+func chosenLabels(asked, known []string) ([]string, error) {
+	labels, err := sampling.SelectLabels(asked, known)
+	if err != nil {
+		return nil, usagef("--label: %w", err)
+	}
+	return labels, nil
 }

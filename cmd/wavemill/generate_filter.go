@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/pflag"
 
@@ -12,6 +11,15 @@ import (
 	"wavemill/models/architectures"
 	"wavemill/models/eval"
 )
+
+// A generation is one run of `wavemill generate` until its filter is open.
+type generation struct {
+	*app
+	o          generateOptions
+	checkpoint models.Checkpoint
+	labels     []string     // asked for, in order
+	filter     *eval.Filter // nil: none
+}
 
 // judgeOptions say which filter checks clips.
 type judgeOptions struct {
@@ -52,43 +60,30 @@ func (g *generation) openFilter(ctx context.Context) error {
 	if !g.o.judge.asked() {
 		return nil
 	}
-	var realness *eval.DiscriminatorQuantile
-	var err error
+	open := g.newFilter
 	if g.o.judge.file != "" {
-		realness, err = g.savedFilter()
-	} else {
-		realness, err = g.newFilter(ctx)
+		open = g.savedFilter
 	}
+	realness, err := open(ctx)
 	if err != nil {
 		return err
 	}
-	known := g.filter.Classifier().Labels()
-	for _, label := range g.labels {
-		if !slices.Contains(known, label) {
-			return fmt.Errorf("the filter does not know the label %q; it knows %s", label, abridge(known, 12))
-		}
+	if g.o.UntilGood && g.o.realness == 0 {
+		realness = nil
 	}
 	limits := eval.Limits{Confidence: orNoLimit(g.o.confidence), Realness: orNoLimit(g.o.realness), Newness: g.o.newness}
 	if g.o.given("newness") {
 		limits.Newness = orNoLimit(g.o.newness)
 	}
-	if g.filter, err = g.filter.Within(limits); err != nil {
-		return err
-	}
-	if realness != nil && (g.o.realness > 0 || !g.o.untilGood) {
-		g.filter = g.filter.WithDiscriminator(realness)
-	}
-	return nil
+	g.filter, err = g.filter.For(g.labels, limits, realness)
+	return err
 }
 
 // savedFilter opens --judge. The discriminator's quantiles are nil where there are none.
-func (g *generation) savedFilter() (*eval.DiscriminatorQuantile, error) {
+func (g *generation) savedFilter(context.Context) (*eval.DiscriminatorQuantile, error) {
 	file, err := models.Read(g.o.judge.file)
 	if err != nil {
 		return nil, err
-	}
-	if file.Arch != eval.FilterArch {
-		return nil, fmt.Errorf("%s holds a %s and no filter; \"wavemill judge\" makes one", g.o.judge.file, file.Arch)
 	}
 	if g.filter, err = eval.OpenFilter(file); err != nil {
 		return nil, fmt.Errorf("%s: %w", g.o.judge.file, err)

@@ -37,21 +37,21 @@ func trainSmall(t *testing.T, data, arch string, steps int) string {
 }
 
 // made runs generate and returns the lines of its clips.
-func made(t *testing.T, args ...string) []generatedClip {
+func made(t *testing.T, args ...string) []sampling.ClipFacts {
 	t.Helper()
 	stdout, _ := mustRun(t, append([]string{"generate", "--json"}, args...)...)
-	return decodeLines[generatedClip](t, stdout)
+	return decodeLines[sampling.ClipFacts](t, stdout)
 }
 
 // mustRegenerate generates clips again with nothing but the model.
-func mustRegenerate(t *testing.T, model string, clips []generatedClip) {
+func mustRegenerate(t *testing.T, model string, clips []sampling.ClipFacts) {
 	t.Helper()
 	args := []string{"regenerate", "--json", "--model", model}
 	for _, c := range clips {
 		args = append(args, c.File)
 	}
 	stdout, _ := mustRun(t, args...)
-	for i, r := range decodeLines[regenerated](t, stdout) {
+	for i, r := range decodeLines[sampling.Regenerated](t, stdout) {
 		if !r.Same || r.File != clips[i].File || r.Seed != clips[i].Seed {
 			t.Errorf("%+v of %+v", r, clips[i])
 		}
@@ -74,7 +74,7 @@ func TestGenerateKinds(t *testing.T) {
 		t.Run(arch, func(t *testing.T) {
 			model, out := trainSmall(t, data, arch, 8), t.TempDir()
 			base := []string{"--model", model, "--out", out, "--seed", "40"}
-			run := func(args ...string) []generatedClip { return made(t, slices.Concat(base, args)...) }
+			run := func(args ...string) []sampling.ClipFacts { return made(t, slices.Concat(base, args)...) }
 
 			plain := run("--label", "chirp,hihat", "--n", "2")
 			checkTemperatureZero(t, model, out, read(t, plain[0].File))
@@ -82,7 +82,7 @@ func TestGenerateKinds(t *testing.T) {
 				t.Fatalf("a list of labels: %+v", plain)
 			}
 			mix := run("--label", "chirp", "--label", "hihat", "--mix", "0.3", "--n", "2", "--temperature", "0.8")
-			if len(mix) != 2 || mix[0].Label != "chirp-hihat" || *mix[0].Mix != (mixed{From: "chirp", To: "hihat", Weight: 0.3}) || mix[1].Seed != 41 || mix[0].Temperature != 0.8 {
+			if len(mix) != 2 || mix[0].Label != "chirp-hihat" || *mix[0].Mix != (sampling.MixFacts{From: "chirp", To: "hihat", Weight: 0.3}) || mix[1].Seed != 41 || mix[0].Temperature != 0.8 {
 				t.Fatalf("a mix: %+v", mix)
 			}
 			if _, h, err := wav.Decode(read(t, mix[0].File)); err != nil || h.Tags["INAM"] != "chirp-hihat" {
@@ -95,7 +95,7 @@ func TestGenerateKinds(t *testing.T) {
 			if !bytes.Equal(read(t, series[0].File), read(t, plain[0].File)) || !bytes.Equal(read(t, series[9].File), read(t, plain[3].File)) {
 				t.Error("the ends of a series are not the clips of its labels")
 			}
-			if !slices.IsSortedFunc(series[:5], func(a, b generatedClip) int { return strings.Compare(a.File, b.File) }) {
+			if !slices.IsSortedFunc(series[:5], func(a, b sampling.ClipFacts) int { return strings.Compare(a.File, b.File) }) {
 				t.Errorf("names are not in the order of the weights: %+v", series)
 			}
 			mustRegenerate(t, model, slices.Concat(plain, mix, series))
@@ -117,14 +117,14 @@ func checkTemperatureZero(t *testing.T, model, out string, usual []byte) {
 	mustRegenerate(t, model, zero)
 	for _, wrong := range []string{"-1", "NaN", "10.1"} {
 		code, _, stderr := runCLI(t, "generate", "--model", model, "--out", out, "--label", "chirp", "--temperature", wrong)
-		if code != exitUsage || !strings.Contains(stderr, "--temperature: ") || !strings.Contains(stderr, "temperature "+wrong) {
+		if code != exitUsage || !strings.Contains(stderr, "--temperature "+wrong) {
 			t.Errorf("--temperature %s: exit code %d, %s", wrong, code, stderr)
 		}
 	}
 }
 
 // checkLikes generates variations of clips and interpolations between them.
-func checkLikes(t *testing.T, data, model string, run func(...string) []generatedClip) {
+func checkLikes(t *testing.T, data, model string, run func(...string) []sampling.ClipFacts) {
 	t.Helper()
 	a, b := filepath.Join(data, "chirp", "a.wav"), filepath.Join(data, "hihat", "b.wav")
 	// Copies that are gone when the clips are made again.
@@ -203,7 +203,7 @@ func TestLikeTakesItsLabelFromWhereItIsSaid(t *testing.T) {
 		}
 	}
 	code, _, stderr := runCLI(t, "generate", "--model", model, "--out", out, "--like", write("seven_1.wav", nil))
-	if code != exitUsage || !strings.Contains(stderr, "name it with --label (chirp, hihat, ") {
+	if code != exitUsage || !strings.Contains(stderr, "(chirp, hihat, ") || !strings.Contains(stderr, "name it with --label") {
 		t.Errorf("exit code %d, %s", code, stderr)
 	}
 }
@@ -219,22 +219,22 @@ func TestGenerateRefuses(t *testing.T) {
 	const label, mix = "--label chirp,hihat", "--mix 0.5"
 	for args, want := range map[string]string{
 		"":                                                "--label is missing",
-		label + " --mix 0.5 --interpolate 3":              "--mix is one point and --interpolate a series",
+		label + " --mix 0.5 --interpolate 3":              "--mix is one point between the endpoints, and interpolate is a series",
 		label + " --mix 1.5":                              "--mix 1.5",
 		label + " --mix NaN":                              "--mix NaN",
 		label + " --interpolate 1":                        "--interpolate 1",
 		"--label chirp " + mix:                            "--label names 1 labels",
 		"--label all " + mix:                              "--label names 3 labels",
 		"--label chirp,horn " + mix:                       `"horn" is unknown; the model knows: chirp, hihat`,
-		label + " --strength 0.5":                         "name it with --like",
+		label + " --strength 0.5":                         "--strength applies to variations of a given clip, and there is none",
 		"--like A --strength 1.5":                         "--strength 1.5",
-		"--like A --like B --strength 0.5 " + mix:         "the position between two endpoints is --mix",
+		"--like A --like B --strength 0.5 " + mix:         "not to clips between two endpoints",
 		"--like A --like B --like A " + mix:               "--like names 3 clips",
-		"--like A " + mix:                                 "with one --like",
-		"--like A --label chirp,hihat":                    "--label names 2 labels for one --like",
-		"--like A --like B --label all":                   "--label names 3 labels for 2 --like",
+		"--like A " + mix:                                 "with one given clip",
+		"--like A --label chirp,hihat":                    "--label names 2 labels for one given clip",
+		"--like A --like B --label all":                   "--label names 3 labels for 2 given clips",
 		label + " --until-good":                           "--until-good needs a filter",
-		label + " --until-good --judge J --interpolate 3": "--until-good and --interpolate contradict",
+		label + " --until-good --judge J --interpolate 3": "--until-good and interpolate contradict",
 		label + " --confidence 0.9":                       "--confidence is a condition of --until-good",
 		label + " --keep-best":                            "--keep-best is a condition of --until-good",
 		label + " --judge J --data D":                     "use one of them",
@@ -299,7 +299,7 @@ func TestUntilGood(t *testing.T) {
 	one, two := t.TempDir(), t.TempDir()
 	conditions := []string{"--until-good", "--n", "4", "--confidence", "0.6", "--realness", "0.02"}
 	code, stdout, stderr := runCLI(t, ask(one, conditions...)...)
-	clips := decodeLines[generatedClip](t, stdout)
+	clips := decodeLines[sampling.ClipFacts](t, stdout)
 	if code != exitOK {
 		t.Fatalf("exit code %d, %s", code, stderr)
 	}
@@ -320,7 +320,7 @@ func TestUntilGood(t *testing.T) {
 	}
 	// Half of them first: the same clips. And each is made again without a judge.
 	fewer, _ := mustRun(t, ask(two, "--until-good", "--n", "2", "--confidence", "0.6", "--realness", "0.02")...)
-	for i, c := range decodeLines[generatedClip](t, fewer) {
+	for i, c := range decodeLines[sampling.ClipFacts](t, fewer) {
 		if want := clips[i/2*4+i%2]; c.Seed != want.Seed || !bytes.Equal(read(t, c.File), read(t, want.File)) {
 			t.Errorf("clip %d of a shorter series: %+v, want %+v", i, c, want)
 		}
@@ -334,7 +334,7 @@ func checkHopeless(t *testing.T, ask func(string, ...string) []string) {
 	t.Helper()
 	out := t.TempDir()
 	code, stdout, stderr := runCLI(t, ask(out, "--until-good", "--n", "2", "--newness", "9", "--max-tries", "3")...)
-	clips := decodeLines[generatedClip](t, stdout)
+	clips := decodeLines[sampling.ClipFacts](t, stdout)
 	if code != exitFailed || len(clips) != 4 || len(wavsIn(t, out)) != 0 || !strings.Contains(stderr, "4 of 4 clips are missing") ||
 		!strings.Contains(stderr, "chirp: 0 of 6 tries passed (0 %)") {
 		t.Errorf("exit code %d, %d clips, %s", code, len(clips), stderr)
@@ -345,13 +345,13 @@ func checkHopeless(t *testing.T, ask func(string, ...string) []string) {
 		}
 	}
 	code, stdout, stderr = runCLI(t, ask(out, "--until-good", "--n", "2", "--newness", "9", "--max-tries", "3", "--keep-best")...)
-	clips = decodeLines[generatedClip](t, stdout)
+	clips = decodeLines[sampling.ClipFacts](t, stdout)
 	if code != exitOK || len(clips) != 4 || len(wavsIn(t, out)) != 4 || !strings.Contains(stderr, "2 clips did not pass and are kept") {
 		t.Errorf("exit code %d, %d clips, %s", code, len(clips), stderr)
 	}
 	// A judge that only listens refuses nothing.
 	listened, _ := mustRun(t, ask(t.TempDir(), "--n", "2")...)
-	for _, c := range decodeLines[generatedClip](t, listened) {
+	for _, c := range decodeLines[sampling.ClipFacts](t, listened) {
 		if c.File == "" || c.Confidence == nil || c.Realness == nil || c.Tries != 0 {
 			t.Errorf("listened to: %+v", c)
 		}
@@ -364,7 +364,7 @@ func TestUntilGoodWithData(t *testing.T) {
 	model := trainSmall(t, data, "vae", 30)
 	base := []string{"generate", "--model", model, "--data", data, "--label", "chirp", "--out", t.TempDir(), "--json", "--until-good", "--confidence", "0", "--newness", "0"}
 	stdout, stderr := mustRun(t, append(base, "--label", "chirp,hihat", "--mix", "0.5", "--max-tries", "50", "--keep-best")...)
-	if c := decodeLines[generatedClip](t, stdout); len(c) != 1 || c[0].Realness != nil || c[0].Confidence == nil || c[0].Tries == 0 {
+	if c := decodeLines[sampling.ClipFacts](t, stdout); len(c) != 1 || c[0].Realness != nil || c[0].Confidence == nil || c[0].Tries == 0 {
 		t.Errorf("a mix: %s\n%s", stdout, stderr)
 	}
 	if code, _, stderr := runCLI(t, append(base, "--realness", "0.1")...); code != exitFailed || !strings.Contains(stderr, "--realness: the checkpoint holds no discriminator") {

@@ -46,7 +46,7 @@ func TestInspectHeldOut(t *testing.T) {
 		t.Errorf("no %q in\n%s", want, stdout)
 	}
 	stdout, _ = mustRun(t, "inspect", path, "--json")
-	facts := decodeLines[checkpointFacts](t, stdout)[0]
+	facts := decodeLines[training.Facts](t, stdout)[0]
 	if d := facts.Data; d == nil || d.Train != 2 || d.Validation != 1 || d.HeldOut != 1 || d.Share != 0.1 || d.Seed != 9 || d.HoldOut[0] != "speaker=theo" {
 		t.Errorf("%s", stdout)
 	}

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
-	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,13 +15,12 @@ import (
 
 // latentsOptions are the flags of `wavemill latents`.
 type latentsOptions struct {
-	model, out string
-	data       []string
-	source     string // of the labels of data
-	labels     []string
-	grid       int
-	seed       uint64
-	asJSON     bool
+	latentmap.Files
+	model  string
+	data   []string
+	source string // of the labels of data
+	labels []string
+	asJSON bool
 }
 
 func newLatents(a *app) *cobra.Command {
@@ -48,45 +44,27 @@ draws.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.model, "model", "", "checkpoint of a vae or vaegan (required)")
-	f.StringVar(&o.out, "out", "", "folder for the pictures and tables (required)")
+	f.StringVar(&o.Dir, "out", "", "folder for the pictures and tables (required)")
 	f.StringArrayVar(&o.data, "data", nil, "folder or file with recordings to place in the space; may be repeated")
 	f.StringArrayVar(&o.labels, "label", nil, "label whose plane is drawn, or all; may be repeated (default: the first 12)")
-	f.IntVar(&o.grid, "grid", 9, "points along each side of a plane")
-	f.Uint64Var(&o.seed, "seed", 1, "seed of the draws that space the grid")
+	f.IntVar(&o.Grid, "grid", 9, "points along each side of a plane")
+	f.Uint64Var(&o.Seed, "seed", 1, "seed of the draws that space the grid")
 	f.BoolVar(&o.asJSON, "json", false, "print the files and the shares of variance as one line of JSON")
 	addLabels(cmd, &o.source)
 	return cmd
 }
 
-// mostPlanes is how many labels a picture shows where none are named.
-const mostPlanes = 12
-
 func (o *latentsOptions) check() error {
 	switch {
 	case o.model == "":
 		return usagef("--model is missing: the checkpoint of a vae or vaegan")
-	case o.out == "":
+	case o.Dir == "":
 		return usagef("--out is missing: a folder for the pictures")
-	case o.grid < 2 || o.grid > latentmap.MaxGrid:
-		return usagef("--grid %d is not between 2 and %d", o.grid, latentmap.MaxGrid)
+	}
+	if err := o.Validate(); err != nil {
+		return usagef("--%w", err)
 	}
 	return nil
-}
-
-// mapped is the result of the command as --json prints it.
-type mapped struct {
-	Model     string     `json:"model"`
-	Digest    string     `json:"digest"`
-	Latent    int        `json:"latent"`
-	Axes      string     `json:"axes"` // latents or principal
-	Explained [2]float64 `json:"explained"`
-	Clips     int        `json:"clips"`  // placed in the space
-	Labels    []string   `json:"labels"` // whose planes are drawn
-	Seed      uint64     `json:"seed"`
-	Plane     string     `json:"plane"`
-	Scatter   string     `json:"scatter,omitempty"`
-	CSV       string     `json:"csv,omitempty"`
-	JSONL     string     `json:"jsonl,omitempty"`
 }
 
 func (a *app) latents(ctx context.Context, o latentsOptions) error {
@@ -101,37 +79,41 @@ func (a *app) latents(ctx context.Context, o latentsOptions) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.model, err)
 	}
-	names := c.Labels[:min(len(c.Labels), mostPlanes)]
+	o.Labels = c.Labels[:min(len(c.Labels), latentmap.MostPlanes)]
 	if len(o.labels) > 0 {
-		if names, err = chosenLabels(o.labels, c.Labels); err != nil {
+		if o.Labels, err = chosenLabels(o.labels, c.Labels); err != nil {
 			return err
 		}
-	} else if left := len(c.Labels) - len(names); left > 0 {
-		a.note("the picture shows the planes of %d labels and leaves out %d; name others with --label", len(names), left)
+	} else if left := len(c.Labels) - len(o.Labels); left > 0 {
+		a.note("the picture shows the planes of %d labels and leaves out %d; name others with --label", len(o.Labels), left)
 	}
 	if len(o.data) > 0 {
 		if err := a.placeRecordings(ctx, m, o); err != nil {
 			return err
 		}
 	}
-	if err := m.Fit(o.seed); err != nil {
+	if err := m.Fit(o.Seed); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(o.out, 0o755); err != nil {
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return err
 	}
-	return a.writeMap(ctx, o, c, m, names)
+	o.Store = writeFile
+	report, err := m.Write(ctx, o.Files)
+	switch {
+	case err != nil:
+		return err
+	case o.asJSON:
+		return a.printJSON(report)
+	}
+	return a.say("%s", strings.Join(report.Paths(), "\n"))
 }
 
 // placeRecordings adds the recordings of --data to the map and names those that are left out.
 func (a *app) placeRecordings(ctx context.Context, m *latentmap.Map, o latentsOptions) error {
-	decoded, err := a.load(ctx, o.data, o.source, holdoutFlags{})
+	recordings, err := a.load(ctx, o.data, o.source, holdoutFlags{})
 	if err != nil {
 		return err
-	}
-	recordings := make([]latentmap.Recording, len(decoded))
-	for i, r := range decoded {
-		recordings[i] = latentmap.Recording{File: r.Path, Clip: r.Clip}
 	}
 	task := a.console.Start("encode", int64(len(recordings)), "recordings")
 	defer task.Done()
@@ -143,50 +125,4 @@ func (a *app) placeRecordings(ctx context.Context, m *latentmap.Map, o latentsOp
 		err = errors.New("fewer than two of the recordings can be placed in the model's latent space")
 	}
 	return err
-}
-
-// writeMap writes the files and prints their names.
-func (a *app) writeMap(ctx context.Context, o latentsOptions, c models.Checkpoint, m *latentmap.Map, names []string) error {
-	digest, err := c.Digest()
-	if err != nil {
-		return err
-	}
-	result := mapped{
-		Model: c.Arch, Digest: digest, Latent: m.Latent(), Axes: "latents", Explained: m.Plane().Explained,
-		Clips: len(m.Points()), Labels: names, Seed: o.seed, Plane: filepath.Join(o.out, "plane.png"),
-	}
-	if m.Plane().Principal {
-		result.Axes = "principal"
-	}
-	indices := make([]int, len(names))
-	for i, name := range names {
-		indices[i] = slices.Index(c.Labels, name)
-	}
-	type file struct {
-		name  string
-		write func(io.Writer) error
-	}
-	files := []file{{result.Plane, func(w io.Writer) error { return m.WritePlanes(ctx, w, indices, o.grid, o.seed) }}}
-	if result.Clips > 0 {
-		result.Scatter, result.CSV, result.JSONL = filepath.Join(o.out, "scatter.png"), filepath.Join(o.out, "latents.csv"), filepath.Join(o.out, "latents.jsonl")
-		files = append(files, file{result.Scatter, m.WriteScatter}, file{result.CSV, m.WriteCSV}, file{result.JSONL, m.WriteJSONL})
-	}
-	for _, f := range files {
-		var out bytes.Buffer
-		if err := f.write(&out); err != nil {
-			return fmt.Errorf("%s: %w", f.name, err)
-		}
-		if err := writeFile(f.name, out.Bytes()); err != nil {
-			return err
-		}
-	}
-	if o.asJSON {
-		return a.printJSON(result)
-	}
-	for _, f := range files {
-		if err := a.say("%s", f.name); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -40,7 +40,7 @@ func TestLatentsDrawsTheSpace(t *testing.T) {
 		t.Run(c.arch+strconv.Itoa(c.latent), func(t *testing.T) {
 			model, out := modelWith(t, data, c.arch, c.config), filepath.Join(t.TempDir(), "deep", "map")
 			stdout, _ := mustRun(t, "latents", "--model", model, "--data", data, "--out", out, "--grid", "3", "--json")
-			var r mapped
+			var r latentmap.Report
 			if err := json.Unmarshal([]byte(stdout), &r); err != nil {
 				t.Fatal(err)
 			}
@@ -70,7 +70,7 @@ func TestLatentsDrawsTheSpace(t *testing.T) {
 }
 
 // checkTables compares the two tables with each other.
-func checkTables(t *testing.T, r mapped) {
+func checkTables(t *testing.T, r latentmap.Report) {
 	t.Helper()
 	file, err := os.Open(r.CSV)
 	if err != nil {
@@ -128,7 +128,7 @@ func TestLatentsWithoutData(t *testing.T) {
 	data, out := recordingsFolder(t, 4), t.TempDir()
 	model := modelWith(t, data, "vae", `{"channels":4,"latent":4}`)
 	stdout, _ := mustRun(t, "latents", "--model", model, "--out", out, "--grid", "2", "--label", oddLabel, "--json")
-	var r mapped
+	var r latentmap.Report
 	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
 		t.Fatal(err)
 	}

@@ -101,7 +101,7 @@ func TestTrainGenerateInspect(t *testing.T) {
 	}
 
 	stdout, _ = mustRun(t, "inspect", "--json", model)
-	facts := decodeLines[checkpointFacts](t, stdout)
+	facts := decodeLines[training.Facts](t, stdout)
 	if len(facts) != 1 || facts[0].Model != "vaegan" || facts[0].Step != 4 || len(facts[0].Labels) != 3 || facts[0].Digest != result[0].Digest || facts[0].Parameters == 0 {
 		t.Errorf("inspect --json: %s", stdout)
 	}

@@ -1,15 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
-	"wavemill/models"
 	"wavemill/models/nn/kernel"
 	"wavemill/models/sampling"
 )
@@ -18,18 +17,6 @@ import (
 type regenerateOptions struct {
 	model, out string
 	asJSON     bool
-}
-
-// regenerated is what --json prints for each file.
-type regenerated struct {
-	File  string `json:"file"`
-	Label string `json:"label"`
-	Model string `json:"model"` // digest
-	Seed  uint64 `json:"seed"`
-	Same  bool   `json:"same"` // byte for byte
-	Out   string `json:"out,omitempty"`
-	// Kernels is the class of kernels that generated the clip again.
-	Kernels string `json:"kernels"`
 }
 
 func newRegenerate(a *app) *cobra.Command {
@@ -51,7 +38,7 @@ Without --model, regenerate searches the folder of the file, the folder above it
 the working directory for the checkpoint with the digest that the file names.`,
 		Example: `  wavemill regenerate clips/three_7.wav
   wavemill regenerate --model model.safetensors --out again clips/*.wav`,
-		Args: someFiles,
+		Args: needArgs("a generated WAV file"),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.regenerate(cmd.Context(), o, args) },
 	}
 	f := cmd.Flags()
@@ -61,42 +48,29 @@ the working directory for the checkpoint with the digest that the file names.`,
 	return cmd
 }
 
-// someFiles requires one argument or more.
-func someFiles(_ *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return usagef("name a generated WAV file, or several")
-	}
-	return nil
-}
-
 func (a *app) regenerate(ctx context.Context, o regenerateOptions, files []string) error {
 	if o.out != "" {
 		if err := os.MkdirAll(o.out, 0o755); err != nil {
 			return err
 		}
 	}
-	samplers := map[string]*sampling.Sampler{} // by digest
+	regenerator := &sampling.Regenerator{Model: o.model}
 	different := 0
 	for _, file := range files {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		r, err := regenerate(ctx, o, file, samplers)
+		r, data, err := regenerator.Regenerate(ctx, file)
+		if errors.Is(err, sampling.ErrNoCheckpoint) {
+			err = fmt.Errorf("%w; name the checkpoint that generated the clip with --model", err)
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
 		if !r.Same {
 			different++
 		}
-		switch {
-		case o.asJSON:
-			err = a.printJSON(r)
-		case r.Same:
-			err = a.say("%s: the same bytes (label %q, seed %d, model %.12s)", file, r.Label, r.Seed, r.Model)
-		default:
-			err = a.say("%s: differs from what label %q, seed %d and model %.12s give here, with %s kernels: the file was edited, or generated with another class of kernels", file, r.Label, r.Seed, r.Model, kernel.Class())
-		}
-		if err != nil {
+		if err := a.regenerated(o, r, data); err != nil {
 			return err
 		}
 	}
@@ -106,58 +80,16 @@ func (a *app) regenerate(ctx context.Context, o regenerateOptions, files []strin
 	return nil
 }
 
-// regenerate generates the clip of one file again.
-func regenerate(ctx context.Context, o regenerateOptions, file string, samplers map[string]*sampling.Sampler) (regenerated, error) {
-	old, err := os.ReadFile(file)
-	if err != nil {
-		return regenerated{}, err
-	}
-	p, encoding, err := sampling.ReadProvenance(old)
-	if err != nil {
-		return regenerated{}, err
-	}
-	sampler := samplers[p.Model]
-	if sampler == nil {
-		if sampler, err = findSampler(o.model, filepath.Dir(file), p.Model); err != nil {
-			return regenerated{}, err
-		}
-		samplers[p.Model] = sampler
-	}
-	clip, err := sampler.Generate(ctx, p)
-	if err != nil {
-		return regenerated{}, err
-	}
-	data, err := clip.WAV(encoding)
-	if err != nil {
-		return regenerated{}, err
-	}
-	r := regenerated{File: file, Label: p.Name(), Model: p.Model, Seed: p.Seed, Same: bytes.Equal(old, data), Kernels: kernel.Class()}
+// regenerated writes the new file, where one is wanted, and prints the comparison.
+func (a *app) regenerated(o regenerateOptions, r sampling.Regenerated, data []byte) error {
 	if o.out != "" {
-		r.Out = filepath.Join(o.out, filepath.Base(file))
-		err = writeFile(r.Out, data)
-	}
-	return r, err
-}
-
-// findSampler opens the checkpoint with the given digest: the named file, or one in or near the folder of a clip.
-func findSampler(model, dir, digest string) (*sampling.Sampler, error) {
-	if model == "" {
-		s, err := sampling.Locate(digest, dir, filepath.Join(dir, ".."), ".")
-		if err != nil {
-			return nil, fmt.Errorf("%w; name the checkpoint that generated the clip with --model", err)
+		r.Out = filepath.Join(o.out, filepath.Base(r.File))
+		if err := writeFile(r.Out, data); err != nil {
+			return err
 		}
-		return s, nil
 	}
-	checkpoint, err := models.Read(model)
-	if err != nil {
-		return nil, err
+	if o.asJSON {
+		return a.printJSON(r)
 	}
-	s, err := sampling.Open(checkpoint)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", model, err)
-	}
-	if s.Digest != digest {
-		return nil, fmt.Errorf("model %.12s generated it; %s is %.12s", digest, model, s.Digest)
-	}
-	return s, nil
+	return a.say("%v", r)
 }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"wavemill/models/sampling"
 )
 
 func TestRegenerate(t *testing.T) {
@@ -17,14 +19,14 @@ func TestRegenerate(t *testing.T) {
 	// Temperature is part of what a file says.
 	stdout, _ := mustRun(t, "generate", "--model", model, "--label", "all", "--n", "2", "--seed", "40", "--temperature", "0.7", "--out", dir, "--json")
 	var files []string
-	for _, clip := range decodeLines[generatedClip](t, stdout) {
+	for _, clip := range decodeLines[sampling.ClipFacts](t, stdout) {
 		files = append(files, clip.File)
 	}
 
 	// The checkpoint is found beside the files.
 	again := filepath.Join(t.TempDir(), "again")
 	stdout, _ = mustRun(t, append([]string{"regenerate", "--json", "--out", again}, files...)...)
-	for i, r := range decodeLines[regenerated](t, stdout) {
+	for i, r := range decodeLines[sampling.Regenerated](t, stdout) {
 		if !r.Same || r.File != files[i] {
 			t.Errorf("%+v, want the same bytes as %s", r, files[i])
 		}
@@ -65,7 +67,7 @@ func TestRegenerate(t *testing.T) {
 		"no model":      {[]string{far}, exitFailed, again + " or " + filepath.Dir(again) + " or "},
 		"name it":       {[]string{far}, exitFailed, "with --model"},
 		"absent":        {[]string{filepath.Join(dir, "absent.wav")}, exitFailed, "no such file"},
-		"no file":       {nil, exitUsage, "name a generated WAV"},
+		"no file":       {nil, exitUsage, "needs a generated WAV file"},
 	} {
 		code, _, stderr := runCLI(t, append([]string{"regenerate"}, c.args...)...)
 		if code != c.code || !strings.Contains(stderr, c.want) {

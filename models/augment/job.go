@@ -19,11 +19,8 @@ import (
 	"wavemill/models/training"
 )
 
-// A Progress shows how far long work is. Nil in a [Job] shows nothing.
-type Progress interface {
-	// Start begins a task of total units; 0: the total is not known yet.
-	Start(name string, total int64, unit string) Task
-}
+// A Progress begins to show a task of total units; 0: the total is not known yet. Nil in a [Job] shows nothing.
+type Progress func(name string, total int64, unit string) Task
 
 // A Task is one task of a [Progress].
 type Task interface {
@@ -54,10 +51,24 @@ type Job struct {
 	steps int // of the proof's classifiers; 0: eval.Trial's default
 }
 
+// Validate reports what is wrong with the job, beginning with the name of the field in lower case. Run returns the same.
+func (j Job) Validate() error {
+	switch {
+	case j.To < 1:
+		return fmt.Errorf("to %d: ask for one clip or more of each label", j.To)
+	case !(j.Confidence >= 0 && j.Confidence < 1):
+		return fmt.Errorf("confidence %g is not between 0 and 1", j.Confidence)
+	}
+	return nil
+}
+
 // Run generates the missing clips of every label of the recordings, and returns what it did. s is the division of the
 // recordings, from [HoldOut] or [TestOn]. The manifest lists all recordings and the clips. The errors are those of
 // [Split.CheckTest] where a proof is wanted, of the classifiers' training, of generation, and of Store.
 func (j Job) Run(ctx context.Context, sampler *sampling.Sampler, recordings []dataset.Recording, s Split) (Report, error) {
+	if err := j.Validate(); err != nil {
+		return Report{}, fmt.Errorf("augment: %w", err)
+	}
 	if j.Proof {
 		if err := s.CheckTest(); err != nil {
 			return Report{}, err
@@ -242,7 +253,7 @@ func (r *run) start(name string, total int64, unit string) Task {
 	if r.Progress == nil {
 		return noTask{}
 	}
-	return r.Progress.Start(name, total, unit)
+	return r.Progress(name, total, unit)
 }
 
 // noTask is the task of a job without progress.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -17,8 +18,10 @@ import (
 	"wavemill/audio/wav"
 	"wavemill/models"
 	"wavemill/models/augment"
+	"wavemill/models/eval"
 	"wavemill/models/frontend"
 	"wavemill/models/sampling"
+	"wavemill/models/training"
 )
 
 // bands generates noise in a band of the label's, for labels that a classifier tells apart easily. Seeds that are a
@@ -97,7 +100,7 @@ func TestJob(t *testing.T) {
 	}
 	split := augment.HoldOut(trainedOn(all, unseen...), all, dataset.Holdout{})
 	files, tasks := map[string][]byte{}, &counter{}
-	job := augment.Job{To: 14, Seed: 4, Proof: true, Out: "more", Progress: tasks, Store: func(name string, data []byte) error {
+	job := augment.Job{To: 14, Seed: 4, Proof: true, Out: "more", Progress: tasks.Start, Store: func(name string, data []byte) error {
 		files[name] = bytes.Clone(data)
 		return nil
 	}}.WithSteps(20)
@@ -177,5 +180,49 @@ func TestJobErrors(t *testing.T) {
 	cancel()
 	if _, err := job.Run(ctx, s, all, augment.Split{Train: all}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: error %v", err)
+	}
+}
+
+func TestJobValidate(t *testing.T) {
+	for want, j := range map[string]augment.Job{
+		"to 0":           {},
+		"to -1":          {To: -1},
+		"confidence 1":   {To: 1, Confidence: 1},
+		"confidence NaN": {To: 1, Confidence: math.NaN()},
+	} {
+		if err := j.Validate(); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+		if _, err := j.Run(t.Context(), nil, nil, augment.Split{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Run: %v, want %q", err, want)
+		}
+	}
+	if err := (augment.Job{To: 1, Confidence: 0.99}).Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestReportText(t *testing.T) {
+	r := augment.Report{
+		Manifest: "more/manifest.csv",
+		Labels: []augment.Label{
+			{Label: "low", Recordings: 3, Generated: 2, Tried: 4, Acceptance: 0.5, Refused: sampling.Rejections{"copy": 2}},
+			{Label: "middle", Recordings: 5},
+		},
+	}
+	want := "low: 3 recordings, 2 clips added (4 tried, 50 % kept; refused: 2 copy)\nmiddle: 5 recordings, 0 clips added\nmore/manifest.csv"
+	if got := r.String(); got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	r.HeldOut = make([]training.HeldOut, 7)
+	r.Proof = &augment.Proof{Gain: eval.Gain{Before: 0.5, After: 0.75, Points: 25, Intervals: map[string]eval.Interval{
+		"real_only": {0.25, 0.625}, "with_synthetic": {0.5, 1}, "gain_points": {-5, 50},
+	}}}
+	const proof = "proof: on 7 recordings that the model has not seen, classifiers have an accuracy of 50.0 % [25.0, 62.5] without the clips and 75.0 % [50.0, 100.0] with them; gain: "
+	for none, gain := range map[bool]string{false: "+25.0 points", true: "none"} {
+		r.Proof.None = none
+		if want := proof + gain + " (95 % interval -5.0 to +50.0 points)\n"; !strings.Contains(r.String(), want) {
+			t.Errorf("no %q in %v", want, r)
+		}
 	}
 }

@@ -1,6 +1,9 @@
 package augment
 
 import (
+	"fmt"
+	"strings"
+
 	"wavemill/models/eval"
 	"wavemill/models/sampling"
 	"wavemill/models/training"
@@ -44,4 +47,36 @@ type Label struct {
 // drawn, otherwise a classifier fits generated clips better than recordings.
 func (l Label) weight() float64 {
 	return max(1, float64(l.Generated)/float64(l.Recordings))
+}
+
+// String describes the report in several lines, without a final newline: each label, the proof, the manifest.
+func (r Report) String() string {
+	lines := make([]string, 0, len(r.Labels)+2)
+	for _, l := range r.Labels {
+		lines = append(lines, l.String())
+	}
+	if r.Proof != nil {
+		lines = append(lines, fmt.Sprintf("proof: on %d recordings that the model has not seen, %v", len(r.HeldOut), r.Proof))
+	}
+	return strings.Join(append(lines, r.Manifest), "\n")
+}
+
+// String describes what was done for the label.
+func (l Label) String() string {
+	text := fmt.Sprintf("%s: %d recordings, %d clips added", l.Label, l.Recordings, l.Generated)
+	if l.Tried > 0 {
+		text += fmt.Sprintf(" (%d tried, %.0f %% kept; refused: %s)", l.Tried, 100*l.Acceptance, l.Refused)
+	}
+	return text
+}
+
+// String gives the accuracies of both classifiers, the gain, and their 95 % intervals.
+func (p Proof) String() string {
+	gain := fmt.Sprintf("%+.1f points", p.Points)
+	if p.None {
+		gain = "none"
+	}
+	b, w, g := p.Intervals["real_only"], p.Intervals["with_synthetic"], p.Intervals["gain_points"]
+	return fmt.Sprintf("classifiers have an accuracy of %.1f %% [%.1f, %.1f] without the clips and %.1f %% [%.1f, %.1f] with them; gain: %s (95 %% interval %+.1f to %+.1f points)",
+		100*p.Before, 100*b[0], 100*b[1], 100*p.After, 100*w[0], 100*w[1], gain, g[0], g[1])
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -58,12 +59,40 @@ type GenerationOptions struct {
 // Total is how often OnProgress is called.
 func (o GenerationOptions) Total() int { return warmUp + 2*o.Clips }
 
+// Validate reports what is wrong. The message begins with the field's name in lower case.
+func (o GenerationOptions) Validate() error {
+	switch {
+	case len(o.Labels) == 0:
+		return errors.New("label is missing: what to generate")
+	case o.Clips < 1:
+		return fmt.Errorf("clips %d: time one clip or more", o.Clips)
+	case o.Workers < 1:
+		return fmt.Errorf("workers %d: use one or more", o.Workers)
+	}
+	return nil
+}
+
+// String is the result in several lines, without a final newline.
+func (g Generation) String() string {
+	lines := []string{fmt.Sprintf("%s: %s, kernels %s, %d threads, %d clips of %.2f s", g.Model, g.Arch, g.Kernels, g.Threads, g.Clips, g.Seconds)}
+	if g.Silent > 0 {
+		lines = append(lines, fmt.Sprintf("  %d clips were silent and not timed", g.Silent))
+	}
+	for _, s := range []struct {
+		name string
+		time StageTime
+	}{{"label to WAV", g.All}, {"  network", g.Network}, {"  phase", g.Phase}, {"  WAV", g.WAV}} {
+		lines = append(lines, fmt.Sprintf("%-14s p50 %7.3f ms   p95 %7.3f ms   p99 %7.3f ms", s.name, s.time.P50, s.time.P95, s.time.P99))
+	}
+	return strings.Join(append(lines, fmt.Sprintf("%-14s %.0f clips/s, %d at once", "throughput", g.PerSec, g.Workers)), "\n")
+}
+
 // TimeGeneration times the way from a label to the bytes of a WAV file: clip by clip, in three stages, and then many
 // clips at once. Nothing is written. Silent clips take no phase reconstruction; they are counted and not timed. It is an
 // error where all clips are silent.
 func TimeGeneration(ctx context.Context, s *sampling.Sampler, o GenerationOptions) (Generation, error) {
-	if len(o.Labels) == 0 || o.Clips < 1 || o.Workers < 1 {
-		return Generation{}, fmt.Errorf("benchmark: %d labels, %d clips, %d workers: want one of each or more", len(o.Labels), o.Clips, o.Workers)
+	if err := o.Validate(); err != nil {
+		return Generation{}, fmt.Errorf("benchmark: %w", err)
 	}
 	if o.OnProgress == nil {
 		o.OnProgress = func() {}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"wavemill/audio"
 	"wavemill/models/eval/metric"
@@ -128,6 +129,22 @@ func (s *Filter) Within(l Limits) (*Filter, error) {
 	t := *s
 	t.limits = Limits{cmp.Or(l.Confidence, 0.5), cmp.Or(l.Realness, defaultRealness), cmp.Or(l.Newness, s.usual)}
 	return &t, nil
+}
+
+// For returns a filter that shares everything with s, for clips of the given labels: it has the limits and, where it is
+// not nil, the discriminator. A label that the classifier does not know is an error.
+func (s *Filter) For(labels []string, l Limits, r *DiscriminatorQuantile) (*Filter, error) {
+	known := s.classifier.Labels()
+	for _, label := range labels {
+		if !slices.Contains(known, label) {
+			return nil, fmt.Errorf("the filter does not know the label %q; it knows %s", label, strings.Join(known, ", "))
+		}
+	}
+	t, err := s.Within(l)
+	if err != nil || r == nil {
+		return t, err
+	}
+	return t.WithDiscriminator(r), nil
 }
 
 // WithDiscriminator returns a filter that shares everything with s and also uses a discriminator.

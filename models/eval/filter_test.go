@@ -91,6 +91,15 @@ func TestLimits(t *testing.T) {
 		if _, err := s.Within(l); err == nil {
 			t.Errorf("%+v: no error", l)
 		}
+		if _, err := s.For(nil, l, nil); err == nil {
+			t.Errorf("%+v: no error of For", l)
+		}
+	}
+	if other, err := s.For([]string{train[0].Label}, eval.Limits{Newness: -1}, nil); err != nil || !sift(t, other, train[2:3])[0].OK {
+		t.Errorf("For does not set the limits (%v)", err)
+	}
+	if _, err := s.For([]string{"horn"}, eval.Limits{}, nil); err == nil || !strings.Contains(err.Error(), `"horn"; it knows `) {
+		t.Errorf("a label that the classifier does not know: %v", err)
 	}
 }
 
@@ -189,8 +198,8 @@ func TestRealness(t *testing.T) {
 	}
 
 	// In a sieve it refuses, and says why.
-	s := sieve(t, train).WithDiscriminator(r)
-	if s, err = s.Within(eval.Limits{Confidence: -1, Newness: -1, Realness: 0.999}); err != nil {
+	s, err := sieve(t, train).For(cp.Labels, eval.Limits{Confidence: -1, Newness: -1, Realness: 0.999}, r)
+	if err != nil {
 		t.Fatal(err)
 	}
 	unreal := 0

@@ -86,7 +86,7 @@ func rows(t models.Tensor) [][]float64 {
 // OpenFilter returns the filter in a checkpoint made by Filter.Checkpoint, with default limits.
 func OpenFilter(cp models.Checkpoint) (*Filter, error) {
 	if cp.Arch != FilterArch {
-		return nil, fmt.Errorf("eval: the checkpoint holds a %q, not a %s", cp.Arch, FilterArch)
+		return nil, fmt.Errorf("the file holds a %s and no filter; \"wavemill judge\" makes one", cp.Arch)
 	}
 	var c filterConfig
 	if err := json.Unmarshal(cp.Config, &c); err != nil {

@@ -8,6 +8,8 @@ package export
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -33,6 +35,20 @@ type File struct {
 	Name    string // such as generator.onnx
 	Network string // the network that is in it, or ""
 	Data    []byte
+}
+
+// Facts describe a file that was written. As JSON they are a line of `wavemill export --json`.
+type Facts struct {
+	File    string `json:"file"` // path
+	Network string `json:"network,omitempty"`
+	Bytes   int    `json:"bytes"`
+	SHA256  string `json:"sha256"` // in hexadecimal
+}
+
+// Facts describes the file, written to path.
+func (f File) Facts(path string) Facts {
+	sum := sha256.Sum256(f.Data)
+	return Facts{File: path, Network: f.Network, Bytes: len(f.Data), SHA256: hex.EncodeToString(sum[:])}
 }
 
 // An UnknownNetworkError says that a checkpoint has no network of that name.

@@ -137,3 +137,12 @@ func Example() {
 	// mel.safetensors
 	// wavemill.json
 }
+
+// TestFacts checks what is said of a file, against the SHA-256 of "abc" in FIPS 180-2.
+func TestFacts(t *testing.T) {
+	got := export.File{Name: "generator.onnx", Network: "generator", Data: []byte("abc")}.Facts("dir/generator.onnx")
+	want := export.Facts{File: "dir/generator.onnx", Network: "generator", Bytes: 3, SHA256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}
+	if got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}

@@ -2,7 +2,7 @@
 // points, one plane per label, and the places of recordings in it.
 //
 // [Open] takes a checkpoint of an architecture with an encoder (VAE, VAE-GAN). [Map.Add] encodes recordings,
-// [Map.Fit] chooses the plane that the pictures show, and the Write methods write the files. A space of two latents is
+// [Map.Fit] chooses the plane that the pictures show, and [Map.Write] makes all files. A space of two latents is
 // shown whole; of a larger one, the pictures show the plane of its first two principal components. Everything depends
 // on the checkpoint, the recordings and the seed alone: the same input writes the same bytes.
 package latentmap
@@ -14,6 +14,7 @@ import (
 	"slices"
 
 	"wavemill/audio"
+	"wavemill/audio/dataset"
 	"wavemill/audio/spectrogram"
 	"wavemill/models"
 	"wavemill/models/architectures"
@@ -32,12 +33,6 @@ type Space interface {
 	Draw(r models.Request) ([]float32, error)
 }
 
-// A Recording is a clip to place in the latent space, and the file it comes from. Its label is the clip's.
-type Recording struct {
-	File string
-	Clip audio.Clip
-}
-
 // A Point is a recording in the latent space.
 type Point struct {
 	File, Label string
@@ -52,7 +47,7 @@ type Skip struct {
 
 // A Map is a model's latent space and the recordings found in it. It is used by one goroutine at a time.
 type Map struct {
-	arch         string
+	arch, digest string
 	step         int64 // of the weights
 	labels       []string
 	front        *frontend.FrontEnd
@@ -80,7 +75,11 @@ func Open(c models.Checkpoint) (*Map, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Map{arch: c.Arch, step: c.GeneratesFrom(), labels: slices.Clone(c.Labels), front: front, space: space}
+	digest, err := c.Digest()
+	if err != nil {
+		return nil, err
+	}
+	m := &Map{arch: c.Arch, digest: digest, step: c.GeneratesFrom(), labels: slices.Clone(c.Labels), front: front, space: space}
 	m.frames, m.bins = front.Shape()
 	return m, nil
 }
@@ -102,7 +101,7 @@ const encodeBatch = 256
 
 // Add encodes recordings and adds them to the map. Those with a label that the model does not know, and silent ones,
 // are left out and returned with the reason. onProgress, if not nil, is called with the number of recordings done.
-func (m *Map) Add(ctx context.Context, recordings []Recording, onProgress func(done int)) ([]Skip, error) {
+func (m *Map) Add(ctx context.Context, recordings []dataset.Recording, onProgress func(done int)) ([]Skip, error) {
 	var skipped []Skip
 	for lo := 0; lo < len(recordings); lo += encodeBatch {
 		part := recordings[lo:min(lo+encodeBatch, len(recordings))]
@@ -119,12 +118,12 @@ func (m *Map) Add(ctx context.Context, recordings []Recording, onProgress func(d
 	return skipped, nil
 }
 
-func (m *Map) add(ctx context.Context, recordings []Recording) (skipped []Skip, err error) {
-	var known []Recording
+func (m *Map) add(ctx context.Context, recordings []dataset.Recording) (skipped []Skip, err error) {
+	var known []dataset.Recording
 	var clips []audio.Clip
 	for _, r := range recordings {
-		if !slices.Contains(m.labels, r.Clip.Label) {
-			skipped = append(skipped, Skip{r.File, fmt.Errorf("the model does not know the label %q", r.Clip.Label)})
+		if !slices.Contains(m.labels, r.Label) {
+			skipped = append(skipped, Skip{r.Path, fmt.Errorf("the model does not know the label %q", r.Label)})
 			continue
 		}
 		known, clips = append(known, r), append(clips, r.Clip)
@@ -135,14 +134,14 @@ func (m *Map) add(ctx context.Context, recordings []Recording) (skipped []Skip, 
 	}
 	var specs []*spectrogram.Spectrogram
 	var labels []int
-	var usable []Recording
+	var usable []dataset.Recording
 	for i, s := range all {
 		if s == nil {
-			skipped = append(skipped, Skip{known[i].File, reasons[i]})
+			skipped = append(skipped, Skip{known[i].Path, reasons[i]})
 			continue
 		}
 		specs, usable = append(specs, s), append(usable, known[i])
-		labels = append(labels, slices.Index(m.labels, clips[i].Label))
+		labels = append(labels, slices.Index(m.labels, known[i].Label))
 	}
 	if len(specs) == 0 {
 		return skipped, nil
@@ -157,7 +156,7 @@ func (m *Map) add(ctx context.Context, recordings []Recording) (skipped []Skip, 
 	}
 	width := m.Latent()
 	for i, r := range usable {
-		m.points = append(m.points, Point{r.File, r.Clip.Label, slices.Clone(mean[i*width : (i+1)*width])})
+		m.points = append(m.points, Point{r.Path, r.Label, slices.Clone(mean[i*width : (i+1)*width])})
 	}
 	return skipped, nil
 }

@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"image/png"
 	"io"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"wavemill/audio"
+	"wavemill/audio/dataset"
 	"wavemill/audio/synth"
 	"wavemill/models"
 	"wavemill/models/architectures"
@@ -20,8 +22,8 @@ import (
 )
 
 // recordings returns n synthetic clips of each of two labels.
-func recordings(n int) ([]latentmap.Recording, error) {
-	var out []latentmap.Recording
+func recordings(n int) ([]dataset.Recording, error) {
+	var out []dataset.Recording
 	for _, label := range []string{"chirp", "kick"} {
 		for i := range n {
 			c, err := synth.Clip(label, uint64(i), synth.DefaultRate)
@@ -29,14 +31,14 @@ func recordings(n int) ([]latentmap.Recording, error) {
 				return nil, err
 			}
 			c.Label = label
-			out = append(out, latentmap.Recording{File: fmt.Sprintf("%s_%d.wav", label, i), Clip: c})
+			out = append(out, dataset.Recording{Item: dataset.Item{Path: fmt.Sprintf("%s_%d.wav", label, i), Label: label}, Clip: c})
 		}
 	}
 	return out, nil
 }
 
 // train trains a model of an architecture for a few steps.
-func train(ctx context.Context, arch, config string, of []latentmap.Recording) (models.Checkpoint, error) {
+func train(ctx context.Context, arch, config string, of []dataset.Recording) (models.Checkpoint, error) {
 	labels := []string{"chirp", "kick"}
 	clips := make([]audio.Clip, len(of))
 	for i, r := range of {
@@ -68,7 +70,7 @@ func train(ctx context.Context, arch, config string, of []latentmap.Recording) (
 }
 
 // open trains a model and opens its map, with recordings.
-func open(t *testing.T, arch, config string) (*latentmap.Map, []latentmap.Recording) {
+func open(t *testing.T, arch, config string) (*latentmap.Map, []dataset.Recording) {
 	t.Helper()
 	of, err := recordings(4)
 	if err != nil {
@@ -97,8 +99,8 @@ func TestMapOfRecordings(t *testing.T) {
 		t.Run(fmt.Sprint(c.arch, c.latent), func(t *testing.T) {
 			m, of := open(t, c.arch, c.config)
 			silent, foreign := of[0], of[1]
-			silent.File, silent.Clip.Samples = "silent.wav", make([]float32, 4000)
-			foreign.File, foreign.Clip.Label = "foreign.wav", "snare"
+			silent.Path, silent.Clip.Samples = "silent.wav", make([]float32, 4000)
+			foreign.Path, foreign.Label = "foreign.wav", "snare"
 			var done int
 			skipped, err := m.Add(t.Context(), append(of, silent, foreign), func(n int) { done = n })
 			if err != nil {
@@ -107,7 +109,7 @@ func TestMapOfRecordings(t *testing.T) {
 			if len(skipped) != 2 || skipped[0].File != "foreign.wav" || !errors.Is(skipped[1].Reason, frontend.ErrSilent) || done != len(of)+2 {
 				t.Errorf("skipped %v, %d done", skipped, done)
 			}
-			if len(m.Points()) != len(of) || m.Points()[5].File != of[5].File || len(m.Points()[5].Latents) != c.latent {
+			if len(m.Points()) != len(of) || m.Points()[5].File != of[5].Path || len(m.Points()[5].Latents) != c.latent {
 				t.Errorf("points %v", m.Points())
 			}
 			if err := m.Fit(1); err != nil {
@@ -244,4 +246,49 @@ func Example() {
 	// Output:
 	// [chirp kick] 2 latents, 8 recordings
 	// file,label,x,y,z1,z2
+}
+
+// TestWrite checks the report and that it names every file.
+func TestWrite(t *testing.T) {
+	m, of := open(t, "vae", `{"channels":4,"latent":5}`)
+	for _, recordings := range [][]dataset.Recording{nil, of} {
+		if _, err := m.Add(t.Context(), recordings, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Fit(1); err != nil {
+			t.Fatal(err)
+		}
+		var stored []string
+		files := latentmap.Files{Labels: []string{"kick"}, Grid: 2, Seed: 1, Dir: "map", Store: func(path string, data []byte) error {
+			if len(data) == 0 {
+				t.Errorf("%s is empty", path)
+			}
+			stored = append(stored, filepath.ToSlash(path))
+			return nil
+		}}
+		r, err := m.Write(t.Context(), files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := "map/plane.png"
+		if len(recordings) > 0 {
+			want += " map/scatter.png map/latents.csv map/latents.jsonl"
+		}
+		if got := strings.Join(stored, " "); got != want || len(r.Paths()) != len(stored) {
+			t.Errorf("files %s, report %+v, want %s", got, r, want)
+		}
+		if r.Clips != len(recordings) || r.Axes != "principal" || r.Latent != 5 || r.Digest == "" || !(r.Explained[0] >= r.Explained[1]) {
+			t.Errorf("%+v", r)
+		}
+	}
+	failed := errors.New("disk full")
+	for want, f := range map[string]latentmap.Files{
+		"grid 1 is not": {Grid: 1},
+		"snare":         {Grid: 2, Labels: []string{"snare"}},
+		"disk full":     {Grid: 2, Labels: []string{"kick"}, Store: func(string, []byte) error { return failed }},
+	} {
+		if _, err := m.Write(t.Context(), f); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
 }

@@ -154,14 +154,7 @@ func (s *search) tryNext(ctx context.Context) ([]Attempt, error) {
 	if err != nil {
 		return nil, err
 	}
-	sounds, conditions := make([]audio.Clip, n), make([]eval.Condition, n)
-	for i, c := range clips {
-		if sounds[i], err = c.Decoded(); err != nil {
-			return nil, err
-		}
-		conditions[i] = s.kind.Condition()
-	}
-	results, err := s.filter.CheckFor(ctx, sounds, conditions)
+	results, err := Check(ctx, s.filter, clips)
 	if err != nil {
 		return nil, err
 	}

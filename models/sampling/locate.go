@@ -1,6 +1,7 @@
 package sampling
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -9,8 +10,11 @@ import (
 	"wavemill/models"
 )
 
+// ErrNoCheckpoint is returned, wrapped, where the checkpoint of a clip is not found.
+var ErrNoCheckpoint = errors.New("no checkpoint")
+
 // Locate opens the checkpoint with the given digest among the .safetensors files of the folders, which are searched in
-// order. Files that are not checkpoints are skipped. The error lists where Locate searched.
+// order. Files that are not checkpoints are skipped. The error, an [ErrNoCheckpoint], lists where Locate searched.
 func Locate(digest string, folders ...string) (*Sampler, error) {
 	var searched []string
 	for _, dir := range folders {
@@ -41,7 +45,7 @@ func Locate(digest string, folders ...string) (*Sampler, error) {
 			return s, nil
 		}
 	}
-	return nil, fmt.Errorf("no checkpoint with the digest %.12s is in %s", digest, strings.Join(searched, " or "))
+	return nil, fmt.Errorf("%w with the digest %.12s is in %s", ErrNoCheckpoint, digest, strings.Join(searched, " or "))
 }
 
 // escapeGlob makes filepath.Glob take a folder's name literally.

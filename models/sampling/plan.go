@@ -1,187 +1,137 @@
 package sampling
 
 import (
+	"errors"
 	"fmt"
-	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
-
-	"wavemill/audio/dataset"
 )
 
-// DefaultStrength is how much a variation differs from its clip where nobody says: clearly another clip, and still
-// similar to the given one.
-const DefaultStrength = 0.4
-
-// A Reference is what clips are interpolated between or vary: a label or, with Like, a given clip of that label.
-type Reference struct {
-	Label string
-	Like  *Source // nil: new clips of the label
+// A Plan says which clips to generate: new clips of labels, variations of given clips or, with Mix or Interpolate, clips
+// between two endpoints, each a label or a given clip. The zero values are those of a request that does not mention the
+// field.
+//
+// Errors of its methods begin with the name of the field that is wrong, in lower case.
+type Plan struct {
+	Labels      []string // labels of the model, lists of them with commas, or AllLabels, see SelectLabels
+	Likes       []string // files of given clips
+	Temperature *float64 // see Temperature
+	Strength    *float64 // of variations, 0 to 1; nil: DefaultStrength
+	Mix         *float64 // position between the endpoints, 0 to 1
+	Interpolate *int     // number of equally spaced positions, both endpoints included
 }
 
-// A Kind is clips that differ by their seed alone.
-type Kind struct {
-	Provenance        // its Seed is not used
-	Stem       string // of file names, before the seed
-}
+// MaxInterpolate is the greatest Plan.Interpolate: with far fewer clips already, neighbours sound the same.
+const MaxInterpolate = 10000
 
-// At returns the provenance of the clip with the given seed.
-func (k Kind) At(seed uint64) Provenance {
-	p := k.Provenance
-	p.Seed = seed
-	return p
-}
+// Interpolates reports whether the clips lie between two endpoints.
+func (p Plan) Interpolates() bool { return p.Mix != nil || p.Interpolate != nil }
 
-// FileName is the name of the WAV file of the clip with the given seed, without folders.
-func (k Kind) FileName(seed uint64) string { return fmt.Sprintf("%s_%d.wav", k.Stem, seed) }
-
-// FileName is the name of the WAV file of a new clip of a label, without folders.
-func FileName(label string, seed uint64) string { return ofLabel(label, 0).FileName(seed) }
-
-// Labels returns a kind of new clips for each label.
-func Labels(labels []string, temperature float64) []Kind {
-	kinds := make([]Kind, len(labels))
-	for i, label := range labels {
-		kinds[i] = ofLabel(label, temperature)
+// Validate reports what is wrong with the plan for every model.
+func (p Plan) Validate() error {
+	if len(p.Labels) == 0 && len(p.Likes) == 0 {
+		return errors.New("label is missing: a label of the model, or all; or a clip to vary")
 	}
-	return kinds
-}
-
-func ofLabel(label string, temperature float64) Kind {
-	return Kind{Provenance{Label: label, Temperature: temperature}, dataset.FileSlug(label)}
-}
-
-// Variations returns a kind of variations for each given clip.
-func Variations(clips []Reference, strength, temperature float64) []Kind {
-	kinds := make([]Kind, len(clips))
-	for i, r := range clips {
-		kinds[i] = Kind{
-			Provenance{Label: r.Label, Temperature: temperature, Like: r.Like, Strength: strength},
-			fmt.Sprintf("%s_like-%s_%s", dataset.FileSlug(r.Label), r.stem(), decimals(strength, -1)),
+	if _, err := Temperature(p.Temperature); err != nil {
+		return err
+	}
+	if p.Strength != nil {
+		switch s := *p.Strength; {
+		case !(s >= 0 && s <= 1):
+			return fmt.Errorf("strength %g is not between 0 (the given clip) and 1 (a new clip)", s)
+		case len(p.Likes) == 0:
+			return errors.New("strength applies to variations of a given clip, and there is none")
+		case p.Interpolates():
+			return errors.New("strength applies to variations of a clip, not to clips between two endpoints")
 		}
 	}
-	return kinds
+	return p.validatePosition()
 }
 
-// Interpolations returns a kind for each weight between from (0) and to (1).
-func Interpolations(from, to Reference, weights []float64, temperature float64) []Kind {
-	digits := -1
-	if len(weights) > 1 {
-		digits = 3 // The same number in all names, so that they sort by weight.
-	}
-	if len(weights) > 500 {
-		digits = 5
-	}
-	stem := interpolationStem(from, to)
-	kinds := make([]Kind, len(weights))
-	for i, w := range weights {
-		kinds[i] = Kind{
-			Provenance{Label: from.Label, Temperature: temperature, Like: from.Like, Mix: &Mix{Label: to.Label, Weight: w, Like: to.Like}},
-			stem + "_" + decimals(w, digits),
-		}
-	}
-	return kinds
-}
-
-// interpolationStem names both endpoints.
-func interpolationStem(from, to Reference) string {
-	labels := from.Label + "-" + to.Label
+// validatePosition checks the positions between endpoints.
+func (p Plan) validatePosition() error {
 	switch {
-	case from.Like != nil && to.Like != nil:
-		if from.Label == to.Label {
-			labels = from.Label
-		}
-		return fmt.Sprintf("%s_like-%s-to-%s", dataset.FileSlug(labels), from.stem(), to.stem())
-	case from.Like != nil:
-		return fmt.Sprintf("%s_like-%s", dataset.FileSlug(labels), from.stem())
-	case to.Like != nil:
-		return fmt.Sprintf("%s_to-%s", dataset.FileSlug(labels), to.stem())
-	}
-	return dataset.FileSlug(labels)
-}
-
-// stem is the name of a given clip's file without its extension, fit for other files' names.
-func (r Reference) stem() string {
-	return dataset.FileSlug(strings.TrimSuffix(r.Like.File, filepath.Ext(r.Like.File)))
-}
-
-// Weights returns n equally spaced weights from 0 to 1, both included; n is 2 or more.
-func Weights(n int) []float64 {
-	weights := make([]float64, n)
-	for i := range weights {
-		weights[i] = float64(i) / float64(n-1)
-	}
-	return weights
-}
-
-// decimals writes a number with so many digits after the point; with -1, as many as tell it from others.
-func decimals(v float64, digits int) string {
-	return strconv.FormatFloat(v, 'f', digits, 64)
-}
-
-// CheckNames reports two kinds whose clips would have the same file names.
-func CheckNames(kinds []Kind) error {
-	seen := map[string]bool{}
-	for _, k := range kinds {
-		if seen[k.Stem] {
-			return fmt.Errorf("two different clips would be written to %s: generate them one after the other, into different folders", k.FileName(0))
-		}
-		seen[k.Stem] = true
+	case p.Mix != nil && p.Interpolate != nil:
+		return errors.New("mix is one point between the endpoints, and interpolate is a series: use one of them")
+	case p.Mix != nil && !(*p.Mix >= 0 && *p.Mix <= 1):
+		return fmt.Errorf("mix %g is not between 0 (the first) and 1 (the second)", *p.Mix)
+	case p.Interpolate != nil && (*p.Interpolate < 2 || *p.Interpolate > MaxInterpolate):
+		return fmt.Errorf("interpolate %d: ask for 2 to %d clips; the endpoints are two of them", *p.Interpolate, MaxInterpolate)
+	case p.Interpolates() && len(p.Likes) > 2:
+		return fmt.Errorf("like names %d clips, and an interpolation has two endpoints", len(p.Likes))
 	}
 	return nil
 }
 
-// BySeed returns the provenances of n clips of every kind, with the seeds first, first+1, ...: all kinds of a seed
-// follow each other, as the clips of an interpolation should.
-func BySeed(kinds []Kind, first uint64, n int) []Provenance {
+// Select returns the labels that the plan asks of a model with the given ones, and checks that their number suits the
+// rest of the plan. An unknown label is a [LabelError].
+func (p Plan) Select(known []string) ([]string, error) {
+	labels, err := SelectLabels(p.Labels, known)
+	if err != nil {
+		return nil, fmt.Errorf("label: %w", err)
+	}
+	n := len(labels)
+	switch {
+	case p.Interpolates() && len(p.Likes) == 0 && n != 2:
+		return nil, fmt.Errorf("label names %d labels: an interpolation has two endpoints; name two, such as three,seven", n)
+	case p.Interpolates() && len(p.Likes) == 1 && n != 2:
+		return nil, fmt.Errorf("label names %d labels: with one given clip, an interpolation needs two, the label of the clip and the one to go to; or two clips", n)
+	case len(p.Likes) == 1 && n == 2 && !p.Interpolates():
+		return nil, errors.New("label names 2 labels for one given clip: name one; or go from the clip to the other label with mix or interpolate")
+	case len(p.Likes) > 0 && n > 1 && n != max(len(p.Likes), 2):
+		return nil, fmt.Errorf("label names %d labels for %d given clips: name one for all, or one for each", n, len(p.Likes))
+	}
+	return labels, nil
+}
+
+// Kinds returns the kinds of clips that the plan asks for, with the labels of Select and the clips of Likes.
+// Two kinds whose files would have the same names are an error.
+func (p Plan) Kinds(labels []string, likes []Reference) ([]Kind, error) {
+	temperature, err := Temperature(p.Temperature)
+	if err != nil {
+		return nil, err
+	}
+	var kinds []Kind
+	switch {
+	case p.Interpolates():
+		var weights []float64
+		if p.Mix != nil {
+			weights = []float64{*p.Mix}
+		} else {
+			weights = Weights(*p.Interpolate)
+		}
+		from, to := endpoints(labels, likes)
+		kinds = Interpolations(from, to, weights, temperature)
+	case len(likes) > 0:
+		strength := DefaultStrength
+		if p.Strength != nil {
+			strength = *p.Strength
+		}
+		kinds = Variations(likes, strength, temperature)
+	default:
+		kinds = Labels(labels, temperature)
+	}
+	return kinds, CheckNames(kinds)
+}
+
+// endpoints returns the two endpoints of an interpolation: the given clips, then labels.
+func endpoints(labels []string, likes []Reference) (from, to Reference) {
+	switch len(likes) {
+	case 0:
+		return Reference{Label: labels[0]}, Reference{Label: labels[1]}
+	case 1:
+		return likes[0], Reference{Label: labels[1]}
+	}
+	return likes[0], likes[1]
+}
+
+// Series returns the provenances of n clips of each kind, with the seeds first, first+1, ..., and the kind of each clip.
+// The clips of an interpolation are ordered by seed, others by kind.
+func (p Plan) Series(kinds []Kind, first uint64, n int) ([]Provenance, func(i int) Kind) {
+	if p.Interpolates() {
+		return BySeed(kinds, first, n), func(i int) Kind { return kinds[i%len(kinds)] }
+	}
 	ps := make([]Provenance, 0, n*len(kinds))
-	for i := range n {
-		for _, k := range kinds {
-			ps = append(ps, k.At(first+uint64(i))) //nolint:gosec // An index.
-		}
+	for i := range kinds {
+		ps = append(ps, BySeed(kinds[i:i+1], first, n)...)
 	}
-	return ps
-}
-
-// AllLabels stands for every label of the model in [SelectLabels], unless the model has a label of that name.
-const AllLabels = "all"
-
-// SelectLabels returns the labels of a model that a user asks for, each once, in the order asked. Entries may be lists
-// with commas, except where a label of the model contains the comma itself. An unknown label is a [LabelError].
-func SelectLabels(asked, known []string) ([]string, error) {
-	var out []string
-	add := func(labels ...string) {
-		for _, label := range labels {
-			if !slices.Contains(out, label) {
-				out = append(out, label)
-			}
-		}
-	}
-	for _, label := range splitLists(asked, known) {
-		switch {
-		case slices.Contains(known, label):
-			add(label)
-		case label == AllLabels:
-			add(known...)
-		default:
-			return nil, &LabelError{Label: label, Labels: known}
-		}
-	}
-	return out, nil
-}
-
-// splitLists splits lists with commas, except those that are a label themselves.
-func splitLists(asked, known []string) []string {
-	var out []string
-	for _, list := range asked {
-		if slices.Contains(known, list) {
-			out = append(out, list)
-			continue
-		}
-		for label := range strings.SplitSeq(list, ",") {
-			out = append(out, strings.TrimSpace(label))
-		}
-	}
-	return out
+	return ps, func(i int) Kind { return kinds[i/n] }
 }

@@ -143,8 +143,8 @@ func Temperature(requested *float64) (float64, error) {
 	if requested == nil {
 		return 0, nil
 	}
-	if err := (models.Request{Temperature: *requested}).Validate(0); err != nil {
-		return 0, err
+	if (models.Request{Temperature: *requested}).Validate(0) != nil {
+		return 0, fmt.Errorf("temperature %g is not between 0 and 10", *requested)
 	}
 	return max(*requested, NoNoise), nil
 }

@@ -1,0 +1,38 @@
+package measure
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"wavemill/audio"
+)
+
+// String describes the file in several lines, without a final newline.
+func (r Report) String() string {
+	lines := []string{
+		fmt.Sprintf("%s: %s (%s)", r.File, r.Format, r.Encoding),
+		fmt.Sprintf("  %d Hz, %d channels, %d frames, %.3f s", r.SampleRate, r.Channels, r.Frames, r.Duration),
+		fmt.Sprintf("  peak %.4f (%s), rms %.4f (%s), bandwidth %.0f Hz", r.Peak, level(r.Peak), r.RMS, level(r.RMS), r.Bandwidth),
+	}
+	for _, tag := range slices.Sorted(maps.Keys(r.Tags)) {
+		lines = append(lines, fmt.Sprintf("  %s: %s", tag, r.Tags[tag]))
+	}
+	if r.Truncated {
+		lines = append(lines, "  truncated: the file ends before the data that its header declares")
+	}
+	for _, n := range r.Notes {
+		lines = append(lines, "  "+n)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// level prints an amplitude in decibels below full scale.
+func level(v float64) string {
+	if v <= 0 || math.IsNaN(v) {
+		return "silent"
+	}
+	return fmt.Sprintf("%.1f dBFS", audio.Decibels(v))
+}

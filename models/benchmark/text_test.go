@@ -1,0 +1,56 @@
+package benchmark_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"wavemill/models/benchmark"
+	"wavemill/models/eval"
+)
+
+// TestArguments checks that the flags of a benchmark say what differs from the defaults, in a fixed order.
+func TestArguments(t *testing.T) {
+	for want, q := range map[string]benchmark.Quality{
+		"--model vae,gan --budget 10m0s --seeds 3": {Models: []string{"vae", "gan"}, Budget: 10 * time.Minute, Seeds: 3, Shares: eval.DefaultShares()},
+		"--model vae --steps 9 --seeds 1 --clips 5 --quick --few 0.05 --shares 0.1,1 --group kit --leave-out speaker": {
+			Models: []string{"vae"}, Budget: time.Minute, Steps: 9, Seeds: 1, Clips: 5, Quick: true, Few: 0.05, Shares: []float64{0.1, 1}, Group: "kit", LeaveOut: "speaker",
+		},
+	} {
+		if got := strings.Join(q.Arguments(), " "); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+func TestGenerationText(t *testing.T) {
+	g := benchmark.Generation{
+		Model: "m.safetensors", Arch: "vae", Kernels: "go", Threads: 2, Clips: 10, Silent: 1, Seconds: 0.5,
+		All: benchmark.StageTime{P50: 1, P95: 2, P99: 3}, Workers: 4, PerSec: 99.6,
+	}
+	for _, want := range []string{
+		"m.safetensors: vae, kernels go, 2 threads, 10 clips of 0.50 s\n  1 clips were silent and not timed\n",
+		"label to WAV   p50   1.000 ms   p95   2.000 ms   p99   3.000 ms\n", "\nthroughput     100 clips/s, 4 at once",
+	} {
+		if !strings.Contains(g.String(), want) {
+			t.Errorf("no %q in\n%v", want, g)
+		}
+	}
+}
+
+// TestGenerationValidate checks that an error begins with the name of the wrong field.
+func TestGenerationValidate(t *testing.T) {
+	one := []string{"one"}
+	for want, o := range map[string]benchmark.GenerationOptions{
+		"label is missing": {Clips: 1, Workers: 1},
+		"clips 0":          {Labels: one, Workers: 1},
+		"workers 0":        {Labels: one, Clips: 1},
+	} {
+		if err := o.Validate(); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+		if _, err := benchmark.TimeGeneration(t.Context(), nil, o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("TimeGeneration: %v, want %q", err, want)
+		}
+	}
+}
