@@ -46,12 +46,12 @@ func (d draws) interval() Interval {
 	return i
 }
 
-// recentred moves the values so that their mean is the figure, and cuts them off at the least possible one. It takes
-// out the bias that resampling with replacement adds.
-func (d draws) recentred(least float64) draws {
+// recentred moves the values so that their mean is the figure, and cuts them off at the least and the greatest
+// possible one. It takes out the bias that resampling with replacement adds.
+func (d draws) recentred(least, most float64) draws {
 	shift := d.value - average(d.values)
 	for i, v := range d.values {
-		d.values[i] = math.Max(v+shift, least)
+		d.values[i] = math.Min(math.Max(v+shift, least), most)
 	}
 	return d
 }

@@ -160,8 +160,8 @@ func TestCompareUnderTheNull(t *testing.T) {
 }
 
 func TestRecentred(t *testing.T) {
-	d := draws{value: 1, values: []float64{2, 3, 4}}.recentred(0.5)
-	if average(d.values) < 1 || d.values[0] != 0.5 || d.values[1] != 1 || d.values[2] != 2 {
+	d := draws{value: 1, values: []float64{2, 3, 4}}.recentred(0.5, 1.5)
+	if d.values[0] != 0.5 || d.values[1] != 1 || d.values[2] != 1.5 {
 		t.Errorf("%v", d.values)
 	}
 }

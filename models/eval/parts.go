@@ -38,8 +38,11 @@ func (e *Evaluator) parts(h embeddings) [][]int {
 // The figures that depend on the number of clips, in the order of partFigures.
 var partNames = [...]string{"inception_score", "modified_inception_score", "am_score", "frechet", "ndb"}
 
-// leastOf is the least possible value of each of them.
-var leastOf = [...]float64{1, 1, 0, 0, 0}
+// leastOf and mostOf are the least and the greatest possible value of each of them.
+var (
+	leastOf = [...]float64{1, 1, 0, 0, 0}
+	mostOf  = [...]float64{math.Inf(1), math.Inf(1), math.Inf(1), math.Inf(1), 1}
+)
 
 // partFigures are those figures of some clips.
 func (e *Evaluator) partFigures(h embeddings, bins []int, clips []int) (v [len(partNames)]float64, err error) {
@@ -86,7 +89,7 @@ func (e *Evaluator) overParts(r *Row, h embeddings) error {
 		if partNames[at] == "frechet" {
 			r.figures["frechet"] = d.rescaled()
 		} else {
-			r.figures[partNames[at]] = d.recentred(leastOf[at])
+			r.figures[partNames[at]] = d.recentred(leastOf[at], mostOf[at])
 		}
 	}
 	switch {

@@ -69,7 +69,7 @@ func (e *Evaluator) kernel(r *Row, h embeddings) error {
 		return err
 	}
 	r.Kernel = value
-	r.figures["kernel_distance"] = draws{value: value, values: values}.recentred(math.Inf(-1))
+	r.figures["kernel_distance"] = draws{value: value, values: values}.recentred(math.Inf(-1), math.Inf(1))
 	return nil
 }
 
