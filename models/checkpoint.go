@@ -25,7 +25,7 @@ const OptimizerPrefix = "optimizer/"
 // It is a safetensors file whose metadata holds everything but the tensors as JSON under the key "wavemill".
 type Checkpoint struct {
 	Format    int                `json:"format"`
-	Arch      string             `json:"arch"`   // key of the map in models/architectures
+	Arch      string             `json:"arch"`   // name in the table of models/architectures
 	Config    json.RawMessage    `json:"config"` // of the architecture
 	FrontEnd  FrontEnd           `json:"front_end"`
 	Labels    []string           `json:"labels"`

@@ -7,14 +7,6 @@ import (
 	"time"
 )
 
-// Retry policy. Delays double from the first to the longest; a fifth of each is jitter, so that messages that
-// failed together do not come back together.
-const (
-	firstDelay    = time.Second
-	longestDelay  = 5 * time.Minute
-	maxDeliveries = 100 // Of one message, whatever its errors: about eight hours of Transient ones.
-)
-
 // standardStreams are the streams of every pipeline. The stream quarantine is standard in name only: it is created when
 // a stage names it in from or to, or emits a message of [TypeQuarantine].
 func standardStreams() []string {
@@ -95,13 +87,4 @@ func (s Spec) duplicateWindow() time.Duration {
 		longest = max(longest, horizon)
 	}
 	return longest + s.withDefaults().Streams.Outage
-}
-
-// retryDelay is the wait before the attempt after the given one. Jitter in [0, 1) adds up to a fifth.
-func retryDelay(attempt int, jitter float64) time.Duration {
-	d := longestDelay
-	if attempt < 10 {
-		d = min(longestDelay, firstDelay<<(max(attempt, 1)-1))
-	}
-	return d + time.Duration(jitter*float64(d)/5)
 }

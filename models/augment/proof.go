@@ -40,10 +40,6 @@ func (r *run) arms() []arm {
 	return []arm{{name: "recordings"}, {"recordings and generated clips", generated}}
 }
 
-// proofSeeds is how many classifiers are trained for each arm: one training differs from the next by as much as a small
-// gain.
-const proofSeeds = 3
-
 // prove trains the classifiers and measures them.
 func (r *run) prove(ctx context.Context) error {
 	task := r.start("prove", 0, "classifiers")
@@ -52,7 +48,7 @@ func (r *run) prove(ctx context.Context) error {
 		task.Total(int64(all))
 		task.Set(int64(done))
 	}}
-	for i := range uint64(proofSeeds) {
+	for i := range uint64(eval.Classifiers) {
 		trial.Seeds = append(trial.Seeds, r.Seed+i)
 	}
 	arms := r.arms()

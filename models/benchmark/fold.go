@@ -12,12 +12,6 @@ import (
 	"wavemill/models/training"
 )
 
-// Shares of the recordings in every run.
-const (
-	heldOutShare    = 0.1  // held out, to evaluate with
-	validationShare = 0.05 // of the others, to choose the best weights
-)
-
 // A fold is one run's split of the recordings.
 type fold struct {
 	seed       uint64
@@ -39,7 +33,8 @@ func (q Quality) folds(recordings []dataset.Recording) ([]fold, error) {
 	for seed := uint64(1); seed <= uint64(q.Seeds); seed++ {
 		for _, group := range groups {
 			f := fold{seed: seed, leftOut: group, recordings: recordings}
-			f.rule = dataset.Holdout{Share: heldOutShare, Validation: validationShare, Seed: seed, Group: q.Group}
+			f.rule = dataset.DefaultHoldout(seed)
+			f.rule.Group = q.Group
 			if group != "" {
 				f.rule.Group, f.rule.Out = q.LeaveOut, []string{q.LeaveOut + "=" + group}
 			}

@@ -49,7 +49,7 @@ func (b *bench) run(ctx context.Context, r *Result) error {
 // settings is everything but the names in the files' names that results depend on.
 func (b *bench) settings() string {
 	return fmt.Sprintf("2: clips %d, shares %v, held out %g, validation %g, group %q, left out %q, quick %t",
-		b.Clips, b.Shares, heldOutShare, validationShare, b.Group, b.rule.Out, b.Quick)
+		b.Clips, b.Shares, b.rule.Share, b.rule.Validation, b.Group, b.rule.Out, b.Quick)
 }
 
 // file is the name of what is kept of a model.
@@ -219,7 +219,7 @@ func (b *bench) unseen(cp models.Checkpoint, file string) error {
 // has no other recordings either.
 func (b *bench) onFew(ctx context.Context, arch string) (*eval.Gain, error) {
 	some := b.few(b.Few)
-	rule := dataset.Holdout{Validation: validationShare, Seed: b.seed}
+	rule := dataset.Holdout{Validation: dataset.DefaultHoldout(b.seed).Validation, Seed: b.seed}
 	cp, _, err := b.trained(ctx, arch, some, rule, b.file(fmt.Sprintf("%s-few%g", arch, b.Few), ".safetensors"))
 	if err != nil {
 		return nil, err

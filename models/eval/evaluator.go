@@ -67,15 +67,6 @@ func (o EvaluatorOptions) complete() (EvaluatorOptions, error) {
 	return o, nil
 }
 
-// classifiers is how many are trained for either side of the ratio of Usefulness. With one, the ratio of the same clips
-// differs by about half a point from one seed of the classifier to the next, which is as much as good models differ by.
-func (o EvaluatorOptions) classifiers() int {
-	if o.Quick {
-		return 1
-	}
-	return 3
-}
-
 // DefaultShares are 5, 10, 50 and 100 %: where recordings are scarce, and where they are not.
 func DefaultShares() []float64 { return []float64{0.05, 0.1, 0.5, 1} }
 

@@ -87,7 +87,7 @@ func NewFilter(ctx context.Context, c *Classifier, train []audio.Clip, confidenc
 	}
 	slices.Sort(distances)
 	s.scale = distances[len(distances)/2]
-	s.usual = min(metric.MemorisationAlarm, metric.MemorisationMargin*distances[len(distances)/20]/s.scale)
+	s.usual = metric.CopyLimit(distances[len(distances)/20] / s.scale)
 	return s.Within(Limits{Confidence: confidence})
 }
 

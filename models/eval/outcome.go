@@ -17,7 +17,9 @@ func (t Trial) Outcomes(ctx context.Context, train []audio.Clip, arms [][]audio.
 	}
 	seeds, steps := t.Seeds, t.Steps
 	if len(seeds) == 0 {
-		seeds = []uint64{1, 2, 3}
+		for seed := range uint64(Classifiers) {
+			seeds = append(seeds, seed+1)
+		}
 	}
 	if steps == 0 {
 		steps = trialSteps

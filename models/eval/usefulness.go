@@ -9,6 +9,19 @@ import (
 	"wavemill/models"
 )
 
+// Classifiers is how many classifiers are trained for each side of a comparison of what clips are worth. With one, the
+// ratio of the same clips differs by about half a point from one seed of the classifier to the next, which is as much as
+// good models differ by.
+const Classifiers = 3
+
+// classifiers is how many classifiers are trained for either side of the ratio of Usefulness.
+func (o EvaluatorOptions) classifiers() int {
+	if o.Quick {
+		return 1
+	}
+	return Classifiers
+}
+
 // usefulness trains classifiers on generated and on real clips and tests them on the held-out ones.
 func (e *Evaluator) usefulness(ctx context.Context, r *Row, generated embeddings) error {
 	n := e.options.classifiers()

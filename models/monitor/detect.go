@@ -132,7 +132,7 @@ func (w *Monitor) memorisation(nearest float64) (models.Warning, bool) {
 		Finding: fmt.Sprintf("a twentieth of the previews is nearer than %.2f times the usual distance to a training recording; of recordings it is %.2f",
 			nearest, w.real.ordinary),
 		Advice: "more recordings, a smaller model (fewer channels), less training, or a prior other than kde",
-	}, nearest < min(metric.MemorisationAlarm, metric.MemorisationMargin*w.real.ordinary)
+	}, nearest < metric.CopyLimit(w.real.ordinary)
 }
 
 // The discriminator has won where its loss is gone and its scores lie apart; what it then says teaches nothing.

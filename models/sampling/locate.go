@@ -13,6 +13,12 @@ import (
 // ErrNoCheckpoint is returned, wrapped, where the checkpoint of a clip is not found.
 var ErrNoCheckpoint = errors.New("no checkpoint")
 
+// searchFolders are the folders in which the checkpoint of a clip in dir is looked for, in order: beside the clip, one folder
+// up, where "generate --out clips" leaves it, and the working directory.
+func searchFolders(dir string) []string {
+	return []string{dir, filepath.Join(dir, ".."), "."}
+}
+
 // Locate opens the checkpoint with the given digest among the .safetensors files of the folders, which are searched in
 // order. Files that are not checkpoints are skipped. The error, an [ErrNoCheckpoint], lists where Locate searched.
 func Locate(digest string, folders ...string) (*Sampler, error) {

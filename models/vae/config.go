@@ -46,6 +46,7 @@ type Config struct {
 	ResidualNoise float64 `json:"texture"`
 	// KLWeight is the final weight of the KL term, the beta of a beta-VAE. 1 is the evidence lower bound, which treats the
 	// values of a spectrogram as independent. Neighbouring values are not, so that at 1 the posteriors hardly overlap.
+	// Package vaegan has a default of its own for its VAE.
 	KLWeight float64 `json:"kl_weight"`
 	// WarmUp is the share of the planned steps over which the KL weight rises from 0, so that the decoder learns to use
 	// the latents before the KL term shrinks them.

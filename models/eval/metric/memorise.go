@@ -73,7 +73,7 @@ func Memorise(generated, heldOut, train [][]float64) (Memorisation, error) {
 	}
 	m.HeldOut = stats.Quantile(base, 0.05)
 	m.Ratio = stats.Quantile(m.Ratios, 0.05)
-	m.Alarm = m.Ratio < min(MemorisationAlarm, MemorisationMargin*m.HeldOut)
+	m.Alarm = m.Ratio < CopyLimit(m.HeldOut)
 	switch {
 	case len(generated) < LeastMemorisationClips:
 		m.Judged, m.Reason = false, fmt.Sprintf("%d clips are too few: at least %d are needed", len(generated), LeastMemorisationClips)
@@ -144,4 +144,10 @@ func distinct(x [][]float64) [][]float64 {
 		out[i] = x[at]
 	}
 	return out
+}
+
+// CopyLimit is the ratio of distances below which a clip counts as a copy, for recordings of which one in twenty has the
+// given ratio itself: MemorisationAlarm, and less where recordings lie close to each other.
+func CopyLimit(ordinary float64) float64 {
+	return min(MemorisationAlarm, MemorisationMargin*ordinary)
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Offsets of the fields of kernel.tile; layout_amd64.go of the package checks
+// Offsets of the fields of kernel.tile; dispatch_amd64.go of the package checks
 // them when it is compiled.
 const (
 	tileA     = 0
