@@ -25,6 +25,7 @@ import (
 
 	"wavemill/audio"
 	"wavemill/audio/codec"
+	"wavemill/audio/codec/flactest"
 	"wavemill/audio/dataset"
 	"wavemill/audio/spectrogram"
 	"wavemill/audio/wav"
@@ -103,7 +104,7 @@ func small(rate int) spectrogram.Config {
 func TestToShards(t *testing.T) {
 	dir, out := corpus(t, 30), t.TempDir()
 	writeWAV(t, filepath.Join(dir, "1_stereo_44.wav"), chirp(5, 44100, 2))
-	flac, err := codec.EncodeFLAC(chirp(6, 8000, 1), codec.FLACOptions{})
+	flac, err := flactest.Encode(chirp(6, 8000, 1), flactest.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -470,7 +471,7 @@ func TestColumns(t *testing.T) {
 func TestToWAV(t *testing.T) {
 	dir := t.TempDir()
 	stereo := chirp(3, 44100, 2)
-	flac, err := codec.EncodeFLAC(stereo, codec.FLACOptions{NoDither: true})
+	flac, err := flactest.Encode(stereo, flactest.Options{NoDither: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -608,7 +609,7 @@ func TestSegments(t *testing.T) {
 func TestRefuses(t *testing.T) {
 	dir := corpus(t, 3)
 	writeWAV(t, filepath.Join(dir, "twin", "0_a.wav"), chirp(1, 8000, 1))
-	flac, err := codec.EncodeFLAC(chirp(1, 8000, 1), codec.FLACOptions{})
+	flac, err := flactest.Encode(chirp(1, 8000, 1), flactest.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
