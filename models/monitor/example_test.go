@@ -23,7 +23,9 @@ func (r repeater) Generate(_ context.Context, request models.Request) (models.Ba
 // A model that always makes the same clip gets a warning.
 func ExampleMonitor_Evaluate() {
 	fe := modeltest.FrontEnd()
-	clips := func(n int, seed uint64) models.Batch { return modeltest.Clips(n, fe.Frames, fe.Spectrogram.Mels, 2, seed) }
+	clips := func(n int, seed uint64) models.Batch {
+		return modeltest.Clips(n, fe.Frames, fe.Spectrogram.Mels, 2, seed)
+	}
 	m, err := monitor.New(clips(60, 1), clips(20, 2), []string{"kick", "bell"}, fe, monitor.Options{
 		Clips: 40,
 		Open:  func(models.Checkpoint) (models.Generator, error) { return repeater{clips(1, 3)}, nil },

@@ -10,7 +10,7 @@ import (
 	"wavemill/audio/dataset"
 )
 
-// DefaultStrength is how much a variation differs from its clip where nobody says: clearly another clip, and still
+// DefaultStrength is how much a variation differs from its clip by default: clearly another clip, and still
 // similar to the given one.
 const DefaultStrength = 0.4
 

@@ -70,7 +70,7 @@ func euclid(x, y []float64) float64 {
 	return math.Sqrt(s)
 }
 
-// TwoSample is the leave-one-out accuracy of a 1-nearest-neighbour classifier told to tell real from generated
+// TwoSample is the leave-one-out accuracy of a 1-nearest-neighbour classifier of real and generated
 // features, for each half apart. Both are 0.5 when the sets cannot be told apart. Above, they can: a high real half
 // says that parts of the real set are missing in the generated one. Below 0.5, generated clips sit on top of real
 // ones. The sets must be of equal size.
