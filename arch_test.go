@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/goccy/go-yaml"
 )
 
 // module is this module's import path.
@@ -72,7 +74,7 @@ var arrows = []arrow{
 }
 
 // forTests are packages that any test may use: acceptance suites, and what test data are made with.
-var forTests = map[string]bool{"models/modeltest": true, "models/onnx/onnxtest": true, "audio/synth": true, "audio/spectrogram": true, "internal/oracle": true, "audio/wav": true, "audio/codec": true}
+var forTests = map[string]bool{"models/modeltest": true, "models/onnx/onnxtest": true, "audio/synth": true, "audio/spectrogram": true, "internal/oracle": true, "audio/wav": true, "audio/codec": true, "audio/codec/flactest": true}
 
 // goFile is one parsed file and the folder it lies in, relative to the module's root.
 type goFile struct {
@@ -409,5 +411,260 @@ func TestGoModHasNoReplace(t *testing.T) {
 		if strings.HasPrefix(strings.TrimSpace(line), "replace") {
 			t.Errorf("go.mod: %s: a replaced module cannot be installed with go install", strings.TrimSpace(line))
 		}
+	}
+}
+
+// nolints matches a directive that silences linters: their names, and the reason behind them.
+var nolints = regexp.MustCompile(`^//\s*nolint(?::([\w,-]+))?\s*(?://\s*(.*))?$`)
+
+// wrongNolints lists the nolint directives of a file that name no linter, name one that is not enabled, or give no reason.
+func wrongNolints(f goFile, enabled []string) []string {
+	var wrong []string
+	for _, group := range f.ast.Comments {
+		for _, c := range group.List {
+			m := nolints.FindStringSubmatch(c.Text)
+			if m == nil {
+				continue
+			}
+			if m[1] == "" || m[2] == "" {
+				wrong = append(wrong, f.name+": "+c.Text+": want //nolint:LINTER // REASON")
+				continue
+			}
+			for linter := range strings.SplitSeq(m[1], ",") {
+				if !slices.Contains(enabled, linter) {
+					wrong = append(wrong, f.name+": "+c.Text+": .golangci.yml does not enable "+linter)
+				}
+			}
+		}
+	}
+	return wrong
+}
+
+func TestNolint(t *testing.T) {
+	src, err := os.ReadFile(".golangci.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config struct {
+		Linters struct {
+			Enable []string `yaml:"enable"`
+		} `yaml:"linters"`
+	}
+	if err := yaml.Unmarshal(src, &config); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(config.Linters.Enable, "govet") {
+		t.Fatalf(".golangci.yml enables %q, want govet among them", config.Linters.Enable)
+	}
+	files := parseModule(t, os.DirFS("."))
+	for _, f := range append(files, parseModule(t, os.DirFS(filepath.Join("charts", "test")))...) {
+		for _, w := range wrongNolints(f, config.Linters.Enable) {
+			t.Error(w)
+		}
+	}
+}
+
+func TestNolintCanFail(t *testing.T) {
+	src := "package a\n\nvar (\n" +
+		"\ta = 1 //nolint:godot // The reason.\n" +
+		"\tb = 1 //nolint:gosec // The reason.\n" +
+		"\tc = 1 //nolint:godot,gosec // The reason.\n" +
+		"\td = 1 //nolint:godot\n" +
+		"\te = 1 //nolint // The reason.\n)\n"
+	files := parseModule(t, fstest.MapFS{"a.go": &fstest.MapFile{Data: []byte(src)}})
+	if got := wrongNolints(files[0], []string{"godot"}); len(got) != 4 {
+		t.Errorf("found %q, want those of b, c, d and e", got)
+	}
+}
+
+// packageState lists the package-level variables that are neither errors, regular expressions, embedded files nor tables
+// in a composite literal, and why each may be there.
+var packageState = map[string]string{
+	"audio/codec.standard":             "a table, joined from those of the formats; it is only read",
+	"audio/wav.alaw":                   "a table, computed at start; it is only read",
+	"audio/wav.mulaw":                  "a table, computed at start; it is only read",
+	"audio/spectrogram/fft.root":       "a constant that assembly takes by address; it is only read",
+	"audio/spectrogram/picture.glyphs": "a table, split at start; it is only read",
+	"models/nn.building":               "Gorgonia keeps state that all graphs of a process share; this lock serialises access to it",
+	"models/nn/kernel.threads":         "the number of threads is one of the process, as the processors are",
+	"models/nn/kernel.workers":         "the worker goroutines are shared by all operations of the process",
+	"models/nn/kernel.plans":           "a cache; a plan depends on nothing but shape and class",
+	"models/nn/kernel.scratch":         "buffers of finished operations, so that a training step does not allocate",
+	"models/nn/kernel.products":        "records of finished operations, as scratch",
+	"models/nn/kernel.winograds":       "records of finished operations, as scratch",
+	"models/nn/kernel.packings":        "records of finished operations, as scratch",
+	"models/nn/kernel.elementwises":    "records of finished operations, as scratch",
+	"models/nn/kernel.tapGradients":    "records of finished operations, as scratch",
+	"models/nn/kernel.convolutions":    "records of finished operations, as scratch",
+	"models/nn/kernel.tapPackings":     "records of finished operations, as scratch",
+	"models/nn/kernel.weightGradients": "records of finished operations, as scratch",
+	"models/nn/kernel.reductions":      "records of finished operations, as scratch",
+	"models/nn/kernel.columnOps":       "records of finished operations, as scratch",
+	"internal/cpu.current":             "the class of the processor, decided once for the whole process",
+}
+
+// packageVars calls visit for each named package-level variable of a file, with its initial value or nil.
+func packageVars(f goFile, visit func(d *ast.GenDecl, name string, value ast.Expr)) {
+	for _, d := range f.ast.Decls {
+		g, ok := d.(*ast.GenDecl)
+		if !ok || g.Tok != token.VAR {
+			continue
+		}
+		for _, s := range g.Specs {
+			spec := s.(*ast.ValueSpec)
+			for i, name := range spec.Names {
+				var value ast.Expr
+				if i < len(spec.Values) {
+					value = spec.Values[i]
+				}
+				if name.Name != "_" {
+					visit(g, name.Name, value)
+				}
+			}
+		}
+	}
+}
+
+// fixed reports whether a variable with this initial value is an error, a regular expression or a table.
+func fixed(value ast.Expr) bool {
+	switch v := value.(type) {
+	case *ast.CompositeLit:
+		return true
+	case *ast.CallExpr:
+		if f, ok := v.Fun.(*ast.SelectorExpr); ok {
+			pkg, _ := f.X.(*ast.Ident)
+			return pkg != nil && slices.Contains([]string{"errors.New", "fmt.Errorf", "regexp.MustCompile"}, pkg.Name+"."+f.Sel.Name)
+		}
+	}
+	return false
+}
+
+// base returns the name at the root of x, x[i], x.f and *x; "" where there is none.
+func base(e ast.Expr) string {
+	for {
+		switch v := e.(type) {
+		case *ast.Ident:
+			return v.Name
+		case *ast.IndexExpr:
+			e = v.X
+		case *ast.SliceExpr:
+			e = v.X
+		case *ast.SelectorExpr:
+			e = v.X
+		case *ast.StarExpr:
+			e = v.X
+		case *ast.ParenExpr:
+			e = v.X
+		default:
+			return ""
+		}
+	}
+}
+
+// written returns the names that a function assigns to, clears, copies into or takes the address of, without those that
+// it declares itself.
+func written(fn *ast.FuncDecl) map[string]bool {
+	names, own := map[string]bool{}, map[string]bool{}
+	ast.Inspect(fn, func(n ast.Node) bool {
+		switch v := n.(type) {
+		case *ast.Field:
+			for _, name := range v.Names {
+				own[name.Name] = true
+			}
+		case *ast.ValueSpec:
+			for _, name := range v.Names {
+				own[name.Name] = true
+			}
+		case *ast.RangeStmt:
+			if v.Tok == token.DEFINE {
+				own[base(v.Key)] = true
+				own[base(v.Value)] = true
+			}
+		case *ast.AssignStmt:
+			for _, to := range v.Lhs {
+				if v.Tok == token.DEFINE {
+					own[base(to)] = true
+				} else {
+					names[base(to)] = true
+				}
+			}
+		case *ast.IncDecStmt:
+			names[base(v.X)] = true
+		case *ast.UnaryExpr:
+			if v.Op == token.AND {
+				names[base(v.X)] = true
+			}
+		case *ast.CallExpr:
+			if f, ok := v.Fun.(*ast.Ident); ok && len(v.Args) > 0 && (f.Name == "clear" || f.Name == "copy") {
+				names[base(v.Args[0])] = true
+			}
+		}
+		return true
+	})
+	for name := range own {
+		delete(names, name)
+	}
+	return names
+}
+
+// wrongState lists the package-level variables that the list does not allow: those that are not fixed when the program
+// starts, and tables that a function of their package writes to. It also lists entries without a variable.
+func wrongState(files []goFile, allowed map[string]string) []string {
+	var wrong []string
+	found, writes := map[string]bool{}, map[string]bool{}
+	program := slices.DeleteFunc(slices.Clone(files), func(f goFile) bool {
+		generator := f.ast.Name.Name == "main" && !covers("cmd", f.dir)
+		return generator || ast.IsGenerated(f.ast) || strings.HasSuffix(f.name, "_test.go")
+	})
+	for _, f := range program {
+		for _, d := range f.ast.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok {
+				for name := range written(fn) {
+					writes[f.dir+"."+name] = true
+				}
+			}
+		}
+	}
+	for _, f := range program {
+		packageVars(f, func(d *ast.GenDecl, name string, value ast.Expr) {
+			key := f.dir + "." + name
+			found[key] = true
+			embedded := d.Doc != nil && strings.HasPrefix(d.Doc.List[len(d.Doc.List)-1].Text, "//go:embed ")
+			if allowed[key] == "" && (writes[key] || !(embedded || fixed(value))) {
+				wrong = append(wrong, f.name+": the package-level variable "+name+" can change; pass it, or return a table from a function")
+			}
+		})
+	}
+	for key := range allowed {
+		if !found[key] {
+			wrong = append(wrong, key+": the list of package state names it, but there is no such variable")
+		}
+	}
+	slices.Sort(wrong)
+	return wrong
+}
+
+func TestPackageState(t *testing.T) {
+	for _, w := range wrongState(parseModule(t, os.DirFS(".")), packageState) {
+		t.Error(w)
+	}
+}
+
+func TestPackageStateCanFail(t *testing.T) {
+	src := `package a
+import ("errors"; "sync")
+var errA = errors.New("a")
+var table = []int{1, 2}
+var changed = []int{1, 2}
+var count int
+var pool sync.Pool
+var known sync.Mutex
+var _ error = (*e)(nil)
+func f(table []int) { changed[0] = 2; table[0] = 3 }
+`
+	files := parseModule(t, fstest.MapFS{"a/a.go": &fstest.MapFile{Data: []byte(src)}})
+	got := wrongState(files, map[string]string{"a.known": "a reason", "a.gone": "a reason"})
+	if len(got) != 4 || !strings.HasPrefix(got[0], "a.gone: ") {
+		t.Errorf("found %q, want gone, changed, count and pool", got)
 	}
 }

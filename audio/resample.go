@@ -137,7 +137,7 @@ func (s *ResampleStream) Flush(dst []float32) []float32 {
 	return dst
 }
 
-// advance makes the outputs up to but without number end and forgets the input that is done with.
+// advance makes the outputs up to but without number end and drops the input that is no longer needed.
 func (s *ResampleStream) advance(dst []float32, end int) []float32 {
 	n := end - s.made
 	if n <= 0 {

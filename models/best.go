@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Prefixes of the second and third set of the tensors that generate: a checkpoint has one where its own are not those
-// with which training goes on, or not those that were judged best.
+// Prefixes of the second and third set of the tensors that generate: a checkpoint has one where the tensors that
+// generate are not those of the last step, or not those of the best evaluation.
 const (
 	lastPrefix   = OptimizerPrefix + "last/"
 	chosenPrefix = OptimizerPrefix + "chosen/"
@@ -19,14 +19,14 @@ const (
 // rolled back only where it has clearly got worse: figures of a few hundred clips are noisy, and the lowest of ten
 // noisy ones is not the best of ten models.
 type Best struct {
-	Metric   string             `json:"metric"`             // name of the figure
-	Step     int64              `json:"step"`               // of the weights chosen
-	Value    float64            `json:"value"`              // of their figure
-	Metrics  map[string]float64 `json:"metrics,omitempty"`  // all their figures
-	Warnings []Warning          `json:"warnings,omitempty"` // what was wrong with them
-	Lowest   float64            `json:"lowest"`             // figure of any evaluation
-	Judged   int64              `json:"judged"`             // step of the newest evaluation that counted
-	Stale    int                `json:"stale"`              // evaluations in a row without a new lowest figure
+	Metric    string             `json:"metric"`             // name of the figure
+	Step      int64              `json:"step"`               // of the weights chosen
+	Value     float64            `json:"value"`              // of their figure
+	Metrics   map[string]float64 `json:"metrics,omitempty"`  // all their figures
+	Warnings  []Warning          `json:"warnings,omitempty"` // of their evaluation
+	Lowest    float64            `json:"lowest"`             // figure of any evaluation
+	Evaluated int64              `json:"judged"`             // step of the newest evaluation that counted
+	Stale     int                `json:"stale"`              // evaluations in a row without a new lowest figure
 }
 
 // BestMargin is how much higher than the lowest figure, as a share of it, that of weights may be that replace older
@@ -36,16 +36,16 @@ const BestMargin = 0.25
 // improvement is by which share the lowest figure must fall for an evaluation not to count as stale.
 const improvement = 0.01
 
-// take judges the weights of a step and reports whether they are chosen.
+// take records the figure of an evaluation and reports whether the weights of its step are chosen.
 func (b *Best) take(step int64, value float64, metrics map[string]float64, warnings []Warning) bool {
-	if b.Judged == 0 {
+	if b.Evaluated == 0 {
 		b.Lowest = value
 	} else if value < b.Lowest-improvement*math.Abs(b.Lowest) {
 		b.Stale = 0
 	} else {
 		b.Stale++
 	}
-	b.Judged = step
+	b.Evaluated = step
 	b.Lowest = min(b.Lowest, value)
 	if value > b.Lowest+BestMargin*math.Abs(b.Lowest) {
 		return false
@@ -92,7 +92,7 @@ func from(prefix string, tensors []Tensor) []Tensor {
 	return out
 }
 
-// GeneratesFrom is the step of the weights that generate: Step, or an earlier one that was judged better.
+// GeneratesFrom is the step of the weights that generate: Step, or an earlier one with a better figure.
 func (c Checkpoint) GeneratesFrom() int64 {
 	if c.WeightsStep > 0 {
 		return c.WeightsStep
@@ -101,7 +101,7 @@ func (c Checkpoint) GeneratesFrom() int64 {
 }
 
 // Last returns the state of the last step, from which training goes on, without the weights of an earlier step that
-// were judged better. It is c itself where c generates from its last step.
+// had a better figure. It is c itself where c generates from its last step.
 func (c Checkpoint) Last() Checkpoint {
 	last, learning := from(lastPrefix, c.Tensors), make([]Tensor, 0, len(c.Tensors))
 	for _, t := range c.Tensors {
@@ -114,7 +114,7 @@ func (c Checkpoint) Last() Checkpoint {
 	return c
 }
 
-// chosen returns the tensors that were judged best.
+// chosen returns the tensors of the best evaluation.
 func (c Checkpoint) chosen() []Tensor {
 	if t := from(chosenPrefix, c.Tensors); t != nil {
 		return t
@@ -127,8 +127,8 @@ func (c Checkpoint) choosing(b *Best, chosen []Tensor) Checkpoint {
 	c.Best = b.clone()
 	switch {
 	case b == nil || b.Step == c.Step:
-	case b.Step == b.Judged:
-		// Stopped between evaluations. The newest weights are probably better, but those judged are not forgotten.
+	case b.Step == b.Evaluated:
+		// Training stopped between evaluations. The newest weights are probably better; the chosen ones are kept beside them.
 		c.Tensors = slices.Concat(c.Tensors, under(chosenPrefix, chosen))
 	default:
 		last := generating(c.Tensors)

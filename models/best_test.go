@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// A judged walker's figure falls, rises and jumps with its steps, and depends on its weights a little.
+// The figure of an evaluated walker falls, rises and jumps with its steps, and depends on its weights a little.
 func figure(c Checkpoint) float64 {
 	return 3 + 2*math.Sin(float64(c.Step)/9) + float64(c.Tensors[0].Data[0])/100
 }
 
-func judged(steps int64) *Trainer {
+func evaluated(steps int64) *Trainer {
 	return &Trainer{
 		Steps: steps, BatchSize: 7, Seed: 5, EvalEvery: 9, BestBy: "figure",
 		Evaluate: func(_ context.Context, c Checkpoint) (Evaluation, error) {
@@ -33,7 +33,7 @@ func TestBestIsTheNewestWithinTheMargin(t *testing.T) {
 			chosen = append(chosen, int64(i+1))
 		}
 	}
-	if !slices.Equal(chosen, []int64{1, 2, 3, 5, 6}) || b.Step != 6 || b.Value != 6 || b.Lowest != 4.9 || b.Judged != 8 || b.Stale != 3 {
+	if !slices.Equal(chosen, []int64{1, 2, 3, 5, 6}) || b.Step != 6 || b.Value != 6 || b.Lowest != 4.9 || b.Evaluated != 8 || b.Stale != 3 {
 		t.Errorf("chosen %v, %+v", chosen, b)
 	}
 	n := &Best{} // Likelihoods may be below zero.
@@ -44,7 +44,7 @@ func TestBestIsTheNewestWithinTheMargin(t *testing.T) {
 
 func TestRollsBackToTheBestWeightsAndResumesFromTheLast(t *testing.T) {
 	var atBest Checkpoint
-	trainer := judged(40)
+	trainer := evaluated(40)
 	trainer.Evaluate = func(_ context.Context, c Checkpoint) (Evaluation, error) {
 		v := 1.0
 		if c.Step > 18 {
@@ -70,7 +70,7 @@ func TestRollsBackToTheBestWeightsAndResumesFromTheLast(t *testing.T) {
 	if err != nil || !slices.Equal(w.Data, atBest.Tensors[0].Data) {
 		t.Errorf("the weights %v are not those of step 18, %v", w.Data, atBest.Tensors[0].Data)
 	}
-	plain := judged(40)
+	plain := evaluated(40)
 	plain.BestBy, plain.Evaluate = "", nil
 	last, err := plain.Run(t.Context(), &walker{}, data(23), data(5))
 	if err != nil {
@@ -84,11 +84,11 @@ func TestRollsBackToTheBestWeightsAndResumesFromTheLast(t *testing.T) {
 	}
 }
 
-// However often a judged training is stopped or killed, it ends with the same bytes.
-func TestJudgedResumeIsExact(t *testing.T) {
+// However often a training with evaluations is stopped or killed, it ends with the same bytes.
+func TestEvaluatedResumeIsExact(t *testing.T) {
 	const steps = 70
 	var saves []Checkpoint
-	trainer := judged(steps)
+	trainer := evaluated(steps)
 	trainer.SaveEvery = 1
 	trainer.Save = func(c Checkpoint) error { saves = append(saves, c); return nil }
 	whole, err := trainer.Run(t.Context(), &walker{}, data(23), data(5))
@@ -104,7 +104,7 @@ func TestJudgedResumeIsExact(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		next := judged(steps)
+		next := evaluated(steps)
 		next.Resume = &c
 		rest, err := next.Run(t.Context(), &walker{}, data(23), data(5))
 		if err != nil {
@@ -125,7 +125,7 @@ func TestJudgedResumeIsExact(t *testing.T) {
 				cancel()
 			}
 		}
-		c, err := judged(steps).Run(ctx, w, data(23), data(5))
+		c, err := evaluated(steps).Run(ctx, w, data(23), data(5))
 		if !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}
@@ -134,17 +134,17 @@ func TestJudgedResumeIsExact(t *testing.T) {
 }
 
 func TestOtherFiguresBeginTheChoiceAnew(t *testing.T) {
-	first, err := judged(27).Run(t.Context(), &walker{}, data(23), data(5))
+	first, err := evaluated(27).Run(t.Context(), &walker{}, data(23), data(5))
 	if err != nil {
 		t.Fatal(err)
 	}
-	next := judged(36)
+	next := evaluated(36)
 	next.Resume, next.BestBy = &first, "val/zeta"
 	c, err := next.Run(t.Context(), &walker{}, data(23), data(5))
 	if err != nil || c.Best.Metric != "val/zeta" || c.Best.Step != 36 {
 		t.Errorf("%+v, %v", c.Best, err)
 	}
-	next = judged(36)
+	next = evaluated(36)
 	next.BestBy = "val/nothing"
 	if _, err := next.Run(t.Context(), &walker{}, data(23), data(5)); err == nil || !strings.Contains(err.Error(), "there are: figure, val/zeta") {
 		t.Errorf("unknown figure: %v", err)
@@ -152,7 +152,7 @@ func TestOtherFiguresBeginTheChoiceAnew(t *testing.T) {
 }
 
 func TestPlateauStops(t *testing.T) {
-	trainer := judged(1000)
+	trainer := evaluated(1000)
 	trainer.Patience = 3
 	trainer.Evaluate = func(_ context.Context, c Checkpoint) (Evaluation, error) {
 		return Evaluation{Metrics: map[string]float64{"figure": max(100-float64(c.Step), 50)}}, nil
@@ -165,14 +165,14 @@ func TestPlateauStops(t *testing.T) {
 	}
 }
 
-func TestJudgeThatFailsIsAWarning(t *testing.T) {
+func TestEvaluateThatFailsIsAWarning(t *testing.T) {
 	for _, bad := range []func(context.Context, Checkpoint) (Evaluation, error){
 		func(context.Context, Checkpoint) (Evaluation, error) { return Evaluation{}, errors.New("deaf") },
 		func(context.Context, Checkpoint) (Evaluation, error) {
 			return Evaluation{Metrics: map[string]float64{"figure": math.NaN()}}, nil
 		},
 	} {
-		trainer := judged(20)
+		trainer := evaluated(20)
 		trainer.Evaluate = bad
 		c, err := trainer.Run(t.Context(), &walker{}, data(23), data(5))
 		if err != nil || len(c.Warnings) != 1 || c.Warnings[0].Kind != "judge" || c.GeneratesFrom() != 20 {
@@ -181,17 +181,17 @@ func TestJudgeThatFailsIsAWarning(t *testing.T) {
 	}
 }
 
-// A judge that is slow has a small share of a budget, and the last word.
-func TestJudgeKeepsToItsShareOfABudget(t *testing.T) {
+// A slow Evaluate gets a small share of a budget, and runs at the end in any case.
+func TestEvaluateKeepsToItsShareOfABudget(t *testing.T) {
 	for _, slow := range []time.Duration{10 * time.Millisecond, 2 * time.Second} {
 		c := &fakeClock{time.Unix(0, 0)}
 		w := &walker{}
 		w.onStep = func() { c.t = c.t.Add(100 * time.Millisecond) }
 		trainer := &Trainer{Budget: time.Minute, BatchSize: 2, BestBy: "figure"}
-		var looks []int64
+		var steps []int64
 		trainer.Evaluate = func(_ context.Context, cp Checkpoint) (Evaluation, error) {
 			c.t = c.t.Add(slow)
-			looks = append(looks, cp.Step)
+			steps = append(steps, cp.Step)
 			return Evaluation{Metrics: map[string]float64{"figure": 1}}, nil
 		}
 		cp, err := trainer.run(t.Context(), w, data(10), data(2), c.now)
@@ -199,8 +199,8 @@ func TestJudgeKeepsToItsShareOfABudget(t *testing.T) {
 			t.Fatal(err)
 		}
 		took := c.t.Sub(time.Unix(0, 0))
-		if n := len(looks); (slow < time.Second && n < 8) || (slow > time.Second && n > 2) || looks[n-1] != cp.Step || took > 63*time.Second {
-			t.Errorf("a look of %v: at %v of %d steps, in %v", slow, looks, cp.Step, took)
+		if n := len(steps); (slow < time.Second && n < 8) || (slow > time.Second && n > 2) || steps[n-1] != cp.Step || took > 63*time.Second {
+			t.Errorf("an evaluation of %v: at %v of %d steps, in %v", slow, steps, cp.Step, took)
 		}
 	}
 }

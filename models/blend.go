@@ -63,7 +63,7 @@ func checkBlend(labels, latent int, latents []float32, a, b []int, weight []floa
 // ErrNoDiscriminator is returned, wrapped, for a checkpoint without a discriminator.
 var ErrNoDiscriminator = errors.New("the checkpoint holds no discriminator")
 
-// A Discriminator tells made clips from recordings. It is safe for concurrent use.
+// A Discriminator distinguishes generated clips from recordings. It is safe for concurrent use.
 type Discriminator interface {
 	// Score returns one score for each clip of x under its label; recordings have greater ones than what the generator
 	// made while the two were trained. Only the scores of one checkpoint can be compared. A clip's score does not

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// evaluate puts the means of the losses on the validation batch into valLosses, and looks at what the model makes.
+// evaluate puts the means of the losses on the validation batch into valLosses, and measures generated clips where that is due.
 func (r *run) evaluate(ctx context.Context, last bool) error {
 	again := r.lastEval == r.step
-	if again && (!r.lookDue(last) || r.judgedAt == r.step) {
+	if again && (!r.measureDue(last) || r.measuredAt == r.step) {
 		return nil
 	}
 	began := r.now()
@@ -28,8 +28,8 @@ func (r *run) evaluate(ctx context.Context, last bool) error {
 			return err
 		}
 	}
-	if r.lookDue(last) {
-		if err := r.look(ctx); err != nil {
+	if r.measureDue(last) {
+		if err := r.measureClips(ctx); err != nil {
 			return err
 		}
 	}
@@ -62,7 +62,7 @@ func (r *run) validate(ctx context.Context) error {
 	return nil
 }
 
-// keepGood keeps the state of this step to go back to when learning diverges, if its values are numbers.
+// keepGood keeps the state of this step, to which a rollback returns. Values that are not finite are an error.
 func (r *run) keepGood() error {
 	c, err := r.learner.Checkpoint()
 	if err != nil {
@@ -76,34 +76,34 @@ func (r *run) keepGood() error {
 	return nil
 }
 
-// judgeShare is the share of a budget of time that looks may take.
-const judgeShare = 0.03
+// measureShare is the share of a budget of time that calls of Evaluate may take.
+const measureShare = 0.03
 
-// lookDue reports whether this evaluation looks at what the model makes. With Steps, every one does, so that what is
-// chosen does not depend on the machine.
-func (r *run) lookDue(last bool) bool {
+// measureDue reports whether this evaluation measures generated clips. With Steps, every one does, so that the chosen
+// weights do not depend on the speed of the machine.
+func (r *run) measureDue(last bool) bool {
 	switch {
 	case r.Evaluate == nil && r.BestBy == "":
 		return false
 	case last || r.Steps > 0:
 		return true
 	}
-	// The last look will take as long as this one.
-	return r.judging+2*r.lookTook <= time.Duration(judgeShare*float64(r.Budget))
+	// The last measurement will take as long as this one.
+	return r.measuring+2*r.measureTook <= time.Duration(measureShare*float64(r.Budget))
 }
 
-// look has the Judge look at the model, and decides whether its weights are the best.
-func (r *run) look(ctx context.Context) error {
+// measureClips calls Evaluate with the model and decides whether its weights are the best.
+func (r *run) measureClips(ctx context.Context) error {
 	began := r.now()
 	defer func() {
-		r.lookTook = r.now().Sub(began)
-		r.judging += r.lookTook
+		r.measureTook = r.now().Sub(began)
+		r.measuring += r.measureTook
 	}()
 	c, err := r.snapshot(ctx)
 	if err != nil {
 		return err
 	}
-	r.metrics, r.warnings, r.judgedAt = map[string]float64{}, nil, r.step
+	r.metrics, r.warnings, r.measuredAt = map[string]float64{}, nil, r.step
 	if r.Evaluate != nil {
 		v, err := r.Evaluate(context.WithoutCancel(ctx), c)
 		if err == nil {
@@ -113,8 +113,8 @@ func (r *run) look(ctx context.Context) error {
 		}
 		if err != nil {
 			v = Evaluation{Warnings: []Warning{{
-				Kind: "judge", Finding: fmt.Sprintf("step %d could not be judged: %v", r.step, err),
-				Advice: "look at clips of this model before trusting it",
+				Kind: "judge", Finding: fmt.Sprintf("step %d could not be evaluated: %v", r.step, err),
+				Advice: "check clips of this model before using it",
 			}}}
 		}
 		r.metrics, r.warnings = v.Metrics, v.Warnings
@@ -136,7 +136,7 @@ func (r *run) choose(c Checkpoint) error {
 		names := slices.Sorted(maps.Keys(c.Metrics))
 		names = slices.DeleteFunc(names, func(n string) bool { return strings.HasPrefix(n, "train/") })
 		return fmt.Errorf("training: the best weights cannot be chosen by %q: there is no such figure; there are: %s", r.BestBy, strings.Join(names, ", "))
-	case !ok || (r.best != nil && r.best.Judged >= r.step): // not measured; or a resumed run looks again
+	case !ok || (r.best != nil && r.best.Evaluated >= r.step): // not measured, or measured before this run was resumed
 		return nil
 	}
 	if r.best == nil {
@@ -212,7 +212,7 @@ func (r *run) report(e Event) {
 	}
 	p := Progress{
 		Event: e, Step: r.step, Steps: r.steps, Elapsed: r.now().Sub(r.began), Val: r.valLosses, Train: r.trainLosses.values(),
-		Metrics: r.metrics, EvaluatedAt: r.judgedAt, Warnings: r.warnings, Best: r.best.clone(), Rollbacks: r.rollbacks,
+		Metrics: r.metrics, EvaluatedAt: r.measuredAt, Warnings: r.warnings, Best: r.best.clone(), Rollbacks: r.rollbacks,
 	}
 	if e == EventDone {
 		p.Reason = r.ended

@@ -11,7 +11,7 @@ type Recording struct {
 }
 
 // TrainingData records which recordings a training learnt from and which it held out, and the rule that parted them.
-// With it, a later judgement can exclude everything that the model has seen.
+// With it, a later evaluation can exclude everything that the model has seen.
 type TrainingData struct {
 	Share      float64     `json:"share"`                           // of the recordings, held out
 	Validation float64     `json:"validation"`                      // of the others, held out to choose the best weights

@@ -31,7 +31,7 @@ type Trainer struct {
 	// of the Budget. There is always one at the end.
 	EvalEvery int64
 	// SaveEvery is the least time between two saved checkpoints while training goes on; they are saved after an
-	// evaluation. 0 means 30 s, less than anybody minds losing. The last state is always saved.
+	// evaluation. 0 means 30 s, so that a crash costs at most half a minute of training. The last state is always saved.
 	SaveEvery time.Duration
 	// Resume, when not nil, is a checkpoint of an earlier run to go on from.
 	Resume *Checkpoint
@@ -42,12 +42,12 @@ type Trainer struct {
 	OnEvent func(Progress)
 	// Save, when not nil, keeps a checkpoint. It may keep what it is given, and must not change it.
 	Save func(Checkpoint) error
-	// Evaluate, when not nil, looks at a calibrated checkpoint at every evaluation: it makes clips with it and says how
-	// good they are and what is wrong with them. Within a Budget alone it is called less often where it would take more
-	// than 3 % of it. Its error is a warning; training goes on. It must not change the checkpoint.
+	// Evaluate, when not nil, is called with a calibrated checkpoint at every evaluation. It generates clips and returns
+	// figures of their quality and warnings. With a Budget and no Steps it is called less often where it would take more
+	// than 3 % of the Budget. Its error is a warning; training goes on. It must not change the checkpoint.
 	Evaluate func(context.Context, Checkpoint) (Evaluation, error)
 	// BestBy names the figure, the lower the better, that decides which weights are left to generate with: one of the
-	// Judge's metrics or a loss on the validation batch, such as "val/loss". See Best. "" leaves those of the last step.
+	// metrics of Evaluate or a loss on the validation batch, such as "val/loss". See Best. "" leaves those of the last step.
 	BestBy string
 	// Patience ends training after that many evaluations in a row without a new lowest figure of BestBy. 0 never does,
 	// because the learning rate falls until the planned end, and most is gained while it falls.
@@ -86,10 +86,10 @@ type Progress struct {
 	Train     Losses        // smoothed over some fifty steps
 	Val       Losses        // of the last evaluation; nil before the first
 
-	Rate        float64            // learning rate of the next step; 0 where the learner does not tell
-	Metrics     map[string]float64 // the Judge's figures; nil before the first
+	Rate        float64            // learning rate of the next step; 0 where the learner is no LearningRater
+	Metrics     map[string]float64 // the figures of the last Evaluate; nil before the first
 	EvaluatedAt int64              // step of Metrics and Warnings
-	Warnings    []Warning          // the Judge's newest
+	Warnings    []Warning          // those of the last Evaluate
 	Best        *Best              // the choice so far; nil without BestBy
 	Rollbacks   []Rollback         // those of the whole training
 	Reason      string             // of EventDone: one of the EndedBy constants
@@ -185,16 +185,16 @@ type run struct {
 	lastEval     int64 // step of the last evaluation
 	ended        string
 
-	state     *Checkpoint // of this step, calibrated; nil where it was not needed
-	good      Checkpoint  // the last state whose values were numbers
-	rollbacks []Rollback
-	best      *Best
-	chosen    []Tensor // of best
-	metrics   map[string]float64
-	warnings  []Warning
-	judgedAt  int64
-	judging   time.Duration // spent on looks
-	lookTook  time.Duration // the last one
+	state       *Checkpoint // of this step, calibrated; nil where it was not needed
+	good        Checkpoint  // the last state whose values were numbers
+	rollbacks   []Rollback
+	best        *Best
+	chosen      []Tensor // of best
+	metrics     map[string]float64
+	warnings    []Warning
+	measuredAt  int64
+	measuring   time.Duration // spent in Evaluate
+	measureTook time.Duration // the last one
 }
 
 func (t *Trainer) begin(ctx context.Context, l Learner, train, val Batch, now clock) (*run, error) {
@@ -217,7 +217,7 @@ func (t *Trainer) begin(ctx context.Context, l Learner, train, val Batch, now cl
 	}
 	if s, ok := l.(ModeFitter); ok && (t.Resume == nil || t.Resume.DataHash != r.dataHash) {
 		if err := s.FitModes(context.WithoutCancel(ctx), train); err != nil {
-			return nil, fmt.Errorf("training: looking at the data: %w", err)
+			return nil, fmt.Errorf("training: survey of the data: %w", err)
 		}
 	}
 	r.afterRollbacks()
@@ -265,7 +265,7 @@ func (r *run) done() bool {
 		r.ended = EndedBySteps
 	case r.Budget > 0 && r.step > r.first && r.now().Sub(r.began)+r.reserve() >= r.Budget:
 		r.ended = EndedByBudget
-	case r.Patience > 0 && r.best != nil && r.best.Stale >= r.Patience && r.best.Judged > r.first:
+	case r.Patience > 0 && r.best != nil && r.best.Stale >= r.Patience && r.best.Evaluated > r.first:
 		r.ended = EndedByPlateau
 	default:
 		return false
@@ -301,10 +301,10 @@ func (r *run) stepOnce(ctx context.Context) error {
 	return nil
 }
 
-// measure is for how long a run with a budget looks at the machine before it makes a plan, at most.
+// measure is the longest time that a run with a budget times its steps before it plans their number.
 const measure = 2 * time.Second
 
-// replan tells the learner how many steps there will be. With a budget, it follows the machine's speed.
+// replan sets the learner's number of steps. With a budget, the number follows from the measured time of a step.
 func (r *run) replan() {
 	if r.Budget <= 0 {
 		if r.steps != r.Steps {

@@ -2,7 +2,7 @@ package models
 
 import "context"
 
-// A Evaluation is what a Trainer's Judge found in what a model makes.
+// An Evaluation is the result of Trainer.Evaluate: measurements of the clips that a model generates.
 type Evaluation struct {
 	Metrics  map[string]float64 // figures by name, such as "preview/distance"; finite
 	Warnings []Warning
@@ -18,14 +18,14 @@ type Warning struct {
 // String returns one line for a person.
 func (w Warning) String() string { return w.Kind + ": " + w.Finding + "; try: " + w.Advice }
 
-// LRScaler is a Learner that can be told to learn more slowly: the Trainer asks for it when learning has diverged.
+// LRScaler is a Learner whose learning rates can be scaled; the Trainer lowers them when training has diverged.
 type LRScaler interface {
 	// ScaleLR multiplies the configured learning rates by factor, from the next step on. It is not cumulative, and not part
-	// of the checkpoint: the Trainer says it again when it resumes.
+	// of the checkpoint: the Trainer sets it again when it resumes.
 	ScaleLR(factor float64)
 }
 
-// ModeFitter is a Learner that looks at the training data before it learns. The Trainer calls Survey before the first step
+// ModeFitter is a Learner that analyses the training data before the first step. The Trainer calls Survey before the first step
 // of a training that is not resumed, or resumed with other data (Trainer.NewData). A Learner whose Survey is never called
 // learns without.
 type ModeFitter interface {
@@ -33,7 +33,7 @@ type ModeFitter interface {
 	FitModes(ctx context.Context, train Batch) error
 }
 
-// LearningRater is a Learner that tells its learning rate.
+// LearningRater is a Learner that reports its learning rate.
 type LearningRater interface {
 	// LearningRate returns the learning rate of the next step; of a GAN, the generator's.
 	LearningRate() float64

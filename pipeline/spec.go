@@ -283,7 +283,7 @@ func (s Spec) OperatorNames() []string {
 }
 
 // Only returns s with the named stage alone: what `wavemill operator NAME` runs. The streams of the other stages stay
-// streams of the pipeline, and [Check] still knows who writes them.
+// streams of the pipeline, and [Check] still knows which operator writes them.
 func (s Spec) Only(stage string) (Spec, error) {
 	s = s.withDefaults()
 	i := slices.IndexFunc(s.Operators, func(o OperatorSpec) bool { return o.Name == stage })

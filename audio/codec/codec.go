@@ -1,13 +1,12 @@
 // Package codec decodes audio files: WAV, FLAC and Ogg Vorbis itself, other formats through the ffmpeg
-// program where it is installed. The content of a file decides its format, not its name. It encodes
-// FLAC.
+// program where it is installed. The content of a file decides its format, not its name.
 //
 // Decode and DecodeFile make a clip of a whole file; Open streams a file of any length in constant
 // memory. A file's claims are checked: hostile input gives an error, never a panic, a hang, or memory
 // out of proportion to its size (see Limit).
 //
 // A codec is added in one place: a value of format in a file of its own and one line in the table
-// standard (format.go). Extensions, IsAudioName and MediaType follow from the table.
+// standard (format.go). IsAudioName and MediaType follow from the table.
 package codec
 
 import (

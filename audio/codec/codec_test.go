@@ -18,6 +18,7 @@ import (
 	"pgregory.net/rapid"
 
 	"wavemill/audio"
+	"wavemill/audio/codec/flactest"
 	"wavemill/audio/wav"
 )
 
@@ -55,9 +56,9 @@ func sound(channels, n int) audio.Clip {
 	return c
 }
 
-func encodeFLAC(t testing.TB, c audio.Clip, o FLACOptions) []byte {
+func encodeFLAC(t testing.TB, c audio.Clip, o flactest.Options) []byte {
 	t.Helper()
-	data, err := EncodeFLAC(c, o)
+	data, err := flactest.Encode(c, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,11 +88,11 @@ func TestFLACRoundTrip(t *testing.T) {
 		for i := range c.Samples {
 			c.Samples[i] *= gain
 		}
-		o := FLACOptions{Bits: rapid.SampledFrom([]int{16, 24}).Draw(t, "bits"), NoDither: rapid.Bool().Draw(t, "no dither"), DitherSeed: 3}
+		o := flactest.Options{Bits: rapid.SampledFrom([]int{16, 24}).Draw(t, "bits"), NoDither: rapid.Bool().Draw(t, "no dither"), DitherSeed: 3}
 		if rapid.Bool().Draw(t, "tags") {
 			o.Tags = map[string]string{"TITLE": "ä=b", "ARTIST": ""}
 		}
-		data, err := EncodeFLAC(c, o)
+		data, err := flactest.Encode(c, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +129,7 @@ func TestFLACCompresses(t *testing.T) {
 	for i := range c.Samples { // Both channels nearly alike.
 		c.Samples[i] = float32(0.4 * math.Sin(float64(i/2)*0.02))
 	}
-	data := encodeFLAC(t, c, FLACOptions{NoDither: true})
+	data := encodeFLAC(t, c, flactest.Options{NoDither: true})
 	if plain := 2 * len(c.Samples); len(data) > plain/3 {
 		t.Errorf("%d bytes of FLAC for %d of PCM", len(data), plain)
 	}
@@ -145,17 +146,17 @@ func TestEncodeFLACRefuses(t *testing.T) {
 	for _, tc := range []struct {
 		want string
 		clip audio.Clip
-		o    FLACOptions
+		o    flactest.Options
 	}{
-		{"20 bits", good, FLACOptions{Bits: 20}},
-		{"9 channels", sound(9, 2), FLACOptions{}},
-		{"0 channels", audio.Clip{Rate: 1}, FLACOptions{}},
-		{"655350", with(func(c *audio.Clip) { c.Rate = 655351 }), FLACOptions{}},
-		{"frame 3, channel 0 is NaN", with(func(c *audio.Clip) { c.Samples[3] = float32(math.NaN()) }), FLACOptions{}},
-		{"frame 0, channel 0 is -Inf", with(func(c *audio.Clip) { c.Samples[0] = float32(math.Inf(-1)) }), FLACOptions{}},
-		{"tag name", good, FLACOptions{Tags: map[string]string{"a=b": "x"}}},
+		{"20 bits", good, flactest.Options{Bits: 20}},
+		{"9 channels", sound(9, 2), flactest.Options{}},
+		{"0 channels", audio.Clip{Rate: 1}, flactest.Options{}},
+		{"655350", with(func(c *audio.Clip) { c.Rate = 655351 }), flactest.Options{}},
+		{"frame 3, channel 0 is NaN", with(func(c *audio.Clip) { c.Samples[3] = float32(math.NaN()) }), flactest.Options{}},
+		{"frame 0, channel 0 is -Inf", with(func(c *audio.Clip) { c.Samples[0] = float32(math.Inf(-1)) }), flactest.Options{}},
+		{"tag name", good, flactest.Options{Tags: map[string]string{"a=b": "x"}}},
 	} {
-		if _, err := EncodeFLAC(tc.clip, tc.o); err == nil || !strings.Contains(err.Error(), tc.want) {
+		if _, err := flactest.Encode(tc.clip, tc.o); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%v, want %q", err, tc.want)
 		}
 	}
@@ -163,7 +164,7 @@ func TestEncodeFLACRefuses(t *testing.T) {
 
 // TestTruncated cuts files at every so many bytes: what is whole is kept, and the cut is told.
 func TestTruncated(t *testing.T) {
-	whole := map[string][]byte{"x.flac": encodeFLAC(t, sound(2, 20000), FLACOptions{}), "x.ogg": tinyVorbis(t)}
+	whole := map[string][]byte{"x.flac": encodeFLAC(t, sound(2, 20000), flactest.Options{}), "x.ogg": tinyVorbis(t)}
 	for name, data := range whole {
 		full, _, err := Decode(t.Context(), name, data)
 		if err != nil {
@@ -191,7 +192,7 @@ func TestTruncated(t *testing.T) {
 
 // TestCorrupt flips bytes in the sound: the checksums notice.
 func TestCorrupt(t *testing.T) {
-	for name, data := range map[string][]byte{"x.flac": encodeFLAC(t, sound(1, 9000), FLACOptions{}), "x.ogg": tinyVorbis(t)} {
+	for name, data := range map[string][]byte{"x.flac": encodeFLAC(t, sound(1, 9000), flactest.Options{}), "x.ogg": tinyVorbis(t)} {
 		bad := slices.Clone(data)
 		bad[len(bad)*3/4] ^= 0x10
 		if _, _, err := Decode(t.Context(), name, bad); err == nil || !strings.HasPrefix(err.Error(), name+": ") {
@@ -232,7 +233,7 @@ func TestDecodeRefuses(t *testing.T) {
 // TestFLACBehindID3 decodes FLAC with an ID3 tag before and an ID3v1 tag after it.
 func TestFLACBehindID3(t *testing.T) {
 	c := sound(1, 5000)
-	data := encodeFLAC(t, c, FLACOptions{})
+	data := encodeFLAC(t, c, flactest.Options{})
 	want, _, err := Decode(t.Context(), "x.flac", data)
 	if err != nil {
 		t.Fatal(err)
@@ -253,7 +254,7 @@ func TestLimit(t *testing.T) {
 	if strconv.IntSize == 32 {
 		t.Skip("FLAC is written without prediction where an int has 32 bits")
 	}
-	one := encodeFLAC(t, audio.Clip{Samples: make([]float32, 8*4096), Channels: 8, Rate: 8000}, FLACOptions{})
+	one := encodeFLAC(t, audio.Clip{Samples: make([]float32, 8*4096), Channels: 8, Rate: 8000}, flactest.Options{})
 	const head = 42
 	data := slices.Concat(one[:head], slices.Repeat(one[head:], 1000)) // One block over and over.
 	copy(data[21:26], []byte{one[21] & 0xF0, 0, 0, 0, 0})              // An unknown number of samples,
@@ -302,7 +303,7 @@ func allocated(f func()) uint64 {
 func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	data := encodeFLAC(t, sound(1, 100), FLACOptions{})
+	data := encodeFLAC(t, sound(1, 100), flactest.Options{})
 	if _, _, err := Decode(ctx, "x.flac", data); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want the context's error", err)
 	}
@@ -312,7 +313,7 @@ func TestCancelled(t *testing.T) {
 func TestCancelledChild(t *testing.T) {
 	dir := t.TempDir()
 	script := "#!/bin/sh\nprintf 'RIFF\\377\\377\\377\\377WAVEfmt \\020\\000\\000\\000\\001\\000\\001\\000\\100\\037\\000\\000\\200\\076\\000\\000\\002\\000\\020\\000data\\377\\377\\377\\377'\nexec sleep 60\n"
-	if err := os.WriteFile(filepath.Join(dir, "ffmpeg"), []byte(script), 0o700); err != nil { //nolint:gosec // It must be executable.
+	if err := os.WriteFile(filepath.Join(dir, "ffmpeg"), []byte(script), 0o700); err != nil { // It must be executable.
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
@@ -335,7 +336,7 @@ func TestCancelledChild(t *testing.T) {
 // TestFFmpegFails passes on the child's own words.
 func TestFFmpegFails(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "ffmpeg"), []byte("#!/bin/sh\necho 'some banner' >&2\necho 'Invalid data found when processing input' >&2\nexit 1\n"), 0o700); err != nil { //nolint:gosec // It must be executable.
+	if err := os.WriteFile(filepath.Join(dir, "ffmpeg"), []byte("#!/bin/sh\necho 'some banner' >&2\necho 'Invalid data found when processing input' >&2\nexit 1\n"), 0o700); err != nil { // It must be executable.
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))

@@ -4,25 +4,24 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"os"
 
-	"wavemill/audio"
 	"wavemill/audio/codec"
 )
 
+// The content decides the format; the name is kept as the clip's source.
 func ExampleDecode() {
-	data, err := codec.EncodeFLAC(audio.Clip{
-		Samples: []float32{0, 0.25, 0.5, 0.25}, Channels: 1, Rate: 8000,
-	}, codec.FLACOptions{Tags: map[string]string{"TITLE": "kick"}})
+	data, err := os.ReadFile("testdata/tiny.ogg")
 	if err != nil {
 		log.Fatal(err)
 	}
-	clip, info, err := codec.Decode(context.Background(), "kick.flac", data)
+	clip, info, err := codec.Decode(context.Background(), "tiny.ogg", data)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(info.Format, info.SampleRate, info.Channels, info.Frames, info.Tags["TITLE"])
-	fmt.Println(clip.Source, clip.Samples)
+	fmt.Println(info.Format, info.SampleRate, info.Channels, info.Frames)
+	fmt.Println(clip.Source, clip.Frames(), "frames at", clip.Rate, "Hz")
 	// Output:
-	// flac 8000 1 4 kick
-	// kick.flac [0 0.25 0.5 0.25]
+	// ogg 8000 1 40000
+	// tiny.ogg 40000 frames at 8000 Hz
 }

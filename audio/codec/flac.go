@@ -132,7 +132,7 @@ func skipID3(br *bufio.Reader) error {
 	for {
 		b, err := br.Peek(10)
 		if err != nil || string(b[:3]) != "ID3" {
-			return nil // Too short, or no tag: what follows will tell.
+			return nil // Too short, or no tag: the parser reports what is wrong.
 		}
 		size := int64(b[6]&0x7F)<<21 | int64(b[7]&0x7F)<<14 | int64(b[8]&0x7F)<<7 | int64(b[9]&0x7F)
 		if _, err := io.CopyN(io.Discard, br, 10+size); err != nil {

@@ -51,40 +51,6 @@ type table []format
 // standard is the table behind the functions of this package: a codec is added here.
 var standard = slices.Concat(table{wavFormat, flacFormat, vorbisFormat}, ffmpegFormats)
 
-// validate reports the first row that lacks something or contradicts another.
-func (t table) validate() error {
-	names, owners := map[string]bool{}, map[string]string{}
-	for i, f := range t {
-		switch {
-		case f.name == "":
-			return fmt.Errorf("codec: format %d has no name", i)
-		case names[f.name]:
-			return fmt.Errorf("codec: two formats are named %s", f.name)
-		case f.title == "":
-			return fmt.Errorf("codec: format %s has no title", f.name)
-		case len(f.extensions) == 0:
-			return fmt.Errorf("codec: format %s has no extension", f.name)
-		case !strings.Contains(f.mediaType, "/"):
-			return fmt.Errorf("codec: format %s has the media type %q, want type/subtype", f.name, f.mediaType)
-		case f.magic == nil:
-			return fmt.Errorf("codec: format %s has no magic", f.name)
-		case f.open == nil:
-			return fmt.Errorf("codec: format %s has no decoder", f.name)
-		}
-		names[f.name] = true
-		for _, ext := range f.extensions {
-			if len(ext) < 2 || ext[0] != '.' || ext != strings.ToLower(ext) {
-				return fmt.Errorf("codec: format %s has the extension %q, want lower case with a dot", f.name, ext)
-			}
-			if other := owners[ext]; other != "" {
-				return fmt.Errorf("codec: the formats %s and %s have the extension %s", other, f.name, ext)
-			}
-			owners[ext] = f.name
-		}
-	}
-	return nil
-}
-
 // byContent returns the format whose magic matches, nil if there is none.
 func (t table) byContent(head []byte) *format {
 	head = head[:min(len(head), headLength)]
@@ -125,18 +91,7 @@ func (t table) open(ctx context.Context, name string, head []byte, c content) (d
 	return f.open(ctx, source{c, name, "this kind of audio (" + filepath.Ext(name) + ")"})
 }
 
-// Extensions returns the file name extensions of all formats that are decoded, in lower case with the
-// dot, sorted.
-func Extensions() []string {
-	var all []string
-	for _, f := range standard {
-		all = append(all, f.extensions...)
-	}
-	slices.Sort(all)
-	return all
-}
-
-// IsAudioName reports whether a file name has the extension of an audio file (see Extensions), in upper
+// IsAudioName reports whether a file name has the extension of an audio file, in upper
 // or lower case. The content may still be something else.
 func IsAudioName(name string) bool { return standard.byName(name) != nil }
 

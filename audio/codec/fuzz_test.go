@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"wavemill/audio/codec/flactest"
 )
 
 // fuzzDecode decodes data with one decoder in blocks, as far as 4 Mi samples. It may fail, but not
@@ -44,9 +46,9 @@ func fuzzDecode(t *testing.T, data []byte, open func(content) (decoder, error)) 
 // FuzzFLAC shows anything behind a FLAC signature to the decoder.
 func FuzzFLAC(f *testing.F) {
 	for channels := 1; channels <= 8; channels += 3 {
-		f.Add(encodeFLAC(f, sound(channels, 300), FLACOptions{}))
+		f.Add(encodeFLAC(f, sound(channels, 300), flactest.Options{}))
 	}
-	f.Add(encodeFLAC(f, sound(2, 5000), FLACOptions{Bits: 24, Tags: map[string]string{"TITLE": "x", "A": "b"}}))
+	f.Add(encodeFLAC(f, sound(2, 5000), flactest.Options{Bits: 24, Tags: map[string]string{"TITLE": "x", "A": "b"}}))
 	f.Add([]byte("ID3\x03\x00\x00\x00\x00\x00\x05helloflaCfLaC\x00\x00\x00\x22"))
 	f.Fuzz(func(t *testing.T, data []byte) { fuzzDecode(t, data, newFLAC) })
 }
@@ -196,7 +198,7 @@ func openPage() []byte {
 
 // TestHostileFLAC shows metadata that asks for gigabytes.
 func TestHostileFLAC(t *testing.T) {
-	good := encodeFLAC(t, sound(1, 100), FLACOptions{})
+	good := encodeFLAC(t, sound(1, 100), flactest.Options{})
 	block := func(kind byte, size int, body string) []byte {
 		return append([]byte{kind, byte(size >> 16), byte(size >> 8), byte(size)}, body...)
 	}

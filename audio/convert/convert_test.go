@@ -25,6 +25,7 @@ import (
 
 	"wavemill/audio"
 	"wavemill/audio/codec"
+	"wavemill/audio/codec/flactest"
 	"wavemill/audio/dataset"
 	"wavemill/audio/spectrogram"
 	"wavemill/audio/wav"
@@ -43,7 +44,7 @@ func chirp(i, rate, channels int) audio.Clip {
 
 func writeWAV(t *testing.T, path string, c audio.Clip) {
 	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // Tests read it again.
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { // Tests read it again.
 		t.Fatal(err)
 	}
 	b, err := wav.Encode(c, wav.Options{})
@@ -103,7 +104,7 @@ func small(rate int) spectrogram.Config {
 func TestToShards(t *testing.T) {
 	dir, out := corpus(t, 30), t.TempDir()
 	writeWAV(t, filepath.Join(dir, "1_stereo_44.wav"), chirp(5, 44100, 2))
-	flac, err := codec.EncodeFLAC(chirp(6, 8000, 1), codec.FLACOptions{})
+	flac, err := flactest.Encode(chirp(6, 8000, 1), flactest.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -323,7 +324,7 @@ func child(t *testing.T, o Options) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // This test binary itself.
+	cmd := exec.CommandContext(t.Context(), os.Args[0]) // This test binary itself.
 	cmd.Env = append(os.Environ(), "CONVERT_CHILD="+string(spec))
 	if o.Config != nil {
 		cmd.Env = append(cmd.Env, "CONVERT_SMALL=1")
@@ -470,11 +471,11 @@ func TestColumns(t *testing.T) {
 func TestToWAV(t *testing.T) {
 	dir := t.TempDir()
 	stereo := chirp(3, 44100, 2)
-	flac, err := codec.EncodeFLAC(stereo, codec.FLACOptions{NoDither: true})
+	flac, err := flactest.Encode(stereo, flactest.Options{NoDither: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "cat"), 0o755); err != nil { //nolint:gosec // Tests read it again.
+	if err := os.MkdirAll(filepath.Join(dir, "cat"), 0o755); err != nil { // Tests read it again.
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "cat", "a.flac"), flac, 0o600); err != nil {
@@ -608,7 +609,7 @@ func TestSegments(t *testing.T) {
 func TestRefuses(t *testing.T) {
 	dir := corpus(t, 3)
 	writeWAV(t, filepath.Join(dir, "twin", "0_a.wav"), chirp(1, 8000, 1))
-	flac, err := codec.EncodeFLAC(chirp(1, 8000, 1), codec.FLACOptions{})
+	flac, err := flactest.Encode(chirp(1, 8000, 1), flactest.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -707,7 +708,7 @@ func TestOutInside(t *testing.T) {
 // TestTemporaries removes what a killed run was writing, and nothing else, whatever the folder's name.
 func TestTemporaries(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "a[b]*c")
-	if err := os.MkdirAll(out, 0o755); err != nil { //nolint:gosec // Tests read it again.
+	if err := os.MkdirAll(out, 0o755); err != nil { // Tests read it again.
 		t.Fatal(err)
 	}
 	for _, name := range []string{".convert.json.123", ".shard-00000.npy.journal.1", ".mine.tmp", ".mine.1"} {

@@ -22,11 +22,11 @@ import (
 type job struct {
 	item   dataset.Item
 	out    string          // The result's path; empty for shards.
-	shards *dataset.Shards // Where the rows come from, nil for recordings.
+	shards *dataset.Shards // Source of the rows; nil for recordings.
 	entry  dataset.Entry
 }
 
-// plan is a conversion that has been thought through.
+// plan is a conversion that is ready to run: its files, sample rate and configuration are decided.
 type plan struct {
 	o           Options
 	jobs        []job // What is left to do, in order.
@@ -163,8 +163,8 @@ func (p *plan) insideOut() (func(file string) bool, error) {
 	return func(file string) bool { return nested && below(file, out) }, nil
 }
 
-// commonRate is the sample rate that most recordings have, judged by at most 64 of them spread over
-// the list; of two that are equally common, the lower. A run that goes on keeps the earlier one's.
+// commonRate is the sample rate that most recordings have. It reads at most 64 of them, spread over
+// the list. Of two equally common rates it takes the lower. A run that goes on keeps the earlier one's.
 func (p *plan) commonRate(ctx context.Context) int {
 	if p.old != nil && p.old.Rate > 0 {
 		return p.old.Rate
@@ -179,7 +179,7 @@ func (p *plan) commonRate(ctx context.Context) int {
 		count[r.Info().SampleRate]++
 		_ = r.Close() // Only its head was wanted.
 	}
-	const fallback = 16000 // Where there is nothing to judge by, there is nothing to convert.
+	const fallback = 16000 // Of no recordings; nothing is converted then.
 	best := fallback
 	for rate, n := range count {
 		if m := count[best]; n > m || n == m && rate < best {
@@ -209,7 +209,7 @@ func (p *plan) name() error {
 
 // prepare makes the folder, holds it against what an earlier run left, and drops what is done.
 func (p *plan) prepare() error {
-	if err := os.MkdirAll(p.o.Out, 0o755); err != nil { //nolint:gosec // Results are for others to read.
+	if err := os.MkdirAll(p.o.Out, 0o755); err != nil { // Results are for others to read.
 		return fmt.Errorf("convert: %w", err)
 	}
 	if err := removeTemporaries(p.o.Out); err != nil {

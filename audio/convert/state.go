@@ -54,7 +54,7 @@ func readState(out string) (*state, error) {
 	path := filepath.Join(out, stateName)
 	b, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil //nolint:nilnil // No earlier run is an answer, not an error.
+		return nil, nil // No earlier run is an answer, not an error.
 	}
 	if err != nil {
 		return nil, fmt.Errorf("convert: %w", err)

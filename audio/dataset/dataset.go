@@ -2,7 +2,7 @@
 // run, and stores arrays made from them in shards that NumPy can read.
 //
 // Scan lists files and gives each a label; it decodes nothing. Load decodes what Scan found. Holdout divides recordings
-// into those to train with, to validate with and to judge with, and keeps near copies and groups together; Matcher finds
+// into those to train with, to validate with and to evaluate with, and keeps near copies and groups together; Matcher finds
 // recordings that a set contains already. ShardWriter and OpenShards store arrays made from recordings.
 package dataset
 

@@ -3,12 +3,9 @@ package dataset
 import (
 	"context"
 	"errors"
-	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -22,7 +19,7 @@ func tree(t *testing.T, names ...string) string {
 	dir := t.TempDir()
 	for _, name := range names {
 		path := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // Tests read it again.
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { // Tests read it again.
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(path, make([]byte, len(name)), 0o600); err != nil {
@@ -261,7 +258,7 @@ func TestScanUnreadable(t *testing.T) {
 	if err := os.Chmod(locked, 0); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.Chmod(locked, 0o700) }) //nolint:gosec // So that it can be removed.
+	t.Cleanup(func() { _ = os.Chmod(locked, 0o700) }) // So that it can be removed.
 	d := scan(t, "", dir)
 	if len(d.Items) != 1 || len(d.Skipped) != 1 || !strings.Contains(d.Skipped[0].Reason, "permission denied") {
 		t.Errorf("%+v", d)
@@ -291,81 +288,6 @@ func TestHash(t *testing.T) {
 	}
 	if names := one.LabelNames(); !slices.Equal(names, []string{"3", "4"}) {
 		t.Errorf("labels %q", names)
-	}
-}
-
-// TestSplit checks what Split promises of any items: groups stay together, every item has one place
-// that no other item decides, and the parts are as large as they should be, on average.
-func TestSplit(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.IntRange(0, 300).Draw(t, "items")
-		grouped := rapid.Bool().Draw(t, "grouped")
-		seed := rapid.Uint64().Draw(t, "seed")
-		var items []Item
-		for i := range n {
-			it := Item{Name: fmt.Sprintf("%d.wav", i)}
-			if grouped {
-				it.Group = fmt.Sprint("speaker", i%17)
-			}
-			items = append(items, it)
-		}
-		parts := Split(items, seed, 0.7, 0.2, 0.1)
-		place, total := map[string]int{}, 0
-		for p, part := range parts {
-			total += len(part)
-			for _, it := range part {
-				key := it.key()
-				if grouped {
-					key = it.Group
-				}
-				if old, ok := place[key]; ok && old != p {
-					t.Fatalf("%s is in parts %d and %d", key, old, p)
-				}
-				place[key] = p
-			}
-			if !slices.IsSortedFunc(part, func(a, b Item) int { return slices.Index(items, a) - slices.Index(items, b) }) {
-				t.Fatal("the order changed")
-			}
-		}
-		if total != n {
-			t.Fatalf("%d of %d items have a place", total, n)
-		}
-		half := Split(slices.DeleteFunc(slices.Clone(items), func(it Item) bool { return len(it.Name)%2 == 0 }), seed, 0.7, 0.2, 0.1)
-		for p, part := range half {
-			for _, it := range part {
-				if !slices.Contains(parts[p], it) {
-					t.Fatalf("%s moved when others were removed", it.Name)
-				}
-			}
-		}
-	})
-	var many []Item
-	for i := range 20000 {
-		many = append(many, Item{Name: strconv.Itoa(i)})
-	}
-	parts := Split(many, 1, 0.5, 0.25)
-	// Binomial: standard deviations of 71 and 61; five of them are allowed.
-	if math.Abs(float64(len(parts[0])-10000)) > 355 || math.Abs(float64(len(parts[1])-5000)) > 305 {
-		t.Errorf("parts of %d and %d, want about 10000 and 5000", len(parts[0]), len(parts[1]))
-	}
-	if other := Split(many, 2, 0.5, 0.25); slices.Equal(other[0], parts[0]) {
-		t.Error("the seed does not count")
-	}
-}
-
-func TestSplitPanics(t *testing.T) {
-	for _, fractions := range [][]float64{{-0.1}, {0.6, 0.6}, {math.NaN()}} {
-		func() {
-			defer func() {
-				if recover() == nil {
-					t.Errorf("fractions %v were accepted", fractions)
-				}
-			}()
-			Split(nil, 0, fractions...)
-		}()
-	}
-	if parts := Split([]Item{{Name: "x"}}, 0); len(parts) != 0 {
-		t.Errorf("no fractions: %v", parts)
 	}
 }
 

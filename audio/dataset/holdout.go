@@ -9,7 +9,7 @@ import (
 )
 
 // Holdout is the rule that divides recordings into those that weights are learnt from, those that choose among weights
-// during training (validation) and those that judge the result (held out). The same rule gives the same division of the
+// during training (validation) and those that evaluate the result (held out). The same rule gives the same division of the
 // same recordings, whatever their names, order and folders.
 type Holdout struct {
 	// Share is the share of recordings held out, in [0, 1); see DefaultHoldout. With 0, only Out is held out.

@@ -81,9 +81,6 @@ func seenAt(key uint32) (word, bit uint64) {
 	return h / 64, 1 << (h % 64)
 }
 
-// Len is the number of Prints added.
-func (x *Index) Len() int { return len(x.all) }
-
 // Similar returns the numbers of the Prints similar to p, ascending.
 func (x *Index) Similar(p Print) []int {
 	f, err := p.unpack()

@@ -1,7 +1,6 @@
 package spectrogram
 
 import (
-	"errors"
 	"fmt"
 	"math"
 
@@ -79,43 +78,3 @@ func (c Config) decode(dst, features []float32) {
 
 // scale writes x*gain to dst.
 func scale(dst, x, gain []float32) { f32.Mul(dst, x, gain) }
-
-// MFCC computes the first n mel-frequency cepstral coefficients of every frame of a logarithmic mel spectrogram: the
-// orthonormal DCT-II of its logarithms (not of their scaled values), Frames by n, time-major. torchaudio's MFCC with
-// log_mels computes the same of a "log-power" spectrogram with floor 1e-6.
-func MFCC(s *Spectrogram, n int) ([]float32, error) {
-	c := s.Config
-	if c.Scale != ScaleMel || !c.isLog() {
-		return nil, errors.New("mfcc: cepstral coefficients come from a mel spectrogram with logarithmic values")
-	}
-	if n < 1 || n > s.Bins {
-		return nil, fmt.Errorf("mfcc: %d coefficients of %d mels", n, s.Bins)
-	}
-	gain, offset := 1.0, 0.0
-	if c.isScaled() {
-		gain = (c.Max - c.Min) / 2
-		offset = c.Min + gain
-	}
-	basis := make([]float64, n*s.Bins)
-	for k := range n {
-		norm := math.Sqrt(2 / float64(s.Bins))
-		if k == 0 {
-			norm = math.Sqrt(1 / float64(s.Bins))
-		}
-		for m := range s.Bins {
-			basis[k*s.Bins+m] = norm * math.Cos(math.Pi*float64(k)*(float64(m)+0.5)/float64(s.Bins))
-		}
-	}
-	out := make([]float32, s.Frames*n)
-	for t := range s.Frames {
-		frame := s.Data[t*s.Bins : (t+1)*s.Bins]
-		for k := range n {
-			var sum float64
-			for m, v := range frame {
-				sum += basis[k*s.Bins+m] * (float64(v)*gain + offset)
-			}
-			out[t*n+k] = float32(sum)
-		}
-	}
-	return out, nil
-}

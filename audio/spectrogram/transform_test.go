@@ -256,7 +256,6 @@ func TestBadInput(t *testing.T) {
 			_, err := tr.Reconstruct(&o, 0, Phase{})
 			return err
 		},
-		"mfcc of linear":       func() error { _, err := MFCC(s, 3); return err },
 		"convergence's length": func() error { _, err := tr.Convergence(s, make([]float32, 3)); return err },
 	} {
 		if f() == nil {

@@ -52,7 +52,7 @@ func NewReader(r io.Reader) (*Reader, error) {
 func (r *Reader) Header() Header { return r.header }
 
 // Complete reports whether the source is known to hold all the data that its header declares: not for
-// truncated files, and not for streamed ones or pipes, of which nobody can know.
+// truncated files, and not for streamed ones or pipes, whose length is unknown.
 func (r *Reader) Complete() bool {
 	return !r.data.open && !r.header.Truncated && r.promised
 }

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"wavemill/audio"
-	"wavemill/audio/codec"
+	"wavemill/audio/codec/flactest"
 	"wavemill/audio/dataset"
 	"wavemill/audio/synth"
 	"wavemill/audio/wav"
@@ -146,7 +146,7 @@ func copiesOf(t *testing.T, dir string, seen []dataset.Recording) string {
 		write(others[r.Label], name+"-relabelled.wav", data, err)
 		data, err = wav.Encode(clip, wav.Options{Encoding: wav.PCM24})
 		write(r.Label, name+"-24bit.wav", data, err)
-		data, err = codec.EncodeFLAC(clip, codec.FLACOptions{})
+		data, err = flactest.Encode(clip, flactest.Options{})
 		write(r.Label, name+".flac", data, err)
 		quiet := clip
 		quiet.Samples = slices.Clone(clip.Samples)

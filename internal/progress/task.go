@@ -44,7 +44,7 @@ const (
 	unitPercent = "%"
 )
 
-// plain reports whether a rate of the unit per second would tell nothing.
+// plain reports whether a rate of the unit per second would be without use.
 func (t *Task) plain() bool { return t.unit == unitSeconds || t.unit == unitPercent }
 
 // StartTimed begins a task that ends when its time is up: training with a budget. Report it with Elapse.

@@ -1,6 +1,6 @@
 // Package stats holds the statistics that several packages need and that gonum lacks or defines
-// otherwise: quantiles as NumPy computes them, k-means, a Cholesky factor that exists for every
-// covariance, bootstrap intervals, and evenly spread samples.
+// otherwise: quantiles as NumPy computes them, k-means, and a Cholesky factor that exists for every
+// covariance.
 //
 // # Data
 //

@@ -35,14 +35,5 @@ func Quantiles(x []float64, p ...float64) []float64 {
 	return out
 }
 
-// EvenQuantiles returns n quantiles of x, n >= 2, from its least value to its greatest, at p = i/(n-1).
-func EvenQuantiles(x []float64, n int) []float64 {
-	p := make([]float64, n)
-	for i := range p {
-		p[i] = float64(i) / float64(n-1)
-	}
-	return Quantiles(x, p...)
-}
-
 // Median returns the 0.5-quantile: the middle value, or the mean of the two in the middle.
 func Median(x []float64) float64 { return Quantile(x, 0.5) }

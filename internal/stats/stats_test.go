@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -32,9 +31,6 @@ func TestQuantile(t *testing.T) {
 		if !math.IsNaN(bad) {
 			t.Errorf("%g, want NaN", bad)
 		}
-	}
-	if got := EvenQuantiles([]float64{9, 1, 5}, 5); !slices.Equal(got, []float64{1, 3, 5, 7, 9}) {
-		t.Errorf("even quantiles %v", got)
 	}
 }
 
@@ -182,156 +178,4 @@ func TestCholeskyRidge(t *testing.T) {
 	if _, _, err := CholeskyRidge(c, 0); err == nil {
 		t.Error("a ridge of 0 was accepted")
 	}
-}
-
-// TestMeanCoverage counts how often the interval of 40 normal items holds the true mean.
-func TestMeanCoverage(t *testing.T) {
-	rng := rand.New(rand.NewPCG(7, 7))
-	held := 0
-	const sets = 300
-	for s := range sets {
-		x := make([]float64, 40)
-		for i := range x {
-			x[i] = 2 + rng.NormFloat64()
-		}
-		i, err := Bootstrap{Draws: 400, Seed: uint64(s)}.Mean(x)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if i.Contains(2) {
-			held++
-		}
-	}
-	if share := float64(held) / sets; share < 0.90 || share > 0.98 {
-		t.Errorf("%g of the intervals hold the mean, want about 0.95", share)
-	}
-}
-
-func TestPairingNarrows(t *testing.T) {
-	rng := rand.New(rand.NewPCG(9, 9))
-	var x, y []float64
-	for range 100 {
-		item := 10 * rng.NormFloat64() // Hard and easy recordings.
-		x = append(x, item+1+0.5*rng.NormFloat64())
-		y = append(y, item)
-	}
-	paired, err := Bootstrap{}.PairedDifference(x, y)
-	if err != nil || paired.Contains(0) || !paired.Contains(1) || paired.Level != 0.95 {
-		t.Errorf("interval %+v, error %v; want one around 1", paired, err)
-	}
-	if same, err := (Bootstrap{Level: 0.9}).PairedDifference(x, x); err != nil || same != (Interval{0, 0, 0.9}) {
-		t.Errorf("of equal sets: %+v, error %v", same, err)
-	}
-}
-
-// TestSeedMean has a large spread between seeds and none within: intervals over items alone would be points.
-func TestSeedMean(t *testing.T) {
-	x := [][]float64{{1, 1, 1}, {2, 2, 2}, {3, 3, 3}}
-	for _, shared := range []bool{false, true} {
-		i, err := Bootstrap{Seed: 1}.SeedMean(x, shared)
-		if err != nil || i.Low > 1.4 || i.High < 2.6 {
-			t.Errorf("shared %v: interval %+v, error %v", shared, i, err)
-		}
-	}
-	// All the spread is that of the items: shared items must not average it away over the seeds.
-	y := make([][]float64, 20)
-	for s := range y {
-		y[s] = []float64{0, 0, 10, 10}
-	}
-	apart, err := Bootstrap{}.SeedMean(y, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	shared, err := Bootstrap{}.SeedMean(y, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if shared.High-shared.Low < 2*(apart.High-apart.Low) {
-		t.Errorf("shared items %+v, items of their own %+v", shared, apart)
-	}
-	d, err := Bootstrap{}.SeedPairedDifference(x, [][]float64{{0, 0, 0}, {1, 1, 1}, {2, 2, 2}}, true)
-	if err != nil || d != (Interval{1, 1, 0.95}) {
-		t.Errorf("difference %+v, error %v", d, err)
-	}
-}
-
-func TestBootstrapIsSeeded(t *testing.T) {
-	x := []float64{1, 5, 2, 8, 3, 9}
-	a, errA := Bootstrap{Seed: 1}.Mean(x)
-	b, errB := Bootstrap{Seed: 1}.Mean(x)
-	c, errC := Bootstrap{Seed: 2}.Mean(x)
-	if err := errors.Join(errA, errB, errC); err != nil {
-		t.Fatal(err)
-	}
-	if a != b || a == c {
-		t.Errorf("seeds 1, 1 and 2 gave %+v, %+v and %+v", a, b, c)
-	}
-}
-
-func TestBootstrapRefuses(t *testing.T) {
-	nan := math.NaN()
-	for name, f := range map[string]func() (Interval, error){
-		"takes two items": func() (Interval, error) { return Bootstrap{}.Mean([]float64{1}) },
-		"item 1 is NaN":   func() (Interval, error) { return Bootstrap{}.Mean([]float64{1, nan}) },
-		"2 and 3 items":   func() (Interval, error) { return Bootstrap{}.PairedDifference(make([]float64, 2), make([]float64, 3)) },
-		"seed 2 of 2 has 1": func() (Interval, error) {
-			return Bootstrap{}.SeedMean([][]float64{{1, 2}, {1}}, false)
-		},
-		"cannot be the same": func() (Interval, error) {
-			return Bootstrap{}.SeedMean([][]float64{{1, 2}, {1, 2, 3}}, true)
-		},
-		"1 and 0 seeds":      func() (Interval, error) { return Bootstrap{}.SeedPairedDifference([][]float64{{1, 2}}, nil, true) },
-		"a level of 2":       func() (Interval, error) { return Bootstrap{Level: 2}.Mean([]float64{1, 2}) },
-		"of -1 draws":        func() (Interval, error) { return Bootstrap{Draws: -1}.Mean([]float64{1, 2}) },
-		"is not defined for": func() (Interval, error) { return Bootstrap{}.Rows(2, func([]int) float64 { return nan }) },
-	} {
-		if _, err := f(); err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s: error %v", name, err)
-		}
-	}
-}
-
-func TestEven(t *testing.T) {
-	for _, c := range []struct {
-		n, most int
-		want    []int
-	}{
-		{5, 9, []int{0, 1, 2, 3, 4}}, {6, 2, []int{1, 4}}, {10, 3, []int{1, 5, 8}}, {3, 1, []int{1}}, {3, 0, nil}, {3, -1, nil}, {0, 3, nil},
-	} {
-		if got := Even(c.n, c.most); !slices.Equal(got, c.want) {
-			t.Errorf("%d of %d: %v, want %v", c.most, c.n, got, c.want)
-		}
-	}
-}
-
-func TestPerLabel(t *testing.T) {
-	labels := []string{"b", "a", "b", "b", "a", "b", "c"}
-	two := func(int) int { return 2 }
-	if got, want := PerLabel(labels, two), []int{1, 2, 4, 5, 6}; !slices.Equal(got, want) {
-		t.Errorf("rows %v, want %v", got, want)
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		labels := rapid.SliceOf(rapid.IntRange(0, 4)).Draw(t, "labels")
-		most := rapid.IntRange(0, 5).Draw(t, "most")
-		seed := rapid.Uint64().Draw(t, "seed")
-		limit := func(int) int { return most }
-		random := RandomPerLabel(labels, limit, rand.New(rand.NewPCG(seed, 1)))
-		if again := RandomPerLabel(labels, limit, rand.New(rand.NewPCG(seed, 1))); !slices.Equal(again, random) {
-			t.Fatalf("one seed drew %v and %v", random, again)
-		}
-		for _, rows := range [][]int{random, PerLabel(labels, limit)} {
-			if !slices.IsSorted(rows) || len(slices.Compact(slices.Clone(rows))) != len(rows) {
-				t.Fatalf("rows %v", rows)
-			}
-			count := map[int]int{}
-			for _, i := range rows {
-				count[labels[i]]++
-			}
-			for l, of := range ByLabel(labels) {
-				if count[l] != min(len(of), most) {
-					t.Fatalf("label %d: %d rows of %d, want at most %d", l, count[l], len(of), most)
-				}
-			}
-		}
-	})
 }

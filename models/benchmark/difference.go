@@ -79,7 +79,7 @@ func (r Result) best(f figure, models []Means) string {
 	}
 	best := models[0]
 	for _, m := range models[1:] {
-		if f.better.distance(f.in(&m).Mean) < f.better.distance(f.in(&best).Mean) {
+		if f.better.Distance(f.in(&m).Mean) < f.better.Distance(f.in(&best).Mean) {
 			best = m
 		}
 	}
@@ -88,7 +88,7 @@ func (r Result) best(f figure, models []Means) string {
 			continue
 		}
 		d, ok := r.difference(f, best.Model, m.Model)
-		if !ok || d.NoDifference || !f.better.comparable(f.in(&best).Mean, f.in(&m).Mean) {
+		if !ok || d.NoDifference || !f.better.Comparable(f.in(&best).Mean, f.in(&m).Mean) {
 			return ""
 		}
 	}

@@ -2,7 +2,6 @@ package benchmark
 
 import (
 	"fmt"
-	"math"
 	"strings"
 
 	"wavemill/models/eval"
@@ -32,48 +31,21 @@ type Means struct {
 	Steps         float64    `json:"steps"`
 }
 
-// A direction says which values of a figure are better.
-type direction uint8
-
+// Short names for the tables of figures.
 const (
-	unranked direction = iota
-	high
-	low
-	half // 0.5 is best
-	one  // 1 is best
+	unranked = eval.Unranked
+	high     = eval.High
+	low      = eval.Low
+	half     = eval.Half
+	one      = eval.One
 )
-
-// distance is smaller for better values.
-func (d direction) distance(v float64) float64 {
-	switch d {
-	case high:
-		return -v
-	case half:
-		return math.Abs(v - 0.5)
-	case one:
-		return math.Abs(v - 1)
-	}
-	return v
-}
-
-// comparable reports whether the difference of two values is one of quality: on opposite sides of the best value it need
-// not be.
-func (d direction) comparable(x, y float64) bool {
-	switch d {
-	case half:
-		return (x-0.5)*(y-0.5) >= 0
-	case one:
-		return (x-1)*(y-1) >= 0
-	}
-	return d != unranked
-}
 
 // A figure is a line of the table.
 type figure struct {
 	name   string // in the table
 	key    string // in JSON
 	digits int
-	better direction
+	better eval.Direction
 	share  bool // between 0 and 1
 	of     func(Run) (sample, bool)
 	in     func(*Means) *Estimate

@@ -1,8 +1,6 @@
 package comparison
 
 import (
-	"math"
-
 	"wavemill/models/eval"
 )
 
@@ -13,45 +11,18 @@ type figure struct {
 	key     string // JSON name, by which intervals are found; "" where it has none
 	meaning string
 	format  string // of one value
-	better  direction
+	better  eval.Direction
 	value   func(eval.Row) (float64, bool) // false: the row does not have it
 }
 
-// A direction says which values of a figure are good.
-type direction uint8
-
+// Short names for the tables of figures.
 const (
-	unranked direction = iota
-	high
-	low
-	half // 0.5 is best
-	one  // 1 is best
+	unranked = eval.Unranked
+	high     = eval.High
+	low      = eval.Low
+	half     = eval.Half
+	one      = eval.One
 )
-
-// distance is smaller for better values.
-func (d direction) distance(v float64) float64 {
-	switch d {
-	case high:
-		return -v
-	case half:
-		return math.Abs(v - 0.5)
-	case one:
-		return math.Abs(v - 1)
-	}
-	return v
-}
-
-// comparable reports whether a difference of two values is one of quality: on opposite sides of the best value it need
-// not be.
-func (d direction) comparable(x, y float64) bool {
-	switch d {
-	case half:
-		return (x-0.5)*(y-0.5) >= 0
-	case one:
-		return (x-1)*(y-1) >= 0
-	}
-	return d != unranked
-}
 
 func always(f func(eval.Row) float64) func(eval.Row) (float64, bool) {
 	return func(row eval.Row) (float64, bool) { return f(row), true }

@@ -58,7 +58,7 @@ func cellOf(f figure, row eval.Row) Cell {
 	case "memorisation.spectrogram":
 		c.Bad = row.Memorisation.Alarm
 		if row.Memorisation.Reason != "" && !c.Bad {
-			c.Text = "not judged"
+			c.Text = "not measured"
 		}
 		if c.Bad {
 			c.Text = fmt.Sprintf(f.format, row.Memorisation.Spectrogram) + " !"
@@ -78,7 +78,7 @@ func (c *Column) rank(f figure, rows []eval.Row) {
 			continue
 		}
 		others = append(others, i)
-		if b, _ := f.value(rows[max(best, 0)]); best < 0 || f.better.distance(v) < f.better.distance(b) {
+		if b, _ := f.value(rows[max(best, 0)]); best < 0 || f.better.Distance(v) < f.better.Distance(b) {
 			best = i
 		}
 	}
@@ -99,7 +99,7 @@ func differ(f figure, a, b eval.Row) bool {
 	x, _ := f.value(a)
 	y, _ := f.value(b)
 	d, ok := eval.Compare(a, b, f.key)
-	return ok && !d.None && f.better.comparable(x, y)
+	return ok && !d.None && f.better.Comparable(x, y)
 }
 
 // WriteTable prints a report for people: the figures with their 95 % intervals, the gains, the groups, the held-out

@@ -124,7 +124,7 @@ func unfit(m eval.Row) string {
 	return ""
 }
 
-// hasPairs tells whether diversity could be measured: there are two clips of a label, and recordings to divide by.
+// hasPairs reports whether diversity could be measured: there are two clips of a label, and recordings to divide by.
 func hasPairs(m eval.Row) bool {
 	for _, name := range []string{"diversity", "diversity_ratio"} {
 		if _, missing := m.NotMeasured[name]; missing {
@@ -220,7 +220,7 @@ func cautions(r Report) []string {
 	}
 	for _, m := range ofKind(r.Rows, "model") {
 		if m.Memorisation.Reason != "" && !m.Memorisation.Alarm {
-			out = append(out, fmt.Sprintf("Whether %s copies training recordings could not be judged: %s.", m.Name, m.Memorisation.Reason))
+			out = append(out, fmt.Sprintf("Whether %s copies training recordings could not be measured: %s.", m.Name, m.Memorisation.Reason))
 		}
 	}
 	return append(out, bottleneck(r)...)

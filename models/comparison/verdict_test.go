@@ -98,7 +98,7 @@ func TestCautions(t *testing.T) {
 	r.Rows[2].Memorisation.Reason = "12 generated clips are too few"
 	r.Warnings = []string{"not to be trusted"}
 	text := strings.Join(comparison.Decide(r).Cautions, "\n")
-	for _, want := range []string{"only 80.0 % [60.0, 90.0]", "Only 40 recordings", "front end is a bottleneck", "Quick", "could not be judged: 12 generated", "not to be trusted"} {
+	for _, want := range []string{"only 80.0 % [60.0, 90.0]", "Only 40 recordings", "front end is a bottleneck", "Quick", "could not be measured: 12 generated", "not to be trusted"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

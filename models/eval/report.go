@@ -54,7 +54,7 @@ type Row struct {
 	Training *Training `json:"training,omitempty"`
 }
 
-// TwoSample says how well a nearest neighbour tells real from generated clips; 0.5 is best.
+// TwoSample is the accuracy of a nearest-neighbour classifier of real and generated clips; 0.5 is best.
 type TwoSample struct {
 	Real      float64 `json:"real"`      // share of held-out real clips nearest to another real one
 	Generated float64 `json:"generated"` // share of generated clips nearest to another generated one
@@ -69,7 +69,7 @@ type Memorisation struct {
 	RealSpectrogram float64 `json:"real_spectrogram"`
 	RealFeatures    float64 `json:"real_features"`
 	Alarm           bool    `json:"alarm"`
-	// Judged is false where there are too few clips to rule copies out, for a Reason. An alarm stands all the same.
+	// Judged is false where there are too few clips to exclude copies; Reason says why. Alarm is valid in either case.
 	Judged bool   `json:"judged"`
 	Reason string `json:"reason,omitempty"`
 

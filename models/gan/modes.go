@@ -16,7 +16,7 @@ import (
 // less accurate. So recordings are clustered before training, every mode has a learnt mean among the latents, and the
 // discriminator compares clips of a mode with recordings of the same mode.
 //
-// Sources: S. Liu et al., Diverse Image Generation via Self-Conditioned GANs, 2020 (who cluster the discriminator's
+// Sources: S. Liu et al., Diverse Image Generation via Self-Conditioned GANs, 2020 (they cluster the discriminator's
 // features, again and again); S. Gurumurthy et al., DeLiGAN, 2017 (a mixture of Gaussians for the latents).
 type modes struct {
 	each    int         // modes of a label at most

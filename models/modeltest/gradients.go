@@ -92,7 +92,7 @@ const places = 8
 
 // slope returns the finite difference along a gradient d of p and what the gradients on the way say it
 // is, over the first of a range of step lengths where they agree within the tolerance, or where they agree
-// best: the way of long ones is more crooked than a few places can tell, short ones suffer from rounding.
+// best: over long steps the loss is curved, short steps suffer from rounding.
 func slope(p *nn.Param, d []float32, norm, tolerance float64, run func() (float64, error), gradient func() []float32) (rise, want float64, err error) {
 	saved := slices.Clone(p.Data())
 	defer func() {

@@ -121,7 +121,7 @@ func (a *autoencoder) Step(_ context.Context, x models.Batch, rng *rand.Rand) (m
 	for i := range eps {
 		eps[i] = float32(rng.NormFloat64())
 		if a.flaw == "draws from elsewhere" {
-			eps[i] = rand.Float32() //nolint:gosec // The flaw under test.
+			eps[i] = rand.Float32() // The flaw under test.
 		}
 	}
 	if err := a.train.Run(nn.Values("x", x.Data), nn.Labels("label", x.Labels)); err != nil {

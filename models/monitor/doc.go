@@ -1,4 +1,4 @@
-// Package monitor evaluates a model while it trains, so that nobody has to watch it. At every evaluation it generates a few
+// Package monitor evaluates a model while it trains. At every evaluation it generates a few
 // hundred clips with fixed seeds, measures how far they are from recordings, warns of the known ways in which generative
 // models fail, and writes pictures and sounds of some clips.
 //

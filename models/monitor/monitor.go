@@ -98,11 +98,6 @@ func New(train, val models.Batch, labels []string, fe models.FrontEnd, o Options
 	val = sample(val, len(labels), realLimit)
 	held := w.basis.project(featuresOf(val))
 	w.real = newReference(w.basis.project(features), train.Labels, w.basis.project(featuresOf(all)), held, len(labels))
-	if len(held) >= minHeldOut {
-		if w.real.heldOut, err = w.real.distance(held, val.Labels); err != nil {
-			return nil, fmt.Errorf("monitor: %w", err)
-		}
-	}
 	return w, nil
 }
 
@@ -218,13 +213,4 @@ func squaredDistance(features [][]float64, of []float64) float64 {
 		}
 	}
 	return sum / float64(len(features)*len(of))
-}
-
-// HeldOut is the Distance of the held-out recordings from those trained on: what previews cannot do better than, but
-// by chance or by repeating them. It is 0 where there are too few.
-func (w *Monitor) HeldOut() float64 {
-	if w.real == nil {
-		return 0
-	}
-	return w.real.heldOut
 }

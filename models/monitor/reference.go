@@ -19,7 +19,6 @@ type reference struct {
 	of       []moments // by label
 	spread   []float64 // mean distance within a label; 0 where it has one clip
 
-	heldOut  float64 // distance of held-out clips
 	ordinary float64 // 5 % quantile of the nearness of recordings to each other
 	typical  float64 // median distance of held-out clips to the nearest training clip
 }

@@ -98,12 +98,6 @@ func FiLM(scale, shift *Tensor) Option {
 	return func(s *layerSpec) { s.scale, s.shift = scale, shift }
 }
 
-// Epsilon sets what a normalisation adds to the variance; the default is 1e-5.
-func Epsilon(e float64) Option { return func(s *layerSpec) { s.epsilon = e } }
-
-// Momentum sets the weight of a new batch in the running statistics; the default is 0.1.
-func Momentum(m float64) Option { return func(s *layerSpec) { s.momentum = m } }
-
 // Weight sets the initialisation of the weights. The default is He for the layer's (leaky) ReLU or
 // SiLU, Glorot for others.
 func Weight(init Init) Option { return func(s *layerSpec) { s.weight = init } }

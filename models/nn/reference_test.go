@@ -31,7 +31,7 @@ func reference(t *testing.T, name string) map[string]Array {
 		for _, d := range x.Shape {
 			a.Shape = append(a.Shape, int(d))
 		}
-		copy(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(a.Data))), len(x.Data)), x.Data) //nolint:gosec // The file is little-endian, as are the machines this runs on.
+		copy(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(a.Data))), len(x.Data)), x.Data) // The file is little-endian, as are the machines this runs on.
 		m[x.Name] = a
 	}
 	return m

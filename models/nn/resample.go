@@ -30,7 +30,7 @@ func (n *Graph) AvgPool(x *Tensor, factor int) *Tensor {
 
 // PixelShuffle moves channels into space: [B, H, W, f² C] -> [B, H f, W f, C], where channel
 // (i f + j) C + c becomes channel c of the pixel (i, j) of its block. Source: Shi et al., Real-Time
-// Single Image and Video Super-Resolution, 2016 (who number the channels c f² + i f + j).
+// Single Image and Video Super-Resolution, 2016 (there the channels are numbered c f² + i f + j).
 func (n *Graph) PixelShuffle(x *Tensor, factor int) *Tensor {
 	if !n.ok(x) || !n.image(label("shuffle", x), "pixel shuffle", x) {
 		return &Tensor{}

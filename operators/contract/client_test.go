@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -124,7 +125,7 @@ func (c *client) generate(request string) *nats.Msg {
 		if time.Now().After(deadline) {
 			c.t.Fatalf("no model after %v: %s", patience, msg.Header.Get("Nats-Service-Error"))
 		}
-		if _, err := c.seen["model"].NextMsg(time.Second); err != nil && err != nats.ErrTimeout { //nolint:errorlint // Returned as it is.
+		if _, err := c.seen["model"].NextMsg(time.Second); err != nil && !errors.Is(err, nats.ErrTimeout) {
 			c.t.Fatal(err)
 		}
 	}

@@ -49,7 +49,7 @@ func (t task) weights() []float64 {
 // source encodes a given clip of a request. All its errors are errUsage: the request is at fault.
 func (t task) source(ctx context.Context, field string, c *RequestClip, label string) (*sampling.Source, error) {
 	if c == nil {
-		return nil, nil //nolint:nilnil // No clip, no source.
+		return nil, nil // No clip, no source.
 	}
 	clip, _, err := wav.Decode(c.Audio)
 	if err != nil {

@@ -83,11 +83,11 @@ type Hooks struct {
 	// CheckpointDir is a folder in which every stored checkpoint is also written to <model>.safetensors, for use without the
 	// bus. It must exist. The bus remains the place where models are kept: a file that cannot be written is logged.
 	CheckpointDir string
-	// OnClips is told how many clips have been collected.
+	// OnClips is called with the number of clips collected so far.
 	OnClips func(model string, clips int)
-	// OnProgress is told about every training step, evaluation and save.
+	// OnProgress is called after every training step, evaluation and save.
 	OnProgress func(model string, p models.Progress)
-	// OnEvent is told what is published on <pipeline>.model.<model>.
+	// OnEvent is called with each event that is published on <pipeline>.model.<model>.
 	OnEvent func(Event)
 	// NewLearner replaces models/architectures, for tests and for architectures that are not in that map.
 	NewLearner func(arch string, config json.RawMessage, fe models.FrontEnd, labels []string, seed uint64) (models.Learner, error)

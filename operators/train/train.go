@@ -123,7 +123,7 @@ func (o *operator) Run(ctx context.Context) error {
 			return nil
 		}
 		if err := o.await(ctx, want, trained == 0); err != nil {
-			return nil //nolint:nilerr // Stopped while waiting.
+			return nil // Stopped while waiting.
 		}
 		clips, err := o.train(ctx)
 		if err != nil {
@@ -143,7 +143,7 @@ func (o *operator) rebuild(ctx context.Context) error {
 	for m, err := range o.env.Bus.Messages(ctx, pipeline.Subscription{Stream: o.env.From, From: 1, Last: true}) {
 		if m == nil {
 			if ctx.Err() != nil {
-				return nil //nolint:nilerr // Stopped.
+				return nil // Stopped.
 			}
 			o.log.Warn("a spectrogram is passed over", "error", err)
 			continue

@@ -77,7 +77,7 @@ func (r *run) plan(ctx context.Context) (*training.Job, error) {
 	case r.resume == nil:
 	case r.event.Complete && r.enough(j, sameData):
 		r.log.Info("the model is trained already", "version", r.event.Version, "step", r.event.Step, "digest", r.event.Digest)
-		return nil, nil //nolint:nilnil // No job is an answer.
+		return nil, nil // No job is an answer.
 	case r.event.Complete && !sameData: // Learn the new clips for as long again.
 		j.NewData = true
 		j.Steps = r.continued(j.Steps)

@@ -17,9 +17,9 @@ import (
 const lockFile = "wavemill.lock"
 
 // lock reserves a data directory for one server. nats-server itself has no such lock, and two servers destroy a shared
-// store. The lock file holds a TCP address, a secret and a process id; the owner of the lock answers connections to that
-// address with the secret. So a lock that a killed process left behind is recognised on every system, also where process
-// ids repeat, as in containers.
+// store. The lock file holds a TCP address, a secret and a process id. The owner of the lock answers connections to that
+// address with the secret; a lock without such an answer was left behind by a killed process and is replaced. This works on
+// every system, also where process ids repeat, as in containers.
 type lock struct {
 	path     string
 	text     string
@@ -48,7 +48,7 @@ func takeLock(dir string) (*lock, error) {
 		}
 	})
 	if err := l.claim(); err != nil {
-		return nil, errors.Join(err, l.silence())
+		return nil, errors.Join(err, l.close())
 	}
 	return l, nil
 }
@@ -86,7 +86,7 @@ func (l *lock) claim() error {
 			return fmt.Errorf("lock: %w", err)
 		}
 	}
-	return errors.New("lock: other processes keep taking it; try again")
+	return errors.New("lock: other processes lock the directory again and again; stop them, or name another directory")
 }
 
 // owner connects to the process that wrote text and reports whether it is alive. It counts as ended only if nothing accepts
@@ -114,12 +114,12 @@ func owner(text string) (pid string, alive bool) {
 func (l *lock) release() error {
 	if text, err := os.ReadFile(l.path); err == nil && string(text) == l.text {
 		err = os.Remove(l.path)
-		return errors.Join(err, l.silence())
+		return errors.Join(err, l.close())
 	}
-	return l.silence()
+	return l.close()
 }
 
-func (l *lock) silence() error {
+func (l *lock) close() error {
 	err := l.listener.Close()
 	l.answers.Wait()
 	return err

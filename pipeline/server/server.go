@@ -24,7 +24,7 @@ const MaxPayload = 8 << 20
 // readyWait is how long a start may take. Recovering a large store reads its index files first.
 const readyWait = 60 * time.Second
 
-// Config says where the server keeps its data and who may connect.
+// Config sets the folder of the server's data and the addresses of its clients.
 type Config struct {
 	// DataDir is the directory of the store; it is created if necessary. Required, because the default of nats-server is
 	// the system's temporary directory.

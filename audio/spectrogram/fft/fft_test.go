@@ -68,11 +68,8 @@ func TestInverseUndoesForward(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := newReal(b)
-			count := 2*k.lanes + 1
-			x, back, s := noise(n*count, uint64(n)), make([]float32, n*count), make([]complex64, count*r.Bins())
-			r.Forward(s, x)
-			r.Inverse(back, s)
+			x, back := noise(n*k.lanes, uint64(n)), make([]float32, n*k.lanes)
+			b.Inverse(back, n, b.Forward(x, n))
 			for i := range x {
 				if d := math.Abs(float64(x[i] - back[i])); !(d < 4e-6) {
 					t.Fatalf("n=%d: sample %d is %g, was %g", n, i, back[i], x[i])

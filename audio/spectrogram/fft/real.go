@@ -7,7 +7,6 @@ import "unsafe"
 type Real struct {
 	batch *Batch
 	few   []float32 // input and output of a batch that is not full
-	rows  []float32
 }
 
 // NewReal makes a plan for transforms of n samples; see [NewBatch] for the lengths that are fast.
@@ -20,7 +19,7 @@ func NewReal(n int) (*Real, error) {
 }
 
 func newReal(b *Batch) *Real {
-	return &Real{batch: b, few: aligned(b.Lanes() * 2 * b.Bins()), rows: b.Rows(2 * b.Bins())}
+	return &Real{batch: b, few: aligned(b.Lanes() * 2 * b.Bins())}
 }
 
 // Len is the number of samples of one transform.
@@ -45,29 +44,6 @@ func (r *Real) Forward(dst []complex64, x []float32) {
 	clear(r.few[copy(r.few, x[:count*n]):])
 	b.Scatter(r.few, 2*bins, b.Forward(r.few, n), 2*bins)
 	copy(out, r.few[:count*2*bins])
-}
-
-// Inverse writes the samples of the signals whose coefficients are s to dst, len(s)/Bins() signals: it undoes Forward,
-// scale included.
-func (r *Real) Inverse(dst []float32, s []complex64) {
-	b, n, bins := r.batch, r.Len(), r.Bins()
-	lanes, count := b.Lanes(), len(s)/bins
-	in := floats(s)
-	dst = dst[:count*n]
-	clear(dst)
-	for ; count >= lanes; count -= lanes {
-		b.Gather(r.rows, in, 2*bins, 2*bins)
-		b.Inverse(dst, n, r.rows)
-		dst, in = dst[lanes*n:], in[lanes*2*bins:]
-	}
-	if count == 0 {
-		return
-	}
-	clear(r.few[copy(r.few, in[:count*2*bins]):])
-	b.Gather(r.rows, r.few, 2*bins, 2*bins)
-	clear(r.few)
-	b.Inverse(r.few, n, r.rows)
-	copy(dst, r.few[:count*n])
 }
 
 // floats sees complex values as pairs of real and imaginary parts.

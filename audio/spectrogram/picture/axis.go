@@ -108,6 +108,3 @@ func (c *Canvas) frame(r image.Rectangle) {
 	c.fill(image.Rect(r.Min.X-1, r.Min.Y, r.Min.X, r.Max.Y), ink)
 	c.fill(image.Rect(r.Max.X, r.Min.Y, r.Max.X+1, r.Max.Y), ink)
 }
-
-// Ceiling is the smallest of 1, 2 and 5 times a power of ten that is at least v.
-func Ceiling(v float64) float64 { return niceStep(v) }

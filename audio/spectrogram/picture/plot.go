@@ -73,25 +73,3 @@ func (p Plot) WriteField(w io.Writer, at func(x, y int) float64) error {
 	}
 	return c.Encode(w)
 }
-
-// WriteSpans draws vertical spans as PNG, an outer and an inner one per column: at returns their low and high ends in
-// [0, 1] from the bottom.
-func (p Plot) WriteSpans(w io.Writer, at func(x int) (low, high, innerLow, innerHigh float64)) error {
-	c, r, err := p.canvas()
-	if err != nil {
-		return err
-	}
-	for _, t := range p.Y.Ticks {
-		y := r.Max.Y - 1 - int(t.At*float64(r.Dy()-1)+0.5)
-		c.fill(image.Rect(r.Min.X, y, r.Max.X, y+1), faint)
-	}
-	row := func(v float64) int { return r.Max.Y - 1 - int(min(max(v, 0), 1)*float64(r.Dy()-1)+0.5) }
-	outer, inner := c.color(0.62), c.color(0.35)
-	for x := range p.Width {
-		low, high, innerLow, innerHigh := at(x)
-		left := r.Min.X + x
-		c.fill(image.Rect(left, row(high), left+1, row(low)+1), outer)
-		c.fill(image.Rect(left, row(innerHigh), left+1, row(innerLow)+1), inner)
-	}
-	return c.Encode(w)
-}

@@ -113,7 +113,7 @@ func (s Scatter) bounds(marks []Mark) (low, high Mark) {
 	return low, high
 }
 
-// okabeIto are the colours of Okabe and Ito (2008), which people with colour-blindness tell apart, their yellow darker
+// okabeIto are the colours of Okabe and Ito (2008), which colour-blind readers can distinguish, their yellow darker
 // for white paper, and two more.
 var okabeIto = [10]color.RGBA{
 	{0, 114, 178, 255},

@@ -67,10 +67,6 @@ def main():
     for value in ("log", "log-power"):
         c = mels | {"value": value, "mel_formula": "slaney", "mel_norm": "slaney", "floor": 1e-3}
         case("mel-" + value, "features", c, torch.log(mel(wide, c) + 1e-3))
-    c = mels | {"value": "log-power", "mel_formula": "htk", "mel_norm": "none", "floor": 1e-6}
-    mfcc = torchaudio.transforms.MFCC(RATE, n_mfcc=13, log_mels=True, melkwargs={
-        "n_fft": c["n_fft"], "hop_length": c["hop"], "n_mels": c["mels"], "f_min": c["f_min"], "f_max": c["f_max"], "pad_mode": "constant"})
-    case("mfcc", "mfcc", c, mfcc.to(torch.float64)(wide))
     with open("cases.json", "w") as f:
         json.dump({"torch": torch.__version__, "torchaudio": torchaudio.__version__, "cases": cases}, f, indent=1)
         f.write("\n")

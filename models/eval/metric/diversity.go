@@ -5,26 +5,14 @@ import (
 	"fmt"
 )
 
-// ErrNoPairs is returned by Diversity where no label has two clips.
+// ErrNoPairs is returned by DiversityTerms where no label has two clips.
 var ErrNoPairs = errors.New("metric: no label has two clips")
 
-// Diversity is the mean Euclidean distance between two different clips of one label, averaged over the labels that
-// have at least two clips. Divided by that of real clips it shows collapse: below 0.3, a model makes a few clips per
-// label again and again.
-func Diversity(features [][]float64, labels []int) (float64, error) {
-	terms, err := DiversityTerms(features, labels)
-	if err != nil {
-		return 0, err
-	}
-	means := make([]float64, len(terms))
-	for i, of := range terms {
-		means[i] = mean(of)
-	}
-	return mean(means), nil
-}
-
-// DiversityTerms are the terms of [Diversity]: of each label with two clips or more, in the order of their first clips,
-// the mean distance of each clip to the others of its label. Resampling the clips of a label, the change of its mean
+// DiversityTerms returns, of each label with two clips or more, in the order of their first clips, the mean Euclidean
+// distance of each clip to the others of its label. The diversity is the mean over the labels of the means of their terms.
+// Divided by that of real clips it shows collapse: below 0.3, a model makes a few clips per label again and again.
+//
+// Resampling the clips of a label, the change of its mean
 // distance is to first order twice the change of the mean of its terms (Hoeffding, 1948).
 func DiversityTerms(features [][]float64, labels []int) ([][]float64, error) {
 	if _, err := table("features", features, 2); err != nil {

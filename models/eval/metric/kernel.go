@@ -7,18 +7,12 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Kernel is the unbiased estimate of the squared maximum mean discrepancy between two sets of features under the
-// cubic kernel (x·y/d + 1)³, known as the kernel inception distance. Its expectation does not depend on the number of
+// KernelResampled returns the unbiased estimate of the squared maximum mean discrepancy between two sets of features under
+// the cubic kernel (x·y/d + 1)³, known as the kernel inception distance. Its expectation does not depend on the number of
 // clips and is 0 for equal distributions, so that it may be slightly negative. The whole sets are used, which has less
-// variance than the usual mean over subsets of them.
+// variance than the usual mean over subsets of them. Source: Bińkowski et al., Demystifying MMD GANs, 2018.
 //
-// Source: Bińkowski et al., Demystifying MMD GANs, 2018.
-func Kernel(x, y [][]float64) (float64, error) {
-	v, _, err := KernelResampled(x, y, nil)
-	return v, err
-}
-
-// KernelResampled is [Kernel] and its values on resamples of x: counts[r][i] says how often resample r holds row i of x.
+// It also returns the estimates on resamples of x: counts[r][i] says how often resample r holds row i of x.
 // A row is never compared with its own copies, so that duplicates in a resample do not bias the estimate. Memory is a
 // block of 256 rows of the kernel matrix; time is one multiplication of the counts by that matrix: 200 resamples of 2,000
 // rows take about a second.

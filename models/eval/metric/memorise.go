@@ -15,18 +15,18 @@ const (
 )
 
 const (
-	// LeastMemorisationClips is the least number of clips of which a 5 % quantile says something.
+	// LeastMemorisationClips is the least number of clips: of fewer than 20, no clip lies below the 5 % quantile.
 	LeastMemorisationClips = 20
 	// nearCopy is the share of the median distance to the nearest training clip below which a held-out clip counts as a
 	// copy of one. Fresh recordings of one label and speaker have 0.3 and more.
 	nearCopy = 0.1
 )
 
-// Memorisation tells copies of training clips from new ones by Ratio, the 5 % quantile over generated clips of
+// Memorisation distinguishes copies of training clips from new clips by Ratio, the 5 % quantile over generated clips of
 //
 //	distance to the nearest training clip / median distance of held-out real clips to their nearest training clip.
 //
-// A model that makes clips as new as real ones are has about the ratio of held-out real clips; copies have 0. Alarm is
+// A model whose clips are as new as recordings has about the ratio of held-out real clips; copies have 0. Alarm is
 // set when one clip in twenty lies less than half as far from a training clip as fresh recordings usually do, and
 // nearer than fresh recordings ever do.
 //
@@ -37,7 +37,7 @@ type Memorisation struct {
 	Ratio   float64 `json:"ratio"`
 	HeldOut float64 `json:"held_out"` // the same quantile for the held-out real clips (or training clips) themselves
 	Alarm   bool    `json:"alarm"`
-	// Judged is false where there are too few clips to rule copies out; Reason says why. An alarm stands all the same.
+	// Judged is false where there are too few clips to exclude copies; Reason says why. Alarm is valid in either case.
 	Judged bool   `json:"judged"`
 	Reason string `json:"reason,omitempty"`
 
@@ -58,7 +58,7 @@ func Memorise(generated, heldOut, train [][]float64) (Memorisation, error) {
 	base := realDistances(heldOut, train)
 	m.Nearest, m.Ratios = nearest(generated, train, false)
 	if len(base) == 0 {
-		// Every training clip equals every other: there is no unit of distance.
+		// All training clips are equal, so that the median distance, the unit, is 0.
 		clear(m.Ratios)
 		m.Judged, m.Reason = false, "all recordings are copies of one another"
 		return m, nil

@@ -77,12 +77,12 @@ func TestAgainstReference(t *testing.T) {
 	check("Fréchet", v, r.Frechet, err)
 	v, err = metric.Frechet(r.X, r.Few)
 	check("Fréchet of a singular covariance", v, r.FrechetFew, err)
-	v, err = metric.Kernel(r.X, r.Y)
+	v, err = kernelDistance(r.X, r.Y)
 	check("kernel distance", v, r.KID, err)
-	ofReal, ofGenerated, err := metric.TwoSample(r.X[:50], r.Y)
+	ofReal, ofGenerated, err := twoSample(r.X[:50], r.Y)
 	check("two-sample, real half", ofReal, r.TwoSample[0], err)
 	check("two-sample, generated half", ofGenerated, r.TwoSample[1], err)
-	v, err = metric.Diversity(r.X, r.Groups)
+	v, err = diversity(r.X, r.Groups)
 	check("diversity", v, r.Diversity, err)
 	m, err := metric.Memorise(r.Y, r.X[:20], r.X[20:])
 	check("memorisation", m.Ratio, r.Memorisation, err)
@@ -137,9 +137,9 @@ func TestDistancesInClosedForm(t *testing.T) {
 	for i := range y {
 		y[i] = []float64{0}
 	}
-	v, err = metric.Kernel(x, y)
+	v, err = kernelDistance(x, y)
 	near(t, "kernel distance of ±1 and 0", v, 3, 0.1, err)
-	v, err = metric.Diversity(gaussians(4, 2000, 1, 0, 1), make([]int, 2000))
+	v, err = diversity(gaussians(4, 2000, 1, 0, 1), make([]int, 2000))
 	near(t, "diversity of standard normals", v, 2/math.Sqrt(math.Pi), 0.05, err)
 }
 
@@ -149,7 +149,7 @@ func TestKernelIsUnbiased(t *testing.T) {
 		var kernel, frechet float64
 		for s := range uint64(200) {
 			a, b := gaussians(2*s, n, 4, 0, 1), gaussians(2*s+1, n, 4, 0, 1)
-			v, err := metric.Kernel(a, b)
+			v, err := kernelDistance(a, b)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -208,13 +208,13 @@ func TestTwoSampleTellsSetsApart(t *testing.T) {
 		"far":    {gaussians(2, 300, 3, 50, 1), 1, 1},
 		"copies": {gaussians(1, 300, 3, 1e-9, 1), 0, 0},
 	} {
-		r, g, err := metric.TwoSample(a, c.made)
+		r, g, err := twoSample(a, c.made)
 		if err != nil || min(r, g) < c.low || max(r, g) > c.top {
 			t.Errorf("%s: %g, %g, error %v", name, r, g, err)
 		}
 	}
 	// A collapsed model: its clips are all each other's neighbours and cover none of the real ones.
-	r, g, err := metric.TwoSample(a, gaussians(5, 300, 3, 0, .01))
+	r, g, err := twoSample(a, gaussians(5, 300, 3, 0, .01))
 	if err != nil || g < 0.9 || r < 0.5 || r > 1 {
 		t.Errorf("collapsed: %g, %g, error %v", r, g, err)
 	}
@@ -329,10 +329,10 @@ func TestDegenerateSets(t *testing.T) {
 		if err != nil || r.Spread() != 0 {
 			t.Errorf("%g throughout: error %v", at, err)
 		}
-		if _, err := metric.Kernel(spread, flat); err != nil {
+		if _, err := kernelDistance(spread, flat); err != nil {
 			t.Errorf("kernel distance to %g throughout: %v", at, err)
 		}
-		if _, err := metric.Diversity(flat, make([]int, 30)); err != nil {
+		if _, err := diversity(flat, make([]int, 30)); err != nil {
 			t.Errorf("diversity of %g throughout: %v", at, err)
 		}
 	}
@@ -340,7 +340,7 @@ func TestDegenerateSets(t *testing.T) {
 	if _, err := metric.Frechet(huge, huge); err == nil {
 		t.Error("Fréchet distance of squares that overflow: no error")
 	}
-	if _, err := metric.Kernel(huge, huge); err == nil {
+	if _, err := kernelDistance(huge, huge); err == nil {
 		t.Error("kernel distance of products that overflow: no error")
 	}
 }
@@ -356,7 +356,7 @@ func TestKernelResampled(t *testing.T) {
 	if err != nil || len(of) != 3 {
 		t.Fatal(of, err)
 	}
-	want, err := metric.Kernel(x[:100], y)
+	want, err := kernelDistance(x[:100], y)
 	near(t, "a part", of[1], want, 1e-9, err)
 	near(t, "everything once", of[0], v, 1e-9, nil)
 	near(t, "everything twice", of[2], v, 1e-9, nil)
@@ -503,16 +503,16 @@ func TestBadTablesAreErrors(t *testing.T) {
 		add := func(err error) { errs = append(errs, err) }
 		_, err := metric.Frechet(good, bad)
 		add(err)
-		_, err = metric.Kernel(bad, good)
+		_, err = kernelDistance(bad, good)
 		add(err)
-		_, _, err = metric.TwoSample(good, bad)
+		_, _, err = twoSample(good, bad)
 		add(err)
 		if name != "narrow" {
 			_, _, err = metric.InceptionScore(bad, 2, 1)
 			add(err)
 			_, err = metric.Cluster(bad, 2, 1)
 			add(err)
-			_, err = metric.Diversity(bad, make([]int, len(bad)))
+			_, err = diversity(bad, make([]int, len(bad)))
 			add(err)
 			_, err = metric.Temperature(bad, append(ten, 1))
 			add(err)
@@ -534,7 +534,7 @@ func TestBadTablesAreErrors(t *testing.T) {
 		second(metric.Confusion([]int{0, 4}, []int{0, 0}, 4)), second(metric.Confusion([]int{0}, []int{-1}, 4)),
 		second(metric.LogLoss(good, ten[:9])), second(metric.CalibrationError(good, ten, 0)),
 		second(metric.Different([]int{1}, []int{1, 2})), second(metric.Different([]int{0}, []int{1})),
-		second(metric.ActivationMaximization(good, []float64{1})), second(metric.Diversity(good[:2], []int{0, 1})),
+		second(metric.ActivationMaximization(good, []float64{1})), second(diversity(good[:2], []int{0, 1})),
 		second(metric.Temperature([][]float64{{1}}, []int{0})), second(metric.Cluster(good, 11, 1)),
 	} {
 		if err == nil {
@@ -554,4 +554,33 @@ func ExampleInceptionScore() {
 	}
 	fmt.Printf("%.2f of 3 labels\n", score)
 	// Output: 2.68 of 3 labels
+}
+
+func mean(x []float64) float64 {
+	var sum float64
+	for _, v := range x {
+		sum += v
+	}
+	return sum / float64(max(len(x), 1))
+}
+
+// diversity is the mean over the labels of the means of their terms.
+func diversity(features [][]float64, labels []int) (float64, error) {
+	terms, err := metric.DiversityTerms(features, labels)
+	means := make([]float64, len(terms))
+	for i, of := range terms {
+		means[i] = mean(of)
+	}
+	return mean(means), err
+}
+
+func kernelDistance(x, y [][]float64) (float64, error) {
+	v, _, err := metric.KernelResampled(x, y, nil)
+	return v, err
+}
+
+// twoSample is the accuracy of the nearest-neighbour classifier on either half.
+func twoSample(real, generated [][]float64) (ofReal, ofGenerated float64, err error) {
+	hitsReal, hitsGenerated, err := metric.TwoSampleHits(real, generated)
+	return mean(hitsReal), mean(hitsGenerated), err
 }

@@ -70,19 +70,13 @@ func euclid(x, y []float64) float64 {
 	return math.Sqrt(s)
 }
 
-// TwoSample is the leave-one-out accuracy of a 1-nearest-neighbour classifier told to tell real from generated
-// features, for each half apart. Both are 0.5 when the sets cannot be told apart. Above, they can: a high real half
-// says that parts of the real set are missing in the generated one. Below 0.5, generated clips sit on top of real
-// ones. The sets must be of equal size.
+// TwoSampleHits are the cases of a leave-one-out 1-nearest-neighbour classifier of real and generated features: 1 for each
+// row whose nearest neighbour is of its own kind, else 0. The mean of each half, its accuracy, is 0.5 when the sets cannot
+// be distinguished. A higher mean of the real half says that parts of the real set are missing in the generated one. Below
+// 0.5, generated clips sit on top of real ones. The sets must be of equal size.
 //
 // Source: Lopez-Paz and Oquab, Revisiting Classifier Two-Sample Tests, 2017; Xu et al., An empirical study on
 // evaluation metrics of generative adversarial networks, 2018.
-func TwoSample(real, generated [][]float64) (ofReal, ofGenerated float64, err error) {
-	hitsReal, hitsGenerated, err := TwoSampleHits(real, generated)
-	return mean(hitsReal), mean(hitsGenerated), err
-}
-
-// TwoSampleHits are the cases of [TwoSample]: 1 for each row whose nearest neighbour is of its own kind, else 0.
 func TwoSampleHits(real, generated [][]float64) (ofReal, ofGenerated []float64, err error) {
 	if _, err := pair("the real set", real, "the generated set", generated, 2); err != nil {
 		return nil, nil, err
@@ -100,13 +94,4 @@ func TwoSampleHits(real, generated [][]float64) (ofReal, ofGenerated []float64, 
 		}
 	}
 	return hits[:n], hits[n:], nil
-}
-
-// mean is 0 of nothing.
-func mean(x []float64) float64 {
-	var sum float64
-	for _, v := range x {
-		sum += v
-	}
-	return sum / math.Max(float64(len(x)), 1)
 }

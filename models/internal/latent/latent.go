@@ -1,5 +1,5 @@
 // Package latent names the random numbers that latents are drawn with, and estimates the mean latents of a label.
-// It is the one place that knows how a request's seed becomes a generator of random numbers.
+// It alone defines how a request's seed becomes a generator of random numbers.
 package latent
 
 import (

@@ -195,18 +195,3 @@ func transposeEdge(dst []float32, ldd int, src []float32, lds, r0, r1, c0, c1 in
 		}
 	}
 }
-
-// Transpose sets dst, cols×rows, to the transpose of src, rows×cols. They must
-// not overlap.
-func Transpose(dst, src []float32, rows, cols int) {
-	same("Transpose", rows*cols, len(dst), len(src))
-	k := current()
-	const block = 64
-	blocks := (cols + block - 1) / block
-	Parallel((rows+block-1)/block*blocks, 4, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			r, c := i/blocks*block, i%blocks*block
-			k.transpose(dst[c*rows+r:], rows, src[r*cols+c:], cols, min(block, rows-r), min(block, cols-c))
-		}
-	})
-}

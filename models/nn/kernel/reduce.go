@@ -1,10 +1,5 @@
 package kernel
 
-// Sum returns the sum of x. Like the other reductions of this file it adds
-// blocks of a few thousand values in float32 along the lanes, and the blocks in
-// float64.
-func Sum(x []float32) float64 { return current().reduce(opSum, x, nil) }
-
 // SumSquares returns the sum of x².
 func SumSquares(x []float32) float64 { return current().reduce(opSumSquares, x, nil) }
 

@@ -1,9 +1,6 @@
 package kernel
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // The operations of this file work element by element on slices of equal length
 // and panic where the lengths differ. A destination may be the same slice as an
@@ -36,12 +33,6 @@ func Mul(dst, a, b []float32) {
 	current().each(opMul, scalars{}, [5][]float32{dst, a, b})
 }
 
-// MulAdd sets dst += a * b.
-func MulAdd(dst, a, b []float32) {
-	same("MulAdd", len(dst), len(a), len(b))
-	current().each(opMulAdd, scalars{}, [5][]float32{dst, a, b})
-}
-
 // Scale sets dst = alpha * x.
 func Scale(dst []float32, alpha float32, x []float32) {
 	same("Scale", len(dst), len(x))
@@ -59,76 +50,6 @@ func Axpy(alpha float32, x, y []float32) {
 func Axpby(alpha float32, x []float32, beta float32, y []float32) {
 	same("Axpby", len(x), len(y))
 	current().each(opAxpby, scalars{alpha, beta}, [5][]float32{y, x})
-}
-
-// AddScalar sets dst = x + alpha.
-func AddScalar(dst, x []float32, alpha float32) {
-	same("AddScalar", len(dst), len(x))
-	current().each(opAddScalar, scalars{alpha}, [5][]float32{dst, x})
-}
-
-// Clamp sets dst = min(max(x, lo), hi).
-func Clamp(dst, x []float32, lo, hi float32) {
-	same("Clamp", len(dst), len(x))
-	current().each(opClamp, scalars{lo, hi}, [5][]float32{dst, x})
-}
-
-// Exp sets dst = e^x.
-func Exp(dst, x []float32) {
-	same("Exp", len(dst), len(x))
-	current().each(opExp, scalars{}, [5][]float32{dst, x})
-}
-
-// Tanh sets dst = tanh(x).
-func Tanh(dst, x []float32) {
-	same("Tanh", len(dst), len(x))
-	current().each(opTanh, scalars{}, [5][]float32{dst, x})
-}
-
-// Sigmoid sets dst = 1/(1+e^-x).
-func Sigmoid(dst, x []float32) {
-	same("Sigmoid", len(dst), len(x))
-	current().each(opSigmoid, scalars{}, [5][]float32{dst, x})
-}
-
-// SiLU sets dst = x/(1+e^-x).
-func SiLU(dst, x []float32) {
-	same("SiLU", len(dst), len(x))
-	current().each(opSiLU, scalars{}, [5][]float32{dst, x})
-}
-
-// Softplus sets dst = ln(1+e^x), without overflow.
-func Softplus(dst, x []float32) {
-	same("Softplus", len(dst), len(x))
-	for i := range dst {
-		v := float64(x[i])
-		dst[i] = float32(max(v, 0) + math.Log1p(math.Exp(-math.Abs(v))))
-	}
-}
-
-// LeakyReLU sets dst = x for x > 0, else slope*x. Slope 0 is the ReLU.
-func LeakyReLU(dst, x []float32, slope float32) {
-	same("LeakyReLU", len(dst), len(x))
-	current().each(opLeaky, scalars{slope}, [5][]float32{dst, x})
-}
-
-// LeakyReLUGrad sets dx = dy where y > 0, else slope*dy. y is the output or,
-// just as well, the input of LeakyReLU.
-func LeakyReLUGrad(dx, dy, y []float32, slope float32) {
-	same("LeakyReLUGrad", len(dx), len(dy), len(y))
-	current().each(opLeakyGrad, scalars{slope}, [5][]float32{dx, dy, y})
-}
-
-// TanhGrad sets dx = dy * (1-y²), where y is the output of Tanh.
-func TanhGrad(dx, dy, y []float32) {
-	same("TanhGrad", len(dx), len(dy), len(y))
-	current().each(opTanhGrad, scalars{}, [5][]float32{dx, dy, y})
-}
-
-// SigmoidGrad sets dx = dy * y*(1-y), where y is the output of Sigmoid.
-func SigmoidGrad(dx, dy, y []float32) {
-	same("SigmoidGrad", len(dx), len(dy), len(y))
-	current().each(opSigmoidGrad, scalars{}, [5][]float32{dx, dy, y})
 }
 
 // SiLUGrad sets dx to dy times the derivative of SiLU at its input x.

@@ -1,4 +1,5 @@
-package codec
+// Package flactest encodes clips as FLAC files, which the tests of the codec and of its callers decode.
+package flactest
 
 import (
 	"encoding/binary"
@@ -18,8 +19,8 @@ import (
 	"wavemill/audio/wav"
 )
 
-// FLACOptions says how EncodeFLAC works. The zero FLACOptions make 16 bits with dither from seed 0.
-type FLACOptions struct {
+// Options says how Encode works. The zero Options make 16 bits with dither from seed 0.
+type Options struct {
 	// Bits is the width of a sample: 16 (also for 0) or 24.
 	Bits int
 	// Tags are Vorbis comments by name ("TITLE"), written as UTF-8.
@@ -32,10 +33,10 @@ type FLACOptions struct {
 // flacBlock is the number of frames in a block, that of the reference encoder.
 const flacBlock = 4096
 
-// EncodeFLAC makes a FLAC file of a clip: samples are clipped, never wrapped, and decode to the same
+// Encode makes a FLAC file of a clip: samples are clipped, never wrapped, and decode to the same
 // integers as those of wav.Encode with the same options. Clips of more than 8 channels, rates above
 // 655350 Hz and samples that are no finite number are errors.
-func EncodeFLAC(c audio.Clip, o FLACOptions) ([]byte, error) {
+func Encode(c audio.Clip, o Options) ([]byte, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -44,20 +45,20 @@ func EncodeFLAC(c audio.Clip, o FLACOptions) ([]byte, error) {
 	}
 	switch {
 	case o.Bits != 16 && o.Bits != 24:
-		return nil, fmt.Errorf("codec: cannot write FLAC of %d bits; use 16 or 24", o.Bits)
+		return nil, fmt.Errorf("flactest: cannot write FLAC of %d bits; use 16 or 24", o.Bits)
 	case c.Channels > 8:
-		return nil, fmt.Errorf("codec: cannot write FLAC of %d channels; the maximum is 8", c.Channels)
+		return nil, fmt.Errorf("flactest: cannot write FLAC of %d channels; the maximum is 8", c.Channels)
 	case c.Rate > 655350:
-		return nil, fmt.Errorf("codec: cannot write FLAC of %d Hz; the maximum is 655350", c.Rate)
+		return nil, fmt.Errorf("flactest: cannot write FLAC of %d Hz; the maximum is 655350", c.Rate)
 	}
 	for name := range o.Tags {
 		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '}' || r == '=' }) {
-			return nil, fmt.Errorf("codec: tag name %q: Vorbis comments are named in ASCII without =", name)
+			return nil, fmt.Errorf("flactest: tag name %q: Vorbis comments are named in ASCII without =", name)
 		}
 	}
 	for i, v := range c.Samples {
 		if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
-			return nil, fmt.Errorf("codec: frame %d, channel %d is %v; every sample must be finite", i/c.Channels, i%c.Channels, v)
+			return nil, fmt.Errorf("flactest: frame %d, channel %d is %v; every sample must be finite", i/c.Channels, i%c.Channels, v)
 		}
 	}
 	out := &memoryFile{}
@@ -67,7 +68,7 @@ func EncodeFLAC(c audio.Clip, o FLACOptions) ([]byte, error) {
 	}
 	enc, err := flac.NewEncoder(out, info, commentBlocks(o.Tags)...)
 	if err != nil {
-		return nil, fmt.Errorf("codec: FLAC: %w", err)
+		return nil, fmt.Errorf("flactest: FLAC: %w", err)
 	}
 	// The library adds the residuals of a block in an int, whose overflow at 32 bits makes it choose codes of
 	// gigabytes. There blocks are written without prediction.
@@ -76,12 +77,12 @@ func EncodeFLAC(c audio.Clip, o FLACOptions) ([]byte, error) {
 	for x := c.Samples; len(x) > 0; {
 		n := min(flacBlock, len(x)/c.Channels)
 		if err := enc.WriteFrame(flacFrame(q, x[:n*c.Channels], c, o.Bits)); err != nil {
-			return nil, fmt.Errorf("codec: FLAC: %w", err)
+			return nil, fmt.Errorf("flactest: FLAC: %w", err)
 		}
 		x = x[n*c.Channels:]
 	}
 	if err := enc.Close(); err != nil {
-		return nil, fmt.Errorf("codec: FLAC: %w", err)
+		return nil, fmt.Errorf("flactest: FLAC: %w", err)
 	}
 	return out.fixBlockSizes(c.Frames()), nil
 }
@@ -149,7 +150,7 @@ type memoryFile struct {
 // Seek implements io.Seeker for the one jump that the encoder makes, back into the header.
 func (m *memoryFile) Seek(offset int64, whence int) (int64, error) {
 	if whence != io.SeekStart || offset > int64(len(m.b)) {
-		return 0, fmt.Errorf("codec: unexpected seek to %d", offset)
+		return 0, fmt.Errorf("flactest: unexpected seek to %d", offset)
 	}
 	m.at = offset
 	return offset, nil
