@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"path/filepath"
 	"slices"
@@ -41,7 +40,7 @@ func (a *app) writeComparison(o compareOptions, result comparedReport, e *compar
 		return err
 	}
 	path := filepath.Join(o.out, compareHTML)
-	if err := writePage(path, page); err != nil {
+	if err := report.WriteFile(path, page); err != nil {
 		return err
 	}
 	if o.asJSON {
@@ -70,13 +69,4 @@ func (o *compareOptions) compared(result comparedReport, e *comparison.Evaluatio
 		c.Candidates, c.Histories = append(c.Candidates, &m.Candidate), append(c.Histories, m.training.History)
 	}
 	return c
-}
-
-// writePage writes a page as an HTML file, all of it or none.
-func writePage(path string, p report.Page) error {
-	var html bytes.Buffer
-	if err := report.Write(&html, p); err != nil {
-		return err
-	}
-	return writeFile(path, html.Bytes())
 }

@@ -2,15 +2,22 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"wavemill/audio/dataset"
+	"wavemill/audio/synth"
 	"wavemill/models"
 	"wavemill/models/architectures"
-	"wavemill/operators/train"
+	"wavemill/models/training"
+	"wavemill/operators/demo"
+	"wavemill/pipeline"
 )
 
 // demoOptions are the flags of `wavemill demo`.
@@ -28,10 +35,8 @@ type demoOptions struct {
 	pipeline string
 	asJSON   bool
 
-	// For tests.
-	classifierEpochs int                   // 0: as many as the classifier takes by itself
-	onTraining       func(models.Progress) // called for every event of the training; nil: none
-	trainHooks       train.Hooks           // its functions replace those of the train operator where they are not nil
+	classifierEpochs int                                // for tests; 0: see demo.Options
+	operators        func(demo.Hooks) pipeline.Registry // for tests; nil: those of this binary
 }
 
 // The demo's defaults.
@@ -139,16 +144,71 @@ func (o *demoOptions) command() string {
 	return strings.Join(parts, " ")
 }
 
-// demo runs the stages in order. Also after an error the bus is closed, and a checkpoint that is on the bus is written to
-// disk.
-func (a *app) demo(ctx context.Context, o demoOptions) error {
-	d := &demo{app: a, o: o, began: time.Now()}
-	err := d.prepare(ctx)
-	if err == nil {
-		err = d.onBus(ctx)
+// options of the demo that the flags ask for.
+func (o *demoOptions) options(ctx context.Context, a *app) demo.Options {
+	plan := a.planned(ctx, training.Options{}, frontOptions{ceiling: training.CeilingFast}, 0)
+	d := demo.Options{
+		Out: o.out, Arch: o.arch, Budget: o.budget, Steps: o.steps, Seed: o.seed, PerLabel: o.perLabel, URL: o.url, Pipeline: o.pipeline,
+		Recordings: func(ctx context.Context) (dataset.Dataset, []dataset.Recording, error) {
+			return a.demoRecordings(ctx, o)
+		},
+		Holdout: o.rule(o.seed), FrontEnd: plan.FrontEnd, OnPlan: plan.OnPlan, Operators: o.operators, ClassifierEpochs: o.classifierEpochs,
+		Command: o.command(), Version: version(), Progress: demoProgress{a}, Log: a.log, OperatorLog: a.log,
 	}
-	if err != nil {
-		return d.interrupted(ctx, err)
+	if d.Operators == nil {
+		d.Operators = operators
 	}
-	return d.finish(ctx)
+	if a.level >= slog.LevelInfo { // faults of single recordings are in the summary
+		d.OperatorLog = a.logger(max(a.level, slog.LevelError))
+	}
+	if len(o.data) > 0 {
+		d.Data = o.data[0]
+	}
+	return d
 }
+
+// demoRecordings reads the recordings of --data, or synthesises some.
+func (a *app) demoRecordings(ctx context.Context, o *demoOptions) (dataset.Dataset, []dataset.Recording, error) {
+	roots := o.data
+	if len(roots) == 0 {
+		roots = []string{filepath.Join(o.out, demo.RecordingsDir)}
+		if err := a.synthesise(ctx, synthOptions{out: roots[0], n: synthClips, seed: o.seed, rate: synth.DefaultRate}); err != nil {
+			return dataset.Dataset{}, nil, err
+		}
+	}
+	set, err := a.scanGroups(ctx, roots, o.labels, o.group)
+	if err != nil {
+		return dataset.Dataset{}, nil, err
+	}
+	all, err := a.decode(ctx, set.Items)
+	return set, all, err
+}
+
+// demoProgress shows a demo on the console.
+type demoProgress struct{ *app }
+
+func (p demoProgress) Note(format string, args ...any) { p.note(format, args...) }
+
+func (p demoProgress) Start(stage string, total int64, unit string) demo.Task {
+	return p.console.Start(stage, total, unit)
+}
+
+func (p demoProgress) Training(budget time.Duration, steps int64) (event func(models.Progress), done func()) {
+	t := &trainingProgress{say: p.note}
+	t.begin(p.console, budget, steps)
+	return t.event, t.done
+}
+
+func (a *app) demo(ctx context.Context, o demoOptions) error {
+	result, err := demo.Run(ctx, o.options(ctx, a))
+	switch {
+	case err != nil:
+		return err
+	case o.asJSON:
+		return a.printJSON(result.Summary)
+	}
+	return a.say("%s", strings.Join(result.Lines, "\n"))
+}
+
+// decimal prints a whole number.
+func decimal[T int | int64 | uint64](v T) string { return fmt.Sprintf("%d", v) }

@@ -21,6 +21,8 @@ import (
 	"wavemill/models/frontend"
 	"wavemill/models/monitor"
 	"wavemill/models/training"
+	"wavemill/operators/demo"
+	"wavemill/pipeline"
 )
 
 // A spy records the spectrograms that a training gets: what the weights learn from and what chooses among them. It does not
@@ -104,12 +106,15 @@ func loadAll(t *testing.T, roots ...string) map[string]dataset.Recording {
 }
 
 // spiedDemo trains a model with `demo` on some folders and returns its checkpoint's file and what it learnt from.
-func spiedDemo(t *testing.T, seed uint64, roots ...string) (demoSummary, models.Checkpoint, *spy) {
+func spiedDemo(t *testing.T, seed uint64, roots ...string) (demo.Summary, models.Checkpoint, *spy) {
 	t.Helper()
 	s := &spy{rows: map[string]bool{}}
 	sum, stderr, err := quickDemo(t, demoOptions{data: roots}, func(o *demoOptions) {
 		o.seed, o.steps, o.perLabel = seed, 4, 1
-		o.trainHooks.NewEvaluator = s.evaluator
+		o.operators = func(h demo.Hooks) pipeline.Registry {
+			h.Train.NewEvaluator = s.evaluator
+			return operators(h)
+		}
 	})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, stderr)
