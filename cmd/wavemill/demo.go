@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -23,20 +24,19 @@ import (
 // demoOptions are the flags of `wavemill demo`.
 type demoOptions struct {
 	holdoutFlags
-	data     []string
-	labels   string
-	out      string
-	arch     string
-	budget   time.Duration
-	steps    int64
-	seed     uint64
-	perLabel int
-	url      string
-	pipeline string
-	asJSON   bool
-
+	data             []string
+	labels           string
+	out              string
+	arch             string
+	budget           time.Duration
+	steps            int64
+	seed             uint64
+	perLabel         int
+	url              string
+	pipeline         string
+	asJSON           bool
 	classifierEpochs int                                // for tests; 0: see demo.Options
-	operators        func(demo.Hooks) pipeline.Registry // for tests; nil: those of this binary
+	operators        func(demo.Hooks) pipeline.Registry // tests replace it
 }
 
 // The demo's defaults.
@@ -48,7 +48,7 @@ const (
 )
 
 func newDemo(a *app) *cobra.Command {
-	var o demoOptions
+	o := demoOptions{operators: operators}
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Run the whole pipeline on this machine, in minutes",
@@ -70,12 +70,7 @@ model.safetensors, and report.html, which opens from disk.`,
   wavemill demo --data recordings/ --budget 3m --out run1
   wavemill demo --data recordings/ --steps 500 --seed 7     the same clips every time`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.check(); err != nil {
-				return err
-			}
-			return a.demo(cmd.Context(), o)
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context(), o) },
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&o.data, "data", nil, "folder or file with recordings; may be repeated (default: synthesise some)")
@@ -110,37 +105,33 @@ func (o *demoOptions) check() error {
 	case len(o.data) == 0 && o.given():
 		return usagef("--group and --hold-out are for --data; the synthesised set has no groups")
 	}
-	if o.steps > 0 {
-		o.budget = 0
-	}
 	return o.holdoutFlags.check()
 }
 
 // command is the command line that repeats this demo.
 func (o *demoOptions) command() string {
-	defaults := demoOptions{out: demoOut, budget: demoBudget, seed: 1, arch: "vae", perLabel: demoPerLabel}
 	parts := []string{"wavemill demo"}
-	for _, d := range o.data {
-		parts = append(parts, "--data "+quote(d))
-	}
 	add := func(differs bool, flag, value string) {
 		if differs {
 			parts = append(parts, flag+" "+quote(value))
 		}
+	}
+	for _, d := range o.data {
+		add(true, "--data", d)
 	}
 	add(o.labels != "", "--labels", o.labels)
 	add(o.group != "", "--group", o.group)
 	for _, group := range o.holdoutFlags.out {
 		add(true, "--hold-out", group)
 	}
-	add(o.steps > 0, "--steps", decimal(o.steps))
-	add(o.steps == 0 && o.budget != defaults.budget, "--budget", o.budget.String())
-	add(o.seed != defaults.seed, "--seed", decimal(o.seed))
-	add(o.arch != defaults.arch, "--model", o.arch)
-	add(o.perLabel != defaults.perLabel, "--per-label", decimal(o.perLabel))
+	add(o.steps > 0, "--steps", fmt.Sprint(o.steps))
+	add(o.steps == 0 && o.budget != demoBudget, "--budget", o.budget.String())
+	add(o.seed != 1, "--seed", fmt.Sprint(o.seed))
+	add(o.arch != "vae", "--model", o.arch)
+	add(o.perLabel != demoPerLabel, "--per-label", fmt.Sprint(o.perLabel))
 	add(o.url != "", "--nats", o.url)
 	add(o.pipeline != "", "--pipeline", o.pipeline)
-	add(o.out != defaults.out, "--out", o.out)
+	add(o.out != demoOut, "--out", o.out)
 	return strings.Join(parts, " ")
 }
 
@@ -153,16 +144,10 @@ func (o *demoOptions) options(ctx context.Context, a *app) demo.Options {
 			return a.demoRecordings(ctx, o)
 		},
 		Holdout: o.rule(o.seed), FrontEnd: plan.FrontEnd, OnPlan: plan.OnPlan, Operators: o.operators, ClassifierEpochs: o.classifierEpochs,
-		Command: o.command(), Version: version(), Progress: demoProgress{a}, Log: a.log, OperatorLog: a.log,
-	}
-	if d.Operators == nil {
-		d.Operators = operators
+		Command: o.command(), Data: cmp.Or(o.data...), Version: version(), Progress: demoProgress{a}, Log: a.log, OperatorLog: a.log,
 	}
 	if a.level >= slog.LevelInfo { // faults of single recordings are in the summary
 		d.OperatorLog = a.logger(max(a.level, slog.LevelError))
-	}
-	if len(o.data) > 0 {
-		d.Data = o.data[0]
 	}
 	return d
 }
@@ -188,7 +173,6 @@ func (a *app) demoRecordings(ctx context.Context, o *demoOptions) (dataset.Datas
 type demoProgress struct{ *app }
 
 func (p demoProgress) Note(format string, args ...any) { p.note(format, args...) }
-
 func (p demoProgress) Start(stage string, total int64, unit string) demo.Task {
 	return p.console.Start(stage, total, unit)
 }
@@ -200,15 +184,15 @@ func (p demoProgress) Training(budget time.Duration, steps int64) (event func(mo
 }
 
 func (a *app) demo(ctx context.Context, o demoOptions) error {
-	result, err := demo.Run(ctx, o.options(ctx, a))
-	switch {
-	case err != nil:
+	if err := o.check(); err != nil {
 		return err
-	case o.asJSON:
+	}
+	result, err := demo.Run(ctx, o.options(ctx, a))
+	if err != nil {
+		return err
+	}
+	if o.asJSON {
 		return a.printJSON(result.Summary)
 	}
 	return a.say("%s", strings.Join(result.Lines, "\n"))
 }
-
-// decimal prints a whole number.
-func decimal[T int | int64 | uint64](v T) string { return fmt.Sprintf("%d", v) }

@@ -103,6 +103,7 @@ func quickDemo(t *testing.T, o demoOptions, change func(*demoOptions)) (demo.Sum
 		o.out = filepath.Join(t.TempDir(), "demo")
 	}
 	o.steps, o.seed, o.arch, o.perLabel, o.asJSON, o.classifierEpochs = quickSteps, 3, "vae", 2, true, 2
+	o.operators = operators
 	ctx := t.Context()
 	if change != nil {
 		change(&o)

@@ -20,6 +20,7 @@ import (
 	"wavemill/models/comparison"
 	"wavemill/models/frontend"
 	"wavemill/models/monitor"
+	"wavemill/models/report"
 	"wavemill/models/training"
 	"wavemill/operators/demo"
 	"wavemill/pipeline"
@@ -254,10 +255,10 @@ func TestHeldOutWasNotTrainedOn(t *testing.T) {
 		}
 		args := append([]string{"compare", "--model", sum.Model, "--model", other, "--out", out, "--data", a, "--data", b, "--data", copies, "--data", fresh}, quick...)
 		stdout, _ := mustRun(t, args...)
-		r := decodeLines[comparedReport](t, stdout)[0]
+		r := decodeLines[comparison.Document](t, stdout)[0]
 		both := map[*spy]models.FrontEnd{spyOne: one.FrontEnd, spyTwo: two.FrontEnd}
 		checkHeldOut(t, "compare", r.HeldOut, loadAll(t, a, b, copies, fresh), both, copies)
-		page, err := os.ReadFile(filepath.Join(out, compareHTML))
+		page, err := os.ReadFile(filepath.Join(out, report.ComparisonHTML))
 		if err != nil || !bytes.Contains(page, []byte(r.HeldOut[0].Digest)) {
 			t.Errorf("the page does not list the held-out recordings (%v)", err)
 		}

@@ -49,6 +49,9 @@ type run struct {
 // replaced. Also after an error the bus is closed, and a checkpoint that is on the bus is written to its file. Where ctx
 // ends the demo, the error says at which step and how to continue. One folder is for one Run at a time.
 func Run(ctx context.Context, o Options) (Result, error) {
+	if o.Steps > 0 {
+		o.Budget = 0
+	}
 	r := &run{o: o, began: time.Now()}
 	err := r.prepare(ctx)
 	if err == nil {
