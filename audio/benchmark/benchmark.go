@@ -5,6 +5,7 @@ package benchmark
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -36,9 +37,39 @@ type Line struct {
 // Options say what to time. Data is a folder with recordings, at any depth.
 type Options struct {
 	Data    string
-	Threads int           // goroutines that share the work, at least 1
-	Time    time.Duration // that each work is repeated for, at least three runs
-	Only    []string      // names of works; none is all
+	Threads int      // goroutines that share the work, at least 1
+	Seconds float64  // that each work is repeated for, at least three runs; above 0
+	Only    []string // names of works; none is all
+}
+
+// Validate reports the first wrong option.
+func (o Options) Validate() error {
+	switch {
+	case o.Data == "":
+		return errors.New("data is missing: the folder with the recordings")
+	case o.Threads < 1:
+		return fmt.Errorf("threads is at least 1, not %d", o.Threads)
+	case !(o.Seconds > 0):
+		return fmt.Errorf("seconds must be above 0, not %g", o.Seconds)
+	}
+	for _, name := range o.Only {
+		if !slices.Contains(Names(), name) {
+			return fmt.Errorf("only is one of %s; not %q", strings.Join(Names(), ", "), name)
+		}
+	}
+	return nil
+}
+
+// String is the line for a person.
+func (l Line) String() string {
+	detail := l.Unit
+	switch {
+	case l.Files > 0:
+		detail = fmt.Sprintf("%d files", l.Files)
+	case l.Clips > 0:
+		detail = fmt.Sprintf("%d clips", l.Clips)
+	}
+	return fmt.Sprintf("%-22s %d thread(s) %12.5g ms  %s", l.Name, l.Threads, l.MS, detail)
 }
 
 // A work is something to time: prepare readies it and returns one run of it.
@@ -75,13 +106,8 @@ func Names() []string {
 // Run times works one after the other and gives each Line to emit as soon as it is known. While it runs the process
 // uses at most Threads processors.
 func Run(ctx context.Context, o Options, emit func(Line) error) error {
-	if o.Threads < 1 || o.Time <= 0 {
-		return fmt.Errorf("benchmark: %d threads for %v; both must be positive", o.Threads, o.Time)
-	}
-	for _, name := range o.Only {
-		if !slices.Contains(Names(), name) {
-			return fmt.Errorf("benchmark: %q is not one of %s", name, strings.Join(Names(), ", "))
-		}
+	if err := o.Validate(); err != nil {
+		return fmt.Errorf("benchmark: %w", err)
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(o.Threads))
 	for _, w := range works() {
@@ -97,7 +123,7 @@ func Run(ctx context.Context, o Options, emit func(Line) error) error {
 			return fmt.Errorf("benchmark: %s: %w", w.name, err)
 		}
 		per := line.MS // what prepare says one run holds; 0 is 1
-		if line.MS, err = median(ctx, o.Time, step); err != nil {
+		if line.MS, err = median(ctx, time.Duration(o.Seconds*float64(time.Second)), step); err != nil {
 			return fmt.Errorf("benchmark: %s: %w", w.name, err)
 		}
 		if per > 0 {

@@ -3,21 +3,23 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"wavemill/models/nn/benchmark"
 )
 
 // TestBenchTrainUsage: what cannot be timed is a usage error that says what can.
 func TestBenchTrainUsage(t *testing.T) {
 	for _, c := range []struct {
-		b    benchTrain
+		o    benchmark.Options
 		want string
 	}{
-		{benchTrain{threads: []int{1}, seconds: 1, only: []string{"generator-b7"}}, "generator-b64"},
-		{benchTrain{threads: []int{0}, seconds: 1}, "--threads"},
-		{benchTrain{threads: []int{1}}, "--seconds"},
+		{benchmark.Options{Threads: []int{1}, Seconds: 1, Only: []string{"generator-b7"}}, "generator-b64"},
+		{benchmark.Options{Threads: []int{0}, Seconds: 1}, "--threads"},
+		{benchmark.Options{Threads: []int{1}}, "--seconds"},
 	} {
-		err := new(app).benchTrain(c.b)
+		err := new(app).benchTrain(c.o, false)
 		if !isUsage(err) || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%+v: got %v, want a usage error with %q", c.b, err, c.want)
+			t.Errorf("%+v: got %v, want a usage error with %q", c.o, err, c.want)
 		}
 	}
 }
