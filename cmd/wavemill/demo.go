@@ -147,7 +147,7 @@ func (o *demoOptions) options(ctx context.Context, a *app) demo.Options {
 		Command: o.command(), Data: cmp.Or(o.data...), Version: version(), Progress: demoProgress{a}, Log: a.log, OperatorLog: a.log,
 	}
 	if a.level >= slog.LevelInfo { // faults of single recordings are in the summary
-		d.OperatorLog = a.logger(max(a.level, slog.LevelError))
+		d.OperatorLog, _ = a.console.Log(a.logFormat, max(a.level, slog.LevelError)) // setup has checked the format
 	}
 	return d
 }
