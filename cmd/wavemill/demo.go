@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -90,16 +89,6 @@ model.safetensors, and report.html, which opens from disk.`,
 
 func (o *demoOptions) check() error {
 	switch {
-	case o.out == "":
-		return usagef("--out is empty: name a folder")
-	case o.steps < 0:
-		return usagef("--steps %d is negative", o.steps)
-	case o.steps == 0 && o.budget <= 0:
-		return usagef("--budget %v: give the training some time", o.budget)
-	case o.perLabel < 1 || o.perLabel > 1000:
-		return usagef("--per-label %d is not between 1 and 1000", o.perLabel)
-	case !slices.Contains(architectures.Names(), o.arch):
-		return usagef("--model %q is unknown; there are: %s", o.arch, strings.Join(architectures.Names(), ", "))
 	case len(o.data) == 0 && o.labels != "":
 		return usagef("--labels is for --data; the synthesised set has its own")
 	case len(o.data) == 0 && o.given():
@@ -187,7 +176,11 @@ func (a *app) demo(ctx context.Context, o demoOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	result, err := demo.Run(ctx, o.options(ctx, a))
+	options := o.options(ctx, a)
+	if err := options.Validate(); err != nil {
+		return usagef("--%w", err)
+	}
+	result, err := demo.Run(ctx, options)
 	if err != nil {
 		return err
 	}

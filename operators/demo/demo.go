@@ -49,8 +49,14 @@ type run struct {
 // replaced. Also after an error the bus is closed, and a checkpoint that is on the bus is written to its file. Where ctx
 // ends the demo, the error says at which step and how to continue. One folder is for one Run at a time.
 func Run(ctx context.Context, o Options) (Result, error) {
+	if err := o.Validate(); err != nil {
+		return Result{}, fmt.Errorf("demo: %w", err)
+	}
 	if o.Steps > 0 {
 		o.Budget = 0
+	}
+	if o.Progress == nil {
+		o.Progress = silent{}
 	}
 	r := &run{o: o, began: time.Now()}
 	err := r.prepare(ctx)

@@ -41,7 +41,7 @@ func divide(c models.Checkpoint, recordings []dataset.Recording, rule dataset.Ho
 	return out, nil
 }
 
-// picked returns the recordings with the given indices.
+// pick returns the recordings with the given indices.
 func pick(all []dataset.Recording, indices []int) []dataset.Recording {
 	out := make([]dataset.Recording, len(indices))
 	for i, at := range indices {

@@ -2,12 +2,17 @@ package demo
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"wavemill/audio/dataset"
 	"wavemill/internal/atomicfile"
 	"wavemill/models"
+	"wavemill/models/architectures"
 	"wavemill/models/training"
 	"wavemill/operators/generate"
 	"wavemill/operators/train"
@@ -25,14 +30,14 @@ const (
 	PipelineFile  = "pipeline.yaml"     // serves the model
 )
 
-// Options configure a demo. Out, Arch, Recordings, Operators and Progress are required, and either Steps or Budget.
+// Options configure a demo. Out, Arch, PerLabel, Recordings and Operators are required, and either Steps or Budget.
 type Options struct {
 	Out      string        // folder for the results and the data of the bus; it is created if necessary
 	Arch     string        // name of an architecture
 	Budget   time.Duration // of the training; not used with Steps
 	Steps    int64         // of the training; the same seed then gives the same clips
 	Seed     uint64        // of everything random
-	PerLabel int           // clips to generate of each label, 1 or more
+	PerLabel int           // clips to generate of each label, 1 to 1000
 
 	// URL is that of a NATS server with JetStream; empty means that the demo runs one.
 	URL string
@@ -59,7 +64,7 @@ type Options struct {
 	Data    string // folder with the recordings, for the commands that the report proposes; empty: they are synthesised
 	Version string // of the program, for the report
 
-	Progress    Progress
+	Progress    Progress     // nil: none
 	Log         *slog.Logger // nil: none
 	OperatorLog *slog.Logger // of the bus and the operators; nil: none
 }
@@ -70,20 +75,53 @@ type Hooks struct {
 	Generate generate.Hooks
 }
 
-// Progress shows what a demo is doing. Its methods are called by one goroutine at a time.
+// Progress shows what a demo is doing. Its methods and those of its tasks may be called by several goroutines at once.
 type Progress interface {
 	training.Progress
-	// Start begins a stage of total units; total is 0 where it is not known yet. The stage before has ended.
+	// Start begins a stage of total units; total is 0 where it is not known yet. A Training that begins before the stage
+	// "convert" has ended takes its place.
 	Start(stage string, total int64, unit string) Task
 }
 
-// A Task is a stage that is shown. Its methods may be called by several goroutines at once.
+// A Task is a stage that is shown.
 type Task interface {
 	Total(n int64)
 	Set(n int64)
 	Add(n int64)
 	Note(format string, args ...any)
 	Done()
+}
+
+// Validate reports the first wrong option.
+func (o Options) Validate() error {
+	switch {
+	case o.Out == "":
+		return errors.New("out is empty: name a folder")
+	case o.Steps < 0:
+		return fmt.Errorf("steps %d is negative", o.Steps)
+	case o.Steps == 0 && o.Budget <= 0:
+		return fmt.Errorf("budget %v: give the training some time", o.Budget)
+	case o.PerLabel < 1 || o.PerLabel > 1000:
+		return fmt.Errorf("per-label %d is not between 1 and 1000", o.PerLabel)
+	case !slices.Contains(architectures.Names(), o.Arch):
+		return fmt.Errorf("model %q is unknown; there are: %s", o.Arch, strings.Join(architectures.Names(), ", "))
+	case o.Recordings == nil || o.Operators == nil:
+		return errors.New("recordings and operators are missing")
+	}
+	return nil
+}
+
+// silent is a Progress, and its task, that show nothing.
+type silent struct{}
+
+func (silent) Note(string, ...any)              {}
+func (silent) Start(string, int64, string) Task { return silent{} }
+func (silent) Total(int64)                      {}
+func (silent) Set(int64)                        {}
+func (silent) Add(int64)                        {}
+func (silent) Done()                            {}
+func (silent) Training(time.Duration, int64) (event func(models.Progress), done func()) {
+	return func(models.Progress) {}, func() {}
 }
 
 func (o Options) log() *slog.Logger         { return orNone(o.Log) }

@@ -44,6 +44,9 @@ func (r *run) prepare(ctx context.Context) error {
 // notes what it does to recordings. Those that cannot be used are published all the same: the spectrogram operator turns
 // them into dead letters with the reason.
 func (r *run) plan(all []dataset.Recording) error {
+	if len(all) == 0 {
+		return errors.New("demo: there are no recordings")
+	}
 	options := training.Options{Holdout: r.o.Holdout}
 	if r.recordings = options.Select(all); len(r.recordings) == 0 {
 		if readable := dataset.Usable(all); len(readable) > 0 {
