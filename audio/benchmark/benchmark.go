@@ -37,30 +37,30 @@ type Line struct {
 // Options say what to time. Data is a folder with recordings, at any depth.
 type Options struct {
 	Data    string
-	Threads int      // goroutines that share the work, at least 1
-	Seconds float64  // that each work is repeated for, at least three runs; above 0
-	Only    []string // names of works; none is all
+	Threads int           // goroutines that share the work, at least 1
+	Time    time.Duration // that each work is repeated for, at least three runs
+	Only    []string      // names of works; none is all
 }
 
-// Validate reports the first wrong option.
+// Validate reports what is wrong. The message begins with the field's name in lower case; that of Time is seconds.
 func (o Options) Validate() error {
 	switch {
 	case o.Data == "":
-		return errors.New("data is missing: the folder with the recordings")
+		return errors.New("data is missing: a folder with recordings")
 	case o.Threads < 1:
-		return fmt.Errorf("threads is at least 1, not %d", o.Threads)
-	case !(o.Seconds > 0):
-		return fmt.Errorf("seconds must be above 0, not %g", o.Seconds)
+		return fmt.Errorf("threads %d: use one or more", o.Threads)
+	case o.Time <= 0:
+		return fmt.Errorf("seconds %g: use a time above 0", o.Time.Seconds())
 	}
 	for _, name := range o.Only {
 		if !slices.Contains(Names(), name) {
-			return fmt.Errorf("only is one of %s; not %q", strings.Join(Names(), ", "), name)
+			return fmt.Errorf("only: %q is unknown; there are %s", name, strings.Join(Names(), ", "))
 		}
 	}
 	return nil
 }
 
-// String is the line for a person.
+// String is the line for a table.
 func (l Line) String() string {
 	detail := l.Unit
 	switch {
@@ -123,7 +123,7 @@ func Run(ctx context.Context, o Options, emit func(Line) error) error {
 			return fmt.Errorf("benchmark: %s: %w", w.name, err)
 		}
 		per := line.MS // what prepare says one run holds; 0 is 1
-		if line.MS, err = median(ctx, time.Duration(o.Seconds*float64(time.Second)), step); err != nil {
+		if line.MS, err = median(ctx, o.Time, step); err != nil {
 			return fmt.Errorf("benchmark: %s: %w", w.name, err)
 		}
 		if per > 0 {

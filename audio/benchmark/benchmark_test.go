@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"wavemill/audio"
 	"wavemill/audio/wav"
@@ -32,7 +33,7 @@ func TestRunTimesEverything(t *testing.T) {
 	var got []string
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	err := Run(ctx, Options{Data: dir, Threads: 2, Seconds: 1e-9}, func(l Line) error {
+	err := Run(ctx, Options{Data: dir, Threads: 2, Time: time.Nanosecond}, func(l Line) error {
 		got = append(got, l.Name)
 		if !(l.MS > 0) || l.Kernel == "" {
 			t.Errorf("%+v", l)
@@ -63,16 +64,28 @@ func TestRunRefuses(t *testing.T) {
 		o    Options
 		want string
 	}{
-		"unknown name": {t.Context(), Options{Data: dir, Threads: 1, Seconds: 1e-9, Only: []string{"fft"}}, "fft"},
-		"no threads":   {t.Context(), Options{Data: dir, Seconds: 1e-9}, "threads"},
-		"no data":      {t.Context(), Options{Threads: 1, Seconds: 1e-9}, "data"},
-		"no time":      {t.Context(), Options{Data: dir, Threads: 1}, "seconds"},
-		"no folder":    {t.Context(), Options{Data: dir + "/none", Threads: 1, Seconds: 1e-9}, "none"},
-		"no files":     {t.Context(), Options{Data: t.TempDir(), Threads: 1, Seconds: 1e-9}, "no WAV files"},
-		"stopped":      {stopped, Options{Data: dir, Threads: 1, Seconds: 1e-9}, "cancel"},
+		"unknown name": {t.Context(), Options{Data: dir, Threads: 1, Time: 1, Only: []string{"fft"}}, "fft"},
+		"no data":      {t.Context(), Options{Threads: 1, Time: 1}, "data is missing"},
+		"no time":      {t.Context(), Options{Data: dir, Threads: 1}, "seconds 0"},
+		"no threads":   {t.Context(), Options{Data: dir, Time: 1}, "threads"},
+		"no folder":    {t.Context(), Options{Data: dir + "/none", Threads: 1, Time: 1}, "none"},
+		"no files":     {t.Context(), Options{Data: t.TempDir(), Threads: 1, Time: 1}, "no WAV files"},
+		"stopped":      {stopped, Options{Data: dir, Threads: 1, Time: 1}, "cancel"},
 	} {
 		if err := Run(c.ctx, c.o, emit); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+func TestLineText(t *testing.T) {
+	for want, l := range map[string]Line{
+		"x                      2 thread(s)          1.5 ms  an hour":  {Name: "x", Threads: 2, MS: 1.5, Unit: "an hour"},
+		"x                      1 thread(s)      0.12346 ms  3 files":  {Name: "x", Threads: 1, MS: 0.123456, Files: 3, Clips: 2},
+		"x                      1 thread(s)        12346 ms  20 clips": {Name: "x", Threads: 1, MS: 12345.6, Clips: 20},
+	} {
+		if got := l.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

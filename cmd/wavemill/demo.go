@@ -3,9 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -113,11 +113,11 @@ func (o *demoOptions) command() string {
 	for _, group := range o.holdoutFlags.out {
 		add(true, "--hold-out", group)
 	}
-	add(o.steps > 0, "--steps", fmt.Sprint(o.steps))
+	add(o.steps > 0, "--steps", strconv.FormatInt(o.steps, 10))
 	add(o.steps == 0 && o.budget != demoBudget, "--budget", o.budget.String())
-	add(o.seed != 1, "--seed", fmt.Sprint(o.seed))
+	add(o.seed != 1, "--seed", strconv.FormatUint(o.seed, 10))
 	add(o.arch != "vae", "--model", o.arch)
-	add(o.perLabel != demoPerLabel, "--per-label", fmt.Sprint(o.perLabel))
+	add(o.perLabel != demoPerLabel, "--per-label", strconv.Itoa(o.perLabel))
 	add(o.url != "", "--nats", o.url)
 	add(o.pipeline != "", "--pipeline", o.pipeline)
 	add(o.out != demoOut, "--out", o.out)

@@ -24,7 +24,7 @@ const (
 
 // Ratchets are what still exceeds the limits. They may shrink and must not grow: an entry is removed when it is no longer
 // needed.
-const allLines = 7316
+const allLines = 4195
 
 // longFiles and longFunctions are the lengths of those beyond the limits, by file, and by file and name.
 func longFiles() map[string]int { return map[string]int{} }

@@ -9,54 +9,57 @@ import (
 	"wavemill/models/nn/kernel"
 )
 
-// peakTime is how long the peak of the processor is measured.
-const peakTime = 200 * time.Millisecond
-
-// Options say what to time.
+// Options say what [Run] times.
 type Options struct {
-	Threads []int    // counts of threads, one after the other, each 1 or more
-	Only    []string // names of works; none is all
-	Seconds float64  // how long each work is repeated for, above 0; see Measure
-	Scaling bool     // time the works of Scaling instead of those with a name
+	Threads []int         // numbers of threads, one after the other
+	Only    []string      // of [Names]; none: all of them
+	Time    time.Duration // for each
+	Scaling bool          // instead of Names: [Scaling]
 }
 
-// A Line is one measured time, with the FMA peak of one core beside it, as `wavemill bench train --json` prints it.
+// Validate reports what is wrong. The message begins with the field's name in lower case; that of Time is seconds.
+func (o Options) Validate() error {
+	for _, n := range o.Threads {
+		if n < 1 {
+			return fmt.Errorf("threads %d: use one or more", n)
+		}
+	}
+	for _, name := range o.Only {
+		if !slices.Contains(Names(), name) {
+			return fmt.Errorf("only: %q is unknown; there are %s", name, strings.Join(Names(), ", "))
+		}
+	}
+	if o.Time <= 0 {
+		return fmt.Errorf("seconds %g: use a time above 0", o.Time.Seconds())
+	}
+	return nil
+}
+
+// A Line is a measured time beside the FMA peak of one core.
 type Line struct {
 	Timing
 	Peak float64 `json:"peak_gflops"`
 }
 
-// Validate reports the first wrong option.
-func (o Options) Validate() error {
-	for _, name := range o.Only {
-		if !slices.Contains(Names(), name) && !o.Scaling {
-			return fmt.Errorf("only is one of %s; not %q", strings.Join(Names(), ", "), name)
-		}
-	}
-	for _, n := range o.Threads {
-		if n < 1 {
-			return fmt.Errorf("threads must be 1 or more, not %d", n)
-		}
-	}
-	if !(o.Seconds > 0) {
-		return fmt.Errorf("seconds must be above 0, not %g", o.Seconds)
-	}
-	return nil
+// String is the line for a table.
+func (l Line) String() string {
+	return fmt.Sprintf("%-34s %d thread(s) %10.3f ms %8.1f GFLOPS %5.1f %% of the peak",
+		l.Name, l.Threads, l.MS, l.GFLOPS, 100*l.GFLOPS/(l.Peak*float64(l.Threads)))
 }
 
-// Run times the works one after the other, with each count of threads, and gives each Line to emit as soon as it is known.
-func Run(o Options, emit func(Line) error) error {
+// Run times the work and gives each Line to emit as soon as it is known. peak is that of one core in GFLOPS, see
+// [kernel.PeakGFLOPS].
+func Run(o Options, peak float64, emit func(Line) error) error {
 	if err := o.Validate(); err != nil {
 		return fmt.Errorf("benchmark: %w", err)
 	}
-	peak := kernel.PeakGFLOPS(peakTime)
 	for _, threads := range o.Threads {
-		for _, prepare := range o.works() {
+		for _, prepare := range o.work() {
 			w, err := prepare()
 			if err != nil {
 				return err
 			}
-			t, err := Measure(w, threads, time.Duration(o.Seconds*float64(time.Second)))
+			t, err := Measure(w, threads, o.Time)
 			if err != nil {
 				return fmt.Errorf("%s: %w", w.Name, err)
 			}
@@ -68,8 +71,8 @@ func Run(o Options, emit func(Line) error) error {
 	return nil
 }
 
-// works returns what prepares each work.
-func (o Options) works() []func() (*Work, error) {
+// work returns what is to be timed.
+func (o Options) work() []func() (*Work, error) {
 	if o.Scaling {
 		return Scaling()
 	}
@@ -82,8 +85,7 @@ func (o Options) works() []func() (*Work, error) {
 	return list
 }
 
-// String is the line for a person.
-func (l Line) String() string {
-	return fmt.Sprintf("%-34s %d thread(s) %10.3f ms %8.1f GFLOPS %5.1f %% of the peak",
-		l.Name, l.Threads, l.MS, l.GFLOPS, 100*l.GFLOPS/(l.Peak*float64(l.Threads)))
+// Heading names the class of kernels in use and the peak of a core, for the first line of a table.
+func Heading(peak float64) string {
+	return fmt.Sprintf("kernels %s, at most %.0f GFLOPS per core", kernel.Class(), peak)
 }

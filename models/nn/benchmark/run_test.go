@@ -1,40 +1,48 @@
-package benchmark_test
+package benchmark
 
 import (
 	"errors"
 	"strings"
 	"testing"
-
-	"wavemill/models/nn/benchmark"
+	"time"
 )
 
+// TestRun times one work on two numbers of threads.
 func TestRun(t *testing.T) {
-	var names []string
-	err := benchmark.Run(benchmark.Options{Threads: []int{1, 2}, Only: []string{"generator-b1"}, Seconds: 1e-3}, func(l benchmark.Line) error {
-		names = append(names, l.Name)
-		if l.Threads != len(names) || l.MS <= 0 || l.GFLOPS <= 0 || l.Peak <= 0 || !strings.Contains(l.String(), "% of the peak") {
-			t.Errorf("line %d: %+v", len(names), l)
-		}
+	var lines []Line
+	emit := func(l Line) error {
+		lines = append(lines, l)
 		return nil
-	})
-	if err != nil || strings.Join(names, " ") != "generator-b1 generator-b1" {
-		t.Errorf("%q, %v", names, err)
+	}
+	o := Options{Threads: []int{1, 2}, Only: []string{"generator-b1"}, Time: time.Nanosecond}
+	if err := Run(o, 50, emit); err != nil {
+		t.Fatal(err)
+	}
+	if len(lines) != 2 || lines[0].Name != "generator-b1" || lines[1].Threads != 2 || !(lines[0].MS > 0) || lines[0].Peak != 50 {
+		t.Errorf("%+v", lines)
+	}
+	l := Line{Timing{Name: "x", Threads: 2, MS: 1.5, GFLOPS: 25}, 50}
+	if got := l.String(); !strings.HasPrefix(got, "x ") || !strings.Contains(got, "2 thread(s)      1.500 ms     25.0 GFLOPS  25.0 % of the peak") {
+		t.Errorf("%s", got)
 	}
 	full := errors.New("disk full")
-	o := benchmark.Options{Threads: []int{1}, Only: []string{"generator-b1"}, Seconds: 1e-3}
-	if err := benchmark.Run(o, func(benchmark.Line) error { return full }); !errors.Is(err, full) {
-		t.Errorf("a line that cannot be written: %v", err)
+	if err := Run(o, 50, func(Line) error { return full }); !errors.Is(err, full) {
+		t.Errorf("the error of emit: %v", err)
 	}
 }
 
-func TestRunRefuses(t *testing.T) {
-	for want, o := range map[string]benchmark.Options{
-		"generator-b64": {Threads: []int{1}, Seconds: 1, Only: []string{"generator-b7"}},
-		"threads":       {Threads: []int{0}, Seconds: 1},
-		"seconds":       {Threads: []int{1}},
+// TestOptionsValidate checks that an error begins with the name of the wrong field.
+func TestOptionsValidate(t *testing.T) {
+	for want, o := range map[string]Options{
+		"threads 0":             {Threads: []int{1, 0}, Time: 1},
+		"seconds 0":             {Threads: []int{1}},
+		`only: "generator-b7" `: {Threads: []int{1}, Time: 1, Only: []string{"generator-b7"}},
 	} {
-		if err := benchmark.Run(o, nil); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%+v: %v", o, err)
+		if err := o.Validate(); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+		if err := Run(o, 1, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Run: %v, want %q", err, want)
 		}
 	}
 }
