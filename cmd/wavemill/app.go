@@ -3,19 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
-	"time"
-
-	"github.com/lmittmann/tint"
-	"github.com/spf13/cobra"
 
 	"wavemill/internal/progress"
 	"wavemill/internal/usage"
@@ -43,37 +37,19 @@ func (a *app) setup(ctx context.Context) error {
 	if err := kernel.Check(); err != nil {
 		return usageError{Err: err}
 	}
-	modes := map[string]progress.Mode{"auto": progress.Auto, "bar": progress.Bars, "lines": progress.Lines, "off": progress.Off}
-	mode, ok := modes[a.progressMode]
-	if !ok {
-		return usagef("--progress is one of auto, bar, lines, off; not %q", a.progressMode)
+	mode, err := progress.ParseMode(a.progressMode)
+	if err != nil {
+		return usagef("--%w", err)
 	}
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(a.logLevel)); err != nil {
+	if err := a.level.UnmarshalText([]byte(a.logLevel)); err != nil {
 		return usagef("--log-level is one of debug, info, warn, error; not %q", a.logLevel)
 	}
 	a.console = progress.NewConsole(a.err, mode)
 	a.console.Follow(ctx)
-	if a.logFormat == "auto" {
-		a.logFormat = "json"
-		if progress.IsTerminal(a.err) {
-			a.logFormat = "text"
-		}
+	if a.log, err = a.console.Log(a.logFormat, a.level); err != nil {
+		return usagef("--%w", err)
 	}
-	if a.logFormat != "text" && a.logFormat != "json" {
-		return usagef("--log is one of auto, text, json; not %q", a.logFormat)
-	}
-	a.level = level
-	a.log = a.logger(level)
 	return nil
-}
-
-// logger returns a log on the console, from the given level upwards.
-func (a *app) logger(level slog.Level) *slog.Logger {
-	if a.logFormat == "text" {
-		return slog.New(tint.NewTextHandler(a.console, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !progress.Colors(a.err)}))
-	}
-	return slog.New(slog.NewJSONHandler(a.console, &slog.HandlerOptions{Level: level}))
 }
 
 // note writes one line for a person to standard error, above the progress bar if there is one.
@@ -109,18 +85,16 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	defer cancel()
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer close(signals)
 	defer signal.Stop(signals)
-	finished := make(chan struct{})
-	defer close(finished)
 	go func() {
-		select {
-		case <-signals:
-			// The next signal has its default effect: it ends the process.
-			signal.Reset(os.Interrupt, syscall.SIGTERM)
-			fmt.Fprintln(errOut, "\nwavemill: stopping and saving; interrupt again to stop at once")
-			cancel()
-		case <-finished:
+		if _, interrupted := <-signals; !interrupted {
+			return
 		}
+		// The next signal has its default effect: it ends the process.
+		signal.Reset(os.Interrupt, syscall.SIGTERM)
+		fmt.Fprintln(errOut, "\nwavemill: stopping and saving; interrupt again to stop at once")
+		cancel()
 	}()
 	return execute(ctx, args, in, out, errOut)
 }
@@ -134,30 +108,5 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 	if err == nil {
 		return exitOK
 	}
-	return explain(errOut, cmd, err)
-}
-
-// explain prints the error and returns the exit code that belongs to it.
-func explain(w io.Writer, cmd *cobra.Command, err error) int {
-	fmt.Fprintln(w, "wavemill: "+reason(err))
-	if usage.Is(err) {
-		fmt.Fprintf(w, "Run '%s --help' for usage.\n", cmd.CommandPath())
-		return exitUsage
-	}
-	return exitFailed
-}
-
-// reason is the message of an error. The end of a context is an interruption by the user, and said once.
-func reason(err error) string {
-	if !errors.Is(err, context.Canceled) {
-		return err.Error()
-	}
-	var lines []string
-	for line := range strings.Lines(err.Error()) {
-		line = strings.ReplaceAll(strings.TrimRight(line, "\n"), context.Canceled.Error(), "interrupted")
-		if !slices.Contains(lines, line) {
-			lines = append(lines, line)
-		}
-	}
-	return strings.Join(lines, "\n")
+	return usage.Explain(errOut, cmd, err)
 }

@@ -3,31 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 )
-
-// An interruption is called that, once, whatever lies around the error.
-func TestReasonOfAnInterruption(t *testing.T) {
-	for _, c := range []struct {
-		err  error
-		want string
-	}{
-		{errors.New("disk full"), "disk full"},
-		{context.Canceled, "interrupted"},
-		{fmt.Errorf("clip 3: %w", context.Canceled), "clip 3: interrupted"},
-		{errors.Join(context.Canceled, context.Canceled), "interrupted"},
-		{errors.Join(context.Canceled, errors.New("disk full")), "interrupted\ndisk full"},
-		{context.DeadlineExceeded, "context deadline exceeded"},
-	} {
-		if got := reason(c.err); got != c.want {
-			t.Errorf("%v: %q, want %q", c.err, got, c.want)
-		}
-	}
-}
 
 // An interrupted command exits with 1 and says that it was interrupted, and no task claims to be done.
 func TestInterruptedCommand(t *testing.T) {

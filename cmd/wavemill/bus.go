@@ -59,8 +59,3 @@ func closeBus(ctx context.Context, bus *pipeline.Bus) error {
 	defer cancel()
 	return bus.Close(ctx)
 }
-
-// exportModel writes the current version of a model on the bus to a file.
-func exportModel(ctx context.Context, bus *pipeline.Bus, name, path string) error {
-	return bus.Models().WriteFile(ctx, name, path)
-}

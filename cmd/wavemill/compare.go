@@ -11,9 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"wavemill/models"
 	"wavemill/models/architectures"
 	"wavemill/models/comparison"
+	"wavemill/models/report"
 	"wavemill/models/training"
 )
 
@@ -70,7 +70,7 @@ func (o *compareOptions) check() error {
 		return usagef("--steps must not be negative")
 	}
 	for _, m := range o.models {
-		if isArchitecture(m) {
+		if slices.Contains(architectures.Names(), m) {
 			continue
 		}
 		if _, err := os.Stat(m); err != nil {
@@ -78,28 +78,6 @@ func (o *compareOptions) check() error {
 		}
 	}
 	return o.checkAll()
-}
-
-func isArchitecture(name string) bool { return slices.Contains(architectures.Names(), name) }
-
-// names are those under which models appear: the architecture or the file's name, numbered where twice.
-func (o *compareOptions) names() []string {
-	names := make([]string, len(o.models))
-	seen := map[string]int{}
-	for i, m := range o.models {
-		name := strings.TrimSuffix(filepath.Base(m), filepath.Ext(m))
-		if seen[name]++; seen[name] > 1 {
-			name = fmt.Sprintf("%s %d", name, seen[name])
-		}
-		names[i] = name
-	}
-	return names
-}
-
-// A candidate is a model to compare, and how it was trained if it was.
-type candidate struct {
-	comparison.Candidate
-	training training.Result
 }
 
 func (a *app) compare(ctx context.Context, o compareOptions) error {
@@ -110,17 +88,11 @@ func (a *app) compare(ctx context.Context, o compareOptions) error {
 	if err != nil {
 		return err
 	}
-	candidates, err := o.finished()
+	candidates, err := comparison.Candidates(o.models, o.out)
 	if err != nil {
 		return err
 	}
-	var checkpoints []models.Checkpoint
-	for _, c := range candidates {
-		if c.Checkpoint.Arch != "" {
-			checkpoints = append(checkpoints, c.Checkpoint)
-		}
-	}
-	split, err := all.Split(checkpoints)
+	split, err := all.Split(comparison.Checkpoints(candidates))
 	if err != nil {
 		return err
 	}
@@ -133,74 +105,46 @@ func (a *app) compare(ctx context.Context, o compareOptions) error {
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err
 	}
-	if err := a.trainCandidates(ctx, o, candidates, split); err != nil {
+	job := training.Job{Seed: o.seed, Steps: o.steps}
+	if o.steps == 0 {
+		job.Budget = o.budget
+	}
+	plan := func(t training.Options) training.Options {
+		return a.planned(ctx, t, frontOptions{ceiling: training.CeilingFast}, 0)
+	}
+	if err := comparison.TrainAll(ctx, candidates, split, job, plan, stages); err != nil {
 		return err
 	}
 	e, err := comparison.Open(ctx, data, options)
 	if err != nil {
 		return err
 	}
-	list := make([]*comparison.Candidate, len(candidates))
-	for i, c := range candidates {
-		list[i] = &c.Candidate
-	}
-	report, err := e.Run(ctx, list)
+	found, err := e.Run(ctx, candidates)
 	if err != nil {
 		return err
 	}
 	stages.done()
-	return a.writeComparison(o, comparedReport{
-		Report: report, Verdict: comparison.Decide(report), DataHash: all.hash, LabelSource: all.labelSource,
+	return a.writeComparison(o, comparison.Document{
+		Report: found, Verdict: comparison.Decide(found), DataHash: all.hash, LabelSource: all.labelSource,
 		Budget: o.budget.Seconds(), Command: o.command(),
-	}, e, candidates)
+	}, report.Compared{
+		Report: found, Verdict: comparison.Decide(found), Data: data, Candidates: candidates, Made: time.Now(), Command: o.command(),
+		Facts: recordingFacts(all, o.seed),
+	})
 }
 
-// finished returns the candidates, with the checkpoints of those that are files.
-func (o *compareOptions) finished() ([]*candidate, error) {
-	out := make([]*candidate, len(o.models))
-	for i, name := range o.names() {
-		c := &candidate{}
-		c.Name, c.File = name, o.models[i]
-		if isArchitecture(o.models[i]) {
-			c.File = filepath.Join(o.out, strings.ReplaceAll(name, " ", "-")+".safetensors")
-		} else {
-			var err error
-			if c.Checkpoint, err = models.Read(c.File); err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
-			}
-		}
-		out[i] = c
-	}
-	return out, nil
-}
-
-// trainCandidates trains those that are architectures.
-func (a *app) trainCandidates(ctx context.Context, o compareOptions, candidates []*candidate, split comparison.Split) error {
-	recordings, options, err := split.Training()
-	if err != nil {
+// writeComparison writes both reports and prints the result.
+func (a *app) writeComparison(o compareOptions, d comparison.Document, c report.Compared) error {
+	if err := report.WriteComparison(o.out, d, c); err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(o.models, isArchitecture) {
-		return nil
+	if o.asJSON {
+		return a.printJSON(d)
 	}
-	set, err := training.Prepare(ctx, recordings, a.planned(ctx, options, frontOptions{ceiling: training.CeilingFast}, 0))
-	if err != nil {
+	if err := d.Write(a.out); err != nil {
 		return err
 	}
-	for i, c := range candidates {
-		if !isArchitecture(o.models[i]) {
-			continue
-		}
-		job := training.Job{Arch: o.models[i], Seed: o.seed, Steps: o.steps}
-		if o.steps == 0 {
-			job.Budget = o.budget
-		}
-		if c.Checkpoint, c.training, err = training.TrainCandidate(ctx, job, set, c.File, &stages{app: a}); err != nil {
-			return fmt.Errorf("%s: %w", c.Name, err)
-		}
-		c.Seconds, c.CPUSeconds = c.training.Seconds, c.training.CPUSeconds
-	}
-	return nil
+	return a.say("\n%s", filepath.Join(o.out, report.ComparisonHTML))
 }
 
 // command is the command line that makes the comparison again.

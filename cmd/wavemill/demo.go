@@ -1,37 +1,41 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"slices"
+	"log/slog"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"wavemill/audio/dataset"
+	"wavemill/audio/synth"
 	"wavemill/models"
 	"wavemill/models/architectures"
-	"wavemill/operators/train"
+	"wavemill/models/training"
+	"wavemill/operators/demo"
+	"wavemill/pipeline"
 )
 
 // demoOptions are the flags of `wavemill demo`.
 type demoOptions struct {
 	holdoutFlags
-	data     []string
-	labels   string
-	out      string
-	arch     string
-	budget   time.Duration
-	steps    int64
-	seed     uint64
-	perLabel int
-	url      string
-	pipeline string
-	asJSON   bool
-
-	// For tests.
-	classifierEpochs int                   // 0: as many as the classifier takes by itself
-	onTraining       func(models.Progress) // called for every event of the training; nil: none
-	trainHooks       train.Hooks           // its functions replace those of the train operator where they are not nil
+	data             []string
+	labels           string
+	out              string
+	arch             string
+	budget           time.Duration
+	steps            int64
+	seed             uint64
+	perLabel         int
+	url              string
+	pipeline         string
+	asJSON           bool
+	classifierEpochs int                                // for tests; 0: see demo.Options
+	operators        func(demo.Hooks) pipeline.Registry // tests replace it
 }
 
 // The demo's defaults.
@@ -43,7 +47,7 @@ const (
 )
 
 func newDemo(a *app) *cobra.Command {
-	var o demoOptions
+	o := demoOptions{operators: operators}
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Run the whole pipeline on this machine, in minutes",
@@ -65,12 +69,7 @@ model.safetensors, and report.html, which opens from disk.`,
   wavemill demo --data recordings/ --budget 3m --out run1
   wavemill demo --data recordings/ --steps 500 --seed 7     the same clips every time`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.check(); err != nil {
-				return err
-			}
-			return a.demo(cmd.Context(), o)
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context(), o) },
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&o.data, "data", nil, "folder or file with recordings; may be repeated (default: synthesise some)")
@@ -90,65 +89,103 @@ model.safetensors, and report.html, which opens from disk.`,
 
 func (o *demoOptions) check() error {
 	switch {
-	case o.out == "":
-		return usagef("--out is empty: name a folder")
-	case o.steps < 0:
-		return usagef("--steps %d is negative", o.steps)
-	case o.steps == 0 && o.budget <= 0:
-		return usagef("--budget %v: give the training some time", o.budget)
-	case o.perLabel < 1 || o.perLabel > 1000:
-		return usagef("--per-label %d is not between 1 and 1000", o.perLabel)
-	case !slices.Contains(architectures.Names(), o.arch):
-		return usagef("--model %q is unknown; there are: %s", o.arch, strings.Join(architectures.Names(), ", "))
 	case len(o.data) == 0 && o.labels != "":
 		return usagef("--labels is for --data; the synthesised set has its own")
 	case len(o.data) == 0 && o.given():
 		return usagef("--group and --hold-out are for --data; the synthesised set has no groups")
-	}
-	if o.steps > 0 {
-		o.budget = 0
 	}
 	return o.holdoutFlags.check()
 }
 
 // command is the command line that repeats this demo.
 func (o *demoOptions) command() string {
-	defaults := demoOptions{out: demoOut, budget: demoBudget, seed: 1, arch: "vae", perLabel: demoPerLabel}
 	parts := []string{"wavemill demo"}
-	for _, d := range o.data {
-		parts = append(parts, "--data "+quote(d))
-	}
 	add := func(differs bool, flag, value string) {
 		if differs {
 			parts = append(parts, flag+" "+quote(value))
 		}
+	}
+	for _, d := range o.data {
+		add(true, "--data", d)
 	}
 	add(o.labels != "", "--labels", o.labels)
 	add(o.group != "", "--group", o.group)
 	for _, group := range o.holdoutFlags.out {
 		add(true, "--hold-out", group)
 	}
-	add(o.steps > 0, "--steps", decimal(o.steps))
-	add(o.steps == 0 && o.budget != defaults.budget, "--budget", o.budget.String())
-	add(o.seed != defaults.seed, "--seed", decimal(o.seed))
-	add(o.arch != defaults.arch, "--model", o.arch)
-	add(o.perLabel != defaults.perLabel, "--per-label", decimal(o.perLabel))
+	add(o.steps > 0, "--steps", strconv.FormatInt(o.steps, 10))
+	add(o.steps == 0 && o.budget != demoBudget, "--budget", o.budget.String())
+	add(o.seed != 1, "--seed", strconv.FormatUint(o.seed, 10))
+	add(o.arch != "vae", "--model", o.arch)
+	add(o.perLabel != demoPerLabel, "--per-label", strconv.Itoa(o.perLabel))
 	add(o.url != "", "--nats", o.url)
 	add(o.pipeline != "", "--pipeline", o.pipeline)
-	add(o.out != defaults.out, "--out", o.out)
+	add(o.out != demoOut, "--out", o.out)
 	return strings.Join(parts, " ")
 }
 
-// demo runs the stages in order. Also after an error the bus is closed, and a checkpoint that is on the bus is written to
-// disk.
-func (a *app) demo(ctx context.Context, o demoOptions) error {
-	d := &demo{app: a, o: o, began: time.Now()}
-	err := d.prepare(ctx)
-	if err == nil {
-		err = d.onBus(ctx)
+// options of the demo that the flags ask for.
+func (o *demoOptions) options(ctx context.Context, a *app) demo.Options {
+	plan := a.planned(ctx, training.Options{}, frontOptions{ceiling: training.CeilingFast}, 0)
+	d := demo.Options{
+		Out: o.out, Arch: o.arch, Budget: o.budget, Steps: o.steps, Seed: o.seed, PerLabel: o.perLabel, URL: o.url, Pipeline: o.pipeline,
+		Recordings: func(ctx context.Context) (dataset.Dataset, []dataset.Recording, error) {
+			return a.demoRecordings(ctx, o)
+		},
+		Holdout: o.rule(o.seed), FrontEnd: plan.FrontEnd, OnPlan: plan.OnPlan, Operators: o.operators, ClassifierEpochs: o.classifierEpochs,
+		Command: o.command(), Data: cmp.Or(o.data...), Version: version(), Progress: demoProgress{a}, Log: a.log, OperatorLog: a.log,
 	}
+	if a.level >= slog.LevelInfo { // faults of single recordings are in the summary
+		d.OperatorLog, _ = a.console.Log(a.logFormat, max(a.level, slog.LevelError)) // setup has checked the format
+	}
+	return d
+}
+
+// demoRecordings reads the recordings of --data, or synthesises some.
+func (a *app) demoRecordings(ctx context.Context, o *demoOptions) (dataset.Dataset, []dataset.Recording, error) {
+	roots := o.data
+	if len(roots) == 0 {
+		roots = []string{filepath.Join(o.out, demo.RecordingsDir)}
+		if err := a.synthesise(ctx, synthOptions{out: roots[0], n: synthClips, seed: o.seed, rate: synth.DefaultRate}); err != nil {
+			return dataset.Dataset{}, nil, err
+		}
+	}
+	set, err := a.scanGroups(ctx, roots, o.labels, o.group)
 	if err != nil {
-		return d.interrupted(ctx, err)
+		return dataset.Dataset{}, nil, err
 	}
-	return d.finish(ctx)
+	all, err := a.decode(ctx, set.Items)
+	return set, all, err
+}
+
+// demoProgress shows a demo on the console.
+type demoProgress struct{ *app }
+
+func (p demoProgress) Note(format string, args ...any) { p.note(format, args...) }
+func (p demoProgress) Start(stage string, total int64, unit string) demo.Task {
+	return p.console.Start(stage, total, unit)
+}
+
+func (p demoProgress) Training(budget time.Duration, steps int64) (event func(models.Progress), done func()) {
+	t := &trainingProgress{say: p.note}
+	t.begin(p.console, budget, steps)
+	return t.event, t.done
+}
+
+func (a *app) demo(ctx context.Context, o demoOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	options := o.options(ctx, a)
+	if err := options.Validate(); err != nil {
+		return usagef("--%w", err)
+	}
+	result, err := demo.Run(ctx, options)
+	if err != nil {
+		return err
+	}
+	if o.asJSON {
+		return a.printJSON(result.Summary)
+	}
+	return a.say("%s", strings.Join(result.Lines, "\n"))
 }

@@ -23,6 +23,8 @@ import (
 	"wavemill/audio/wav"
 	"wavemill/models"
 	"wavemill/models/sampling"
+	"wavemill/operators/demo"
+	"wavemill/pipeline"
 	"wavemill/pipeline/server"
 )
 
@@ -90,7 +92,7 @@ func addBadInput(t *testing.T, dir string) {
 }
 
 // quickDemo runs a demo of few steps in this process and returns its summary and what it said on standard error.
-func quickDemo(t *testing.T, o demoOptions, change func(*demoOptions)) (demoSummary, string, error) {
+func quickDemo(t *testing.T, o demoOptions, change func(*demoOptions)) (demo.Summary, string, error) {
 	t.Helper()
 	var out, errOut bytes.Buffer
 	a := &app{in: strings.NewReader(""), out: &out, err: &errOut, logFormat: "text", logLevel: "info", progressMode: "lines"}
@@ -101,12 +103,13 @@ func quickDemo(t *testing.T, o demoOptions, change func(*demoOptions)) (demoSumm
 		o.out = filepath.Join(t.TempDir(), "demo")
 	}
 	o.steps, o.seed, o.arch, o.perLabel, o.asJSON, o.classifierEpochs = quickSteps, 3, "vae", 2, true, 2
+	o.operators = operators
 	ctx := t.Context()
 	if change != nil {
 		change(&o)
 	}
 	err := a.demo(ctx, o)
-	var s demoSummary
+	var s demo.Summary
 	if err == nil {
 		if err := json.Unmarshal(out.Bytes(), &s); err != nil {
 			t.Fatalf("the summary is not one line of JSON: %v\n%s", err, out.String())
@@ -157,7 +160,7 @@ func TestDemoWithBadInput(t *testing.T) {
 }
 
 // checkClips holds every WAV against clips.jsonl, the checkpoint, and a WAV reader of another library.
-func checkClips(t *testing.T, s demoSummary) {
+func checkClips(t *testing.T, s demo.Summary) {
 	t.Helper()
 	checkpoint, err := models.Read(s.Model)
 	if err != nil {
@@ -166,14 +169,14 @@ func checkClips(t *testing.T, s demoSummary) {
 	if digest, err := checkpoint.Digest(); err != nil || digest != s.Digest {
 		t.Errorf("digest %s of the checkpoint, %s in the summary (%v)", digest, s.Digest, err)
 	}
-	text, err := os.ReadFile(filepath.Join(s.Out, demoClips))
+	text, err := os.ReadFile(filepath.Join(s.Out, demo.ClipsFile))
 	if err != nil {
 		t.Fatal(err)
 	}
 	files := wavsIn(t, s.Out)
 	perLabel := map[string]int{}
 	for line := range strings.Lines(string(text)) {
-		var clip savedClip
+		var clip demo.Clip
 		if err := json.Unmarshal([]byte(line), &clip); err != nil {
 			t.Fatal(err)
 		}
@@ -203,7 +206,7 @@ func checkClips(t *testing.T, s demoSummary) {
 	}
 }
 
-func checkReport(t *testing.T, s demoSummary) {
+func checkReport(t *testing.T, s demo.Summary) {
 	t.Helper()
 	page, err := os.ReadFile(s.Report)
 	if err != nil {
@@ -224,7 +227,7 @@ func checkReport(t *testing.T, s demoSummary) {
 }
 
 // checkPipelineFile runs the pipeline file that the demo leaves: it serves the very model, without training anew.
-func checkPipelineFile(t *testing.T, s demoSummary) {
+func checkPipelineFile(t *testing.T, s demo.Summary) {
 	t.Helper()
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
@@ -244,7 +247,7 @@ func checkPipelineFile(t *testing.T, s demoSummary) {
 		}
 		return len(p), nil
 	})
-	args := []string{"up", "-f", filepath.Join(s.Out, demoPipelineFile), "--listen", "127.0.0.1:0", "--log", "json"}
+	args := []string{"up", "-f", filepath.Join(s.Out, demo.PipelineFile), "--listen", "127.0.0.1:0", "--log", "json"}
 	if code := execute(ctx, args, strings.NewReader(""), io.Discard, logs); code != exitOK || !used || !trained {
 		t.Errorf("exit code %d, model in use %t, taken as trained %t", code, used, trained)
 	}
@@ -273,7 +276,7 @@ func TestSameStepsSameBytes(t *testing.T) {
 
 	stopped := filepath.Join(t.TempDir(), "demo")
 	interruptDemo(t, demoOptions{data: []string{data}, out: stopped}, 2)
-	if c, err := models.Read(filepath.Join(stopped, demoModel)); err != nil || c.Step < 2 || c.Step >= quickSteps {
+	if c, err := models.Read(filepath.Join(stopped, demo.ModelFile)); err != nil || c.Step < 2 || c.Step >= quickSteps {
 		t.Errorf("the interrupted demo leaves a checkpoint of step %d (%v)", c.Step, err)
 	}
 	if _, stderr, err = quickDemo(t, demoOptions{data: []string{data}, out: stopped}, nil); err != nil {
@@ -298,12 +301,17 @@ func interruptDemo(t *testing.T, o demoOptions, step int64) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	o.steps, o.seed, o.arch, o.perLabel, o.classifierEpochs = quickSteps, 3, "vae", 2, 2
-	o.onTraining = func(p models.Progress) {
-		if p.Step >= step {
-			cancel()
-			// The steps after the Ctrl-C are slow, so that the operators have stopped before the last of them.
-			<-time.After(100 * time.Millisecond)
+	o.operators = func(h demo.Hooks) pipeline.Registry {
+		show := h.Train.OnProgress
+		h.Train.OnProgress = func(name string, p models.Progress) {
+			show(name, p)
+			if p.Step >= step {
+				cancel()
+				// The steps after the Ctrl-C are slow, so that the operators have stopped before the last of them.
+				<-time.After(100 * time.Millisecond)
+			}
 		}
+		return operators(h)
 	}
 	err := a.demo(ctx, o)
 	if err == nil || !strings.Contains(err.Error(), "wavemill demo --data") || !strings.Contains(err.Error(), "interrupted at step") {
@@ -382,39 +390,12 @@ func TestDemoOnAnotherServer(t *testing.T) {
 
 func TestDemoRefusesAFolderOfOthers(t *testing.T) {
 	out := t.TempDir()
-	if err := os.Mkdir(filepath.Join(out, demoBusDir), 0o755); err != nil {
+	if err := os.Mkdir(filepath.Join(out, demo.BusDir), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	_, _, err := quickDemo(t, demoOptions{data: []string{recordingsFolder(t, 2)}, out: out}, nil)
 	if err == nil || !strings.Contains(err.Error(), "choose another folder") {
 		t.Errorf("a bus that no demo has made: %v", err)
-	}
-}
-
-func TestForgetStaysInItsFolder(t *testing.T) {
-	dir := t.TempDir()
-	outside := filepath.Join(dir, "outside.wav")
-	inside := filepath.Join(dir, "demo", "a_1.wav")
-	for _, f := range []string{outside, inside} {
-		if err := os.MkdirAll(filepath.Dir(f), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(f, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	lines := `{"file":"../outside.wav"}` + "\n" + `{"file":"` + outside + `"}` + "\nnot JSON\n" + `{"file":"a_1.wav"}` + "\n"
-	if err := os.WriteFile(filepath.Join(dir, "demo", demoClips), []byte(lines), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := forget(filepath.Join(dir, "demo")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(outside); err != nil {
-		t.Error("it removed a file outside of the folder")
-	}
-	if _, err := os.Stat(inside); err == nil {
-		t.Error("it left an old clip")
 	}
 }
 

@@ -20,7 +20,10 @@ import (
 	"wavemill/models/comparison"
 	"wavemill/models/frontend"
 	"wavemill/models/monitor"
+	"wavemill/models/report"
 	"wavemill/models/training"
+	"wavemill/operators/demo"
+	"wavemill/pipeline"
 )
 
 // A spy records the spectrograms that a training gets: what the weights learn from and what chooses among them. It does not
@@ -104,12 +107,15 @@ func loadAll(t *testing.T, roots ...string) map[string]dataset.Recording {
 }
 
 // spiedDemo trains a model with `demo` on some folders and returns its checkpoint's file and what it learnt from.
-func spiedDemo(t *testing.T, seed uint64, roots ...string) (demoSummary, models.Checkpoint, *spy) {
+func spiedDemo(t *testing.T, seed uint64, roots ...string) (demo.Summary, models.Checkpoint, *spy) {
 	t.Helper()
 	s := &spy{rows: map[string]bool{}}
 	sum, stderr, err := quickDemo(t, demoOptions{data: roots}, func(o *demoOptions) {
 		o.seed, o.steps, o.perLabel = seed, 4, 1
-		o.trainHooks.NewEvaluator = s.evaluator
+		o.operators = func(h demo.Hooks) pipeline.Registry {
+			h.Train.NewEvaluator = s.evaluator
+			return operators(h)
+		}
 	})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, stderr)
@@ -249,10 +255,10 @@ func TestHeldOutWasNotTrainedOn(t *testing.T) {
 		}
 		args := append([]string{"compare", "--model", sum.Model, "--model", other, "--out", out, "--data", a, "--data", b, "--data", copies, "--data", fresh}, quick...)
 		stdout, _ := mustRun(t, args...)
-		r := decodeLines[comparedReport](t, stdout)[0]
+		r := decodeLines[comparison.Document](t, stdout)[0]
 		both := map[*spy]models.FrontEnd{spyOne: one.FrontEnd, spyTwo: two.FrontEnd}
 		checkHeldOut(t, "compare", r.HeldOut, loadAll(t, a, b, copies, fresh), both, copies)
-		page, err := os.ReadFile(filepath.Join(out, compareHTML))
+		page, err := os.ReadFile(filepath.Join(out, report.ComparisonHTML))
 		if err != nil || !bytes.Contains(page, []byte(r.HeldOut[0].Digest)) {
 			t.Errorf("the page does not list the held-out recordings (%v)", err)
 		}

@@ -14,6 +14,7 @@ import (
 	"wavemill/models"
 	"wavemill/models/augment"
 	"wavemill/models/comparison"
+	"wavemill/models/report"
 	"wavemill/models/training"
 )
 
@@ -100,7 +101,7 @@ func TestNothingHeldOutWasTrainedOn(t *testing.T) {
 		others := recordingsFolder(t, 14)
 		stdout, _ = mustRun(t, "compare", "--data", data, "--test", others, "--model", files[0], "--model", files[1], "--clips", "30", "--useful=false", "--out", out, "--json")
 	}
-	r := decodeLines[comparedReport](t, stdout)[0]
+	r := decodeLines[comparison.Document](t, stdout)[0]
 	if len(heldOutBy(t, r.Report)) == 0 || !r.Trusted {
 		t.Errorf("held out %v, trusted %v", r.HeldOut, r.Trusted)
 	}
@@ -143,14 +144,14 @@ func TestCompareWritesBothReports(t *testing.T) {
 	data, out := recordingsFolder(t, 12), filepath.Join(t.TempDir(), "deep", "comparison")
 	model := quickModel(t, data, "vae")
 	stdout, stderr := mustRun(t, "compare", "--data", data, "--model", "vae", "--model", model, "--steps", "2", "--clips", "30", "--useful=false", "--out", out, "--json")
-	printed := decodeLines[comparedReport](t, stdout)
-	text, err := os.ReadFile(filepath.Join(out, compareJSON))
+	printed := decodeLines[comparison.Document](t, stdout)
+	text, err := os.ReadFile(filepath.Join(out, report.ComparisonJSON))
 	if err != nil {
 		t.Fatal(err)
 	}
-	written := decodeLines[comparedReport](t, string(text))
+	written := decodeLines[comparison.Document](t, string(text))
 	if len(printed) != 1 || len(written) != 1 || mustJSON(t, printed[0]) != mustJSON(t, written[0]) {
-		t.Errorf("--json printed another report than %s holds", compareJSON)
+		t.Errorf("--json printed another report than %s holds", report.ComparisonJSON)
 	}
 	r := written[0]
 	if n := len(r.Rows); n != 5 || r.Rows[3].Name != "vae" || r.Rows[4].Name != "vae 2" || r.Rows[3].Training.Seconds <= 0 || r.Rows[4].Training.Seconds != 0 {
@@ -169,7 +170,7 @@ func TestCompareWritesBothReports(t *testing.T) {
 	if r.Verdict.Headline == "" || r.DataHash == "" || !strings.Contains(r.Command, "--steps 2") {
 		t.Errorf("verdict %+v, command %q", r.Verdict, r.Command)
 	}
-	page, err := os.ReadFile(filepath.Join(out, compareHTML))
+	page, err := os.ReadFile(filepath.Join(out, report.ComparisonHTML))
 	if err != nil || !strings.Contains(string(page), r.Verdict.Headline) || !strings.Contains(string(page), "data:audio/wav") {
 		t.Errorf("page of %d bytes, error %v", len(page), err)
 	}

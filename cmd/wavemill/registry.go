@@ -1,6 +1,7 @@
 package main
 
 import (
+	"wavemill/operators/demo"
 	"wavemill/operators/generate"
 	"wavemill/operators/spectrogram"
 	"wavemill/operators/train"
@@ -8,18 +9,15 @@ import (
 )
 
 // hooks are the callbacks of operators that a command uses. The zero value has none.
-type hooks struct {
-	train    train.Hooks
-	generate generate.Hooks
-}
+type hooks = demo.Hooks
 
 // operators is the registry: the operators of this binary, by the name that pipeline files use. An operator of your own is
 // one line here; from and to in a pipeline file place it between others.
 func operators(h hooks) pipeline.Registry {
 	return pipeline.Registry{
-		"generate":    generate.Factory(h.generate),
+		"generate":    generate.Factory(h.Generate),
 		"spectrogram": spectrogram.Factory(),
-		"train":       train.Factory(h.train),
+		"train":       train.Factory(h.Train),
 	}
 }
 

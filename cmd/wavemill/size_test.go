@@ -24,17 +24,17 @@ const (
 
 // Ratchets are what still exceeds the limits. They may shrink and must not grow: an entry is removed when it is no longer
 // needed.
-const allLines = 7316
+const allLines = 4195
 
 // longFiles and longFunctions are the lengths of those beyond the limits, by file, and by file and name.
-func longFiles() map[string]int { return map[string]int{"demo_report.go": 384} }
+func longFiles() map[string]int { return map[string]int{} }
 
 func longFunctions() map[string]int { return map[string]int{} }
 
 // operatorFiles are the files that import operators: the registry, and the commands that work on a bus. All other commands
 // work without a bus, on the packages below operators.
 func operatorFiles() []string {
-	return []string{"demo_bus.go", "demo_generate.go", "demo_watch.go", "publish.go", "registry.go", "subscribe.go"}
+	return []string{"demo.go", "publish.go", "registry.go", "subscribe.go"}
 }
 
 // source returns the parsed files of this folder and those below, without tests, by name.

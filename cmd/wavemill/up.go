@@ -118,7 +118,7 @@ func (r *runFlags) runnable() (pipeline.Spec, error) {
 // runPipeline runs the operators of a spec until ctx is done or one of them fails.
 func (a *app) runPipeline(ctx context.Context, spec pipeline.Spec, flags runFlags) (err error) {
 	var h hooks
-	if h.train.CheckpointDir = flags.checkpoints; flags.checkpoints != "" {
+	if h.Train.CheckpointDir = flags.checkpoints; flags.checkpoints != "" {
 		if err := os.MkdirAll(flags.checkpoints, 0o755); err != nil {
 			return fmt.Errorf("--checkpoints: %w", err)
 		}

@@ -4,9 +4,9 @@ import "wavemill/internal/usage"
 
 // The exit codes, a contract with scripts.
 const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2
+	exitOK     = usage.ExitOK
+	exitFailed = usage.ExitFailed
+	exitUsage  = usage.ExitUsage
 )
 
 // A usageError is an error in the command line: a wrong flag, a missing argument. The exit code is then 2.

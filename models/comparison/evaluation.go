@@ -56,12 +56,14 @@ type Options struct {
 // A Candidate is a model to evaluate.
 type Candidate struct {
 	Name       string // as it appears in the report
+	Arch       string // the architecture that TrainAll is to train; "" where Checkpoint is given
 	File       string // of the checkpoint; may be empty
 	Checkpoint models.Checkpoint
 	// Sampler generates the clips; nil: that of Checkpoint, whose architecture is then one of architectures.Known.
 	Sampler *sampling.Sampler
 	// What training took; 0: not known.
 	Seconds, CPUSeconds float64
+	History             training.History // the losses of the training; empty where the model was not trained here
 
 	// Row and Clips are results, set by Run.
 	Row   eval.Row

@@ -1,15 +1,17 @@
 package report
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 
 	"wavemill/audio"
+	"wavemill/internal/atomicfile"
 	"wavemill/models/comparison"
 	"wavemill/models/frontend"
-	"wavemill/models/training"
 )
 
 // Compared is the result of package comparison, for one model or for several.
@@ -18,10 +20,8 @@ type Compared struct {
 	Verdict comparison.Verdict
 	// Data are the recordings, as the evaluation was given them.
 	Data comparison.Data
-	// Candidates are the models in the order of the report, with their Row and Clips.
+	// Candidates are the models in the order of the report, with their Row, Clips and History.
 	Candidates []*comparison.Candidate
-	// Histories are the losses of the candidates, in their order; nil, or an empty one, where a model was not trained here.
-	Histories []training.History
 	// Facts are shown before those of the models.
 	Facts   []Fact
 	Made    time.Time // see Page
@@ -60,10 +60,8 @@ func Comparison(c Compared) (Page, error) {
 	if p.Labels, err = c.labels(); err != nil {
 		return Page{}, err
 	}
-	for i, m := range c.Candidates {
-		if i < len(c.Histories) {
-			p.Curves = append(p.Curves, Losses(m.Name, c.Histories[i])...)
-		}
+	for _, m := range c.Candidates {
+		p.Curves = append(p.Curves, Losses(m.Name, m.History)...)
 		p.Confusions = append(p.Confusions, Confusion{Name: m.Name, Labels: r.Labels, Counts: m.Row.Confusion})
 		fact := fmt.Sprintf("%s, %d steps", m.Checkpoint.Arch, m.Checkpoint.Step)
 		if t := m.Row.Training; t != nil {
@@ -139,4 +137,26 @@ func firstOf(clips []audio.Clip, label string) []int {
 		}
 	}
 	return out
+}
+
+// The files of a comparison in its folder.
+const (
+	ComparisonJSON = "report.json" // a comparison.Document
+	ComparisonHTML = "report.html" // the page
+)
+
+// WriteComparison writes both files of a comparison to a folder, each whole or not at all.
+func WriteComparison(dir string, d comparison.Document, c Compared) error {
+	content, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.Write(filepath.Join(dir, ComparisonJSON), append(content, '\n'), atomicfile.Options{NoSync: true}); err != nil {
+		return err
+	}
+	page, err := Comparison(c)
+	if err != nil {
+		return err
+	}
+	return WriteFile(filepath.Join(dir, ComparisonHTML), page)
 }

@@ -57,7 +57,7 @@ func text(t *testing.T, p Page) string {
 
 func TestComparisonPage(t *testing.T) {
 	c := compared(t, "vae", "gan<1>")
-	c.Histories = []training.History{{Steps: []float64{1, 2}, Losses: map[string][]float64{"loss": {2, 1}}}, {}}
+	c.Candidates[0].History = training.History{Steps: []float64{1, 2}, Losses: map[string][]float64{"loss": {2, 1}}}
 	p, err := Comparison(c)
 	if err != nil {
 		t.Fatal(err)

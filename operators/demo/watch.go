@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -6,27 +6,26 @@ import (
 	"sync"
 	"time"
 
-	"wavemill/internal/progress"
 	"wavemill/models"
 	"wavemill/models/training"
 	"wavemill/operators/train"
 	"wavemill/pipeline"
 )
 
-// demoWatch follows the operators through their hooks: it shows the progress, keeps the losses, and waits for the end of
+// watch follows the operators through their hooks: it shows the progress, keeps the losses, and waits for the end of
 // each stage.
-type demoWatch struct {
-	console *progress.Console
-	o       demoOptions
-	clips   int // number of recordings that the train operator will get
+type watch struct {
+	o     Options
+	clips int // number of recordings that the train operator will get
 
-	mu       sync.Mutex
-	done     int               // recordings converted or rejected
-	convert  *progress.Task    // while recordings are converted
-	training *trainingProgress // during the training
-	history  training.History
-	step     int64         // of the last stored checkpoint
-	took     time.Duration // of the training
+	mu      sync.Mutex
+	done    int                   // recordings converted or rejected
+	convert Task                  // while recordings are converted
+	shown   func(models.Progress) // shows the events of the training; nil before it
+	end     func()                // ends what shown shows
+	history training.History
+	step    int64         // of the last stored checkpoint
+	took    time.Duration // of the training
 
 	began     chan struct{} // closed by the first training progress
 	startOnce sync.Once
@@ -35,28 +34,30 @@ type demoWatch struct {
 	digests   chan string // of models that the generate operator uses; only the last counts
 }
 
-func newDemoWatch(c *progress.Console, o demoOptions, clips int) *demoWatch {
-	return &demoWatch{
-		console: c, o: o, clips: clips,
+func newWatch(o Options, clips int) *watch {
+	return &watch{
+		o: o, clips: clips,
 		began: make(chan struct{}), complete: make(chan struct{}), digests: make(chan string, 1),
 	}
 }
 
 // event is the pipeline's hook.
-func (w *demoWatch) event(e pipeline.Event) {
+func (w *watch) event(e pipeline.Event) {
 	if e.Operator != "spectrogram" || e.Type == pipeline.EventRetried {
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.done++
-	w.convert.Set(int64(w.done))
+	if w.convert != nil {
+		w.convert.Set(int64(w.done))
+	}
 }
 
 // converted waits until the spectrogram operator has processed all recordings that were published in this run, or until
 // the training has begun.
-func (w *demoWatch) converted(ctx context.Context, running *pipeline.Pipeline, published int) error {
-	task := w.console.Start("convert", int64(published), "recordings")
+func (w *watch) converted(ctx context.Context, running *pipeline.Pipeline, published int) error {
+	task := w.o.Progress.Start("convert", int64(published), "recordings")
 	defer task.Done()
 	w.mu.Lock()
 	w.convert = task
@@ -78,7 +79,7 @@ func (w *demoWatch) converted(ctx context.Context, running *pipeline.Pipeline, p
 }
 
 // until waits for a channel to be closed or a condition to hold. It ends early with ctx or with the pipeline.
-func (w *demoWatch) until(ctx context.Context, running *pipeline.Pipeline, holds func() bool, closed <-chan struct{}) error {
+func (w *watch) until(ctx context.Context, running *pipeline.Pipeline, holds func() bool, closed <-chan struct{}) error {
 	poll := time.NewTicker(100 * time.Millisecond)
 	defer poll.Stop()
 	for {
@@ -99,13 +100,13 @@ func (w *demoWatch) until(ctx context.Context, running *pipeline.Pipeline, holds
 
 // trained waits for the end of the training. On an external server an earlier run may have trained the model with the same
 // recordings, seed and length: then there is no training, and the stored model is used.
-func (w *demoWatch) trained(ctx context.Context, bus *pipeline.Bus, running *pipeline.Pipeline) error {
+func (w *watch) trained(ctx context.Context, bus *pipeline.Bus, running *pipeline.Pipeline) error {
 	defer func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if w.training != nil {
-			w.training.done()
-			w.training = nil
+		if w.shown != nil {
+			w.end()
+			w.shown = nil
 		}
 	}()
 	return w.until(ctx, running, func() bool {
@@ -114,38 +115,29 @@ func (w *demoWatch) trained(ctx context.Context, bus *pipeline.Bus, running *pip
 			return false
 		default:
 		}
-		e, ok := modelEvent(ctx, bus, w.o.arch)
-		long := (w.o.steps > 0 && e.Step >= w.o.steps) || (w.o.budget > 0 && e.Elapsed >= 0.9*w.o.budget.Seconds())
-		return ok && e.Complete && e.Clips == w.clips && e.Seed == w.o.seed && long
+		e, ok := modelEvent(ctx, bus, w.o.Arch)
+		long := (w.o.Steps > 0 && e.Step >= w.o.Steps) || (w.o.Budget > 0 && e.Elapsed >= 0.9*w.o.Budget.Seconds())
+		return ok && e.Complete && e.Clips == w.clips && e.Seed == w.o.Seed && long
 	}, w.complete)
 }
 
 // progress is the trainer's hook.
-func (w *demoWatch) progress(p models.Progress) {
+func (w *watch) progress(p models.Progress) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.took = p.Elapsed
 	w.history.Add(p)
 	if p.Event == models.EventStart {
-		w.training = &trainingProgress{say: w.say}
-		w.training.begin(w.console, w.o.budget, w.o.steps)
+		w.shown, w.end = w.o.Progress.Training(w.o.Budget, w.o.Steps)
 		w.startOnce.Do(func() { close(w.began) })
 	}
-	if w.training != nil {
-		w.training.event(p)
+	if w.shown != nil {
+		w.shown(p)
 	}
-	if w.o.onTraining != nil {
-		w.o.onTraining(p)
-	}
-}
-
-// say writes a line above the progress: the warnings of the training.
-func (w *demoWatch) say(format string, args ...any) {
-	fmt.Fprintf(w.console, format+"\n", args...)
 }
 
 // stored is the trainer's hook for checkpoints.
-func (w *demoWatch) stored(e train.Event) {
+func (w *watch) stored(e train.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.step = e.Step
@@ -155,7 +147,7 @@ func (w *demoWatch) stored(e train.Event) {
 }
 
 // savedStep is the step of the last checkpoint that is on the bus, as far as this run knows.
-func (w *demoWatch) savedStep() int64 {
+func (w *watch) savedStep() int64 {
 	if w == nil {
 		return 0
 	}
@@ -165,7 +157,7 @@ func (w *demoWatch) savedStep() int64 {
 }
 
 // inUse is the generate operator's hook.
-func (w *demoWatch) inUse(digest string) {
+func (w *watch) inUse(digest string) {
 	for {
 		select {
 		case w.digests <- digest:
@@ -176,7 +168,7 @@ func (w *demoWatch) inUse(digest string) {
 }
 
 // loaded waits until the generate operator uses the model with that digest.
-func (w *demoWatch) loaded(ctx context.Context, digest string) error {
+func (w *watch) loaded(ctx context.Context, digest string) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	for {
@@ -192,14 +184,14 @@ func (w *demoWatch) loaded(ctx context.Context, digest string) error {
 }
 
 // losses returns the losses of the training so far.
-func (w *demoWatch) losses() training.History {
+func (w *watch) losses() training.History {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.history
 }
 
 // trainingTime is how long the training has taken.
-func (w *demoWatch) trainingTime() time.Duration {
+func (w *watch) trainingTime() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.took

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"fmt"
@@ -6,12 +6,19 @@ import (
 	"strings"
 	"time"
 
+	"wavemill/internal/text"
 	"wavemill/models/eval"
 	"wavemill/models/training"
 )
 
-// demoSummary is the result of a demo, as --json prints it.
-type demoSummary struct {
+// Result is the result of a demo, for a program and for a person.
+type Result struct {
+	Summary Summary
+	Lines   []string
+}
+
+// Summary holds the facts of a demo.
+type Summary struct {
 	Out             string             `json:"out"`
 	Report          string             `json:"report"`
 	Model           string             `json:"model"`
@@ -36,56 +43,53 @@ type demoSummary struct {
 }
 
 // summary collects the facts.
-func (d *demo) summary() demoSummary {
-	s := demoSummary{
-		Out: d.o.out, Report: filepath.Join(d.o.out, demoReport), Model: filepath.Join(d.o.out, demoModel), Digest: d.digest, Arch: d.checkpoint.Arch,
-		Seed: d.o.seed, Steps: d.checkpoint.Step, Labels: d.labels, Recordings: len(d.recordings), DeadLetters: len(d.letters),
-		Skipped: len(d.set.Skipped), Clips: len(d.clips), HeldOutList: d.parts.list(), HeldOutTrusted: d.parts.warning == "",
-		Metrics: d.checkpoint.Metrics, Seconds: time.Since(d.began).Seconds(), TrainSeconds: d.watch.trainingTime().Seconds(),
+func (r *run) summary() Summary {
+	s := Summary{
+		Out: r.o.Out, Report: filepath.Join(r.o.Out, ReportFile), Model: filepath.Join(r.o.Out, ModelFile), Digest: r.digest, Arch: r.checkpoint.Arch,
+		Seed: r.o.Seed, Steps: r.checkpoint.Step, Labels: r.labels, Recordings: len(r.recordings), DeadLetters: len(r.letters),
+		Skipped: len(r.set.Skipped), Clips: len(r.clips), HeldOutList: r.parts.list(), HeldOutTrusted: r.parts.warning == "",
+		Metrics: r.checkpoint.Metrics, Seconds: time.Since(r.began).Seconds(), TrainSeconds: r.watch.trainingTime().Seconds(),
 	}
-	if made, real := d.evaluation.generated.Share(), d.evaluation.real.Share(); made.Whole > 0 {
+	if made, real := r.evaluation.generated.Share(), r.evaluation.real.Share(); made.Whole > 0 {
 		heard, held := made.Value(), real.Value()
 		s.Heard, s.HeardInterval, s.HeldOut, s.HeldOutInterval = &heard, &made.Interval, &held, &real.Interval
 	}
 	return s
 }
 
-// summarise prints the result.
-func (d *demo) summarise() error {
-	facts := d.summary()
-	if d.o.asJSON {
-		return d.printJSON(facts)
-	}
+// lines are the result for a person.
+func (r *run) lines() []string {
+	facts := r.summary()
 	lines := []string{
 		"",
-		fmt.Sprintf("recordings  %d used, %s, %d skipped", facts.Recordings, count(facts.DeadLetters, "dead letter", "dead letters"), facts.Skipped),
+		fmt.Sprintf("recordings  %d used, %s, %d skipped", facts.Recordings, text.Count(facts.DeadLetters, "dead letter", "dead letters"), facts.Skipped),
 	}
-	for _, l := range d.letters {
+	for _, l := range r.letters {
 		lines = append(lines, fmt.Sprintf("            %s: %s", l.Name, l.Reason))
 	}
-	for _, n := range d.notes {
+	for _, n := range r.notes {
 		lines = append(lines, "            "+n)
 	}
 	if facts.Heard != nil {
 		lines = append(lines,
-			fmt.Sprintf("classifier  trained on real recordings only; classifies %v of %d held-out ones correctly", d.evaluation.real.Share(), len(d.parts.heldOut)),
-			fmt.Sprintf("generated   %d clips; %v of them are classified as requested", len(d.clips), d.evaluation.generated.Share()))
+			fmt.Sprintf("classifier  trained on real recordings only; classifies %v of %d held-out ones correctly", r.evaluation.real.Share(), len(r.parts.heldOut)),
+			fmt.Sprintf("generated   %d clips; %v of them are classified as requested", len(r.clips), r.evaluation.generated.Share()))
 	} else {
-		lines = append(lines, "classifier  none: "+d.evaluation.missing, fmt.Sprintf("generated   %d clips", len(d.clips)))
+		lines = append(lines, "classifier  none: "+r.evaluation.missing, fmt.Sprintf("generated   %d clips", len(r.clips)))
 	}
-	if d.parts.warning != "" {
-		lines = append(lines, "warning     "+d.parts.warning)
+	if r.parts.warning != "" {
+		lines = append(lines, "warning     "+r.parts.warning)
 	}
 	lines = append(lines,
-		fmt.Sprintf("model       %s, %d steps, seed %d, digest %s", facts.Model, facts.Steps, facts.Seed, d.digest[:12]),
-		fmt.Sprintf("took        %v, of which %v were training", roundDuration(time.Since(d.began)), roundDuration(d.watch.trainingTime())),
+		fmt.Sprintf("model       %s, %d steps, seed %d, digest %s", facts.Model, facts.Steps, facts.Seed, r.digest[:12]),
+		fmt.Sprintf("took        %v, of which %v were training", text.RoundDuration(time.Since(r.began)), text.RoundDuration(r.watch.trainingTime())),
 		"",
 		"Report:  "+facts.Report,
 		"Try next:")
-	for _, f := range d.next() {
+	for _, f := range r.next() {
 		for line := range strings.SplitSeq(f.Value, "\n") {
 			lines = append(lines, "  "+line)
 		}
 	}
-	return d.say("%s", strings.Join(lines, "\n"))
+	return lines
 }

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -14,21 +14,21 @@ import (
 	"wavemill/models/training"
 )
 
-// demoParts are the recordings of a demo, divided by whether its checkpoint has seen them.
-type demoParts struct {
+// parts are the recordings of a demo, divided by whether its checkpoint has seen them.
+type parts struct {
 	learnt  []dataset.Recording // the weights learnt from these, or were chosen by them
 	heldOut []dataset.Recording // the checkpoint records these as held out
 	warning string              // why the division is not to be trusted; "" where it is
 }
 
-// divideDemo divides recordings by the record of a checkpoint. Near copies of what it learnt from count as learnt;
+// divide divides recordings by the record of a checkpoint. Near copies of what it learnt from count as learnt;
 // recordings that the checkpoint does not record are in neither part. rule replaces a missing record.
-func divideDemo(c models.Checkpoint, recordings []dataset.Recording, rule dataset.Holdout) (demoParts, error) {
+func divide(c models.Checkpoint, recordings []dataset.Recording, rule dataset.Holdout) (parts, error) {
 	p, err := training.Unseen([]models.Checkpoint{c}, recordings, rule)
 	if err != nil && !errors.Is(err, training.ErrAllSeen) {
-		return demoParts{}, err
+		return parts{}, err
 	}
-	out := demoParts{learnt: picked(recordings, p.Seen), warning: p.Warning()}
+	out := parts{learnt: pick(recordings, p.Seen), warning: p.Warning()}
 	recorded := map[string]bool{}
 	for _, h := range training.HeldOutOf(c) {
 		recorded[h.Digest] = true
@@ -41,8 +41,8 @@ func divideDemo(c models.Checkpoint, recordings []dataset.Recording, rule datase
 	return out, nil
 }
 
-// picked returns the recordings with the given indices.
-func picked(all []dataset.Recording, indices []int) []dataset.Recording {
+// pick returns the recordings with the given indices.
+func pick(all []dataset.Recording, indices []int) []dataset.Recording {
 	out := make([]dataset.Recording, len(indices))
 	for i, at := range indices {
 		out[i] = all[at]
@@ -51,19 +51,19 @@ func picked(all []dataset.Recording, indices []int) []dataset.Recording {
 }
 
 // list returns the held-out recordings as reports list them.
-func (p demoParts) list() []training.HeldOut {
+func (p parts) list() []training.HeldOut {
 	return training.HeldOutList(dataset.Identities(p.heldOut))
 }
 
-// demoEvaluation is what the classifier says about held-out recordings, and later about the generated clips.
-type demoEvaluation struct {
+// evaluation is what the classifier says about held-out recordings, and later about the generated clips.
+type evaluation struct {
 	missing   string // why there is no classifier; "" where there is one
 	real      report.Confusion
 	generated report.Confusion
 }
 
 // summary states the accuracy of the classifier in one line.
-func (e demoEvaluation) summary() string {
+func (e evaluation) summary() string {
 	if e.missing != "" {
 		return e.missing
 	}
@@ -80,54 +80,54 @@ const (
 
 // trainClassifier trains a classifier on the recordings that the checkpoint learnt from and measures it on those held out.
 // Where there is only one label, or nothing is held out, there is no classifier, and the report says so.
-func (d *demo) trainClassifier(ctx context.Context) error {
+func (r *run) trainClassifier(ctx context.Context) error {
 	switch {
-	case len(dataset.Labels(d.parts.learnt)) < 2:
-		d.evaluation.missing = "it needs two labels or more"
+	case len(dataset.Labels(r.parts.learnt)) < 2:
+		r.evaluation.missing = "it needs two labels or more"
 		return nil
-	case len(d.parts.heldOut) == 0:
-		d.evaluation.missing = "there are too few recordings to hold some out"
+	case len(r.parts.heldOut) == 0:
+		r.evaluation.missing = "there are too few recordings to hold some out"
 		return nil
 	}
-	o := eval.Options{Seed: d.o.seed, Epochs: d.o.classifierEpochs}
-	task := d.console.Start("train the classifier", 0, "epochs")
+	o := eval.Options{Seed: r.o.Seed, Epochs: r.o.ClassifierEpochs}
+	task := r.o.Progress.Start("train the classifier", 0, "epochs")
 	defer task.Done()
 	o.OnProgress = func(p eval.Progress) {
 		task.Total(int64(p.Epochs))
 		task.Set(int64(p.Epoch))
 		task.Note("loss %.3f", p.Loss)
 	}
-	if d.o.steps == 0 {
-		o.Budget = min(max(d.o.budget/2, leastClassifierTime), mostClassifierTime)
+	if r.o.Steps == 0 {
+		o.Budget = min(max(r.o.Budget/2, leastClassifierTime), mostClassifierTime)
 	}
-	c, err := eval.Train(ctx, dataset.Clips(d.parts.learnt), o)
+	c, err := eval.Train(ctx, dataset.Clips(r.parts.learnt), o)
 	if err != nil {
 		return fmt.Errorf("train the classifier: %w", err)
 	}
-	if d.evaluation.real, _, err = report.Classify(ctx, c, "held-out recordings", dataset.Clips(d.parts.heldOut)); err != nil {
+	if r.evaluation.real, _, err = report.Classify(ctx, c, "held-out recordings", dataset.Clips(r.parts.heldOut)); err != nil {
 		return err
 	}
-	d.classifier.Store(c)
+	r.classifier.Store(c)
 	return nil
 }
 
 // classifyClips classifies the generated clips and writes the results into them.
-func (d *demo) classifyClips(ctx context.Context) error {
-	c := d.classifier.Load()
+func (r *run) classifyClips(ctx context.Context) error {
+	c := r.classifier.Load()
 	if c == nil {
 		return nil
 	}
-	sounds := make([]audio.Clip, len(d.clips))
-	for i, clip := range d.clips {
+	sounds := make([]audio.Clip, len(r.clips))
+	for i, clip := range r.clips {
 		sounds[i] = clip.sound
 	}
 	confusion, assigned, err := report.Classify(ctx, c, "generated clips", sounds)
 	if err != nil {
 		return err
 	}
-	d.evaluation.generated = confusion
+	r.evaluation.generated = confusion
 	for i, a := range assigned {
-		d.clips[i].Confidence, d.clips[i].Heard = &a.Confidence, a.Label
+		r.clips[i].Confidence, r.clips[i].Heard = &a.Confidence, a.Label
 	}
 	return nil
 }

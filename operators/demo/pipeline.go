@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"cmp"
@@ -8,20 +8,21 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"wavemill/internal/text"
 	"wavemill/operators/spectrogram"
 	"wavemill/pipeline"
 )
 
 // pipelineSpec is the pipeline of the demo: the standard operators, configured for the recordings and the flags.
-func (d *demo) pipelineSpec() (pipeline.Spec, error) {
-	convert, err := spectrogram.ConfigFor(d.frontEnd)
+func (r *run) pipelineSpec() (pipeline.Spec, error) {
+	convert, err := spectrogram.ConfigFor(r.frontEnd)
 	if err != nil {
 		return pipeline.Spec{}, err
 	}
-	rule := d.o.rule(d.o.seed)
+	rule := r.o.Holdout
 	settings := map[string]any{
-		"model": d.o.arch, "name": d.o.arch, "seed": d.o.seed, "steps": d.o.steps, "budget": d.o.budget.String(),
-		"holdout": rule.Share, "validation": rule.Validation, "min_clips": 1, "wait_for": len(d.recordings),
+		"model": r.o.Arch, "name": r.o.Arch, "seed": r.o.Seed, "steps": r.o.Steps, "budget": r.o.Budget.String(),
+		"holdout": rule.Share, "validation": rule.Validation, "min_clips": 1, "wait_for": len(r.recordings),
 	}
 	if rule.Group != "" {
 		settings["group"] = rule.Group
@@ -33,30 +34,30 @@ func (d *demo) pipelineSpec() (pipeline.Spec, error) {
 	if err != nil {
 		return pipeline.Spec{}, err
 	}
-	make, err := json.Marshal(map[string]any{"model": d.o.arch})
+	serve, err := json.Marshal(map[string]any{"model": r.o.Arch})
 	if err != nil {
 		return pipeline.Spec{}, err
 	}
 	spec := pipeline.Spec{
-		Name: cmp.Or(d.o.pipeline, pipeline.DefaultName),
+		Name: cmp.Or(r.o.Pipeline, pipeline.DefaultName),
 		Operators: []pipeline.OperatorSpec{
 			{Name: "spectrogram", Operator: "spectrogram", Workers: 2, Config: yaml.RawMessage(convert)},
 			{Name: "train", Operator: "train", Config: yaml.RawMessage(learn)},
-			{Name: "generate", Operator: "generate", Config: yaml.RawMessage(make)},
+			{Name: "generate", Operator: "generate", Config: yaml.RawMessage(serve)},
 		},
 	}
-	if d.o.url != "" {
+	if r.o.URL != "" {
 		// Others may use the server, and so may an earlier demo with other recordings.
-		spec.NATS, spec.Name = d.o.url, cmp.Or(d.o.pipeline, "demo-"+d.fingerprint()[:8])
+		spec.NATS, spec.Name = r.o.URL, cmp.Or(r.o.Pipeline, "demo-"+r.fingerprint()[:8])
 		return spec, nil
 	}
-	spec.DataDir = filepath.Join(d.o.out, demoBusDir)
+	spec.DataDir = filepath.Join(r.o.Out, BusDir)
 	return spec, nil
 }
 
 // writePipeline writes the pipeline to a file with which `wavemill up` serves the model of the demo.
-func (d *demo) writePipeline() error {
-	spec := d.spec
+func (r *run) writePipeline() error {
+	spec := r.spec
 	if spec.NATS == "" {
 		dir, err := filepath.Abs(spec.DataDir)
 		if err != nil {
@@ -74,7 +75,7 @@ func (d *demo) writePipeline() error {
 	for _, o := range spec.Operators {
 		var config yaml.MapSlice
 		if err := yaml.UnmarshalWithOptions(o.Config, &config, yaml.UseOrderedMap()); err != nil {
-			return fmt.Errorf("%s: %w", demoPipelineFile, err)
+			return fmt.Errorf("%s: %w", PipelineFile, err)
 		}
 		stage := yaml.MapSlice{{Key: "name", Value: o.Name}, {Key: "operator", Value: o.Operator}}
 		if o.Workers > 0 {
@@ -82,10 +83,10 @@ func (d *demo) writePipeline() error {
 		}
 		stages = append(stages, append(stage, yaml.MapItem{Key: "config", Value: config}))
 	}
-	text, err := yaml.Marshal(append(doc, yaml.MapItem{Key: "operators", Value: stages}))
+	content, err := yaml.Marshal(append(doc, yaml.MapItem{Key: "operators", Value: stages}))
 	if err != nil {
-		return fmt.Errorf("%s: %w", demoPipelineFile, err)
+		return fmt.Errorf("%s: %w", PipelineFile, err)
 	}
-	head := "# The pipeline of this demo. It serves the trained model:\n#   wavemill up -f " + quote(filepath.Join(d.o.out, demoPipelineFile)) + "\n"
-	return writeFile(filepath.Join(d.o.out, demoPipelineFile), append([]byte(head), text...))
+	head := "# The pipeline of this demo. It serves the trained model:\n#   wavemill up -f " + text.Quote(filepath.Join(r.o.Out, PipelineFile)) + "\n"
+	return write(filepath.Join(r.o.Out, PipelineFile), append([]byte(head), content...))
 }

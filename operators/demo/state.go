@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bufio"
@@ -10,20 +10,9 @@ import (
 	"path/filepath"
 )
 
-// The files of a demo in its folder.
-const (
-	demoBusDir       = "bus"
-	demoStateFile    = "run.json"
-	demoRecordings   = "recordings"
-	demoClips        = "clips.jsonl"
-	demoReport       = "report.html"
-	demoModel        = "model.safetensors"
-	demoPipelineFile = "pipeline.yaml"
-)
-
-// demoState identifies what the bus in the folder holds, so that the same command can go on after an interruption, and
+// state identifies what the bus in the folder holds, so that the same command can go on after an interruption, and
 // another one starts afresh instead of mixing two sets of recordings.
-type demoState struct {
+type state struct {
 	Fingerprint string `json:"fingerprint"` // of the recordings and of what was asked for
 	Command     string `json:"command"`
 	Finished    bool   `json:"finished"`
@@ -44,14 +33,14 @@ func claim(dir, fingerprint, command string) (claimed, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return claimNew, fmt.Errorf("--out: %w", err)
 	}
-	bus := filepath.Join(dir, demoBusDir)
-	var state demoState
-	text, err := os.ReadFile(filepath.Join(dir, demoStateFile))
-	known := err == nil && json.Unmarshal(text, &state) == nil
+	bus := filepath.Join(dir, BusDir)
+	var earlier state
+	content, err := os.ReadFile(filepath.Join(dir, StateFile))
+	known := err == nil && json.Unmarshal(content, &earlier) == nil
 	if _, err := os.Stat(bus); err == nil && !known {
-		return claimNew, fmt.Errorf("--out: %s exists, but %s, by which a demo marks its folder, does not; choose another folder", bus, demoStateFile)
+		return claimNew, fmt.Errorf("--out: %s exists, but %s, by which a demo marks its folder, does not; choose another folder", bus, StateFile)
 	}
-	if known && !state.Finished && state.Fingerprint == fingerprint {
+	if known && !earlier.Finished && earlier.Fingerprint == fingerprint {
 		if _, err := os.Stat(bus); err == nil {
 			return claimResumed, nil
 		}
@@ -63,36 +52,36 @@ func claim(dir, fingerprint, command string) (claimed, error) {
 			return claimNew, err
 		}
 	}
-	return what, writeState(dir, demoState{Fingerprint: fingerprint, Command: command})
+	return what, writeState(dir, state{Fingerprint: fingerprint, Command: command})
 }
 
 // forget removes the files of an earlier demo from its folder.
 func forget(dir string) error {
-	clips, err := os.ReadFile(filepath.Join(dir, demoClips))
+	clips, err := os.ReadFile(filepath.Join(dir, ClipsFile))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	var names []string
 	for lines := bufio.NewScanner(bytes.NewReader(clips)); lines.Scan(); {
-		var clip savedClip
+		var clip Clip
 		// A demo writes no name that leads out of its folder.
 		if json.Unmarshal(lines.Bytes(), &clip) == nil && clip.File == filepath.Base(clip.File) && filepath.Ext(clip.File) == ".wav" {
 			names = append(names, clip.File)
 		}
 	}
-	names = append(names, demoClips, demoReport, demoModel, demoPipelineFile)
+	names = append(names, ClipsFile, ReportFile, ModelFile, PipelineFile)
 	for _, name := range names {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 	}
-	return os.RemoveAll(filepath.Join(dir, demoBusDir))
+	return os.RemoveAll(filepath.Join(dir, BusDir))
 }
 
-func writeState(dir string, s demoState) error {
-	text, err := json.MarshalIndent(s, "", "  ")
+func writeState(dir string, s state) error {
+	content, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(dir, demoStateFile), append(text, '\n'))
+	return write(filepath.Join(dir, StateFile), append(content, '\n'))
 }

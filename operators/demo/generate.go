@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -22,9 +22,19 @@ import (
 	"wavemill/pipeline/header"
 )
 
-// demoClip is a generated clip, saved and in memory.
-type demoClip struct {
-	savedClip
+// A Clip is a generated clip on disk, a line of ClipsFile.
+type Clip struct {
+	File       string   `json:"file"` // relative to the folder
+	Label      string   `json:"label"`
+	Seed       uint64   `json:"seed"`
+	Confidence *float64 `json:"confidence"`      // of the classifier in the label, 0 to 1; null without one
+	Heard      string   `json:"heard,omitempty"` // label that the classifier assigns
+	Model      string   `json:"model,omitempty"` // digest of the checkpoint
+}
+
+// generated is a generated clip, saved and in memory.
+type generated struct {
+	Clip
 	sound audio.Clip
 }
 
@@ -35,9 +45,9 @@ const (
 )
 
 // generateAll requests the clips of all labels, one request each, as any client of the bus would.
-func (d *demo) generateAll(ctx context.Context, bus *pipeline.Bus) error {
-	clips := make([]demoClip, len(d.labels)*d.o.perLabel)
-	task := d.console.Start("generate", int64(len(clips)), "clips")
+func (r *run) generateAll(ctx context.Context, bus *pipeline.Bus) error {
+	clips := make([]generated, len(r.labels)*r.o.PerLabel)
+	task := r.o.Progress.Start("generate", int64(len(clips)), "clips")
 	defer task.Done()
 	var mu sync.Mutex
 	group, working := errgroup.WithContext(ctx)
@@ -47,8 +57,8 @@ func (d *demo) generateAll(ctx context.Context, bus *pipeline.Bus) error {
 			break
 		}
 		group.Go(func() error {
-			label, at := d.labels[i/d.o.perLabel], uint64(i%d.o.perLabel)
-			clip, err := d.requestClip(working, bus, label, at)
+			label, at := r.labels[i/r.o.PerLabel], uint64(i%r.o.PerLabel)
+			clip, err := r.requestClip(working, bus, label, at)
 			if err != nil {
 				return err
 			}
@@ -62,7 +72,7 @@ func (d *demo) generateAll(ctx context.Context, bus *pipeline.Bus) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	d.clips = clips
+	r.clips = clips
 	return ctx.Err()
 }
 
@@ -70,51 +80,51 @@ func (d *demo) generateAll(ctx context.Context, bus *pipeline.Bus) error {
 // generates silence, further seeds are tried, none of which another clip of the label uses. sampling.Sampler.Accept has no
 // place here: it needs the model in this process, and its clips take seeds in order, so that clips could not be requested
 // at the same time.
-func (d *demo) requestClip(ctx context.Context, bus *pipeline.Bus, label string, at uint64) (demoClip, error) {
-	seed := d.o.seed + at
+func (r *run) requestClip(ctx context.Context, bus *pipeline.Bus, label string, at uint64) (generated, error) {
+	seed := r.o.Seed + at
 	for spare := range spareSeeds + 1 {
 		if spare > 0 {
-			seed = d.o.seed + at + uint64(spare*d.o.perLabel)
+			seed = r.o.Seed + at + uint64(spare*r.o.PerLabel)
 		}
-		clip, err := d.requestSeed(ctx, bus, label, seed)
+		clip, err := r.requestSeed(ctx, bus, label, seed)
 		if err == nil || ctx.Err() != nil || spare == spareSeeds || !errors.Is(err, errRefused) {
 			return clip, err
 		}
-		d.log.Debug("no clip for a seed", "label", label, "seed", seed, "error", err)
+		r.o.log().Debug("no clip for a seed", "label", label, "seed", seed, "error", err)
 	}
-	return demoClip{}, ctx.Err() // Not reached.
+	return generated{}, ctx.Err() // Not reached.
 }
 
 // errRefused is returned, wrapped, where the operator answers with an error.
 var errRefused = errors.New("the generate operator refused")
 
 // requestSeed requests the clip of one seed, and saves it.
-func (d *demo) requestSeed(ctx context.Context, bus *pipeline.Bus, label string, seed uint64) (demoClip, error) {
+func (r *run) requestSeed(ctx context.Context, bus *pipeline.Bus, label string, seed uint64) (generated, error) {
 	request, err := json.Marshal(generate.Request{Label: label, N: 1, Seed: &seed})
 	if err != nil {
-		return demoClip{}, err
+		return generated{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	answer, err := bus.Conn().RequestMsgWithContext(ctx, &nats.Msg{Subject: d.spec.Name + ".generate", Data: request})
+	answer, err := bus.Conn().RequestMsgWithContext(ctx, &nats.Msg{Subject: r.spec.Name + ".generate", Data: request})
 	if err != nil {
-		return demoClip{}, fmt.Errorf("request a clip of %q: %w", label, err)
+		return generated{}, fmt.Errorf("request a clip of %q: %w", label, err)
 	}
 	if text := answer.Header.Get(micro.ErrorHeader); text != "" {
-		return demoClip{}, fmt.Errorf("%w a clip of %q with seed %d: %s", errRefused, label, seed, header.DecodeValue(text))
+		return generated{}, fmt.Errorf("%w a clip of %q with seed %d: %s", errRefused, label, seed, header.DecodeValue(text))
 	}
 	sound, _, err := wav.Decode(answer.Data)
 	if err != nil {
-		return demoClip{}, fmt.Errorf("clip of %q with seed %d: %w", label, seed, err)
+		return generated{}, fmt.Errorf("clip of %q with seed %d: %w", label, seed, err)
 	}
-	path := filepath.Join(d.o.out, sampling.FileName(label, seed))
-	if err := writeFile(path, answer.Data); err != nil {
-		return demoClip{}, err
+	path := filepath.Join(r.o.Out, sampling.FileName(label, seed))
+	if err := write(path, answer.Data); err != nil {
+		return generated{}, err
 	}
-	saved := savedClip{File: filepath.Base(path), Label: label, Seed: seed, Model: answer.Header.Get(header.Model)}
+	saved := Clip{File: filepath.Base(path), Label: label, Seed: seed, Model: answer.Header.Get(header.Model)}
 	if c, err := strconv.ParseFloat(answer.Header.Get(header.Confidence), 64); err == nil {
 		saved.Confidence = &c
 	}
 	sound.Label, sound.Source = label, saved.File
-	return demoClip{saved, sound}, nil
+	return generated{saved, sound}, nil
 }
