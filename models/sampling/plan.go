@@ -138,7 +138,7 @@ func BySeed(kinds []Kind, first uint64, n int) []Provenance {
 	ps := make([]Provenance, 0, n*len(kinds))
 	for i := range n {
 		for _, k := range kinds {
-			ps = append(ps, k.At(first+uint64(i))) // An index.
+			ps = append(ps, k.At(first+uint64(i)))
 		}
 	}
 	return ps
