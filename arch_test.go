@@ -631,7 +631,8 @@ func wrongState(files []goFile, allowed map[string]string) []string {
 			key := f.dir + "." + name
 			found[key] = true
 			embedded := d.Doc != nil && strings.HasPrefix(d.Doc.List[len(d.Doc.List)-1].Text, "//go:embed ")
-			if allowed[key] == "" && (writes[key] || !(embedded || fixed(value))) {
+			constant := (embedded || fixed(value)) && !writes[key]
+			if allowed[key] == "" && !constant {
 				wrong = append(wrong, f.name+": the package-level variable "+name+" can change; pass it, or return a table from a function")
 			}
 		})

@@ -44,7 +44,7 @@ func TestCompare(t *testing.T) {
 	dir := t.TempDir()
 	script := func(name, text string) string {
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o755); err != nil { // It is to be run.
+		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
 			t.Fatal(err)
 		}
 		return path
@@ -54,7 +54,7 @@ func TestCompare(t *testing.T) {
 	out := filepath.Join(dir, "docs", "benchmarks.md")
 	compare := func(peer string) (table, said string) {
 		t.Helper()
-		c := exec.CommandContext(t.Context(), python, "compare.py", "--data", dir, "--wavemill", wavemill, "--peers", dir, "--python", peer, // Stand-ins of this test.
+		c := exec.CommandContext(t.Context(), python, "compare.py", "--data", dir, "--wavemill", wavemill, "--peers", dir, "--python", peer,
 			"--only", "logmel-in-memory,phase-fsdd", "--rounds", "1", "--busy", "1.1", "--out", out)
 		c.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
 		b, err := c.CombinedOutput()

@@ -313,7 +313,7 @@ func TestCancelled(t *testing.T) {
 func TestCancelledChild(t *testing.T) {
 	dir := t.TempDir()
 	script := "#!/bin/sh\nprintf 'RIFF\\377\\377\\377\\377WAVEfmt \\020\\000\\000\\000\\001\\000\\001\\000\\100\\037\\000\\000\\200\\076\\000\\000\\002\\000\\020\\000data\\377\\377\\377\\377'\nexec sleep 60\n"
-	if err := os.WriteFile(filepath.Join(dir, "ffmpeg"), []byte(script), 0o700); err != nil { // It must be executable.
+	if err := os.WriteFile(filepath.Join(dir, "ffmpeg"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
@@ -336,7 +336,7 @@ func TestCancelledChild(t *testing.T) {
 // TestFFmpegFails passes on the child's own words.
 func TestFFmpegFails(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "ffmpeg"), []byte("#!/bin/sh\necho 'some banner' >&2\necho 'Invalid data found when processing input' >&2\nexit 1\n"), 0o700); err != nil { // It must be executable.
+	if err := os.WriteFile(filepath.Join(dir, "ffmpeg"), []byte("#!/bin/sh\necho 'some banner' >&2\necho 'Invalid data found when processing input' >&2\nexit 1\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))

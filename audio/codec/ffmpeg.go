@@ -31,7 +31,7 @@ type ffmpegDecoder struct {
 	out       io.ReadCloser
 	log       *capped
 	r         *wav.Reader
-	ctx       context.Context // The child's life is the decoder's.
+	ctx       context.Context // ends the child process when the decoder is closed
 	cancel    context.CancelFunc
 	waited    bool
 }
@@ -48,7 +48,7 @@ func newFFmpeg(ctx context.Context, s source) (decoder, error) {
 		return nil, err
 	}
 	d.ctx, d.cancel = context.WithCancel(ctx)
-	d.cmd = exec.CommandContext(d.ctx, program, // The program is the installed ffmpeg, the path is behind "file:".
+	d.cmd = exec.CommandContext(d.ctx, program, // The path stands behind "file:", so that it cannot be an option or a protocol.
 		"-nostdin", "-hide_banner", "-loglevel", "info", "-nostats",
 		"-protocol_whitelist", "file", "-format_whitelist", ffmpegDemuxers, "-threads", "1",
 		"-i", "file:"+path, "-map", "0:a:0", "-map_metadata", "-1", "-fflags", "+bitexact",

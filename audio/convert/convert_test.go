@@ -44,7 +44,7 @@ func chirp(i, rate, channels int) audio.Clip {
 
 func writeWAV(t *testing.T, path string, c audio.Clip) {
 	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { // Tests read it again.
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	b, err := wav.Encode(c, wav.Options{})
@@ -324,7 +324,7 @@ func child(t *testing.T, o Options) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0]) // This test binary itself.
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), "CONVERT_CHILD="+string(spec))
 	if o.Config != nil {
 		cmd.Env = append(cmd.Env, "CONVERT_SMALL=1")
@@ -475,7 +475,7 @@ func TestToWAV(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "cat"), 0o755); err != nil { // Tests read it again.
+	if err := os.MkdirAll(filepath.Join(dir, "cat"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "cat", "a.flac"), flac, 0o600); err != nil {
@@ -708,7 +708,7 @@ func TestOutInside(t *testing.T) {
 // TestTemporaries removes what a killed run was writing, and nothing else, whatever the folder's name.
 func TestTemporaries(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "a[b]*c")
-	if err := os.MkdirAll(out, 0o755); err != nil { // Tests read it again.
+	if err := os.MkdirAll(out, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{".convert.json.123", ".shard-00000.npy.journal.1", ".mine.tmp", ".mine.1"} {

@@ -209,7 +209,7 @@ func (p *plan) name() error {
 
 // prepare makes the folder, holds it against what an earlier run left, and drops what is done.
 func (p *plan) prepare() error {
-	if err := os.MkdirAll(p.o.Out, 0o755); err != nil { // Results are for others to read.
+	if err := os.MkdirAll(p.o.Out, 0o755); err != nil { // Others may read the results.
 		return fmt.Errorf("convert: %w", err)
 	}
 	if err := removeTemporaries(p.o.Out); err != nil {

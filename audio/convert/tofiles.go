@@ -23,7 +23,7 @@ func (p *plan) workFiles(ctx context.Context, m *meter) error {
 	if err := os.RemoveAll(partial); err != nil { // What a killed run left.
 		return fmt.Errorf("convert: %w", err)
 	}
-	if err := os.MkdirAll(partial, 0o755); err != nil { // Results are for others to read.
+	if err := os.MkdirAll(partial, 0o755); err != nil { // Others may read the results.
 		return fmt.Errorf("convert: %w", err)
 	}
 	group, ctx := errgroup.WithContext(ctx)
@@ -70,7 +70,7 @@ type fileWorker struct {
 func (w *fileWorker) do(ctx context.Context, i int) outcome {
 	j := w.p.jobs[i]
 	temporary := filepath.Join(w.partial, fmt.Sprintf("%d.%s", i, w.p.o.target()))
-	f, err := os.OpenFile(temporary, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666) // Results are for others to read.
+	f, err := os.OpenFile(temporary, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666) // Others may read the results.
 	if err != nil {
 		return outcome{skip: &writeError{err}}
 	}
@@ -103,7 +103,7 @@ func (w *fileWorker) do(ctx context.Context, i int) outcome {
 func place(from, to string) error {
 	err := os.Rename(from, to)
 	if errors.Is(err, os.ErrNotExist) {
-		if err = os.MkdirAll(filepath.Dir(to), 0o755); err == nil { // Results are for others to read.
+		if err = os.MkdirAll(filepath.Dir(to), 0o755); err == nil { // Others may read the results.
 			err = os.Rename(from, to)
 		}
 	}

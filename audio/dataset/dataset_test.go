@@ -19,7 +19,7 @@ func tree(t *testing.T, names ...string) string {
 	dir := t.TempDir()
 	for _, name := range names {
 		path := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { // Tests read it again.
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(path, make([]byte, len(name)), 0o600); err != nil {
@@ -258,7 +258,7 @@ func TestScanUnreadable(t *testing.T) {
 	if err := os.Chmod(locked, 0); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.Chmod(locked, 0o700) }) // So that it can be removed.
+	t.Cleanup(func() { _ = os.Chmod(locked, 0o700) })
 	d := scan(t, "", dir)
 	if len(d.Items) != 1 || len(d.Skipped) != 1 || !strings.Contains(d.Skipped[0].Reason, "permission denied") {
 		t.Errorf("%+v", d)

@@ -27,7 +27,7 @@ type Holdout struct {
 }
 
 // DefaultHoldout holds out a tenth, and uses a twentieth of the rest for validation: of 100 recordings of a label, 10
-// judge, 4 or 5 choose the weights and 85 are learnt from.
+// evaluate the result, 4 or 5 choose the weights and 85 are learnt from.
 func DefaultHoldout(seed uint64) Holdout {
 	return Holdout{Share: 0.1, Validation: 0.05, Seed: seed}
 }

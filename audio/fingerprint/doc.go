@@ -1,5 +1,5 @@
 // Package fingerprint identifies recordings, so that a copy of a recording that a model has learnt from is not used to
-// judge it.
+// evaluate it.
 //
 // Digest recognizes lossless copies exactly: the same samples under another name, label, container or with more bits.
 // Print and Similar recognize near copies: other gain (also slightly clipped), inverted polarity, silence or a noise

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"os"
+	"path/filepath"
 
 	"wavemill/audio"
 	"wavemill/audio/wav"
@@ -28,6 +30,23 @@ func ExampleDecode() {
 	// Output:
 	// pcm_s16le 2 44100 2 kick
 	// [0 0.5 0.9999695 -0.5]
+}
+
+// WriteFile replaces a file as a whole: after a failure the old content is still there.
+func ExampleWriteFile() {
+	dir, err := os.MkdirTemp("", "wav")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "kick.wav")
+	if err := wav.WriteFile(file, audio.Clip{Samples: make([]float32, 100), Channels: 1, Rate: 8000}, wav.Options{}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	data, err := os.ReadFile(file)
+	fmt.Println(len(data), "bytes", err)
+	// Output: 244 bytes <nil>
 }
 
 // A Writer and a Reader handle recordings of any length in constant memory.

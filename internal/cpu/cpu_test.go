@@ -56,7 +56,7 @@ func TestEnvironment(t *testing.T) {
 		return
 	}
 	for value, ok := range map[string]bool{"go": true, "mmx": false} {
-		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestEnvironment$") // This test's own binary.
+		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestEnvironment$")
 		child.Env = append(os.Environ(), "CPU_TEST_CHILD=1", Env+"="+value)
 		if out, err := child.CombinedOutput(); (err == nil) != ok {
 			t.Errorf("%s=%s: error %v, want success %v\n%s", Env, value, err, ok, out)

@@ -124,7 +124,7 @@ func OpenFilter(cp models.Checkpoint) (*Filter, error) {
 }
 
 // ErrNotScored is returned, wrapped, where a filter's checkpoint lacks the scores of a model's discriminator.
-var ErrNotScored = errors.New("the judge's file has no scores of recordings by this model's discriminator")
+var ErrNotScored = errors.New("the filter's file has no scores of recordings by this model's discriminator")
 
 // OpenDiscriminatorQuantile opens the discriminator of model with the scores of recordings in a filter's checkpoint, cp.
 // Where cp has none of this model, the error is ErrNotScored; where the model has no discriminator,

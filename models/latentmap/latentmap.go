@@ -84,9 +84,6 @@ func Open(c models.Checkpoint) (*Map, error) {
 	return m, nil
 }
 
-// Labels returns the labels that the model knows. The caller must not change them.
-func (m *Map) Labels() []string { return m.labels }
-
 // Latent returns the number of latent variables.
 func (m *Map) Latent() int { return m.space.Latent() }
 

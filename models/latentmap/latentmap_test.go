@@ -241,10 +241,10 @@ func Example() {
 		return
 	}
 	header, _, _ := strings.Cut(table.String(), "\n")
-	fmt.Println(m.Labels(), m.Latent(), "latents,", len(m.Points()), "recordings")
+	fmt.Println(m.Latent(), "latents,", len(m.Points()), "recordings")
 	fmt.Println(header)
 	// Output:
-	// [chirp kick] 2 latents, 8 recordings
+	// 2 latents, 8 recordings
 	// file,label,x,y,z1,z2
 }
 

@@ -355,3 +355,6 @@ func TestPanicIsError(t *testing.T) {
 		t.Errorf("got %v, want an error that names the layer", err)
 	}
 }
+
+// keepAll gives every value memory of its own, so that intermediate values can be compared.
+func keepAll() CompileOption { return func(o *compileOptions) { o.keep = true } }

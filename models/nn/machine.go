@@ -44,9 +44,6 @@ func Minimise(loss *Tensor) CompileOption { return func(o *compileOptions) { o.l
 // In places intermediate values in memory shared with other machines.
 func In(a *Arena) CompileOption { return func(o *compileOptions) { o.arena = a } }
 
-// keepAll gives every value memory of its own, for tests that look at intermediate values.
-func keepAll() CompileOption { return func(o *compileOptions) { o.keep = true } }
-
 // Compile finishes the graph: it adds the gradients, drops what neither the loss nor an output
 // needs, plans the memory, and returns the machine that runs it. A graph is compiled once.
 func (n *Graph) Compile(options ...CompileOption) (*Machine, error) {

@@ -149,7 +149,7 @@ func (s *search) tryNext(ctx context.Context) ([]Attempt, error) {
 		most = BatchSize
 	}
 	n := min(most, max(leastAtOnce, s.policy.N-s.done()))
-	ps := BySeed([]Kind{s.kind}, s.policy.Seed+uint64(s.tally.Tried), n) // A count.
+	ps := BySeed([]Kind{s.kind}, s.policy.Seed+uint64(s.tally.Tried), n)
 	clips, err := s.sampler.Series(ctx, ps, nil)
 	if err != nil {
 		return nil, err

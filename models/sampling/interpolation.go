@@ -99,7 +99,7 @@ func (s *Sampler) given(g models.Blender, r Reference) (endpoint, error) {
 // mean returns the mean of a label's latents, [Latent], which it keeps.
 func (s *Sampler) mean(g models.Blender, label int) ([]float32, error) {
 	if known, ok := s.means.Load(label); ok {
-		return known.([]float32), nil // Nothing else is stored.
+		return known.([]float32), nil // The map holds nothing else.
 	}
 	mean, err := g.LabelMean(label)
 	if err != nil {

@@ -114,7 +114,7 @@ func parseRequest(data []byte, maxN int) (task, error) {
 		return fail("%w", err)
 	}
 	if r.Seed == nil {
-		seed := uint64(rand.Uint32()) // Any will do; it is written down with the clip.
+		seed := uint64(rand.Uint32()) // Any seed; the provenance of the clip records it.
 		r.Seed = &seed
 	}
 	encodings := map[string]wav.Encoding{"": wav.PCM16, "wav": wav.PCM16, "wav24": wav.PCM24, "wav32f": wav.Float32}

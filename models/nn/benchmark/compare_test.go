@@ -43,7 +43,7 @@ func TestCompare(t *testing.T) {
 	dir := t.TempDir()
 	script := func(name, text string) string {
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o755); err != nil { // It is to be run.
+		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
 			t.Fatal(err)
 		}
 		return path
@@ -52,7 +52,7 @@ func TestCompare(t *testing.T) {
 	out := filepath.Join(dir, "docs", "benchmarks.md")
 	compare := func() string {
 		t.Helper()
-		c := exec.CommandContext(t.Context(), python, "compare.py", "--wavemill", wavemill, "--peer", "peer.py", "--python", peer, // Stand-ins of this test.
+		c := exec.CommandContext(t.Context(), python, "compare.py", "--wavemill", wavemill, "--peer", "peer.py", "--python", peer,
 			"--only", "discriminator-step", "--rounds", "2", "--busy", "1.1", "--out", out)
 		c.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
 		if b, err := c.CombinedOutput(); err != nil {

@@ -19,8 +19,8 @@ func ConvBackward(s Conv, x, w, y, dy []float32, act Act, slope float32, dx, dw,
 
 // TransposedBackward is the whole backward pass of a transposed layer
 // y = act(transposed conv(x, w) + bias), where s is the geometry of
-// TransposedConv: x is [N, OutH, OutW, Co], y and dy are [N, H, W, C], the bias
-// has C values. Otherwise it is as ConvBackward.
+// the convolution that it transposes: x is [N, OutH, OutW, Co], y and dy are
+// [N, H, W, C], the bias has C values. Otherwise it is as ConvBackward.
 func TransposedBackward(s Conv, x, w, y, dy []float32, act Act, slope float32, dx, dw, db []float32, accumulate bool) {
 	dz, buf := gradBeforeAct(act, slope, dy, y, db, accumulate)
 	defer scratch.put(buf)

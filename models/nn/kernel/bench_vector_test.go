@@ -26,7 +26,6 @@ func BenchmarkVector(b *testing.B) {
 			}{
 				{"add", 3, func() { k.each(opAdd, scalars{}, [5][]float32{d, x, y}) }},
 				{"leaky", 2, func() { k.each(opLeaky, scalars{0.2}, [5][]float32{d, x}) }},
-				{"exp", 2, func() { k.each(opExp, scalars{}, [5][]float32{d, x}) }},
 				{"tanh", 2, func() { k.each(opTanh, scalars{}, [5][]float32{d, x}) }},
 				{"sigmoid", 2, func() { k.each(opSigmoid, scalars{}, [5][]float32{d, x}) }},
 				{"silu-grad", 3, func() { k.each(opSiLUGrad, scalars{}, [5][]float32{d, x, y}) }},

@@ -35,16 +35,6 @@ const (
 	maxFloats = min(1<<31, math.MaxInt) // of any one operand
 )
 
-// TransposedConv returns the geometry of a transposed convolution that takes
-// images of h×w pixels and c channels to co channels. The output has
-// (h-1)*stride - 2*pad + k rows, and columns likewise.
-func TransposedConv(n, h, w, c, co, kh, kw, stride, pad int) Conv {
-	return Conv{
-		N: n, H: (h-1)*stride - 2*pad + kh, W: (w-1)*stride - 2*pad + kw, C: co, Co: c,
-		KH: kh, KW: kw, Stride: stride, Pad: pad,
-	}
-}
-
 // OutH is the number of output rows.
 func (s Conv) OutH() int { return (s.H+2*s.Pad-s.KH)/s.Stride + 1 }
 

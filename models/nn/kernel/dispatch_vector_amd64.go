@@ -56,22 +56,14 @@ func vectorAVX512(op vectorOp, v *byte) {
 		vecSubAVX512(v)
 	case opMul:
 		vecMulAVX512(v)
-	case opMulAdd:
-		vecMulAddAVX512(v)
 	case opScale:
 		vecScaleAVX512(v)
-	case opAddScalar:
-		vecAddScalarAVX512(v)
-	case opClamp:
-		vecClampAVX512(v)
 	case opAxpy:
 		vecAxpyAVX512(v)
 	case opAxpby:
 		vecAxpbyAVX512(v)
 	case opLeaky:
 		vecLeakyAVX512(v)
-	case opExp:
-		vecExpAVX512(v)
 	case opTanh:
 		vecTanhAVX512(v)
 	case opSigmoid:
@@ -90,8 +82,6 @@ func vectorAVX512(op vectorOp, v *byte) {
 		vecAdamAVX512(v)
 	case opAdamEMA:
 		vecAdamEMAAVX512(v)
-	case opSum:
-		vecSumAVX512(v)
 	case opSumSquares:
 		vecSumSquaresAVX512(v)
 	case opDot:
@@ -124,22 +114,14 @@ func vectorAVX2(op vectorOp, v *byte) {
 		vecSubAVX2(v)
 	case opMul:
 		vecMulAVX2(v)
-	case opMulAdd:
-		vecMulAddAVX2(v)
 	case opScale:
 		vecScaleAVX2(v)
-	case opAddScalar:
-		vecAddScalarAVX2(v)
-	case opClamp:
-		vecClampAVX2(v)
 	case opAxpy:
 		vecAxpyAVX2(v)
 	case opAxpby:
 		vecAxpbyAVX2(v)
 	case opLeaky:
 		vecLeakyAVX2(v)
-	case opExp:
-		vecExpAVX2(v)
 	case opTanh:
 		vecTanhAVX2(v)
 	case opSigmoid:
@@ -158,8 +140,6 @@ func vectorAVX2(op vectorOp, v *byte) {
 		vecAdamAVX2(v)
 	case opAdamEMA:
 		vecAdamEMAAVX2(v)
-	case opSum:
-		vecSumAVX2(v)
 	case opSumSquares:
 		vecSumSquaresAVX2(v)
 	case opDot:

@@ -8,14 +8,10 @@ const (
 	opAdd vectorOp = iota
 	opSub
 	opMul
-	opMulAdd
 	opScale
-	opAddScalar
-	opClamp
 	opAxpy
 	opAxpby
 	opLeaky
-	opExp
 	opTanh
 	opSigmoid
 	opSiLU
@@ -26,7 +22,6 @@ const (
 	opAdam
 	opAdamEMA
 
-	opSum
 	opSumSquares
 	opDot
 	opSumSquaredDiff

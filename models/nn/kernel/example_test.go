@@ -22,7 +22,7 @@ func ExampleGemm() {
 // A transposed convolution doubles an image: four pixels of one channel, each
 // spread over a block of two by two.
 func ExampleConvBackData() {
-	s := kernel.TransposedConv(1, 2, 2, 1, 1, 2, 2, 2, 0)
+	s := kernel.Conv{N: 1, H: 4, W: 4, C: 1, Co: 1, KH: 2, KW: 2, Stride: 2} // 2x2 pixels become 4x4
 	y := make([]float32, s.InSize())
 	kernel.ConvBackData(s, []float32{1, 2, 3, 4}, []float32{1, 10, 100, 1000}, y, kernel.Epilogue{})
 	fmt.Println(s.H, s.W, y)

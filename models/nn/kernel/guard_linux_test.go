@@ -107,7 +107,7 @@ func boundsVector(g guarded, k class) {
 		for op := opAdd; op <= opAdamEMA; op++ {
 			k.each(op, scalars{0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5}, of)
 		}
-		for op := opSum; op <= opSumAbsDiff; op++ {
+		for op := opSumSquares; op <= opSumAbsDiff; op++ {
 			k.reduce(op, of[0], of[1])
 		}
 	}

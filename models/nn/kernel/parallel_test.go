@@ -239,7 +239,7 @@ func TestAllocations(t *testing.T) {
 			"tap by tap":   func() { k.backWeights(many, mx, my, mw, true) },
 			"gemm":         func() { k.gemm(false, true, 64, 64, 128, x, 128, w, 128, y, 64, Epilogue{}) },
 			"tanh":         func() { k.each(opTanh, scalars{}, [5][]float32{x, x}) },
-			"sum":          func() { k.reduce(opSum, x, nil) },
+			"sum squares":  func() { k.reduce(opSumSquares, x, nil) },
 			"sum columns":  func() { k.sumColumns(v[:16], x, false) },
 			"moments":      func() { k.moments(v[:16], v[16:32], x) },
 			"conv":         func() { ConvBackward(s, x, w, y, y, ActLeakyReLU, 0.2, nil, w, v[:40], false) },

@@ -9,7 +9,7 @@ func portableEach(op vectorOp, s *scalars, of [5][]float32) {
 	switch op {
 	case opAdam, opAdamEMA:
 		portableAdam(s, of, op == opAdamEMA)
-	case opAdd, opSub, opMul, opMulAdd, opLeakyGrad, opTanhGrad, opSigmoidGrad, opSiLUGrad:
+	case opAdd, opSub, opMul, opLeakyGrad, opTanhGrad, opSigmoidGrad, opSiLUGrad:
 		portableBinary(op, s, dst, of[1][:n], of[2][:n])
 	default:
 		portableUnary(op, s, dst, of[1][:n])
@@ -29,10 +29,6 @@ func portableBinary(op vectorOp, s *scalars, dst, x, y []float32) {
 	case opMul:
 		for i := range dst {
 			dst[i] = x[i] * y[i]
-		}
-	case opMulAdd:
-		for i := range dst {
-			dst[i] += x[i] * y[i]
 		}
 	case opLeakyGrad:
 		for i, v := range x {
@@ -60,14 +56,6 @@ func portableUnary(op vectorOp, s *scalars, dst, x []float32) {
 		for i, v := range x {
 			dst[i] = s[0] * v
 		}
-	case opAddScalar:
-		for i, v := range x {
-			dst[i] = v + s[0]
-		}
-	case opClamp:
-		for i, v := range x {
-			dst[i] = min(max(v, s[0]), s[1])
-		}
 	case opAxpy:
 		for i, v := range x {
 			dst[i] += s[0] * v
@@ -79,10 +67,6 @@ func portableUnary(op vectorOp, s *scalars, dst, x []float32) {
 	case opLeaky:
 		for i, v := range x {
 			dst[i] = v * slopeAt(v, s[0])
-		}
-	case opExp:
-		for i, v := range x {
-			dst[i] = exp32(v)
 		}
 	case opTanh:
 		for i, v := range x {
@@ -170,10 +154,6 @@ func portableAdam(s *scalars, of [5][]float32, average bool) {
 // portableReduce is the portable form of the reductions.
 func portableReduce(op vectorOp, x, y []float32) (sum float64) {
 	switch op {
-	case opSum:
-		for _, v := range x {
-			sum += float64(v)
-		}
 	case opSumSquares:
 		for _, v := range x {
 			sum += float64(v) * float64(v)

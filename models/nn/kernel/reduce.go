@@ -1,6 +1,8 @@
 package kernel
 
-// SumSquares returns the sum of x².
+// SumSquares returns the sum of x². Like the other reductions of this file it adds
+// blocks of a few thousand values in float32 along the lanes, and the blocks in
+// float64.
 func SumSquares(x []float32) float64 { return current().reduce(opSumSquares, x, nil) }
 
 // Dot returns the sum of x*y.

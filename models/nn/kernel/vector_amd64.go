@@ -19,25 +19,10 @@ func vecSubAVX512(v *byte)
 //go:noescape
 func vecMulAVX512(v *byte)
 
-// vecMulAddAVX512 sets dst += x * y.
-//
-//go:noescape
-func vecMulAddAVX512(v *byte)
-
 // vecScaleAVX512 sets dst = s0 * x.
 //
 //go:noescape
 func vecScaleAVX512(v *byte)
-
-// vecAddScalarAVX512 sets dst = x + s0.
-//
-//go:noescape
-func vecAddScalarAVX512(v *byte)
-
-// vecClampAVX512 sets dst = min(max(x, s0), s1).
-//
-//go:noescape
-func vecClampAVX512(v *byte)
 
 // vecAxpyAVX512 sets dst += s0 * x.
 //
@@ -53,11 +38,6 @@ func vecAxpbyAVX512(v *byte)
 //
 //go:noescape
 func vecLeakyAVX512(v *byte)
-
-// vecExpAVX512 sets dst = exp(x).
-//
-//go:noescape
-func vecExpAVX512(v *byte)
 
 // vecTanhAVX512 sets dst = tanh(x).
 //
@@ -108,11 +88,6 @@ func vecAdamEMAAVX512(v *byte)
 //
 //go:noescape
 func transposeAVX512(dst *byte, ldd int, src *byte, lds int)
-
-// vecSumAVX512 sums x.
-//
-//go:noescape
-func vecSumAVX512(v *byte)
 
 // vecSumSquaresAVX512 sums x².
 //
@@ -179,25 +154,10 @@ func vecSubAVX2(v *byte)
 //go:noescape
 func vecMulAVX2(v *byte)
 
-// vecMulAddAVX2 sets dst += x * y.
-//
-//go:noescape
-func vecMulAddAVX2(v *byte)
-
 // vecScaleAVX2 sets dst = s0 * x.
 //
 //go:noescape
 func vecScaleAVX2(v *byte)
-
-// vecAddScalarAVX2 sets dst = x + s0.
-//
-//go:noescape
-func vecAddScalarAVX2(v *byte)
-
-// vecClampAVX2 sets dst = min(max(x, s0), s1).
-//
-//go:noescape
-func vecClampAVX2(v *byte)
 
 // vecAxpyAVX2 sets dst += s0 * x.
 //
@@ -213,11 +173,6 @@ func vecAxpbyAVX2(v *byte)
 //
 //go:noescape
 func vecLeakyAVX2(v *byte)
-
-// vecExpAVX2 sets dst = exp(x).
-//
-//go:noescape
-func vecExpAVX2(v *byte)
 
 // vecTanhAVX2 sets dst = tanh(x).
 //
@@ -268,11 +223,6 @@ func vecAdamEMAAVX2(v *byte)
 //
 //go:noescape
 func transposeAVX2(dst *byte, ldd int, src *byte, lds int)
-
-// vecSumAVX2 sums x.
-//
-//go:noescape
-func vecSumAVX2(v *byte)
 
 // vecSumSquaresAVX2 sums x².
 //

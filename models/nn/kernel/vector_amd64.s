@@ -220,78 +220,6 @@ end:
 	VZEROUPPER
 	RET
 
-// func vecMulAddAVX512(v *byte)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·vecMulAddAVX512(SB), NOSPLIT, $0-8
-	MOVQ v+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), SI
-	MOVQ 64(AX), BX
-	SUBQ $+64, BX
-	JLT  blockEnd
-
-block:
-	VMOVUPS     (CX), Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (SI), Z2
-	VFMADD231PS Z2, Z1, Z0
-	VMOVUPS     Z0, (CX)
-	VMOVUPS     64(CX), Z0
-	VMOVUPS     64(DX), Z1
-	VMOVUPS     64(SI), Z2
-	VFMADD231PS Z2, Z1, Z0
-	VMOVUPS     Z0, 64(CX)
-	VMOVUPS     128(CX), Z0
-	VMOVUPS     128(DX), Z1
-	VMOVUPS     128(SI), Z2
-	VFMADD231PS Z2, Z1, Z0
-	VMOVUPS     Z0, 128(CX)
-	VMOVUPS     192(CX), Z0
-	VMOVUPS     192(DX), Z1
-	VMOVUPS     192(SI), Z2
-	VFMADD231PS Z2, Z1, Z0
-	VMOVUPS     Z0, 192(CX)
-	ADDQ        $+256, CX
-	ADDQ        $+256, DX
-	ADDQ        $+256, SI
-	SUBQ        $+64, BX
-	JGE         block
-
-blockEnd:
-	ADDQ $+64, BX
-	SUBQ $+16, BX
-	JLT  singleEnd
-
-single:
-	VMOVUPS     (CX), Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (SI), Z2
-	VFMADD231PS Z2, Z1, Z0
-	VMOVUPS     Z0, (CX)
-	ADDQ        $+64, CX
-	ADDQ        $+64, DX
-	ADDQ        $+64, SI
-	SUBQ        $+16, BX
-	JGE         single
-
-singleEnd:
-	ADDQ        $+16, BX
-	TESTQ       BX, BX
-	JE          end
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVW       AX, K1
-	VMOVUPS.Z   (CX), K1, Z0
-	VMOVUPS.Z   (DX), K1, Z1
-	VMOVUPS.Z   (SI), K1, Z2
-	VFMADD231PS Z2, Z1, Z0
-	VMOVUPS     Z0, K1, (CX)
-
-end:
-	VZEROUPPER
-	RET
-
 // func vecScaleAVX512(v *byte)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·vecScaleAVX512(SB), NOSPLIT, $0-8
@@ -344,129 +272,6 @@ singleEnd:
 	KMOVW     AX, K1
 	VMOVUPS.Z (DX), K1, Z1
 	VMULPS    Z0, Z1, Z0
-	VMOVUPS   Z0, K1, (CX)
-
-end:
-	VZEROUPPER
-	RET
-
-// func vecAddScalarAVX512(v *byte)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·vecAddScalarAVX512(SB), NOSPLIT, $0-8
-	MOVQ         v+0(FP), AX
-	MOVQ         (AX), CX
-	MOVQ         8(AX), DX
-	VBROADCASTSS 72(AX), Z0
-	MOVQ         64(AX), BX
-	SUBQ         $+64, BX
-	JLT          blockEnd
-
-block:
-	VMOVUPS (DX), Z1
-	VADDPS  Z0, Z1, Z1
-	VMOVUPS Z1, (CX)
-	VMOVUPS 64(DX), Z1
-	VADDPS  Z0, Z1, Z1
-	VMOVUPS Z1, 64(CX)
-	VMOVUPS 128(DX), Z1
-	VADDPS  Z0, Z1, Z1
-	VMOVUPS Z1, 128(CX)
-	VMOVUPS 192(DX), Z1
-	VADDPS  Z0, Z1, Z1
-	VMOVUPS Z1, 192(CX)
-	ADDQ    $+256, CX
-	ADDQ    $+256, DX
-	SUBQ    $+64, BX
-	JGE     block
-
-blockEnd:
-	ADDQ $+64, BX
-	SUBQ $+16, BX
-	JLT  singleEnd
-
-single:
-	VMOVUPS (DX), Z1
-	VADDPS  Z0, Z1, Z1
-	VMOVUPS Z1, (CX)
-	ADDQ    $+64, CX
-	ADDQ    $+64, DX
-	SUBQ    $+16, BX
-	JGE     single
-
-singleEnd:
-	ADDQ      $+16, BX
-	TESTQ     BX, BX
-	JE        end
-	MOVQ      $-1, AX
-	BZHIQ     BX, AX, AX
-	KMOVW     AX, K1
-	VMOVUPS.Z (DX), K1, Z1
-	VADDPS    Z0, Z1, Z0
-	VMOVUPS   Z0, K1, (CX)
-
-end:
-	VZEROUPPER
-	RET
-
-// func vecClampAVX512(v *byte)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·vecClampAVX512(SB), NOSPLIT, $0-8
-	MOVQ         v+0(FP), AX
-	MOVQ         (AX), CX
-	MOVQ         8(AX), DX
-	VBROADCASTSS 72(AX), Z0
-	VBROADCASTSS 76(AX), Z1
-	MOVQ         64(AX), BX
-	SUBQ         $+64, BX
-	JLT          blockEnd
-
-block:
-	VMOVUPS (DX), Z2
-	VMAXPS  Z2, Z0, Z2
-	VMINPS  Z2, Z1, Z2
-	VMOVUPS Z2, (CX)
-	VMOVUPS 64(DX), Z2
-	VMAXPS  Z2, Z0, Z2
-	VMINPS  Z2, Z1, Z2
-	VMOVUPS Z2, 64(CX)
-	VMOVUPS 128(DX), Z2
-	VMAXPS  Z2, Z0, Z2
-	VMINPS  Z2, Z1, Z2
-	VMOVUPS Z2, 128(CX)
-	VMOVUPS 192(DX), Z2
-	VMAXPS  Z2, Z0, Z2
-	VMINPS  Z2, Z1, Z2
-	VMOVUPS Z2, 192(CX)
-	ADDQ    $+256, CX
-	ADDQ    $+256, DX
-	SUBQ    $+64, BX
-	JGE     block
-
-blockEnd:
-	ADDQ $+64, BX
-	SUBQ $+16, BX
-	JLT  singleEnd
-
-single:
-	VMOVUPS (DX), Z2
-	VMAXPS  Z2, Z0, Z2
-	VMINPS  Z2, Z1, Z2
-	VMOVUPS Z2, (CX)
-	ADDQ    $+64, CX
-	ADDQ    $+64, DX
-	SUBQ    $+16, BX
-	JGE     single
-
-singleEnd:
-	ADDQ      $+16, BX
-	TESTQ     BX, BX
-	JE        end
-	MOVQ      $-1, AX
-	BZHIQ     BX, AX, AX
-	KMOVW     AX, K1
-	VMOVUPS.Z (DX), K1, Z2
-	VMAXPS    Z2, Z0, Z0
-	VMINPS    Z0, Z1, Z0
 	VMOVUPS   Z0, K1, (CX)
 
 end:
@@ -676,185 +481,6 @@ end:
 DATA const00000000<>+0(SB)/4, $0x00000000
 GLOBL const00000000<>(SB), RODATA|NOPTR, $4
 
-// func vecExpAVX512(v *byte)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·vecExpAVX512(SB), NOSPLIT, $0-8
-	MOVQ         v+0(FP), AX
-	MOVQ         (AX), CX
-	MOVQ         8(AX), DX
-	VBROADCASTSS const3fb8aa3b<>+0(SB), Z0
-	VBROADCASTSS const3f318000<>+0(SB), Z1
-	VBROADCASTSS constb95e8083<>+0(SB), Z2
-	VBROADCASTSS constc2d00000<>+0(SB), Z3
-	VBROADCASTSS const42b20000<>+0(SB), Z4
-	VBROADCASTSS const41a00000<>+0(SB), Z5
-	VBROADCASTSS constc1a00000<>+0(SB), Z5
-	VBROADCASTSS const3f800000<>+0(SB), Z5
-	VBROADCASTSS const40000000<>+0(SB), Z6
-	VBROADCASTSS const39506967<>+0(SB), Z6
-	VBROADCASTSS const3ab743ce<>+0(SB), Z7
-	VBROADCASTSS const3c088908<>+0(SB), Z8
-	VBROADCASTSS const3d2aa9c1<>+0(SB), Z9
-	VBROADCASTSS const3e2aaaaa<>+0(SB), Z10
-	VBROADCASTSS const3f000000<>+0(SB), Z11
-	VBROADCASTSS const80000000<>+0(SB), Z12
-	MOVQ         64(AX), BX
-	SUBQ         $+32, BX
-	JLT          blockEnd
-
-block:
-	VMOVUPS      (DX), Z12
-	VMAXPS       Z12, Z3, Z12
-	VMINPS       Z12, Z4, Z12
-	VMULPS       Z0, Z12, Z13
-	VRNDSCALEPS  $0x08, Z13, Z13
-	VMOVAPS      Z12, Z12
-	VFNMADD231PS Z1, Z13, Z12
-	VFNMADD231PS Z2, Z13, Z12
-	VMOVAPS      Z6, Z14
-	VFMADD213PS  Z7, Z12, Z14
-	VFMADD213PS  Z8, Z12, Z14
-	VFMADD213PS  Z9, Z12, Z14
-	VFMADD213PS  Z10, Z12, Z14
-	VFMADD213PS  Z11, Z12, Z14
-	VMULPS       Z12, Z12, Z15
-	VFMADD213PS  Z12, Z15, Z14
-	VADDPS       Z5, Z14, Z12
-	VSCALEFPS    Z13, Z12, Z12
-	VMOVUPS      Z12, (CX)
-	VMOVUPS      64(DX), Z12
-	VMAXPS       Z12, Z3, Z12
-	VMINPS       Z12, Z4, Z12
-	VMULPS       Z0, Z12, Z13
-	VRNDSCALEPS  $0x08, Z13, Z13
-	VMOVAPS      Z12, Z12
-	VFNMADD231PS Z1, Z13, Z12
-	VFNMADD231PS Z2, Z13, Z12
-	VMOVAPS      Z6, Z14
-	VFMADD213PS  Z7, Z12, Z14
-	VFMADD213PS  Z8, Z12, Z14
-	VFMADD213PS  Z9, Z12, Z14
-	VFMADD213PS  Z10, Z12, Z14
-	VFMADD213PS  Z11, Z12, Z14
-	VMULPS       Z12, Z12, Z15
-	VFMADD213PS  Z12, Z15, Z14
-	VADDPS       Z5, Z14, Z12
-	VSCALEFPS    Z13, Z12, Z12
-	VMOVUPS      Z12, 64(CX)
-	ADDQ         $+128, CX
-	ADDQ         $+128, DX
-	SUBQ         $+32, BX
-	JGE          block
-
-blockEnd:
-	ADDQ $+32, BX
-	SUBQ $+16, BX
-	JLT  singleEnd
-
-single:
-	VMOVUPS      (DX), Z12
-	VMAXPS       Z12, Z3, Z12
-	VMINPS       Z12, Z4, Z12
-	VMULPS       Z0, Z12, Z13
-	VRNDSCALEPS  $0x08, Z13, Z13
-	VMOVAPS      Z12, Z12
-	VFNMADD231PS Z1, Z13, Z12
-	VFNMADD231PS Z2, Z13, Z12
-	VMOVAPS      Z6, Z14
-	VFMADD213PS  Z7, Z12, Z14
-	VFMADD213PS  Z8, Z12, Z14
-	VFMADD213PS  Z9, Z12, Z14
-	VFMADD213PS  Z10, Z12, Z14
-	VFMADD213PS  Z11, Z12, Z14
-	VMULPS       Z12, Z12, Z15
-	VFMADD213PS  Z12, Z15, Z14
-	VADDPS       Z5, Z14, Z12
-	VSCALEFPS    Z13, Z12, Z12
-	VMOVUPS      Z12, (CX)
-	ADDQ         $+64, CX
-	ADDQ         $+64, DX
-	SUBQ         $+16, BX
-	JGE          single
-
-singleEnd:
-	ADDQ         $+16, BX
-	TESTQ        BX, BX
-	JE           end
-	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
-	KMOVW        AX, K1
-	VMOVUPS.Z    (DX), K1, Z12
-	VMAXPS       Z12, Z3, Z3
-	VMINPS       Z3, Z4, Z3
-	VMULPS       Z0, Z3, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMOVAPS      Z3, Z3
-	VFNMADD231PS Z1, Z0, Z3
-	VFNMADD231PS Z2, Z0, Z3
-	VMOVAPS      Z6, Z1
-	VFMADD213PS  Z7, Z3, Z1
-	VFMADD213PS  Z8, Z3, Z1
-	VFMADD213PS  Z9, Z3, Z1
-	VFMADD213PS  Z10, Z3, Z1
-	VFMADD213PS  Z11, Z3, Z1
-	VMULPS       Z3, Z3, Z2
-	VFMADD213PS  Z3, Z2, Z1
-	VADDPS       Z5, Z1, Z1
-	VSCALEFPS    Z0, Z1, Z1
-	VMOVUPS      Z1, K1, (CX)
-
-end:
-	VZEROUPPER
-	RET
-
-DATA const3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
-GLOBL const3fb8aa3b<>(SB), RODATA|NOPTR, $4
-
-DATA const3f318000<>+0(SB)/4, $0x3f318000
-GLOBL const3f318000<>(SB), RODATA|NOPTR, $4
-
-DATA constb95e8083<>+0(SB)/4, $0xb95e8083
-GLOBL constb95e8083<>(SB), RODATA|NOPTR, $4
-
-DATA constc2d00000<>+0(SB)/4, $0xc2d00000
-GLOBL constc2d00000<>(SB), RODATA|NOPTR, $4
-
-DATA const42b20000<>+0(SB)/4, $0x42b20000
-GLOBL const42b20000<>(SB), RODATA|NOPTR, $4
-
-DATA const41a00000<>+0(SB)/4, $0x41a00000
-GLOBL const41a00000<>(SB), RODATA|NOPTR, $4
-
-DATA constc1a00000<>+0(SB)/4, $0xc1a00000
-GLOBL constc1a00000<>(SB), RODATA|NOPTR, $4
-
-DATA const3f800000<>+0(SB)/4, $0x3f800000
-GLOBL const3f800000<>(SB), RODATA|NOPTR, $4
-
-DATA const40000000<>+0(SB)/4, $0x40000000
-GLOBL const40000000<>(SB), RODATA|NOPTR, $4
-
-DATA const39506967<>+0(SB)/4, $0x39506967
-GLOBL const39506967<>(SB), RODATA|NOPTR, $4
-
-DATA const3ab743ce<>+0(SB)/4, $0x3ab743ce
-GLOBL const3ab743ce<>(SB), RODATA|NOPTR, $4
-
-DATA const3c088908<>+0(SB)/4, $0x3c088908
-GLOBL const3c088908<>(SB), RODATA|NOPTR, $4
-
-DATA const3d2aa9c1<>+0(SB)/4, $0x3d2aa9c1
-GLOBL const3d2aa9c1<>(SB), RODATA|NOPTR, $4
-
-DATA const3e2aaaaa<>+0(SB)/4, $0x3e2aaaaa
-GLOBL const3e2aaaaa<>(SB), RODATA|NOPTR, $4
-
-DATA const3f000000<>+0(SB)/4, $0x3f000000
-GLOBL const3f000000<>(SB), RODATA|NOPTR, $4
-
-DATA const80000000<>+0(SB)/4, $0x80000000
-GLOBL const80000000<>(SB), RODATA|NOPTR, $4
-
 // func vecTanhAVX512(v *byte)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·vecTanhAVX512(SB), NOSPLIT, $0-8
@@ -1001,6 +627,54 @@ singleEnd:
 end:
 	VZEROUPPER
 	RET
+
+DATA const3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+GLOBL const3fb8aa3b<>(SB), RODATA|NOPTR, $4
+
+DATA const3f318000<>+0(SB)/4, $0x3f318000
+GLOBL const3f318000<>(SB), RODATA|NOPTR, $4
+
+DATA constb95e8083<>+0(SB)/4, $0xb95e8083
+GLOBL constb95e8083<>(SB), RODATA|NOPTR, $4
+
+DATA constc2d00000<>+0(SB)/4, $0xc2d00000
+GLOBL constc2d00000<>(SB), RODATA|NOPTR, $4
+
+DATA const42b20000<>+0(SB)/4, $0x42b20000
+GLOBL const42b20000<>(SB), RODATA|NOPTR, $4
+
+DATA const41a00000<>+0(SB)/4, $0x41a00000
+GLOBL const41a00000<>(SB), RODATA|NOPTR, $4
+
+DATA constc1a00000<>+0(SB)/4, $0xc1a00000
+GLOBL constc1a00000<>(SB), RODATA|NOPTR, $4
+
+DATA const3f800000<>+0(SB)/4, $0x3f800000
+GLOBL const3f800000<>(SB), RODATA|NOPTR, $4
+
+DATA const40000000<>+0(SB)/4, $0x40000000
+GLOBL const40000000<>(SB), RODATA|NOPTR, $4
+
+DATA const39506967<>+0(SB)/4, $0x39506967
+GLOBL const39506967<>(SB), RODATA|NOPTR, $4
+
+DATA const3ab743ce<>+0(SB)/4, $0x3ab743ce
+GLOBL const3ab743ce<>(SB), RODATA|NOPTR, $4
+
+DATA const3c088908<>+0(SB)/4, $0x3c088908
+GLOBL const3c088908<>(SB), RODATA|NOPTR, $4
+
+DATA const3d2aa9c1<>+0(SB)/4, $0x3d2aa9c1
+GLOBL const3d2aa9c1<>(SB), RODATA|NOPTR, $4
+
+DATA const3e2aaaaa<>+0(SB)/4, $0x3e2aaaaa
+GLOBL const3e2aaaaa<>(SB), RODATA|NOPTR, $4
+
+DATA const3f000000<>+0(SB)/4, $0x3f000000
+GLOBL const3f000000<>(SB), RODATA|NOPTR, $4
+
+DATA const80000000<>+0(SB)/4, $0x80000000
+GLOBL const80000000<>(SB), RODATA|NOPTR, $4
 
 // func vecSigmoidAVX512(v *byte)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
@@ -1989,81 +1663,6 @@ TEXT ·transposeAVX512(SB), NOSPLIT, $0-32
 	VZEROUPPER
 	RET
 
-// func vecSumAVX512(v *byte)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·vecSumAVX512(SB), NOSPLIT, $0-8
-	MOVQ         v+0(FP), AX
-	MOVQ         (AX), CX
-	VXORPS       Z0, Z0, Z0
-	VXORPS       Z1, Z1, Z1
-	VXORPS       Z2, Z2, Z2
-	VXORPS       Z3, Z3, Z3
-	VBROADCASTSS const7fffffff<>+0(SB), Z4
-	MOVQ         64(AX), BX
-	SUBQ         $+64, BX
-	JLT          blockEnd
-
-block:
-	VMOVUPS (CX), Z4
-	VADDPS  Z4, Z0, Z0
-	VMOVUPS 64(CX), Z4
-	VADDPS  Z4, Z1, Z1
-	VMOVUPS 128(CX), Z4
-	VADDPS  Z4, Z2, Z2
-	VMOVUPS 192(CX), Z4
-	VADDPS  Z4, Z3, Z3
-	ADDQ    $+256, CX
-	SUBQ    $+64, BX
-	JGE     block
-
-blockEnd:
-	ADDQ $+64, BX
-	SUBQ $+16, BX
-	JLT  singleEnd
-
-single:
-	VMOVUPS (CX), Z4
-	VADDPS  Z4, Z0, Z0
-	ADDQ    $+64, CX
-	SUBQ    $+16, BX
-	JGE     single
-
-singleEnd:
-	ADDQ      $+16, BX
-	TESTQ     BX, BX
-	JE        end
-	MOVQ      $-1, AX
-	BZHIQ     BX, AX, AX
-	KMOVW     AX, K1
-	VMOVUPS.Z (CX), K1, Z4
-	VADDPS    Z4, Z0, Z0
-
-end:
-	VADDPS        Z1, Z0, Z0
-	VADDPS        Z3, Z2, Z2
-	VADDPS        Z2, Z0, Z0
-	MOVQ          v+0(FP), AX
-	VCVTPS2PD     X0, Y1
-	VEXTRACTF32X4 $0x01, Z0, X2
-	VCVTPS2PD     X2, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF32X4 $0x02, Z0, X2
-	VCVTPS2PD     X2, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF32X4 $0x03, Z0, X0
-	VCVTPS2PD     X0, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF128  $0x01, Y1, X0
-	VADDPD        X0, X1, X0
-	VUNPCKHPD     X0, X0, X1
-	VADDSD        X1, X0, X0
-	VMOVSD        X0, 128(AX)
-	VZEROUPPER
-	RET
-
-DATA const7fffffff<>+0(SB)/4, $0x7fffffff
-GLOBL const7fffffff<>(SB), RODATA|NOPTR, $4
-
 // func vecSumSquaresAVX512(v *byte)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·vecSumSquaresAVX512(SB), NOSPLIT, $0-8
@@ -2135,6 +1734,9 @@ end:
 	VMOVSD        X0, 128(AX)
 	VZEROUPPER
 	RET
+
+DATA const7fffffff<>+0(SB)/4, $0x7fffffff
+GLOBL const7fffffff<>(SB), RODATA|NOPTR, $4
 
 // func vecDotAVX512(v *byte)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
@@ -2953,78 +2555,6 @@ end:
 	VZEROUPPER
 	RET
 
-// func vecMulAddAVX2(v *byte)
-// Requires: AVX, FMA3
-TEXT ·vecMulAddAVX2(SB), NOSPLIT, $0-8
-	MOVQ v+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), SI
-	MOVQ 64(AX), BX
-	SUBQ $+32, BX
-	JLT  blockEnd
-
-block:
-	VMOVUPS     (CX), Y0
-	VMOVUPS     (DX), Y1
-	VMOVUPS     (SI), Y2
-	VFMADD231PS Y2, Y1, Y0
-	VMOVUPS     Y0, (CX)
-	VMOVUPS     32(CX), Y0
-	VMOVUPS     32(DX), Y1
-	VMOVUPS     32(SI), Y2
-	VFMADD231PS Y2, Y1, Y0
-	VMOVUPS     Y0, 32(CX)
-	VMOVUPS     64(CX), Y0
-	VMOVUPS     64(DX), Y1
-	VMOVUPS     64(SI), Y2
-	VFMADD231PS Y2, Y1, Y0
-	VMOVUPS     Y0, 64(CX)
-	VMOVUPS     96(CX), Y0
-	VMOVUPS     96(DX), Y1
-	VMOVUPS     96(SI), Y2
-	VFMADD231PS Y2, Y1, Y0
-	VMOVUPS     Y0, 96(CX)
-	ADDQ        $+128, CX
-	ADDQ        $+128, DX
-	ADDQ        $+128, SI
-	SUBQ        $+32, BX
-	JGE         block
-
-blockEnd:
-	ADDQ $+32, BX
-	SUBQ $+8, BX
-	JLT  singleEnd
-
-single:
-	VMOVUPS     (CX), Y0
-	VMOVUPS     (DX), Y1
-	VMOVUPS     (SI), Y2
-	VFMADD231PS Y2, Y1, Y0
-	VMOVUPS     Y0, (CX)
-	ADDQ        $+32, CX
-	ADDQ        $+32, DX
-	ADDQ        $+32, SI
-	SUBQ        $+8, BX
-	JGE         single
-
-singleEnd:
-	ADDQ        $+8, BX
-	TESTQ       BX, BX
-	JE          end
-	LEAQ        masks<>+0(SB), AX
-	NEGQ        BX
-	VMOVUPS     32(AX)(BX*4), Y0
-	VMASKMOVPS  (CX), Y0, Y1
-	VMASKMOVPS  (DX), Y0, Y2
-	VMASKMOVPS  (SI), Y0, Y3
-	VFMADD231PS Y3, Y2, Y1
-	VMASKMOVPS  Y1, Y0, (CX)
-
-end:
-	VZEROUPPER
-	RET
-
 // func vecScaleAVX2(v *byte)
 // Requires: AVX
 TEXT ·vecScaleAVX2(SB), NOSPLIT, $0-8
@@ -3078,129 +2608,6 @@ singleEnd:
 	VMASKMOVPS (DX), Y1, Y2
 	VMULPS     Y0, Y2, Y0
 	VMASKMOVPS Y0, Y1, (CX)
-
-end:
-	VZEROUPPER
-	RET
-
-// func vecAddScalarAVX2(v *byte)
-// Requires: AVX
-TEXT ·vecAddScalarAVX2(SB), NOSPLIT, $0-8
-	MOVQ         v+0(FP), AX
-	MOVQ         (AX), CX
-	MOVQ         8(AX), DX
-	VBROADCASTSS 72(AX), Y0
-	MOVQ         64(AX), BX
-	SUBQ         $+32, BX
-	JLT          blockEnd
-
-block:
-	VMOVUPS (DX), Y1
-	VADDPS  Y0, Y1, Y1
-	VMOVUPS Y1, (CX)
-	VMOVUPS 32(DX), Y1
-	VADDPS  Y0, Y1, Y1
-	VMOVUPS Y1, 32(CX)
-	VMOVUPS 64(DX), Y1
-	VADDPS  Y0, Y1, Y1
-	VMOVUPS Y1, 64(CX)
-	VMOVUPS 96(DX), Y1
-	VADDPS  Y0, Y1, Y1
-	VMOVUPS Y1, 96(CX)
-	ADDQ    $+128, CX
-	ADDQ    $+128, DX
-	SUBQ    $+32, BX
-	JGE     block
-
-blockEnd:
-	ADDQ $+32, BX
-	SUBQ $+8, BX
-	JLT  singleEnd
-
-single:
-	VMOVUPS (DX), Y1
-	VADDPS  Y0, Y1, Y1
-	VMOVUPS Y1, (CX)
-	ADDQ    $+32, CX
-	ADDQ    $+32, DX
-	SUBQ    $+8, BX
-	JGE     single
-
-singleEnd:
-	ADDQ       $+8, BX
-	TESTQ      BX, BX
-	JE         end
-	LEAQ       masks<>+0(SB), AX
-	NEGQ       BX
-	VMOVUPS    32(AX)(BX*4), Y1
-	VMASKMOVPS (DX), Y1, Y2
-	VADDPS     Y0, Y2, Y0
-	VMASKMOVPS Y0, Y1, (CX)
-
-end:
-	VZEROUPPER
-	RET
-
-// func vecClampAVX2(v *byte)
-// Requires: AVX
-TEXT ·vecClampAVX2(SB), NOSPLIT, $0-8
-	MOVQ         v+0(FP), AX
-	MOVQ         (AX), CX
-	MOVQ         8(AX), DX
-	VBROADCASTSS 72(AX), Y0
-	VBROADCASTSS 76(AX), Y1
-	MOVQ         64(AX), BX
-	SUBQ         $+32, BX
-	JLT          blockEnd
-
-block:
-	VMOVUPS (DX), Y2
-	VMAXPS  Y2, Y0, Y2
-	VMINPS  Y2, Y1, Y2
-	VMOVUPS Y2, (CX)
-	VMOVUPS 32(DX), Y2
-	VMAXPS  Y2, Y0, Y2
-	VMINPS  Y2, Y1, Y2
-	VMOVUPS Y2, 32(CX)
-	VMOVUPS 64(DX), Y2
-	VMAXPS  Y2, Y0, Y2
-	VMINPS  Y2, Y1, Y2
-	VMOVUPS Y2, 64(CX)
-	VMOVUPS 96(DX), Y2
-	VMAXPS  Y2, Y0, Y2
-	VMINPS  Y2, Y1, Y2
-	VMOVUPS Y2, 96(CX)
-	ADDQ    $+128, CX
-	ADDQ    $+128, DX
-	SUBQ    $+32, BX
-	JGE     block
-
-blockEnd:
-	ADDQ $+32, BX
-	SUBQ $+8, BX
-	JLT  singleEnd
-
-single:
-	VMOVUPS (DX), Y2
-	VMAXPS  Y2, Y0, Y2
-	VMINPS  Y2, Y1, Y2
-	VMOVUPS Y2, (CX)
-	ADDQ    $+32, CX
-	ADDQ    $+32, DX
-	SUBQ    $+8, BX
-	JGE     single
-
-singleEnd:
-	ADDQ       $+8, BX
-	TESTQ      BX, BX
-	JE         end
-	LEAQ       masks<>+0(SB), AX
-	NEGQ       BX
-	VMOVUPS    32(AX)(BX*4), Y2
-	VMASKMOVPS (DX), Y2, Y3
-	VMAXPS     Y3, Y0, Y0
-	VMINPS     Y0, Y1, Y0
-	VMASKMOVPS Y0, Y2, (CX)
 
 end:
 	VZEROUPPER
@@ -3413,237 +2820,6 @@ singleEnd:
 	VCMPPS       $0x11, Y3, Y2, Y3
 	VBLENDVPS    Y3, Y0, Y2, Y2
 	VMASKMOVPS   Y2, Y1, (CX)
-
-end:
-	VZEROUPPER
-	RET
-
-// func vecExpAVX2(v *byte)
-// Requires: AVX, AVX2, FMA3
-TEXT ·vecExpAVX2(SB), NOSPLIT, $0-8
-	MOVQ         v+0(FP), AX
-	MOVQ         (AX), CX
-	MOVQ         8(AX), DX
-	VBROADCASTSS const3fb8aa3b<>+0(SB), Y0
-	VBROADCASTSS const3f318000<>+0(SB), Y0
-	VBROADCASTSS constb95e8083<>+0(SB), Y0
-	VBROADCASTSS constc2d00000<>+0(SB), Y0
-	VBROADCASTSS const42b20000<>+0(SB), Y0
-	VBROADCASTSS const41a00000<>+0(SB), Y0
-	VBROADCASTSS constc1a00000<>+0(SB), Y0
-	VBROADCASTSS const3f800000<>+0(SB), Y0
-	VBROADCASTSS const40000000<>+0(SB), Y0
-	VBROADCASTSS const39506967<>+0(SB), Y0
-	VBROADCASTSS const3ab743ce<>+0(SB), Y0
-	VBROADCASTSS const3c088908<>+0(SB), Y0
-	VBROADCASTSS const3d2aa9c1<>+0(SB), Y0
-	VBROADCASTSS const3e2aaaaa<>+0(SB), Y0
-	VBROADCASTSS const3f000000<>+0(SB), Y0
-	VBROADCASTSS const80000000<>+0(SB), Y0
-	MOVQ         64(AX), BX
-	SUBQ         $+16, BX
-	JLT          blockEnd
-
-block:
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS const42b20000<>+0(SB), Y1
-	VBROADCASTSS constc2d00000<>+0(SB), Y2
-	VMAXPS       Y0, Y2, Y0
-	VMINPS       Y0, Y1, Y0
-	VBROADCASTSS const3fb8aa3b<>+0(SB), Y1
-	VMULPS       Y1, Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMOVAPS      Y0, Y0
-	VBROADCASTSS const3f318000<>+0(SB), Y2
-	VFNMADD231PS Y2, Y1, Y0
-	VBROADCASTSS constb95e8083<>+0(SB), Y2
-	VFNMADD231PS Y2, Y1, Y0
-	VBROADCASTSS const39506967<>+0(SB), Y2
-	VMOVAPS      Y2, Y2
-	VBROADCASTSS const3ab743ce<>+0(SB), Y3
-	VFMADD213PS  Y3, Y0, Y2
-	VBROADCASTSS const3c088908<>+0(SB), Y3
-	VFMADD213PS  Y3, Y0, Y2
-	VBROADCASTSS const3d2aa9c1<>+0(SB), Y3
-	VFMADD213PS  Y3, Y0, Y2
-	VBROADCASTSS const3e2aaaaa<>+0(SB), Y3
-	VFMADD213PS  Y3, Y0, Y2
-	VBROADCASTSS const3f000000<>+0(SB), Y3
-	VFMADD213PS  Y3, Y0, Y2
-	VMULPS       Y0, Y0, Y3
-	VFMADD213PS  Y0, Y3, Y2
-	VBROADCASTSS const3f800000<>+0(SB), Y0
-	VADDPS       Y0, Y2, Y0
-	VCVTPS2DQ    Y1, Y2
-	VPSRAD       $0x01, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VBROADCASTSS const3f800000<>+0(SB), Y3
-	VPADDD       Y3, Y2, Y2
-	VMULPS       Y2, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VBROADCASTSS const3f800000<>+0(SB), Y2
-	VPADDD       Y2, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (CX)
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS const42b20000<>+0(SB), Y1
-	VBROADCASTSS constc2d00000<>+0(SB), Y2
-	VMAXPS       Y0, Y2, Y0
-	VMINPS       Y0, Y1, Y0
-	VBROADCASTSS const3fb8aa3b<>+0(SB), Y1
-	VMULPS       Y1, Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMOVAPS      Y0, Y0
-	VBROADCASTSS const3f318000<>+0(SB), Y2
-	VFNMADD231PS Y2, Y1, Y0
-	VBROADCASTSS constb95e8083<>+0(SB), Y2
-	VFNMADD231PS Y2, Y1, Y0
-	VBROADCASTSS const39506967<>+0(SB), Y2
-	VMOVAPS      Y2, Y2
-	VBROADCASTSS const3ab743ce<>+0(SB), Y3
-	VFMADD213PS  Y3, Y0, Y2
-	VBROADCASTSS const3c088908<>+0(SB), Y3
-	VFMADD213PS  Y3, Y0, Y2
-	VBROADCASTSS const3d2aa9c1<>+0(SB), Y3
-	VFMADD213PS  Y3, Y0, Y2
-	VBROADCASTSS const3e2aaaaa<>+0(SB), Y3
-	VFMADD213PS  Y3, Y0, Y2
-	VBROADCASTSS const3f000000<>+0(SB), Y3
-	VFMADD213PS  Y3, Y0, Y2
-	VMULPS       Y0, Y0, Y3
-	VFMADD213PS  Y0, Y3, Y2
-	VBROADCASTSS const3f800000<>+0(SB), Y0
-	VADDPS       Y0, Y2, Y0
-	VCVTPS2DQ    Y1, Y2
-	VPSRAD       $0x01, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VBROADCASTSS const3f800000<>+0(SB), Y3
-	VPADDD       Y3, Y2, Y2
-	VMULPS       Y2, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VBROADCASTSS const3f800000<>+0(SB), Y2
-	VPADDD       Y2, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 32(CX)
-	ADDQ         $+64, CX
-	ADDQ         $+64, DX
-	SUBQ         $+16, BX
-	JGE          block
-
-blockEnd:
-	ADDQ $+16, BX
-	SUBQ $+8, BX
-	JLT  singleEnd
-
-single:
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS const42b20000<>+0(SB), Y1
-	VBROADCASTSS constc2d00000<>+0(SB), Y2
-	VMAXPS       Y0, Y2, Y0
-	VMINPS       Y0, Y1, Y0
-	VBROADCASTSS const3fb8aa3b<>+0(SB), Y1
-	VMULPS       Y1, Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMOVAPS      Y0, Y0
-	VBROADCASTSS const3f318000<>+0(SB), Y2
-	VFNMADD231PS Y2, Y1, Y0
-	VBROADCASTSS constb95e8083<>+0(SB), Y2
-	VFNMADD231PS Y2, Y1, Y0
-	VBROADCASTSS const39506967<>+0(SB), Y2
-	VMOVAPS      Y2, Y2
-	VBROADCASTSS const3ab743ce<>+0(SB), Y3
-	VFMADD213PS  Y3, Y0, Y2
-	VBROADCASTSS const3c088908<>+0(SB), Y3
-	VFMADD213PS  Y3, Y0, Y2
-	VBROADCASTSS const3d2aa9c1<>+0(SB), Y3
-	VFMADD213PS  Y3, Y0, Y2
-	VBROADCASTSS const3e2aaaaa<>+0(SB), Y3
-	VFMADD213PS  Y3, Y0, Y2
-	VBROADCASTSS const3f000000<>+0(SB), Y3
-	VFMADD213PS  Y3, Y0, Y2
-	VMULPS       Y0, Y0, Y3
-	VFMADD213PS  Y0, Y3, Y2
-	VBROADCASTSS const3f800000<>+0(SB), Y0
-	VADDPS       Y0, Y2, Y0
-	VCVTPS2DQ    Y1, Y2
-	VPSRAD       $0x01, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VBROADCASTSS const3f800000<>+0(SB), Y3
-	VPADDD       Y3, Y2, Y2
-	VMULPS       Y2, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VBROADCASTSS const3f800000<>+0(SB), Y2
-	VPADDD       Y2, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (CX)
-	ADDQ         $+32, CX
-	ADDQ         $+32, DX
-	SUBQ         $+8, BX
-	JGE          single
-
-singleEnd:
-	ADDQ         $+8, BX
-	TESTQ        BX, BX
-	JE           end
-	LEAQ         masks<>+0(SB), AX
-	NEGQ         BX
-	VMOVUPS      32(AX)(BX*4), Y0
-	VMASKMOVPS   (DX), Y0, Y1
-	VBROADCASTSS const42b20000<>+0(SB), Y2
-	VBROADCASTSS constc2d00000<>+0(SB), Y3
-	VMAXPS       Y1, Y3, Y1
-	VMINPS       Y1, Y2, Y1
-	VBROADCASTSS const3fb8aa3b<>+0(SB), Y2
-	VMULPS       Y2, Y1, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMOVAPS      Y1, Y1
-	VBROADCASTSS const3f318000<>+0(SB), Y3
-	VFNMADD231PS Y3, Y2, Y1
-	VBROADCASTSS constb95e8083<>+0(SB), Y3
-	VFNMADD231PS Y3, Y2, Y1
-	VBROADCASTSS const39506967<>+0(SB), Y3
-	VMOVAPS      Y3, Y3
-	VBROADCASTSS const3ab743ce<>+0(SB), Y4
-	VFMADD213PS  Y4, Y1, Y3
-	VBROADCASTSS const3c088908<>+0(SB), Y4
-	VFMADD213PS  Y4, Y1, Y3
-	VBROADCASTSS const3d2aa9c1<>+0(SB), Y4
-	VFMADD213PS  Y4, Y1, Y3
-	VBROADCASTSS const3e2aaaaa<>+0(SB), Y4
-	VFMADD213PS  Y4, Y1, Y3
-	VBROADCASTSS const3f000000<>+0(SB), Y4
-	VFMADD213PS  Y4, Y1, Y3
-	VMULPS       Y1, Y1, Y4
-	VFMADD213PS  Y1, Y4, Y3
-	VBROADCASTSS const3f800000<>+0(SB), Y1
-	VADDPS       Y1, Y3, Y1
-	VCVTPS2DQ    Y2, Y3
-	VPSRAD       $0x01, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VCVTPS2DQ    Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS const3f800000<>+0(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VBROADCASTSS const3f800000<>+0(SB), Y3
-	VPADDD       Y3, Y2, Y2
-	VMULPS       Y2, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (CX)
 
 end:
 	VZEROUPPER
@@ -5124,72 +4300,6 @@ TEXT ·transposeAVX2(SB), NOSPLIT, $0-32
 	VMOVUPS    Y5, (AX)
 	ADDQ       BX, AX
 	VMOVUPS    Y0, (AX)
-	VZEROUPPER
-	RET
-
-// func vecSumAVX2(v *byte)
-// Requires: AVX
-TEXT ·vecSumAVX2(SB), NOSPLIT, $0-8
-	MOVQ         v+0(FP), AX
-	MOVQ         (AX), CX
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VBROADCASTSS const7fffffff<>+0(SB), Y4
-	MOVQ         64(AX), BX
-	SUBQ         $+32, BX
-	JLT          blockEnd
-
-block:
-	VMOVUPS (CX), Y4
-	VADDPS  Y4, Y0, Y0
-	VMOVUPS 32(CX), Y4
-	VADDPS  Y4, Y1, Y1
-	VMOVUPS 64(CX), Y4
-	VADDPS  Y4, Y2, Y2
-	VMOVUPS 96(CX), Y4
-	VADDPS  Y4, Y3, Y3
-	ADDQ    $+128, CX
-	SUBQ    $+32, BX
-	JGE     block
-
-blockEnd:
-	ADDQ $+32, BX
-	SUBQ $+8, BX
-	JLT  singleEnd
-
-single:
-	VMOVUPS (CX), Y4
-	VADDPS  Y4, Y0, Y0
-	ADDQ    $+32, CX
-	SUBQ    $+8, BX
-	JGE     single
-
-singleEnd:
-	ADDQ       $+8, BX
-	TESTQ      BX, BX
-	JE         end
-	LEAQ       masks<>+0(SB), AX
-	NEGQ       BX
-	VMOVUPS    32(AX)(BX*4), Y4
-	VMASKMOVPS (CX), Y4, Y4
-	VADDPS     Y4, Y0, Y0
-
-end:
-	VADDPS       Y1, Y0, Y0
-	VADDPS       Y3, Y2, Y2
-	VADDPS       Y2, Y0, Y0
-	MOVQ         v+0(FP), AX
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VEXTRACTF128 $0x01, Y1, X0
-	VADDPD       X0, X1, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VMOVSD       X0, 128(AX)
 	VZEROUPPER
 	RET
 

@@ -41,22 +41,11 @@ func binaryOps(c *file, i isa) {
 			v.store(o.op(v, v.load(src1, u), v.load(src2, u)), dst, u)
 		})
 	}
-	elementwise(c, i, "vecMulAdd", "sets dst += x * y.", 3, 0, 4, nil, func(v *vector, _ []reg.VecVirtual, u int) {
-		d := v.load(dst, u)
-		v.fma(v.load(src1, u), v.load(src2, u), d)
-		v.store(d, dst, u)
-	})
 }
 
 func scalarOps(c *file, i isa) {
 	elementwise(c, i, "vecScale", "sets dst = s0 * x.", 2, 1, 4, nil, func(v *vector, s []reg.VecVirtual, u int) {
 		v.store(v.mul(v.load(src1, u), s[0]), dst, u)
-	})
-	elementwise(c, i, "vecAddScalar", "sets dst = x + s0.", 2, 1, 4, nil, func(v *vector, s []reg.VecVirtual, u int) {
-		v.store(v.add(v.load(src1, u), s[0]), dst, u)
-	})
-	elementwise(c, i, "vecClamp", "sets dst = min(max(x, s0), s1).", 2, 2, 4, nil, func(v *vector, s []reg.VecVirtual, u int) {
-		v.store(v.min(s[1], v.max(s[0], v.load(src1, u))), dst, u)
 	})
 	elementwise(c, i, "vecAxpy", "sets dst += s0 * x.", 2, 1, 4, nil, func(v *vector, s []reg.VecVirtual, u int) {
 		d := v.load(dst, u)
@@ -82,7 +71,6 @@ func activations(c *file, i isa) {
 		name, doc string
 		f         func(v *vector, x reg.VecVirtual) reg.VecVirtual
 	}{
-		{"vecExp", "sets dst = exp(x).", (*vector).exp},
 		{"vecTanh", "sets dst = tanh(x).", (*vector).tanh},
 		{"vecSigmoid", "sets dst = 1/(1+exp(-x)).", (*vector).sigmoid},
 		{"vecSiLU", "sets dst = x/(1+exp(-x)).", func(v *vector, x reg.VecVirtual) reg.VecVirtual {

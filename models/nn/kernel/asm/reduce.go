@@ -14,9 +14,6 @@ func reductions(c *file, i isa) {
 		streams   int
 		f         func(v *vector, acc reg.VecVirtual, u int)
 	}{
-		{"vecSum", "sums x.", 1, func(v *vector, acc reg.VecVirtual, u int) {
-			v.VADDPS(v.load(0, u), acc, acc)
-		}},
 		{"vecSumSquares", "sums x².", 1, func(v *vector, acc reg.VecVirtual, u int) {
 			x := v.load(0, u)
 			v.fma(x, x, acc)
