@@ -44,9 +44,6 @@ Nothing is written; the first clips, which fill caches, do not count.`,
 }
 
 func (a *app) benchGenerate(ctx context.Context, b benchGenerate) error {
-	if len(b.models) == 0 {
-		return usagef("--model is missing: the checkpoint to generate with")
-	}
 	if err := b.Validate(); err != nil {
 		return usagef("--%w", err)
 	}
@@ -55,12 +52,7 @@ func (a *app) benchGenerate(ctx context.Context, b benchGenerate) error {
 		if err != nil {
 			return err
 		}
-		if b.asJSON {
-			err = a.printJSON(g)
-		} else {
-			err = a.say("%v", g)
-		}
-		if err != nil {
+		if err := a.printResult(b.asJSON, g); err != nil {
 			return err
 		}
 	}

@@ -126,7 +126,7 @@ func (a *app) compare(ctx context.Context, o compareOptions) error {
 	}
 	data := split.Data()
 	options, stages := o.options(a, len(candidates))
-	defer stages.stop()
+	defer stages.Stop()
 	if err := comparison.Announce(ctx, data, options); err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func (a *app) compare(ctx context.Context, o compareOptions) error {
 	if err != nil {
 		return err
 	}
-	stages.done()
+	stages.Done()
 	return a.writeComparison(o, comparedReport{
 		Report: report, Verdict: comparison.Decide(report), DataHash: all.hash, LabelSource: all.labelSource,
 		Budget: o.budget.Seconds(), Command: o.command(),
@@ -195,7 +195,7 @@ func (a *app) trainCandidates(ctx context.Context, o compareOptions, candidates 
 		if o.steps == 0 {
 			job.Budget = o.budget
 		}
-		if c.Checkpoint, c.training, err = training.TrainCandidate(ctx, job, set, c.File, &stages{app: a}); err != nil {
+		if c.Checkpoint, c.training, err = training.TrainCandidate(ctx, job, set, c.File, a.stages()); err != nil {
 			return fmt.Errorf("%s: %w", c.Name, err)
 		}
 		c.Seconds, c.CPUSeconds = c.training.Seconds, c.training.CPUSeconds
@@ -205,18 +205,5 @@ func (a *app) trainCandidates(ctx context.Context, o compareOptions, candidates 
 
 // command is the command line that makes the comparison again.
 func (o *compareOptions) command() string {
-	parts := []string{"wavemill compare"}
-	for _, d := range o.data {
-		parts = append(parts, "--data "+quote(d))
-	}
-	for _, m := range o.models {
-		parts = append(parts, "--model "+quote(m))
-	}
-	parts = append(parts, "--out "+quote(o.out), fmt.Sprintf("--seed %d", o.seed))
-	if o.steps > 0 {
-		parts = append(parts, fmt.Sprintf("--steps %d", o.steps))
-	} else {
-		parts = append(parts, fmt.Sprintf("--budget %v", o.budget))
-	}
-	return strings.Join(append(parts, o.arguments()...), " ")
+	return "wavemill compare " + strings.Join(givenFlags(o.flags, "json"), " ")
 }

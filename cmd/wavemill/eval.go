@@ -51,9 +51,6 @@ and leaves out the gains beside shares of the recordings; --useful=false trains 
 }
 
 func (a *app) eval(ctx context.Context, o evalOptions) error {
-	if o.model == "" {
-		return usagef("--model is missing: the checkpoint to evaluate")
-	}
 	if err := o.checkAll(); err != nil {
 		return err
 	}
@@ -71,7 +68,7 @@ func (a *app) eval(ctx context.Context, o evalOptions) error {
 	}
 	data := split.Data()
 	options, stages := o.options(a, 1)
-	defer stages.stop()
+	defer stages.Stop()
 	if err := comparison.Announce(ctx, data, options); err != nil {
 		return err
 	}
@@ -84,7 +81,7 @@ func (a *app) eval(ctx context.Context, o evalOptions) error {
 	if err != nil {
 		return err
 	}
-	stages.done()
+	stages.Done()
 	if err := o.writeHTML(all, result, data, candidates); err != nil {
 		return err
 	}

@@ -48,12 +48,7 @@ clips, from which they can be decoded: keep it private if the recordings are pri
 }
 
 func (a *app) export(ctx context.Context, o exportOptions) error {
-	switch {
-	case o.model == "":
-		return usagef("--model is missing: the checkpoint to export")
-	case o.out == "":
-		return usagef("--out is missing: the folder for the files")
-	case o.format != "onnx":
+	if o.format != "onnx" {
 		return usagef("--format %q is not known; there is: onnx", o.format)
 	}
 	checkpoint, err := models.Read(o.model)

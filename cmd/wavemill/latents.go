@@ -54,22 +54,9 @@ draws.`,
 	return cmd
 }
 
-func (o *latentsOptions) check() error {
-	switch {
-	case o.model == "":
-		return usagef("--model is missing: the checkpoint of a vae or vaegan")
-	case o.Dir == "":
-		return usagef("--out is missing: a folder for the pictures")
-	}
+func (a *app) latents(ctx context.Context, o latentsOptions) error {
 	if err := o.Validate(); err != nil {
 		return usagef("--%w", err)
-	}
-	return nil
-}
-
-func (a *app) latents(ctx context.Context, o latentsOptions) error {
-	if err := o.check(); err != nil {
-		return err
 	}
 	c, err := models.Read(o.model)
 	if err != nil {

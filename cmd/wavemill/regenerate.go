@@ -88,8 +88,5 @@ func (a *app) regenerated(o regenerateOptions, r sampling.Regenerated, data []by
 			return err
 		}
 	}
-	if o.asJSON {
-		return a.printJSON(r)
-	}
-	return a.say("%v", r)
+	return a.printResult(o.asJSON, r)
 }

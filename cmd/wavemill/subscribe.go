@@ -44,9 +44,6 @@ type savedClip struct {
 }
 
 func (a *app) subscribe(ctx context.Context, flags *busFlags, o files.SaveOptions, asJSON bool) (err error) {
-	if o.Dir == "" {
-		return usagef("--out is missing: the folder for the clips")
-	}
 	if o.Count < 0 {
 		return usagef("--count %d is negative", o.Count)
 	}

@@ -55,10 +55,7 @@ type synthesised struct {
 }
 
 func (a *app) synth(ctx context.Context, o synthOptions) error {
-	switch {
-	case o.out == "":
-		return usagef("--out is missing: the folder for the recordings")
-	case o.n < 1:
+	if o.n < 1 {
 		return usagef("--n must be at least 1")
 	}
 	if _, err := synth.Clip(synth.Classes()[0], 0, o.rate); err != nil {

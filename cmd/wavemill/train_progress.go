@@ -46,10 +46,18 @@ func (w *trainingProgress) done() { w.task.Done() }
 // interrupted ends a training that was stopped: without a summary, which would look like an end.
 func (w *trainingProgress) interrupted() { w.task.Cancel() }
 
+// stages shows an evaluation and its trainings on the console, one stage after the other.
+type stages struct {
+	*progress.Stages
+	console *progress.Console
+}
+
+func (a *app) stages() *stages { return &stages{progress.NewStages(a.console), a.console} }
+
 // Training implements training.Progress.
 func (s *stages) Training(budget time.Duration, steps int64) (event func(models.Progress), done func()) {
-	s.done()
+	s.Done()
 	p := &trainingProgress{}
-	p.begin(s.app.console, budget, steps)
+	p.begin(s.console, budget, steps)
 	return p.event, p.done
 }
