@@ -114,8 +114,5 @@ func (a *app) benchQuality(ctx context.Context, b benchQuality) error {
 			return err
 		}
 	}
-	if b.asJSON {
-		return a.printJSON(result)
-	}
-	return a.say("%s", result.Markdown())
+	return a.printResult(b.asJSON, result)
 }

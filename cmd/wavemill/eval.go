@@ -102,5 +102,5 @@ func (o *evalOptions) writeHTML(all evaluationData, r comparison.Report, data co
 	if err != nil {
 		return err
 	}
-	return writePage(o.html, page)
+	return report.WriteFile(o.html, page)
 }

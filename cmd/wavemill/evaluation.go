@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -80,5 +81,5 @@ func (a *app) evaluationRecordings(ctx context.Context, o evaluationFlags) (eval
 
 // recordingFacts are the facts about the recordings that an HTML report shows.
 func recordingFacts(d evaluationData, seed uint64) []report.Fact {
-	return []report.Fact{{Name: "labels from", Value: d.labelSource}, {Name: "data", Value: d.hash}, {Name: "seed", Value: decimal(seed)}}
+	return []report.Fact{{Name: "labels from", Value: d.labelSource}, {Name: "data", Value: d.hash}, {Name: "seed", Value: strconv.FormatUint(seed, 10)}}
 }

@@ -73,12 +73,7 @@ func (a *app) export(ctx context.Context, o exportOptions) error {
 		if err := writeFile(path, f.Data); err != nil {
 			return err
 		}
-		if o.asJSON {
-			err = a.printJSON(f.Facts(path))
-		} else {
-			err = a.say("%s", path)
-		}
-		if err != nil {
+		if err := a.printResult(o.asJSON, f.Facts(path)); err != nil {
 			return err
 		}
 	}

@@ -93,16 +93,6 @@ func addUntilGood(f *pflag.FlagSet, o *generateOptions) {
 // defaultRealness is the quantile of the recordings' scores that a clip has to reach.
 const defaultRealness = 0.05
 
-func (o *generateOptions) check() error {
-	if err := o.checkFilter(); err != nil {
-		return err
-	}
-	if err := o.Validate(); err != nil {
-		return usagef("--%w", err)
-	}
-	return nil
-}
-
 // checkFilter checks the flags of the filter.
 func (o *generateOptions) checkFilter() error {
 	for _, flag := range []string{"confidence", "realness", "newness", "max-tries", "keep-best"} {
@@ -110,22 +100,21 @@ func (o *generateOptions) checkFilter() error {
 			return usagef("--%s is a condition of --until-good, which is not there", flag)
 		}
 	}
-	switch {
-	case o.UntilGood && !o.judge.asked():
+	if o.UntilGood && !o.judge.asked() {
 		return usagef("--until-good needs a filter: --judge FILE, made by \"wavemill judge\", or --data DIR, the recordings to train one on")
-	case !(o.limits.Confidence >= 0 && o.limits.Confidence < 1):
-		return usagef("--confidence %g is not between 0 and 1", o.limits.Confidence)
-	case !(o.limits.Realness >= 0 && o.limits.Realness < 1):
-		return usagef("--realness %g is not between 0 and 1", o.limits.Realness)
-	case !(o.limits.Newness >= 0 && o.limits.Newness <= 10):
-		return usagef("--newness %g is not between 0 and 10", o.limits.Newness)
+	}
+	if _, err := eval.ExactLimits(o.limits); err != nil {
+		return usagef("--%w", err)
 	}
 	return o.judge.check()
 }
 
 func (a *app) generate(ctx context.Context, o generateOptions) error {
-	if err := o.check(); err != nil {
+	if err := o.checkFilter(); err != nil {
 		return err
+	}
+	if err := o.Validate(); err != nil {
+		return usagef("--%w", err)
 	}
 	checkpoint, sampler, err := openSampler(o.model)
 	if err != nil {

@@ -116,15 +116,6 @@ func (o judgeOptions) check() error {
 	return nil
 }
 
-// orNoLimit returns a limit for eval.Limits, where 0 is the default and a negative value no limit. On the command line,
-// 0 is no limit.
-func orNoLimit(v float64) float64 {
-	if v == 0 {
-		return -1
-	}
-	return v
-}
-
 // openFilter opens or trains the filter of `wavemill generate`; nil where the flags ask for none.
 func (a *app) openFilter(ctx context.Context, o generateOptions, c models.Checkpoint, labels []string) (*eval.Filter, error) {
 	if !o.judge.asked() {
@@ -137,9 +128,12 @@ func (a *app) openFilter(ctx context.Context, o generateOptions, c models.Checkp
 	case o.given("realness") && o.limits.Realness > 0:
 		use.Realness = training.RealnessRequired
 	}
-	use.Limits = eval.Limits{Confidence: orNoLimit(o.limits.Confidence), Realness: orNoLimit(o.limits.Realness), Newness: o.limits.Newness}
-	if o.given("newness") {
-		use.Limits.Newness = orNoLimit(o.limits.Newness)
+	var err error
+	if use.Limits, err = eval.ExactLimits(o.limits); err != nil {
+		return nil, err
+	}
+	if !o.given("newness") {
+		use.Limits.Newness = 0 // the filter's own
 	}
 	if o.judge.file != "" {
 		return use.Open(o.judge.file)

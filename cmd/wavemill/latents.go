@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -87,13 +86,10 @@ func (a *app) latents(ctx context.Context, o latentsOptions) error {
 	}
 	o.Store = writeFile
 	report, err := m.Write(ctx, o.Files)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case o.asJSON:
-		return a.printJSON(report)
 	}
-	return a.say("%s", strings.Join(report.Paths(), "\n"))
+	return a.printResult(o.asJSON, report)
 }
 
 // placeRecordings adds the recordings of --data to the map and names those that are left out.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -73,10 +72,7 @@ func (a *app) plan(ctx context.Context, o planOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.asJSON {
-		return a.printJSON(p)
-	}
-	return a.say("%s", strings.Join(p.Lines(), "\n"))
+	return a.printResult(o.asJSON, p)
 }
 
 // frontOptions are the flags that decide the front end instead of the plan, and how its ceiling is measured.
@@ -127,11 +123,10 @@ func (a *app) planned(ctx context.Context, options training.Options, o frontOpti
 // notePlan notes the plan before a training.
 func (a *app) notePlan(ctx context.Context, o frontOptions, fe models.FrontEnd, recordings []dataset.Recording, budget time.Duration) error {
 	p, err := a.makePlan(ctx, fe, recordings, o.ceiling.PlanOptions(budget))
-	if err != nil {
-		return err
+	if err == nil {
+		a.notes(p.Lines()...)
 	}
-	a.notes(p.Lines()...)
-	return nil
+	return err
 }
 
 // makePlan makes a plan and shows the progress of its ceiling.

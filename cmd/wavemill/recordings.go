@@ -63,18 +63,15 @@ func (a *app) loadItems(ctx context.Context, items []dataset.Item) ([]dataset.Re
 	if err != nil {
 		return nil, err
 	}
-	usable := all[:0]
 	for _, r := range all {
 		if r.Err != nil {
 			a.note("skipped %s: %v", r.Path, r.Err)
-			continue
 		}
-		usable = append(usable, r)
 	}
-	if len(usable) == 0 {
+	if all = dataset.Usable(all); len(all) == 0 {
 		return nil, errors.New("none of the recordings can be used")
 	}
-	return usable, nil
+	return all, nil
 }
 
 // decode decodes files in parallel and shows the progress.

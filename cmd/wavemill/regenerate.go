@@ -70,7 +70,13 @@ func (a *app) regenerate(ctx context.Context, o regenerateOptions, files []strin
 		if !r.Same {
 			different++
 		}
-		if err := a.regenerated(o, r, data); err != nil {
+		if o.out != "" {
+			r.Out = filepath.Join(o.out, filepath.Base(r.File))
+			if err := writeFile(r.Out, data); err != nil {
+				return err
+			}
+		}
+		if err := a.printResult(o.asJSON, r); err != nil {
 			return err
 		}
 	}
@@ -78,15 +84,4 @@ func (a *app) regenerate(ctx context.Context, o regenerateOptions, files []strin
 		return fmt.Errorf("%d of %d files differ from what their model generates with %s kernels", different, len(files), kernel.Class())
 	}
 	return nil
-}
-
-// regenerated writes the new file, where one is wanted, and prints the comparison.
-func (a *app) regenerated(o regenerateOptions, r sampling.Regenerated, data []byte) error {
-	if o.out != "" {
-		r.Out = filepath.Join(o.out, filepath.Base(r.File))
-		if err := writeFile(r.Out, data); err != nil {
-			return err
-		}
-	}
-	return a.printResult(o.asJSON, r)
 }

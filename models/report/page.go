@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	_ "embed" // the template, style and script
 	"encoding/base64"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"wavemill/internal/atomicfile"
 	"wavemill/models/comparison"
 	"wavemill/models/training"
 )
@@ -153,4 +155,13 @@ func total(row []int) int {
 		n += v
 	}
 	return n
+}
+
+// WriteFile writes a page as an HTML file, whole or not at all.
+func WriteFile(path string, p Page) error {
+	var html bytes.Buffer
+	if err := Write(&html, p); err != nil {
+		return err
+	}
+	return atomicfile.Write(path, html.Bytes(), atomicfile.Options{NoSync: true})
 }
