@@ -10,6 +10,7 @@ import (
 
 	"wavemill/models/benchmark"
 	"wavemill/models/eval"
+	"wavemill/models/training"
 )
 
 // benchQuality holds the flags of `bench quality`.
@@ -102,7 +103,7 @@ func (a *app) benchQuality(ctx context.Context, b benchQuality) error {
 	if err != nil {
 		return err
 	}
-	p := a.stages()
+	p := training.NewStages(a.console)
 	b.DataHash, b.Progress = set.Hash(), p
 	result, err := b.Run(ctx, recordings)
 	p.Done()

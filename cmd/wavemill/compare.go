@@ -60,10 +60,6 @@ classifiers, see "wavemill eval --help".`,
 
 func (o *compareOptions) check() error {
 	switch {
-	case len(o.models) == 0 && len(o.data) > 0:
-		return usagef("--model is missing: an architecture (%s) or a checkpoint; repeat it to compare", strings.Join(architectures.Names(), ", "))
-	case o.out == "" && len(o.data) > 0:
-		return usagef("--out is missing: the folder for the reports")
 	case o.budget <= 0:
 		return usagef("--budget %v: training takes time", o.budget)
 	case o.steps < 0:
@@ -195,7 +191,7 @@ func (a *app) trainCandidates(ctx context.Context, o compareOptions, candidates 
 		if o.steps == 0 {
 			job.Budget = o.budget
 		}
-		if c.Checkpoint, c.training, err = training.TrainCandidate(ctx, job, set, c.File, a.stages()); err != nil {
+		if c.Checkpoint, c.training, err = training.TrainCandidate(ctx, job, set, c.File, training.NewStages(a.console)); err != nil {
 			return fmt.Errorf("%s: %w", c.Name, err)
 		}
 		c.Seconds, c.CPUSeconds = c.training.Seconds, c.training.CPUSeconds

@@ -23,7 +23,7 @@ type demoWatch struct {
 	mu       sync.Mutex
 	done     int               // recordings converted or rejected
 	convert  *progress.Task    // while recordings are converted
-	training *trainingProgress // during the training
+	training *training.Display // during the training
 	history  training.History
 	step     int64         // of the last stored checkpoint
 	took     time.Duration // of the training
@@ -104,7 +104,7 @@ func (w *demoWatch) trained(ctx context.Context, bus *pipeline.Bus, running *pip
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if w.training != nil {
-			w.training.done()
+			w.training.Done()
 			w.training = nil
 		}
 	}()
@@ -127,12 +127,12 @@ func (w *demoWatch) progress(p models.Progress) {
 	w.took = p.Elapsed
 	w.history.Add(p)
 	if p.Event == models.EventStart {
-		w.training = &trainingProgress{say: w.say}
-		w.training.begin(w.console, w.o.budget, w.o.steps)
+		w.training = &training.Display{Say: w.say}
+		w.training.Begin(w.console, w.o.budget, w.o.steps)
 		w.startOnce.Do(func() { close(w.began) })
 	}
 	if w.training != nil {
-		w.training.event(p)
+		w.training.Event(p)
 	}
 	if w.o.onTraining != nil {
 		w.o.onTraining(p)

@@ -9,6 +9,7 @@ import (
 
 	"wavemill/models/comparison"
 	"wavemill/models/report"
+	"wavemill/models/training"
 )
 
 // evaluationFlags are the flags that commands share that evaluate models: eval and compare.
@@ -48,8 +49,8 @@ func (e *evaluationFlags) checkAll() error {
 }
 
 // options of an evaluation of so many candidates.
-func (e *evaluationFlags) options(a *app, candidates int) (comparison.Options, *stages) {
-	p := a.stages()
+func (e *evaluationFlags) options(a *app, candidates int) (comparison.Options, *training.Stages) {
+	p := training.NewStages(a.console)
 	return comparison.Options{
 		Seed: e.seed, Clips: e.clips, Useful: e.useful, Quick: e.quick, Candidates: candidates, Progress: p,
 	}, p

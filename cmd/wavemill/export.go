@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -65,12 +63,9 @@ func (a *app) export(ctx context.Context, o exportOptions) error {
 	if err := ctx.Err(); err != nil { // Export has no context of its own.
 		return err
 	}
-	if err := os.MkdirAll(o.out, 0o755); err != nil {
-		return err
-	}
 	for _, f := range files {
-		path := filepath.Join(o.out, f.Name)
-		if err := writeFile(path, f.Data); err != nil {
+		path, err := storeIn(o.out)(f.Name, f.Data)
+		if err != nil {
 			return err
 		}
 		if err := a.printResult(o.asJSON, f.Facts(path)); err != nil {

@@ -134,13 +134,7 @@ func (a *app) generate(ctx context.Context, o generateOptions) error {
 	o.Note = a.note
 	o.Progress = func(name string, clips int64) sampling.Task { return a.console.Start(name, clips, "clips") }
 	o.Emit = func(f sampling.ClipFacts) error { return a.printClip(o.asJSON, f) }
-	o.Store = func(name string, data []byte) (string, error) {
-		path := filepath.Join(o.out, name)
-		if err := os.MkdirAll(o.out, 0o755); err != nil {
-			return "", err
-		}
-		return path, writeFile(path, data)
-	}
+	o.Store = storeIn(o.out)
 	err = o.Run(ctx, sampler)
 	switch {
 	case errors.Is(err, sampling.ErrNoLabel):
@@ -151,6 +145,17 @@ func (a *app) generate(ctx context.Context, o generateOptions) error {
 		return fmt.Errorf("%w; raise --max-tries, lower the conditions (--confidence, --realness, --newness), train the model longer, or keep the best with --keep-best", err)
 	}
 	return err
+}
+
+// storeIn writes files into a folder, which is created with the first of them.
+func storeIn(dir string) func(name string, data []byte) (path string, err error) {
+	return func(name string, data []byte) (string, error) {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return "", err
+		}
+		return path, writeFile(path, data)
+	}
 }
 
 // printClip prints the line of a clip. One that failed has a line in JSON alone.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -49,11 +48,6 @@ the working directory for the checkpoint with the digest that the file names.`,
 }
 
 func (a *app) regenerate(ctx context.Context, o regenerateOptions, files []string) error {
-	if o.out != "" {
-		if err := os.MkdirAll(o.out, 0o755); err != nil {
-			return err
-		}
-	}
 	regenerator := &sampling.Regenerator{Model: o.model}
 	different := 0
 	for _, file := range files {
@@ -71,8 +65,7 @@ func (a *app) regenerate(ctx context.Context, o regenerateOptions, files []strin
 			different++
 		}
 		if o.out != "" {
-			r.Out = filepath.Join(o.out, filepath.Base(r.File))
-			if err := writeFile(r.Out, data); err != nil {
+			if r.Out, err = storeIn(o.out)(filepath.Base(r.File), data); err != nil {
 				return err
 			}
 		}

@@ -90,10 +90,8 @@ func (a *app) topup(ctx context.Context, o topupOptions) error {
 	o.Note = func(s string) { a.note("%s", s) }
 	o.Progress = func(name string, total int64, unit string) augment.Task { return a.console.Start(name, total, unit) }
 	o.Store = func(name string, data []byte) error {
-		if err := os.MkdirAll(o.Out, 0o755); err != nil {
-			return err
-		}
-		return writeFile(filepath.Join(o.Out, name), data)
+		_, err := storeIn(o.Out)(name, data)
+		return err
 	}
 	report, err := o.Run(ctx, sampler, recordings, split)
 	switch {

@@ -88,8 +88,8 @@ func (a *app) trainingSet(ctx context.Context, o trainOptions, job training.Job)
 
 // runTraining trains and reports the result.
 func (a *app) runTraining(ctx context.Context, o trainOptions, job training.Job, set training.Set, began time.Time) error {
-	p := &trainingProgress{say: a.note}
-	job.OnEvent = p.event
+	p := &training.Display{Say: a.note}
+	job.OnEvent = p.Event
 	run, err := job.Start(ctx, set)
 	if errors.Is(err, training.ErrBestBy) {
 		return usagef("--best-by: %w", err)
@@ -98,20 +98,20 @@ func (a *app) runTraining(ctx context.Context, o trainOptions, job training.Job,
 		return err
 	}
 	a.notes(run.Lines()...)
-	p.begin(a.console, job.Budget, job.Steps)
+	p.Begin(a.console, job.Budget, job.Steps)
 	c, result, err := run.Train(ctx)
 	if result.CurvesErr != nil {
 		a.note("the curves are incomplete: %v", result.CurvesErr)
 	}
 	if err != nil {
-		p.interrupted()
+		p.Interrupted()
 		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 			resume := strings.Join(givenFlags(o.flags, "resume", "overwrite"), " ")
 			return fmt.Errorf("interrupted at step %d; go on with: wavemill train --resume %s", c.Step, resume)
 		}
 		return err
 	}
-	p.done()
+	p.Done()
 	report, err := training.NewReport(o.spec.Out, c, result, time.Since(began))
 	if err != nil {
 		return err
