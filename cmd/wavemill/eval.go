@@ -82,25 +82,19 @@ func (a *app) eval(ctx context.Context, o evalOptions) error {
 		return err
 	}
 	stages.Done()
-	if err := o.writeHTML(all, result, data, candidates); err != nil {
-		return err
+	if o.html != "" {
+		page, err := report.Comparison(report.Compared{
+			Report: result, Verdict: comparison.Decide(result), Data: data, Candidates: candidates, Made: time.Now(), Facts: recordingFacts(all, o.seed),
+		})
+		if err == nil {
+			err = report.WriteFile(o.html, page)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	if o.asJSON {
 		return a.printJSON(result)
 	}
 	return comparison.WriteTable(a.out, result)
-}
-
-// writeHTML writes the report for --html.
-func (o *evalOptions) writeHTML(all evaluationData, r comparison.Report, data comparison.Data, candidates []*comparison.Candidate) error {
-	if o.html == "" {
-		return nil
-	}
-	page, err := report.Comparison(report.Compared{
-		Report: r, Verdict: comparison.Decide(r), Data: data, Candidates: candidates, Made: time.Now(), Facts: recordingFacts(all, o.seed),
-	})
-	if err != nil {
-		return err
-	}
-	return report.WriteFile(o.html, page)
 }
