@@ -21,6 +21,23 @@ type Set struct {
 // Len returns the number of clips.
 func (s Set) Len() int { return max(0, s.PerClass) * len(Classes()) }
 
+// A Summary says what [Set.Write] wrote. As JSON it is what `wavemill synth --json` prints.
+type Summary struct {
+	Out        string   `json:"out"` // folder
+	Recordings int      `json:"recordings"`
+	Labels     []string `json:"labels"`
+	Rate       int      `json:"sample_rate"`
+	Seed       uint64   `json:"seed"`
+}
+
+// Summary describes the set, written to the folder out.
+func (s Set) Summary(out string) Summary { return Summary{out, s.Len(), Classes(), s.Rate, s.Seed} }
+
+// String is the summary in one line.
+func (s Summary) String() string {
+	return fmt.Sprintf("%s: %d recordings of %d classes at %d Hz, seed %d", s.Out, s.Recordings, len(s.Labels), s.Rate, s.Seed)
+}
+
 // Clip returns clip i of a class.
 func (s Set) Clip(class string, i int) (audio.Clip, error) {
 	return Clip(class, s.Seed*1_000_003+uint64(i), s.Rate)

@@ -10,6 +10,7 @@ import (
 
 	"wavemill/models/benchmark"
 	"wavemill/models/eval"
+	"wavemill/models/training"
 )
 
 // benchQuality holds the flags of `bench quality`.
@@ -46,6 +47,9 @@ Results stay in --keep: the same command goes on where it was stopped.
 			if b.LeaveOut != "" && !cmd.Flags().Changed("seeds") {
 				b.Seeds = 1 // the groups are the runs
 			}
+			// The folders of this machine are left out.
+			given := givenFlags(cmd.Flags(), "data", "keep", "write", "name", "json")
+			b.Command = "wavemill bench quality --data DIR --keep DIR " + strings.Join(given, " ")
 			return a.benchQuality(cmd.Context(), b)
 		},
 	}
@@ -71,10 +75,7 @@ Results stay in --keep: the same command goes on where it was stopped.
 
 // check reports what is wrong with the flags, and turns shares of 0 into none.
 func (b *benchQuality) check() error {
-	switch {
-	case len(b.data) == 0:
-		return usagef("--data is missing: a folder with recordings")
-	case b.write != "" && b.Name == "":
+	if b.write != "" && b.Name == "" {
 		return usagef("--write needs --name: the name of the tables in the document")
 	}
 	if slices.Equal(b.Shares, []float64{0}) {
@@ -87,7 +88,6 @@ func (b *benchQuality) check() error {
 }
 
 func (a *app) benchQuality(ctx context.Context, b benchQuality) error {
-	b.Command = b.command()
 	if err := b.check(); err != nil {
 		return err
 	}
@@ -103,10 +103,10 @@ func (a *app) benchQuality(ctx context.Context, b benchQuality) error {
 	if err != nil {
 		return err
 	}
-	p := &stages{app: a}
+	p := training.NewStages(a.console)
 	b.DataHash, b.Progress = set.Hash(), p
 	result, err := b.Run(ctx, recordings)
-	p.done()
+	p.Done()
 	if err != nil {
 		return err
 	}
@@ -115,20 +115,5 @@ func (a *app) benchQuality(ctx context.Context, b benchQuality) error {
 			return err
 		}
 	}
-	if b.asJSON {
-		return a.printJSON(result)
-	}
-	return a.say("%s", result.Markdown())
-}
-
-// command is the command line that makes the tables again, without the folders of this machine.
-func (b *benchQuality) command() string {
-	args := b.Arguments()
-	if b.labels != "" {
-		args = append(args, "--labels", b.labels)
-	}
-	for i, arg := range args {
-		args[i] = quote(arg)
-	}
-	return "wavemill bench quality --data DIR " + strings.Join(args, " ") + " --keep DIR"
+	return a.printResult(b.asJSON, result)
 }

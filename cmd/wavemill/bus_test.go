@@ -14,6 +14,7 @@ import (
 
 	"wavemill/audio/synth"
 	"wavemill/audio/wav"
+	"wavemill/operators/files"
 	"wavemill/pipeline"
 	"wavemill/pipeline/header"
 	"wavemill/pipeline/server"
@@ -101,7 +102,7 @@ func TestSubscribeSavesKeptClips(t *testing.T) {
 	}
 	out := filepath.Join(t.TempDir(), "clips")
 	stdout, _ := mustRun(t, "subscribe", "--nats", url, "--label", oddLabel, "--out", out, "--all", "--count", "2", "--json")
-	clips := decodeLines[savedClip](t, stdout)
+	clips := decodeLines[files.Clip](t, stdout)
 	if len(clips) != 2 || clips[0].Seed != 12 || *clips[0].Confidence != 0.5 || clips[0].Label != oddLabel || clips[0].Model != "abc" {
 		t.Errorf("subscribe --json: %s", stdout)
 	}

@@ -27,3 +27,11 @@ func givenFlags(f *pflag.FlagSet, except ...string) []string {
 	})
 	return parts
 }
+
+// printResult prints the result of a command: one line of JSON or, for a person, its text.
+func (a *app) printResult(asJSON bool, v any) error {
+	if asJSON {
+		return a.printJSON(v)
+	}
+	return a.say("%v", v)
+}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -60,10 +59,6 @@ classifiers, see "wavemill eval --help".`,
 
 func (o *compareOptions) check() error {
 	switch {
-	case len(o.models) == 0 && len(o.data) > 0:
-		return usagef("--model is missing: an architecture (%s) or a checkpoint; repeat it to compare", strings.Join(architectures.Names(), ", "))
-	case o.out == "" && len(o.data) > 0:
-		return usagef("--out is missing: the folder for the reports")
 	case o.budget <= 0:
 		return usagef("--budget %v: training takes time", o.budget)
 	case o.steps < 0:
@@ -98,7 +93,7 @@ func (a *app) compare(ctx context.Context, o compareOptions) error {
 	}
 	data := split.Data()
 	options, stages := o.options(a, len(candidates))
-	defer stages.stop()
+	defer stages.Stop()
 	if err := comparison.Announce(ctx, data, options); err != nil {
 		return err
 	}
@@ -123,7 +118,7 @@ func (a *app) compare(ctx context.Context, o compareOptions) error {
 	if err != nil {
 		return err
 	}
-	stages.done()
+	stages.Done()
 	return a.writeComparison(o, comparison.Document{
 		Report: found, Verdict: comparison.Decide(found), DataHash: all.hash, LabelSource: all.labelSource,
 		Budget: o.budget.Seconds(), Command: o.command(),
@@ -149,18 +144,5 @@ func (a *app) writeComparison(o compareOptions, d comparison.Document, c report.
 
 // command is the command line that makes the comparison again.
 func (o *compareOptions) command() string {
-	parts := []string{"wavemill compare"}
-	for _, d := range o.data {
-		parts = append(parts, "--data "+quote(d))
-	}
-	for _, m := range o.models {
-		parts = append(parts, "--model "+quote(m))
-	}
-	parts = append(parts, "--out "+quote(o.out), fmt.Sprintf("--seed %d", o.seed))
-	if o.steps > 0 {
-		parts = append(parts, fmt.Sprintf("--steps %d", o.steps))
-	} else {
-		parts = append(parts, fmt.Sprintf("--budget %v", o.budget))
-	}
-	return strings.Join(append(parts, o.arguments()...), " ")
+	return "wavemill compare " + strings.Join(givenFlags(o.flags, "json"), " ")
 }

@@ -10,6 +10,7 @@ import (
 	"wavemill/audio/convert"
 	"wavemill/audio/spectrogram"
 	"wavemill/internal/progress"
+	"wavemill/internal/usage"
 )
 
 // convertOptions are the flags of `wavemill convert`.
@@ -17,7 +18,6 @@ type convertOptions struct {
 	convert.Options
 	shardMiB int64
 	config   spectrogram.Overrides
-	fmin     float64 // Negative: not given.
 	asJSON   bool
 }
 
@@ -49,7 +49,7 @@ there. Files that cannot be read are listed in DIR/skipped.jsonl with the reason
 	f.IntVar(&o.config.Hop, "hop", 0, "samples between frames (default: a quarter of a frame)")
 	f.StringVar(&o.config.Scale, "scale", "", "frequency scale: mel, linear (default mel)")
 	f.IntVar(&o.config.Mels, "mels", 0, "mel filters")
-	f.Float64Var(&o.fmin, "f-min", -1, "lower edge of the lowest mel filter in Hz")
+	f.Var(usage.NewOptional(&o.config.FMin, -1), "f-min", "lower edge of the lowest mel filter in Hz")
 	f.Float64Var(&o.config.FMax, "f-max", 0, "upper edge of the highest mel filter in Hz (default: half the rate)")
 	f.StringVar(&o.config.Value, "value", "", "quantity of a value: log, log-power, magnitude, power (default log)")
 	f.StringVar(&o.Phase.Method, "phase", "", "phase reconstruction from shards: pghi+fgla, pghi, fgla, griffinlim (default pghi+fgla)")
@@ -59,8 +59,6 @@ there. Files that cannot be read are listed in DIR/skipped.jsonl with the reason
 
 func (o *convertOptions) check() error {
 	switch {
-	case o.Out == "":
-		return usagef("--out is missing: the folder for the results")
 	case !slices.Contains(convert.Targets(), o.To):
 		return usagef("--to is one of npy, png, wav; not %q", o.To)
 	case o.Workers < 0, o.Rate < 0, o.config.NFFT < 0, o.config.Hop < 0, o.config.Mels < 0:
@@ -75,8 +73,8 @@ func (a *app) convert(ctx context.Context, sources []string, o convertOptions) e
 	if err := o.check(); err != nil {
 		return err
 	}
-	if o.fmin >= 0 {
-		o.config.FMin = &o.fmin
+	if o.config.FMin != nil && *o.config.FMin < 0 {
+		o.config.FMin = nil
 	}
 	o.Sources, o.ShardBytes = sources, o.shardMiB<<20
 	o.Config = func(rate int) spectrogram.Config { return o.config.Apply(spectrogram.Default(rate)) }
@@ -94,11 +92,8 @@ func (a *app) convert(ctx context.Context, sources []string, o convertOptions) e
 	if summary.Out == "" { // It ended before it began to convert.
 		return err
 	}
-	if o.asJSON {
-		return errors.Join(err, a.printJSON(summary))
-	}
-	if err != nil {
+	if err != nil && !o.asJSON {
 		return err
 	}
-	return a.say("%s", summary)
+	return errors.Join(err, a.printResult(o.asJSON, summary))
 }

@@ -167,9 +167,9 @@ func (p demoProgress) Start(stage string, total int64, unit string) demo.Task {
 }
 
 func (p demoProgress) Training(budget time.Duration, steps int64) (event func(models.Progress), done func()) {
-	t := &trainingProgress{say: p.note}
-	t.begin(p.console, budget, steps)
-	return t.event, t.done
+	t := &training.Display{Say: p.note}
+	t.Begin(p.console, budget, steps)
+	return t.Event, t.Done
 }
 
 func (a *app) demo(ctx context.Context, o demoOptions) error {

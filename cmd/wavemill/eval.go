@@ -51,9 +51,6 @@ and leaves out the gains beside shares of the recordings; --useful=false trains 
 }
 
 func (a *app) eval(ctx context.Context, o evalOptions) error {
-	if o.model == "" {
-		return usagef("--model is missing: the checkpoint to evaluate")
-	}
 	if err := o.checkAll(); err != nil {
 		return err
 	}
@@ -71,7 +68,7 @@ func (a *app) eval(ctx context.Context, o evalOptions) error {
 	}
 	data := split.Data()
 	options, stages := o.options(a, 1)
-	defer stages.stop()
+	defer stages.Stop()
 	if err := comparison.Announce(ctx, data, options); err != nil {
 		return err
 	}
@@ -84,26 +81,20 @@ func (a *app) eval(ctx context.Context, o evalOptions) error {
 	if err != nil {
 		return err
 	}
-	stages.done()
-	if err := o.writeHTML(all, result, data, candidates); err != nil {
-		return err
+	stages.Done()
+	if o.html != "" {
+		page, err := report.Comparison(report.Compared{
+			Report: result, Verdict: comparison.Decide(result), Data: data, Candidates: candidates, Made: time.Now(), Facts: recordingFacts(all, o.seed),
+		})
+		if err == nil {
+			err = report.WriteFile(o.html, page)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	if o.asJSON {
 		return a.printJSON(result)
 	}
 	return comparison.WriteTable(a.out, result)
-}
-
-// writeHTML writes the report for --html.
-func (o *evalOptions) writeHTML(all evaluationData, r comparison.Report, data comparison.Data, candidates []*comparison.Candidate) error {
-	if o.html == "" {
-		return nil
-	}
-	page, err := report.Comparison(report.Compared{
-		Report: r, Verdict: comparison.Decide(r), Data: data, Candidates: candidates, Made: time.Now(), Facts: recordingFacts(all, o.seed),
-	})
-	if err != nil {
-		return err
-	}
-	return report.WriteFile(o.html, page)
 }

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"strconv"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
-	"wavemill/internal/progress"
 	"wavemill/models/comparison"
+	"wavemill/models/report"
+	"wavemill/models/training"
 )
 
 // evaluationFlags are the flags that commands share that evaluate models: eval and compare.
@@ -20,10 +23,12 @@ type evaluationFlags struct {
 	useful bool
 	quick  bool
 	asJSON bool
+	flags  *pflag.FlagSet // of the command line
 }
 
 func (e *evaluationFlags) addAll(cmd *cobra.Command) {
 	f := cmd.Flags()
+	e.flags = f
 	f.StringArrayVar(&e.data, "data", nil, "folder or file with the recordings; may be repeated (required)")
 	f.StringArrayVar(&e.test, "test", nil, "folder or file with other recordings to evaluate with; may be repeated (default: those of --data that no model has seen)")
 	f.IntVar(&e.clips, "clips", 0, "clips to generate with each model (default: as many as there are training recordings)")
@@ -37,81 +42,45 @@ func (e *evaluationFlags) addAll(cmd *cobra.Command) {
 
 // check reports the first wrong flag.
 func (e *evaluationFlags) checkAll() error {
-	switch {
-	case len(e.data) == 0:
-		return usagef("--data is missing: a folder with recordings")
-	case e.clips < 0:
+	if e.clips < 0 {
 		return usagef("--clips %d: ask for one clip or more", e.clips)
 	}
 	return e.holdoutFlags.check()
 }
 
 // options of an evaluation of so many candidates.
-func (e *evaluationFlags) options(a *app, candidates int) (comparison.Options, *stages) {
-	p := &stages{app: a}
+func (e *evaluationFlags) options(a *app, candidates int) (comparison.Options, *training.Stages) {
+	p := training.NewStages(a.console)
 	return comparison.Options{
 		Seed: e.seed, Clips: e.clips, Useful: e.useful, Quick: e.quick, Candidates: candidates, Progress: p,
 	}, p
 }
 
-// arguments are the flags as a command line has them, without defaults.
-func (e *evaluationFlags) arguments() []string {
-	var parts []string
-	add := func(flag string, values ...string) {
-		for _, v := range values {
-			parts = append(parts, flag+quote(v))
-		}
-	}
-	add("--test ", e.test...)
-	if e.labels != "" {
-		add("--labels ", e.labels)
-	}
-	if e.group != "" {
-		add("--group ", e.group)
-	}
-	add("--hold-out ", e.out...)
-	if e.clips > 0 {
-		add("--clips ", strconv.Itoa(e.clips))
-	}
-	if !e.useful {
-		add("--useful=", "false")
-	}
-	if e.quick {
-		parts = append(parts, "--quick")
-	}
-	return parts
+// evaluationData are the recordings of --data and --test, and what is known of the former.
+type evaluationData struct {
+	comparison.Recordings
+	hash, labelSource string
 }
 
-// stages shows an evaluation on the console, one stage after the other.
-type stages struct {
-	app  *app
-	name string
-	task *progress.Task
+// evaluationRecordings reads the recordings of --data and --test.
+func (a *app) evaluationRecordings(ctx context.Context, o evaluationFlags) (evaluationData, error) {
+	var d evaluationData
+	d.Rule = o.rule(o.seed)
+	set, err := a.scanGroups(ctx, o.data, o.labels, o.group)
+	if err != nil {
+		return d, err
+	}
+	d.hash, d.labelSource = set.Hash(), set.LabelSource
+	if d.All, err = a.loadItems(ctx, set.Items); err != nil {
+		return d, err
+	}
+	if len(o.test) > 0 {
+		d.Test, err = a.load(ctx, o.test, o.labels, o.holdoutFlags)
+	}
+	return d, err
 }
 
-// Stage implements comparison.Progress.
-func (s *stages) Stage(name string, part float64) {
-	if name != s.name {
-		s.done()
-		s.name, s.task = name, s.app.console.Start(name, 100, "%")
-	}
-	s.task.Set(int64(100 * part))
-	if part >= 1 {
-		s.done()
-	}
+// recordingFacts are the facts about the recordings that an HTML report shows.
+func recordingFacts(d evaluationData, seed uint64) []report.Fact {
+	return []report.Fact{{Name: "labels from", Value: d.labelSource}, {Name: "data", Value: d.hash}, {Name: "seed", Value: strconv.FormatUint(seed, 10)}}
 }
-
-// Note implements comparison.Progress.
-func (s *stages) Note(format string, args ...any) { s.app.note(format, args...) }
-
-// done ends the stage that is shown.
-func (s *stages) done() {
-	if s.task != nil {
-		s.task.Set(100)
-		s.task.Done()
-	}
-	s.task, s.name = nil, ""
-}
-
-// stop ends the stage that is shown where it is.
-func (s *stages) stop() { s.task.Done() }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -48,12 +46,7 @@ clips, from which they can be decoded: keep it private if the recordings are pri
 }
 
 func (a *app) export(ctx context.Context, o exportOptions) error {
-	switch {
-	case o.model == "":
-		return usagef("--model is missing: the checkpoint to export")
-	case o.out == "":
-		return usagef("--out is missing: the folder for the files")
-	case o.format != "onnx":
+	if o.format != "onnx" {
 		return usagef("--format %q is not known; there is: onnx", o.format)
 	}
 	checkpoint, err := models.Read(o.model)
@@ -70,20 +63,12 @@ func (a *app) export(ctx context.Context, o exportOptions) error {
 	if err := ctx.Err(); err != nil { // Export has no context of its own.
 		return err
 	}
-	if err := os.MkdirAll(o.out, 0o755); err != nil {
-		return err
-	}
 	for _, f := range files {
-		path := filepath.Join(o.out, f.Name)
-		if err := writeFile(path, f.Data); err != nil {
+		path, err := storeIn(o.out)(f.Name, f.Data)
+		if err != nil {
 			return err
 		}
-		if o.asJSON {
-			err = a.printJSON(f.Facts(path))
-		} else {
-			err = a.say("%s", path)
-		}
-		if err != nil {
+		if err := a.printResult(o.asJSON, f.Facts(path)); err != nil {
 			return err
 		}
 	}

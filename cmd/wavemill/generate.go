@@ -10,26 +10,20 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"wavemill/internal/usage"
 	"wavemill/models"
+	"wavemill/models/eval"
 	"wavemill/models/sampling"
 )
 
 // generateOptions are the flags of `wavemill generate`.
 type generateOptions struct {
 	sampling.Job
-	model, out  string
-	asJSON      bool
-	temperature float64
-	strength    float64
-	mix         float64
-	interpolate int
-
+	model, out string
+	asJSON     bool
 	judge      judgeOptions
-	confidence float64
-	realness   float64
-	newness    float64
-
-	given func(flag string) bool // whether the command line has a flag
+	limits     eval.Limits
+	given      func(flag string) bool // whether the command line has a flag
 }
 
 func newGenerate(a *app) *cobra.Command {
@@ -65,8 +59,7 @@ Without --until-good, the filter's figures are printed and nothing is rejected.`
   wavemill generate --model m.safetensors --label all --n 50 --until-good --judge judge.safetensors --out clips`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o.given = func(flag string) bool { return cmd.Flags().Changed(flag) }
-			o.takeGiven()
+			o.given = cmd.Flags().Changed
 			return a.generate(cmd.Context(), o)
 		},
 	}
@@ -75,13 +68,13 @@ Without --until-good, the filter's figures are printed and nothing is rejected.`
 	f.StringArrayVar(&o.Labels, "label", nil, "label to generate: one of the model's, several separated by commas, or all; may be repeated")
 	f.IntVar(&o.N, "n", 1, "clips for each label, or for each point of --interpolate")
 	f.Uint64Var(&o.Seed, "seed", 1, "seed of the first clip of each label")
-	f.Float64Var(&o.temperature, "temperature", 0, "scale of the noise, 0 to 10: 0 no noise, above 1 more variety than in training (default: the model's own)")
+	f.Var(usage.NewOptional(&o.Temperature, 0), "temperature", "scale of the noise, 0 to 10: 0 no noise, above 1 more variety than in training (default: the model's own)")
 	f.StringVar(&o.out, "out", "", "folder for the clips; it is created if it does not exist (required)")
 	f.BoolVar(&o.asJSON, "json", false, `print one line for each clip: {"file","label","seed","confidence",...}; see docs/generating.md`)
-	f.Float64Var(&o.mix, "mix", 0, "position between two labels or two clips: 0 is the first, 1 the second")
-	f.IntVar(&o.interpolate, "interpolate", 0, "number of equally spaced clips from one label or clip to the other, both endpoints included")
+	f.Var(usage.NewOptional(&o.Mix, 0), "mix", "position between two labels or two clips: 0 is the first, 1 the second")
+	f.Var(usage.NewOptional(&o.Interpolate, 0), "interpolate", "number of equally spaced clips from one label or clip to the other, both endpoints included")
 	f.StringArrayVar(&o.Likes, "like", nil, "clip to vary, or an endpoint of --mix and --interpolate; may be repeated")
-	f.Float64Var(&o.strength, "strength", sampling.DefaultStrength, "how much variations differ: 0 is the clip's reconstruction, 1 a new clip of the label")
+	f.Var(usage.NewOptional(&o.Strength, sampling.DefaultStrength), "strength", "how much variations differ: 0 is the clip's reconstruction, 1 a new clip of the label")
 	addJudge(f, &o.judge)
 	addUntilGood(f, &o)
 	return cmd
@@ -90,47 +83,15 @@ Without --until-good, the filter's figures are printed and nothing is rejected.`
 // addUntilGood adds the flags of rejection.
 func addUntilGood(f *pflag.FlagSet, o *generateOptions) {
 	f.BoolVar(&o.UntilGood, "until-good", false, "keep only clips that the filter of --judge accepts, and try further seeds for the others")
-	f.Float64Var(&o.confidence, "confidence", 0.5, "until good: least probability of the right label")
-	f.Float64Var(&o.realness, "realness", defaultRealness, "until good: least share of recordings that the model's discriminator scores lower than the clip; 0 switches this off")
-	f.Float64Var(&o.newness, "newness", 0, "until good: least distance to the nearest recording, in usual distances between recordings (default: the filter's own, about 0.5)")
+	f.Float64Var(&o.limits.Confidence, "confidence", 0.5, "until good: least probability of the right label")
+	f.Float64Var(&o.limits.Realness, "realness", defaultRealness, "until good: least share of recordings that the model's discriminator scores lower than the clip; 0 switches this off")
+	f.Float64Var(&o.limits.Newness, "newness", 0, "until good: least distance to the nearest recording, in usual distances between recordings (default: the filter's own, about 0.5)")
 	f.IntVar(&o.MaxTries, "max-tries", 100, "until good: tries for each clip before it counts as failed")
 	f.BoolVar(&o.KeepBest, "keep-best", false, "until good: where no try is accepted, keep the best of them instead of failing")
 }
 
 // defaultRealness is the quantile of the recordings' scores that a clip has to reach.
 const defaultRealness = 0.05
-
-// takeGiven sets what is another thing when its flag is not given.
-func (o *generateOptions) takeGiven() {
-	if o.given("temperature") {
-		o.Temperature = &o.temperature
-	}
-	if o.given("strength") {
-		o.Strength = &o.strength
-	}
-	if o.given("mix") {
-		o.Mix = &o.mix
-	}
-	if o.given("interpolate") {
-		o.Interpolate = &o.interpolate
-	}
-}
-
-func (o *generateOptions) check() error {
-	if o.model == "" {
-		return usagef("--model is missing: the checkpoint to generate with")
-	}
-	if err := o.checkFilter(); err != nil {
-		return err
-	}
-	if err := o.Validate(); err != nil {
-		return usagef("--%w", err)
-	}
-	if o.out == "" {
-		return usagef("--out is missing: the folder for the clips")
-	}
-	return nil
-}
 
 // checkFilter checks the flags of the filter.
 func (o *generateOptions) checkFilter() error {
@@ -139,48 +100,41 @@ func (o *generateOptions) checkFilter() error {
 			return usagef("--%s is a condition of --until-good, which is not there", flag)
 		}
 	}
-	switch {
-	case o.UntilGood && !o.judge.asked():
+	if o.UntilGood && !o.judge.asked() {
 		return usagef("--until-good needs a filter: --judge FILE, made by \"wavemill judge\", or --data DIR, the recordings to train one on")
-	case !(o.confidence >= 0 && o.confidence < 1):
-		return usagef("--confidence %g is not between 0 and 1", o.confidence)
-	case !(o.realness >= 0 && o.realness < 1):
-		return usagef("--realness %g is not between 0 and 1", o.realness)
-	case !(o.newness >= 0 && o.newness <= 10):
-		return usagef("--newness %g is not between 0 and 10", o.newness)
+	}
+	if _, err := eval.ExactLimits(o.limits); err != nil {
+		return usagef("--%w", err)
 	}
 	return o.judge.check()
 }
 
 func (a *app) generate(ctx context.Context, o generateOptions) error {
-	if err := o.check(); err != nil {
+	if err := o.checkFilter(); err != nil {
 		return err
+	}
+	if err := o.Validate(); err != nil {
+		return usagef("--%w", err)
 	}
 	checkpoint, sampler, err := openSampler(o.model)
 	if err != nil {
 		return err
 	}
-	g := &generation{app: a, o: o, checkpoint: checkpoint}
 	// Every check comes before a filter is trained and a file is written.
-	if g.labels, err = o.Select(sampler.Labels); err != nil {
+	labels, err := o.Select(sampler.Labels)
+	if err != nil {
 		return usagef("--%w", err)
 	}
 	if len(o.Likes) > 0 && !sampler.CanEncode() {
 		return fmt.Errorf("--like: %w; %s is a %s", sampling.ErrNoEncoder, o.model, sampler.Arch)
 	}
-	if err := g.openFilter(ctx); err != nil {
+	if o.Filter, err = a.openFilter(ctx, o, checkpoint, labels); err != nil {
 		return err
 	}
-	o.Filter, o.Note = g.filter, a.note
+	o.Note = a.note
 	o.Progress = func(name string, clips int64) sampling.Task { return a.console.Start(name, clips, "clips") }
 	o.Emit = func(f sampling.ClipFacts) error { return a.printClip(o.asJSON, f) }
-	o.Store = func(name string, data []byte) (string, error) {
-		path := filepath.Join(o.out, name)
-		if err := os.MkdirAll(o.out, 0o755); err != nil {
-			return "", err
-		}
-		return path, writeFile(path, data)
-	}
+	o.Store = storeIn(o.out)
 	err = o.Run(ctx, sampler)
 	switch {
 	case errors.Is(err, sampling.ErrNoLabel):
@@ -191,6 +145,17 @@ func (a *app) generate(ctx context.Context, o generateOptions) error {
 		return fmt.Errorf("%w; raise --max-tries, lower the conditions (--confidence, --realness, --newness), train the model longer, or keep the best with --keep-best", err)
 	}
 	return err
+}
+
+// storeIn writes files into a folder, which is created with the first of them.
+func storeIn(dir string) func(name string, data []byte) (path string, err error) {
+	return func(name string, data []byte) (string, error) {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return "", err
+		}
+		return path, writeFile(path, data)
+	}
 }
 
 // printClip prints the line of a clip. One that failed has a line in JSON alone.

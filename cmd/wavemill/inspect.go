@@ -58,10 +58,7 @@ func (a *app) inspect(ctx context.Context, path string, o inspectFlags) error {
 	if err != nil {
 		return err
 	}
-	if o.asJSON {
-		return a.printJSON(facts)
-	}
-	return a.say("%v", facts)
+	return a.printResult(o.asJSON, facts)
 }
 
 func (a *app) inspectCheckpoint(path string, o inspectFlags) error {
@@ -81,8 +78,6 @@ func (a *app) inspectCheckpoint(path string, o inspectFlags) error {
 		}{training.HeldOutOf(c)})
 	case o.heldOut:
 		return facts.WriteHeldOut(a.out, training.HeldOutOf(c))
-	case o.asJSON:
-		return a.printJSON(facts)
 	}
-	return a.say("%v", facts)
+	return a.printResult(o.asJSON, facts)
 }

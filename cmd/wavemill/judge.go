@@ -7,8 +7,12 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"wavemill/audio/dataset"
+	"wavemill/internal/progress"
 	"wavemill/models"
+	"wavemill/models/eval"
 	"wavemill/models/training"
 )
 
@@ -50,22 +54,9 @@ type judgeCommand struct {
 	asJSON       bool
 }
 
-func (o judgeCommand) check() error {
-	switch {
-	case len(o.data) == 0:
-		return usagef("--data is missing: a folder with recordings")
-	case o.out == "":
-		return usagef("--out is missing: the file for the filter")
-	}
+func (a *app) judge(ctx context.Context, o judgeCommand) error {
 	if _, err := os.Stat(o.out); err == nil && !o.overwrite {
 		return fmt.Errorf("%s exists already; --overwrite replaces it", o.out)
-	}
-	return nil
-}
-
-func (a *app) judge(ctx context.Context, o judgeCommand) error {
-	if err := o.check(); err != nil {
-		return err
 	}
 	job, stop := a.filterJob(o.seed)
 	defer stop()
@@ -91,14 +82,63 @@ func (a *app) judge(ctx context.Context, o judgeCommand) error {
 	if err := file.Write(o.out); err != nil {
 		return err
 	}
-	if o.asJSON {
-		return a.printJSON(report)
-	}
-	return a.say("%v", report)
+	return a.printResult(o.asJSON, report)
 }
 
 // filterJob makes filters and shows the progress, until stop is called.
 func (a *app) filterJob(seed uint64) (job training.FilterJob, stop func()) {
-	s := &stages{app: a}
-	return training.FilterJob{Seed: seed, OnProgress: s.Stage, Note: func(line string) { a.notes(line) }}, s.stop
+	s := progress.NewStages(a.console)
+	return training.FilterJob{Seed: seed, OnProgress: s.Stage, Note: func(line string) { a.notes(line) }}, s.Stop
+}
+
+// judgeOptions say which filter checks clips.
+type judgeOptions struct {
+	file   string   // a saved filter
+	data   []string // recordings to train one on
+	labels string   // source of their labels
+}
+
+func addJudge(f *pflag.FlagSet, o *judgeOptions) {
+	f.StringVar(&o.file, "judge", "", "filter made by \"wavemill judge\": prints the probability of each clip's label")
+	f.StringArrayVar(&o.data, "data", nil, "instead: folder or file with recordings to train a filter on; may be repeated")
+	f.StringVar(&o.labels, "labels", "", "source of the labels of --data: folder, prefix, FILE.csv, FILE.jsonl or a pattern (default: detected)")
+}
+
+func (o judgeOptions) asked() bool { return o.file != "" || len(o.data) > 0 }
+
+func (o judgeOptions) check() error {
+	switch {
+	case o.file != "" && len(o.data) > 0:
+		return usagef("--judge is a filter, --data are recordings to train one on: use one of them")
+	case o.labels != "" && len(o.data) == 0:
+		return usagef("--labels says where the labels of --data come from, but --data is missing")
+	}
+	return nil
+}
+
+// openFilter opens or trains the filter of `wavemill generate`; nil where the flags ask for none.
+func (a *app) openFilter(ctx context.Context, o generateOptions, c models.Checkpoint, labels []string) (*eval.Filter, error) {
+	if !o.judge.asked() {
+		return nil, nil
+	}
+	use := training.FilterUse{Model: training.FilterModel{Name: o.model, Checkpoint: c}, Labels: labels, Note: func(line string) { a.notes(line) }}
+	switch {
+	case o.UntilGood && o.limits.Realness == 0:
+		use.Realness = training.RealnessOff
+	case o.given("realness") && o.limits.Realness > 0:
+		use.Realness = training.RealnessRequired
+	}
+	var err error
+	if use.Limits, err = eval.ExactLimits(o.limits); err != nil {
+		return nil, err
+	}
+	if !o.given("newness") {
+		use.Limits.Newness = 0 // the filter's own
+	}
+	if o.judge.file != "" {
+		return use.Open(o.judge.file)
+	}
+	job, stop := a.filterJob(c.Seed)
+	defer stop()
+	return use.Train(ctx, job, func() ([]dataset.Recording, error) { return a.load(ctx, o.judge.data, o.judge.labels, holdoutFlags{}) })
 }

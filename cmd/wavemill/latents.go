@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -54,22 +53,9 @@ draws.`,
 	return cmd
 }
 
-func (o *latentsOptions) check() error {
-	switch {
-	case o.model == "":
-		return usagef("--model is missing: the checkpoint of a vae or vaegan")
-	case o.Dir == "":
-		return usagef("--out is missing: a folder for the pictures")
-	}
+func (a *app) latents(ctx context.Context, o latentsOptions) error {
 	if err := o.Validate(); err != nil {
 		return usagef("--%w", err)
-	}
-	return nil
-}
-
-func (a *app) latents(ctx context.Context, o latentsOptions) error {
-	if err := o.check(); err != nil {
-		return err
 	}
 	c, err := models.Read(o.model)
 	if err != nil {
@@ -100,13 +86,10 @@ func (a *app) latents(ctx context.Context, o latentsOptions) error {
 	}
 	o.Store = writeFile
 	report, err := m.Write(ctx, o.Files)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case o.asJSON:
-		return a.printJSON(report)
 	}
-	return a.say("%s", strings.Join(report.Paths(), "\n"))
+	return a.printResult(o.asJSON, report)
 }
 
 // placeRecordings adds the recordings of --data to the map and names those that are left out.

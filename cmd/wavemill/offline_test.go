@@ -14,6 +14,7 @@ import (
 
 	"wavemill/audio/measure"
 	"wavemill/models"
+	"wavemill/models/sampling"
 	"wavemill/models/training"
 )
 
@@ -85,7 +86,7 @@ func TestTrainGenerateInspect(t *testing.T) {
 
 	one, two := filepath.Join(dir, "one"), filepath.Join(dir, "two")
 	stdout, _ = mustRun(t, "generate", "--model", model, "--label", "all", "--n", "2", "--seed", "40", "--out", one, "--json")
-	clips := decodeLines[savedClip](t, stdout)
+	clips := decodeLines[sampling.ClipFacts](t, stdout)
 	if len(clips) != 6 || clips[0].Seed != 40 || clips[1].Seed != 41 || clips[0].Confidence != nil || clips[5].File == clips[4].File {
 		t.Errorf("generate --json: %s", stdout)
 	}
@@ -185,8 +186,8 @@ func TestWrongUsageOfEveryCommand(t *testing.T) {
 		{"train --data x --out y --resume --overwrite", exitUsage, "exclude each other"},
 		{"train --data x --out y.safetensors --resume", exitFailed, "no checkpoint to go on from"},
 		{"generate", exitUsage, "--model is missing"},
-		{"generate --model x", exitUsage, "--label is missing"},
-		{"generate --model x --label y", exitUsage, "--out is missing"},
+		{"generate --model x --out y", exitUsage, "--label is missing"},
+		{"generate --model x", exitUsage, "--out is missing"},
 		{"generate --model x --label y --out z --n 0", exitUsage, "--n 0"},
 		{"generate --model x --label y --out z --temperature 11", exitUsage, "temperature 11"},
 		{"generate --model " + model + " --label y --out z", exitFailed, "none.safetensors"},

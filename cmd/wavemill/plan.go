@@ -1,11 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"strings"
+	"errors"
+	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"wavemill/audio/dataset"
+	"wavemill/models"
+	"wavemill/models/eval"
+	"wavemill/models/frontend"
 	"wavemill/models/training"
 )
 
@@ -46,9 +53,6 @@ after the round trip; --ceiling fast leaves it out.`,
 }
 
 func (a *app) plan(ctx context.Context, o planOptions) error {
-	if len(o.data) == 0 {
-		return usagef("--data is missing: a folder with recordings")
-	}
 	if err := o.front.check(); err != nil {
 		return err
 	}
@@ -68,8 +72,72 @@ func (a *app) plan(ctx context.Context, o planOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.asJSON {
-		return a.printJSON(p)
+	return a.printResult(o.asJSON, p)
+}
+
+// frontOptions are the flags that decide the front end instead of the plan, and how its ceiling is measured.
+type frontOptions struct {
+	choice  frontend.Choice
+	ceiling training.CeilingMode
+}
+
+func (o *frontOptions) add(cmd *cobra.Command) {
+	f, v := cmd.Flags(), &o.choice.Overrides
+	f.StringVar(&o.choice.File, "front-end", "", "JSON file with the front end to use instead of a planned one, such as \"front_end\" of \"wavemill plan --json\"")
+	f.IntVar(&v.NFFT, "n-fft", 0, "samples in a frame (default: planned)")
+	f.IntVar(&v.Hop, "hop", 0, "samples between frames (default: planned; with --n-fft in proportion)")
+	f.IntVar(&v.Mels, "mels", 0, "mel filters, a multiple of 16 (default: planned)")
+	f.IntVar(&v.Frames, "frames", 0, "frames of a clip, a multiple of 16 (default: planned)")
+	f.StringVar((*string)(&o.ceiling), "ceiling", string(training.CeilingAuto), "what to measure of the front end's ceiling: auto, full (with a classifier), fast (without), off")
+}
+
+func (o *frontOptions) check() error {
+	if err := cmp.Or(o.choice.Overrides.Validate(), o.ceiling.Validate()); err != nil {
+		return usagef("--%w", err)
 	}
-	return a.say("%s", strings.Join(p.Lines(), "\n"))
+	if err := o.choice.Validate(); err != nil {
+		return fmt.Errorf("--front-end: %w", err)
+	}
+	return nil
+}
+
+// frontEnd plans the front end for recordings, or reads it, and applies the flags.
+func (o *frontOptions) frontEnd(recordings []dataset.Recording) (models.FrontEnd, error) {
+	fe, err := o.choice.Plan(dataset.Clips(recordings))
+	if errors.Is(err, frontend.ErrUnusable) {
+		return fe, usagef("%w", err)
+	}
+	return fe, err
+}
+
+// planned returns the options of a training whose front end the flags choose. The plan is noted.
+func (a *app) planned(ctx context.Context, options training.Options, o frontOptions, budget time.Duration) training.Options {
+	options.Note = func(line string) { a.notes(line) }
+	options.FrontEnd = o.frontEnd
+	options.OnPlan = func(fe models.FrontEnd, learnable []dataset.Recording) error {
+		return a.notePlan(ctx, o, fe, learnable, budget)
+	}
+	return options
+}
+
+// notePlan notes the plan before a training.
+func (a *app) notePlan(ctx context.Context, o frontOptions, fe models.FrontEnd, recordings []dataset.Recording, budget time.Duration) error {
+	p, err := a.makePlan(ctx, fe, recordings, o.ceiling.PlanOptions(budget))
+	if err == nil {
+		a.notes(p.Lines()...)
+	}
+	return err
+}
+
+// makePlan makes a plan and shows the progress of its ceiling.
+func (a *app) makePlan(ctx context.Context, fe models.FrontEnd, recordings []dataset.Recording, o training.PlanOptions) (training.Plan, error) {
+	if o.Ceiling {
+		task := a.console.StartTimed("ceiling", max(o.Classifier, 0))
+		defer task.Done()
+		o.OnProgress = func(p eval.Progress) {
+			task.Note("classifier, epoch %d of %d", p.Epoch, p.Epochs)
+			task.Elapse(p.Elapsed)
+		}
+	}
+	return training.MakePlan(ctx, fe, recordings, o)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -52,18 +51,11 @@ func (a *app) publish(ctx context.Context, flags *busFlags, roots []string, labe
 	if err = errors.Join(err, closeBus(ctx, bus)); err != nil {
 		return err
 	}
-	if asJSON {
-		return a.printJSON(struct {
-			published
-			LabelSource string         `json:"label_source"`
-			Skipped     []dataset.Skip `json:"skipped"`
-		}{result, set.LabelSource, append([]dataset.Skip{}, set.Skipped...)})
-	}
-	text := fmt.Sprintf("published %d recordings of %d labels", result.Published, len(set.LabelNames()))
-	if result.Duplicates > 0 {
-		text += fmt.Sprintf(" (%d were on the bus already)", result.Duplicates)
-	}
-	return a.say("%s", text)
+	return a.printResult(asJSON, struct {
+		published
+		LabelSource string         `json:"label_source"`
+		Skipped     []dataset.Skip `json:"skipped"`
+	}{result, set.LabelSource, append([]dataset.Skip{}, set.Skipped...)})
 }
 
 // published counts the published files, as --json prints it.

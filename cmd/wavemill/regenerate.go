@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -49,11 +48,6 @@ the working directory for the checkpoint with the digest that the file names.`,
 }
 
 func (a *app) regenerate(ctx context.Context, o regenerateOptions, files []string) error {
-	if o.out != "" {
-		if err := os.MkdirAll(o.out, 0o755); err != nil {
-			return err
-		}
-	}
 	regenerator := &sampling.Regenerator{Model: o.model}
 	different := 0
 	for _, file := range files {
@@ -70,7 +64,12 @@ func (a *app) regenerate(ctx context.Context, o regenerateOptions, files []strin
 		if !r.Same {
 			different++
 		}
-		if err := a.regenerated(o, r, data); err != nil {
+		if o.out != "" {
+			if r.Out, err = storeIn(o.out)(filepath.Base(r.File), data); err != nil {
+				return err
+			}
+		}
+		if err := a.printResult(o.asJSON, r); err != nil {
 			return err
 		}
 	}
@@ -78,18 +77,4 @@ func (a *app) regenerate(ctx context.Context, o regenerateOptions, files []strin
 		return fmt.Errorf("%d of %d files differ from what their model generates with %s kernels", different, len(files), kernel.Class())
 	}
 	return nil
-}
-
-// regenerated writes the new file, where one is wanted, and prints the comparison.
-func (a *app) regenerated(o regenerateOptions, r sampling.Regenerated, data []byte) error {
-	if o.out != "" {
-		r.Out = filepath.Join(o.out, filepath.Base(r.File))
-		if err := writeFile(r.Out, data); err != nil {
-			return err
-		}
-	}
-	if o.asJSON {
-		return a.printJSON(r)
-	}
-	return a.say("%v", r)
 }

@@ -33,20 +33,7 @@ file each. It runs until it has --count of them or is interrupted.`,
 	return cmd
 }
 
-// savedClip is a generated clip on disk, as --json prints it and clips.jsonl records it.
-type savedClip struct {
-	File       string   `json:"file"`
-	Label      string   `json:"label"`
-	Seed       uint64   `json:"seed"`
-	Confidence *float64 `json:"confidence"` // null where no classifier has evaluated the clip
-	Heard      string   `json:"heard,omitempty"`
-	Model      string   `json:"model,omitempty"`
-}
-
 func (a *app) subscribe(ctx context.Context, flags *busFlags, o files.SaveOptions, asJSON bool) (err error) {
-	if o.Dir == "" {
-		return usagef("--out is missing: the folder for the clips")
-	}
 	if o.Count < 0 {
 		return usagef("--count %d is negative", o.Count)
 	}
@@ -61,10 +48,7 @@ func (a *app) subscribe(ctx context.Context, flags *busFlags, o files.SaveOption
 	o.OnError = func(err error) { a.log.Warn("a clip could not be read", "error", err) }
 	_, err = files.SaveAll(ctx, bus, o, func(c files.Clip) error {
 		task.Add(1)
-		if asJSON {
-			return a.printJSON(savedClip{File: c.File, Label: c.Label, Seed: c.Seed, Confidence: c.Confidence, Model: c.Model})
-		}
-		return a.say("%s", c.File)
+		return a.printResult(asJSON, c)
 	})
 	return err
 }

@@ -45,20 +45,8 @@ and --rate write the same bytes.`,
 	return cmd
 }
 
-// synthesised is the result of `wavemill synth` as --json prints it.
-type synthesised struct {
-	Out        string   `json:"out"`
-	Recordings int      `json:"recordings"`
-	Labels     []string `json:"labels"`
-	Rate       int      `json:"sample_rate"`
-	Seed       uint64   `json:"seed"`
-}
-
 func (a *app) synth(ctx context.Context, o synthOptions) error {
-	switch {
-	case o.out == "":
-		return usagef("--out is missing: the folder for the recordings")
-	case o.n < 1:
+	if o.n < 1 {
 		return usagef("--n must be at least 1")
 	}
 	if _, err := synth.Clip(synth.Classes()[0], 0, o.rate); err != nil {
@@ -72,11 +60,7 @@ func (a *app) synth(ctx context.Context, o synthOptions) error {
 	if err := a.synthesise(ctx, o); err != nil {
 		return err
 	}
-	r := synthesised{o.out, o.set().Len(), synth.Classes(), o.rate, o.seed}
-	if o.asJSON {
-		return a.printJSON(r)
-	}
-	return a.say("%s: %s of %d classes at %d Hz, seed %d", o.out, count(r.Recordings, "recording", "recordings"), len(r.Labels), o.rate, o.seed)
+	return a.printResult(o.asJSON, o.set().Summary(o.out))
 }
 
 // synthesise writes a set of recordings with a progress bar.

@@ -65,16 +65,6 @@ classifier fits generated clips better than recordings. The proof does the same.
 }
 
 func (o *topupOptions) check() error {
-	switch {
-	case len(o.data) == 0:
-		return usagef("--data is missing: a folder with recordings")
-	case o.model == "":
-		return usagef("--model is missing: the checkpoint to generate with")
-	case o.To == 0:
-		return usagef("--to is missing: how many clips each label is to have")
-	case o.Out == "":
-		return usagef("--out is missing: the folder for the clips")
-	}
 	if err := o.Validate(); err != nil {
 		return usagef("--%w", err)
 	}
@@ -100,10 +90,8 @@ func (a *app) topup(ctx context.Context, o topupOptions) error {
 	o.Note = func(s string) { a.note("%s", s) }
 	o.Progress = func(name string, total int64, unit string) augment.Task { return a.console.Start(name, total, unit) }
 	o.Store = func(name string, data []byte) error {
-		if err := os.MkdirAll(o.Out, 0o755); err != nil {
-			return err
-		}
-		return writeFile(filepath.Join(o.Out, name), data)
+		_, err := storeIn(o.Out)(name, data)
+		return err
 	}
 	report, err := o.Run(ctx, sampler, recordings, split)
 	switch {
@@ -111,10 +99,8 @@ func (a *app) topup(ctx context.Context, o topupOptions) error {
 		return fmt.Errorf("%w: give others with --test DIR, train the model with a part of the recordings held out, or leave the proof out with --proof=false", err)
 	case err != nil:
 		return err
-	case o.asJSON:
-		return a.printJSON(report)
 	}
-	return a.say("%v", report)
+	return a.printResult(o.asJSON, report)
 }
 
 // topupSplit reads the recordings of --data and --test, and divides them for the filter and the proof.

@@ -8,10 +8,18 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Strict makes cmd and all commands below it return an [Error] for wrong flags and arguments. Call it on the root when the
-// tree is complete.
+// Strict makes cmd and all commands below it return an [Error] for wrong flags and arguments, and for each flag whose help
+// ends in "(required)" and that has no value. Call it on the root when the tree is complete.
 func Strict(cmd *cobra.Command) {
 	cmd.SetFlagErrorFunc(flagError)
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			if err := required(cmd.Flags()); err != nil {
+				return err
+			}
+			return run(cmd, args)
+		}
+	}
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil && !Is(err) {
@@ -25,6 +33,17 @@ func Strict(cmd *cobra.Command) {
 	for _, child := range cmd.Commands() {
 		Strict(child)
 	}
+}
+
+// required returns an Error for the first flag, by name, whose help ends in "(required)" and that has its default value.
+func required(flags *pflag.FlagSet) (err error) {
+	flags.VisitAll(func(f *pflag.Flag) {
+		help, is := strings.CutSuffix(f.Usage, " (required)")
+		if err == nil && is && f.Value.String() == f.DefValue {
+			err = Errorf("--%s is missing: %s", f.Name, help)
+		}
+	})
+	return err
 }
 
 // flagError turns an error of pflag into an Error, with a suggestion for a name that does not exist.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -103,6 +102,9 @@ type Result struct {
 	Differences []Difference `json:"differences,omitempty"` // between each two architectures
 }
 
+// String is the Markdown of the result.
+func (r Result) String() string { return r.Markdown() }
+
 // references are the rows that models are read against.
 func references() []string { return []string{"real", "ceiling", "noise"} }
 
@@ -147,41 +149,6 @@ func (q Quality) Validate() error {
 		}
 	}
 	return nil
-}
-
-// Arguments are the settings as flags of `wavemill bench quality`, except Name and Keep: models, length and seeds always,
-// others where they differ from the default.
-func (q Quality) Arguments() []string {
-	args := []string{"--model", strings.Join(q.Models, ",")}
-	if q.Steps > 0 {
-		args = append(args, "--steps", strconv.FormatInt(q.Steps, 10))
-	} else {
-		args = append(args, "--budget", q.Budget.String())
-	}
-	args = append(args, "--seeds", strconv.Itoa(q.Seeds))
-	if q.Clips > 0 {
-		args = append(args, "--clips", strconv.Itoa(q.Clips))
-	}
-	if q.Quick {
-		args = append(args, "--quick")
-	}
-	if q.Few > 0 {
-		args = append(args, "--few", fmt.Sprintf("%g", q.Few))
-	}
-	if !slices.Equal(q.Shares, eval.DefaultShares()) {
-		shares := make([]string, len(q.Shares))
-		for i, s := range q.Shares {
-			shares[i] = fmt.Sprint(s)
-		}
-		args = append(args, "--shares", strings.Join(shares, ","))
-	}
-	if q.Group != "" {
-		args = append(args, "--group", q.Group)
-	}
-	if q.LeaveOut != "" {
-		args = append(args, "--leave-out", q.LeaveOut)
-	}
-	return args
 }
 
 // Run trains and evaluates what is not in the folder yet, and returns all of it. Recordings that cannot be used are

@@ -3,25 +3,9 @@ package benchmark_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"wavemill/models/benchmark"
-	"wavemill/models/eval"
 )
-
-// TestArguments checks that the flags of a benchmark say what differs from the defaults, in a fixed order.
-func TestArguments(t *testing.T) {
-	for want, q := range map[string]benchmark.Quality{
-		"--model vae,gan --budget 10m0s --seeds 3": {Models: []string{"vae", "gan"}, Budget: 10 * time.Minute, Seeds: 3, Shares: eval.DefaultShares()},
-		"--model vae --steps 9 --seeds 1 --clips 5 --quick --few 0.05 --shares 0.1,1 --group kit --leave-out speaker": {
-			Models: []string{"vae"}, Budget: time.Minute, Steps: 9, Seeds: 1, Clips: 5, Quick: true, Few: 0.05, Shares: []float64{0.1, 1}, Group: "kit", LeaveOut: "speaker",
-		},
-	} {
-		if got := strings.Join(q.Arguments(), " "); got != want {
-			t.Errorf("%s, want %s", got, want)
-		}
-	}
-}
 
 func TestGenerationText(t *testing.T) {
 	g := benchmark.Generation{

@@ -35,6 +35,20 @@ type Limits struct {
 	Newness float64
 }
 
+// ExactLimits returns the limits in which each 0 of l is no limit instead of the default. A confidence or realness outside
+// 0 to 1 and a newness outside 0 to 10 are errors, which begin with the name of the field in lower case.
+func ExactLimits(l Limits) (Limits, error) {
+	switch {
+	case !(l.Confidence >= 0 && l.Confidence < 1):
+		return Limits{}, fmt.Errorf("confidence %g is not between 0 and 1", l.Confidence)
+	case !(l.Realness >= 0 && l.Realness < 1):
+		return Limits{}, fmt.Errorf("realness %g is not between 0 and 1", l.Realness)
+	case !(l.Newness >= 0 && l.Newness <= 10):
+		return Limits{}, fmt.Errorf("newness %g is not between 0 and 10", l.Newness)
+	}
+	return Limits{cmp.Or(l.Confidence, -1), cmp.Or(l.Realness, -1), cmp.Or(l.Newness, -1)}, nil
+}
+
 // A Condition is what a clip was generated for: a label, or a mixture of two.
 type Condition struct {
 	Label  string

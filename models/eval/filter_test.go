@@ -331,3 +331,21 @@ func TestUnreliableEarsRefuseNothing(t *testing.T) {
 		t.Errorf("without: %+v, %v", heard, err)
 	}
 }
+
+// TestExactLimits requires that 0 is no limit, and that errors begin with the name of the field.
+func TestExactLimits(t *testing.T) {
+	got, err := eval.ExactLimits(eval.Limits{Confidence: 0.5})
+	if want := (eval.Limits{Confidence: 0.5, Realness: -1, Newness: -1}); err != nil || got != want {
+		t.Errorf("%+v, error %v; want %+v", got, err, want)
+	}
+	for want, l := range map[string]eval.Limits{
+		"confidence 1 ":   {Confidence: 1},
+		"confidence NaN ": {Confidence: math.NaN()},
+		"realness -0.5 ":  {Realness: -0.5},
+		"newness 11 ":     {Newness: 11},
+	} {
+		if _, err := eval.ExactLimits(l); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%+v: error %v, want %q", l, err, want)
+		}
+	}
+}

@@ -51,6 +51,9 @@ func (f File) Facts(path string) Facts {
 	return Facts{File: path, Network: f.Network, Bytes: len(f.Data), SHA256: hex.EncodeToString(sum[:])}
 }
 
+// String is the path.
+func (f Facts) String() string { return f.File }
+
 // An UnknownNetworkError says that a checkpoint has no network of that name.
 type UnknownNetworkError struct {
 	Arch, Name string

@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // MostPlanes is how many labels a picture of planes should show where none are named: more are too small to see.
@@ -50,6 +51,9 @@ type Report struct {
 func (r Report) Paths() []string {
 	return slices.DeleteFunc([]string{r.Plane, r.Scatter, r.CSV, r.JSONL}, func(path string) bool { return path == "" })
 }
+
+// String lists the Paths, one a line.
+func (r Report) String() string { return strings.Join(r.Paths(), "\n") }
 
 // Write makes the picture of the planes, plane.png, and, where recordings were added, scatter.png, latents.csv and
 // latents.jsonl. Fit comes first. Nothing is stored of a file that cannot be made.

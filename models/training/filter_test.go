@@ -122,3 +122,23 @@ func TestFilterJob(t *testing.T) {
 		t.Error("a filter of one recording")
 	}
 }
+
+// TestFilterUseRequiresDiscriminator requires that a missing discriminator is an error before the recordings are read, and
+// none where it is not required.
+func TestFilterUseRequiresDiscriminator(t *testing.T) {
+	set := prepare(t, synthetic(t, 4), training.Options{Holdout: dataset.Holdout{Share: 0.25, Seed: 1}})
+	c := generator(t, "vae", `{"channels":2,"latent":4,"embedding":4}`, set)
+	stop := errors.New("recordings are read")
+	for use, want := range map[training.RealnessUse]error{
+		training.RealnessRequired: models.ErrNoDiscriminator, training.RealnessIfThere: stop, training.RealnessOff: stop,
+	} {
+		u := training.FilterUse{Model: training.FilterModel{Name: "m", Checkpoint: c}, Realness: use}
+		_, err := u.Train(t.Context(), training.FilterJob{}, func() ([]dataset.Recording, error) { return nil, stop })
+		if !errors.Is(err, want) {
+			t.Errorf("use %d: error %v, want %v", use, err, want)
+		}
+	}
+	if _, err := (training.FilterUse{}).Open(t.TempDir() + "/none.safetensors"); err == nil {
+		t.Error("a filter that does not exist was opened")
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"wavemill/audio/dataset"
@@ -54,6 +55,9 @@ func MakePlan(ctx context.Context, fe models.FrontEnd, recordings []dataset.Reco
 	p.Warnings = append(p.Warnings, c.Warnings(fe)...)
 	return p, nil
 }
+
+// String returns the Lines as a text.
+func (p Plan) String() string { return strings.Join(p.Lines(), "\n") }
 
 // Lines are the plan for a person, aligned.
 func (p Plan) Lines() []string {

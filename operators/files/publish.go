@@ -26,6 +26,15 @@ type Published struct {
 	Bytes      int64          `json:"bytes"`      // Bytes is the size of the confirmed files.
 }
 
+// String is the result in one line.
+func (p Published) String() string {
+	text := fmt.Sprintf("published %d recordings of %d labels", p.Published, len(p.Labels))
+	if p.Duplicates > 0 {
+		text += fmt.Sprintf(" (%d were on the bus already)", p.Duplicates)
+	}
+	return text
+}
+
 // Publish publishes files unchanged, several at once, each as the message of [Message], and waits for the confirmation
 // of each. The server recognises repeated content: publishing a file again changes nothing. onFile, if not nil, is
 // called after every confirmation; calls do not overlap.

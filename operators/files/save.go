@@ -14,14 +14,17 @@ import (
 	"wavemill/pipeline/header"
 )
 
-// Clip is a generated clip that has been saved.
+// Clip is a generated clip that has been saved. As JSON it is a line of `wavemill subscribe --json`.
 type Clip struct {
-	File       string   // File is the path of the WAV file.
-	Label      string   // Label is the label that the clip was generated for.
-	Seed       uint64   // Seed repeats the clip with the same model; 0 where the message has none.
-	Confidence *float64 // Confidence is the classifier's, in [0, 1]; nil where no classifier has evaluated the clip.
-	Model      string   // Model is the digest of the checkpoint; empty where the message has none.
+	File       string   `json:"file"`            // File is the path of the WAV file.
+	Label      string   `json:"label"`           // Label is the label that the clip was generated for.
+	Seed       uint64   `json:"seed"`            // Seed repeats the clip with the same model; 0 where the message has none.
+	Confidence *float64 `json:"confidence"`      // Confidence is the classifier's, in [0, 1]; nil where no classifier has evaluated the clip.
+	Model      string   `json:"model,omitempty"` // Model is the digest of the checkpoint; empty where the message has none.
 }
+
+// String is the path of the file.
+func (c Clip) String() string { return c.File }
 
 // SaveOptions select clips and the folder for them.
 type SaveOptions struct {

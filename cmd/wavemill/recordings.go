@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,4 +46,37 @@ func (h holdoutFlags) rule(seed uint64) dataset.Holdout {
 	r := dataset.DefaultHoldout(seed)
 	r.Group, r.Out = h.group, h.out
 	return r
+}
+
+// load scans and decodes recordings. Files that cannot be decoded are noted and left out.
+func (a *app) load(ctx context.Context, roots []string, labels string, h holdoutFlags) ([]dataset.Recording, error) {
+	set, err := a.scanGroups(ctx, roots, labels, h.group)
+	if err != nil {
+		return nil, err
+	}
+	return a.loadItems(ctx, set.Items)
+}
+
+// loadItems decodes recordings. Files that cannot be decoded are noted and left out.
+func (a *app) loadItems(ctx context.Context, items []dataset.Item) ([]dataset.Recording, error) {
+	all, err := a.decode(ctx, items)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range all {
+		if r.Err != nil {
+			a.note("skipped %s: %v", r.Path, r.Err)
+		}
+	}
+	if all = dataset.Usable(all); len(all) == 0 {
+		return nil, errors.New("none of the recordings can be used")
+	}
+	return all, nil
+}
+
+// decode decodes files in parallel and shows the progress.
+func (a *app) decode(ctx context.Context, items []dataset.Item) ([]dataset.Recording, error) {
+	task := a.console.Start("read", int64(len(items)), "files")
+	defer task.Done()
+	return dataset.Load(ctx, items, func(done int) { task.Set(int64(done)) })
 }
