@@ -9,7 +9,6 @@ import (
 
 // See package text.
 func abridge(names []string, n int) string        { return text.Abridge(names, n) }
-func count(n int, one, many string) string        { return text.Count(n, one, many) }
 func roundDuration(d time.Duration) time.Duration { return text.RoundDuration(d) }
 func quote(s string) string                       { return text.Quote(s) }
 
