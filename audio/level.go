@@ -29,10 +29,10 @@ func sumOfSquares(x []float32) float64 {
 	const block = 1024
 	var sum float64
 	for len(x) > block {
-		sum += float64(f32.SumOfSquares(x[:block]))
+		sum += squares(x[:block])
 		x = x[block:]
 	}
-	return sum + float64(f32.SumOfSquares(x))
+	return sum + squares(x)
 }
 
 // Decibels is 20*log10(v), the level of an amplitude relative to full scale; -Inf for 0.
