@@ -75,3 +75,20 @@ func BenchmarkReconstruct(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkOneShot makes one second of sound at 44.1 kHz from features.
+func BenchmarkOneShot(b *testing.B) {
+	t, err := New(OneShot(44100))
+	if err != nil {
+		b.Fatal(err)
+	}
+	s, err := t.Forward(nil, struck(60, 0.2, 1, 1))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := t.Reconstruct(s, 44100, Phase{Seed: 1}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

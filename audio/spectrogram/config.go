@@ -13,11 +13,13 @@ const (
 	WindowHamming  = "hamming"  // periodic Hamming, 0.54 - 0.46 cos(2 pi i / n)
 	WindowGaussian = "gaussian" // truncated Gaussian with the time-frequency ratio of a Hann window
 
-	ScaleLinear = "linear" // one value per transform bin
-	ScaleMel    = "mel"    // triangular filters on the mel scale
+	ScaleLinear  = "linear"   // one value per transform bin
+	ScaleMel     = "mel"      // triangular filters on the mel scale
+	ScaleOneShot = "one-shot" // filters in two resolutions of time and frequency, frames that grow longer; see oneShot
 
 	FormulaSlaney = "slaney" // linear below 1 kHz, logarithmic above (Slaney's Auditory Toolbox, librosa's default)
 	FormulaHTK    = "htk"    // 2595 log10(1 + f/700)
+	FormulaKnee   = "knee"   // one filter per transform bin below Config.Knee, logarithmic above
 
 	NormSlaney = "slaney" // each filter has unit area in Hz
 	NormNone   = "none"   // each filter peaks at 1
@@ -44,19 +46,24 @@ type Config struct {
 	SampleRate  int     `json:"sample_rate"`            // Hz
 	NFFT        int     `json:"n_fft"`                  // samples per frame, also the window's length
 	Hop         int     `json:"hop"`                    // samples between frames, at most NFFT/2
+	HopGrowth   int     `json:"hop_growth,omitempty"`   // one-shot only: frames after which the hop doubles; 0: it stays
+	ShortNFFT   int     `json:"short_n_fft,omitempty"`  // one-shot only: samples per frame above Crossover
+	Crossover   float64 `json:"crossover,omitempty"`    // one-shot only: Hz; tones below, noise above
 	Window      string  `json:"window"`                 // "hann", "hamming" or "gaussian"
 	Pad         string  `json:"pad,omitempty"`          // "zero" (also "") or "reflect"
 	Scale       string  `json:"scale"`                  // "linear" or "mel"
 	Mels        int     `json:"mels,omitempty"`         // filters, for the mel scale
 	FMin        float64 `json:"f_min"`                  // Hz, lower edge of the lowest filter
 	FMax        float64 `json:"f_max"`                  // Hz, upper edge of the highest filter; 0 is SampleRate/2
-	MelFormula  string  `json:"mel_formula,omitempty"`  // "slaney" (also "") or "htk"
+	MelFormula  string  `json:"mel_formula,omitempty"`  // "slaney" (also ""), "htk" or "knee"
+	Knee        float64 `json:"knee,omitempty"`         // Hz up to which the knee formula has a filter per bin
 	MelNorm     string  `json:"mel_norm,omitempty"`     // "slaney" (also "") or "none"
 	DropNyquist bool    `json:"drop_nyquist,omitempty"` // linear only: leave out the last bin, so that Bins is NFFT/2
 	Value       string  `json:"value"`                  // "magnitude", "power", "log" or "log-power"
 	Floor       float64 `json:"floor,omitempty"`        // added before the logarithm
 	Min         float64 `json:"min"`                    // logarithm that becomes -1
 	Max         float64 `json:"max"`                    // logarithm that becomes +1; Min == Max leaves values unscaled
+	Tilt        float64 `json:"tilt,omitempty"`         // one-shot only: dB per octave that levels are raised by, about 1 kHz
 }
 
 // Default is the log-mel front end for models of a given rate: frames of about 64 ms (a power of two), a quarter of it
@@ -109,6 +116,8 @@ func (c Config) Scaled() Config {
 // Bins is the number of values per frame, F.
 func (c Config) Bins() int {
 	switch {
+	case c.Scale == ScaleOneShot:
+		return c.Mels + marks
 	case c.Scale == ScaleMel:
 		return c.Mels
 	case c.DropNyquist:
@@ -116,12 +125,6 @@ func (c Config) Bins() int {
 	}
 	return c.NFFT/2 + 1
 }
-
-// Frames is the number of frames that a number of samples makes: 1 + samples/Hop.
-func (c Config) Frames(samples int) int { return 1 + samples/c.Hop }
-
-// Samples is the natural length of a number of frames, the shortest that makes so many: (frames-1) * Hop.
-func (c Config) Samples(frames int) int { return max(0, frames-1) * c.Hop }
 
 // Validate reports everything that is wrong with c.
 func (c Config) Validate() error {
@@ -140,11 +143,12 @@ func (c Config) Validate() error {
 	}
 	oneOf(bad, "window", c.Window, WindowHann, WindowHamming, WindowGaussian)
 	oneOf(bad, "pad", c.Pad, "", PadZero, PadReflect)
-	oneOf(bad, "scale", c.Scale, ScaleLinear, ScaleMel)
+	oneOf(bad, "scale", c.Scale, ScaleLinear, ScaleMel, ScaleOneShot)
 	oneOf(bad, "value", c.Value, ValueMagnitude, ValuePower, ValueLog, ValueLogPower)
-	if c.Scale == ScaleMel {
+	if c.Scale != ScaleLinear {
 		c.validateMel(bad)
 	}
+	c.validateOneShot(bad)
 	c.validateRange(bad)
 	return errors.Join(errs...)
 }
@@ -157,7 +161,10 @@ func (c Config) validateMel(bad func(field, format string, args ...any)) {
 	if !(c.FMin >= 0) || !(top > c.FMin) || !(top <= float64(c.SampleRate)/2) {
 		bad("f_min, f_max", "%g to %g Hz is not a range within 0 to %g Hz", c.FMin, top, float64(c.SampleRate)/2)
 	}
-	oneOf(bad, "mel_formula", c.MelFormula, "", FormulaSlaney, FormulaHTK)
+	oneOf(bad, "mel_formula", c.MelFormula, "", FormulaSlaney, FormulaHTK, FormulaKnee)
+	if (c.MelFormula == FormulaKnee) != (c.Knee > 0) {
+		bad("knee", "%g Hz: the knee formula has one, and no other", c.Knee)
+	}
 	oneOf(bad, "mel_norm", c.MelNorm, "", NormSlaney, NormNone)
 	if c.DropNyquist {
 		bad("drop_nyquist", "only a linear scale has a Nyquist bin to drop")

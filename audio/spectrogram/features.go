@@ -20,6 +20,9 @@ func (t *Transform) Forward(dst *Spectrogram, x []float32) (*Spectrogram, error)
 	if dst == nil {
 		dst = new(Spectrogram)
 	}
+	if t.shot != nil {
+		return dst, t.shot.forward(dst, x)
+	}
 	frames, bins := t.config.Frames(len(x)), t.config.Bins()
 	dst.Config, dst.Frames, dst.Bins = t.config, frames, bins
 	dst.Data = grow(dst.Data, frames*bins)

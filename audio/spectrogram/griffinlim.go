@@ -14,6 +14,7 @@ import (
 type refinement struct {
 	t         *Transform
 	frames, n int
+	lead      int       // samples of silence at the beginning
 	magnitude []float32 // [block][bin][lane]
 	previous  []float32 // [block][bin][re, im][lane]
 	next      []float32 // overlapped frames of the coming iteration
@@ -119,7 +120,7 @@ func (r *refinement) normalise(sum []float32) {
 	n := min(r.n, len(gain)-half)
 	x := sum[half : half+n]
 	f32.Mul(x, x, gain[half:half+n])
-	clear(sum[:half])
+	clear(sum[:half+min(r.lead, n)])
 	clear(sum[half+n:])
 	if t.config.Pad == PadReflect && n > 0 {
 		for i := range half {

@@ -14,10 +14,17 @@ const (
 	slaneyRatio = 6.4       // 27 mels above the knee span this ratio
 )
 
-// hzToMel maps a frequency to the mel scale of a formula.
-func hzToMel(formula string, hz float64) float64 {
-	if formula == FormulaHTK {
+// mel maps a frequency in Hz to the mel scale of c's formula.
+func (c Config) mel(hz float64) float64 {
+	switch c.MelFormula {
+	case FormulaHTK:
 		return 2595 * math.Log10(1+hz/700)
+	case FormulaKnee:
+		step := float64(c.SampleRate) / float64(c.NFFT)
+		if hz < c.Knee {
+			return hz / step
+		}
+		return c.Knee/step + math.Log(hz/c.Knee)/math.Log1p(step/c.Knee)
 	}
 	if hz < slaneyKnee {
 		return hz / slaneyStep
@@ -25,10 +32,17 @@ func hzToMel(formula string, hz float64) float64 {
 	return slaneyKnee/slaneyStep + math.Log(hz/slaneyKnee)*27/math.Log(slaneyRatio)
 }
 
-// melToHz is the inverse of hzToMel.
-func melToHz(formula string, mel float64) float64 {
-	if formula == FormulaHTK {
+// hz is the inverse of mel.
+func (c Config) hz(mel float64) float64 {
+	switch c.MelFormula {
+	case FormulaHTK:
 		return 700 * (math.Pow(10, mel/2595) - 1)
+	case FormulaKnee:
+		step := float64(c.SampleRate) / float64(c.NFFT)
+		if knee := c.Knee / step; mel >= knee {
+			return c.Knee * math.Exp((mel-knee)*math.Log1p(step/c.Knee))
+		}
+		return mel * step
 	}
 	if mel < slaneyKnee/slaneyStep {
 		return mel * slaneyStep
@@ -36,12 +50,29 @@ func melToHz(formula string, mel float64) float64 {
 	return slaneyKnee * math.Exp((mel-slaneyKnee/slaneyStep)*math.Log(slaneyRatio)/27)
 }
 
+// KneeFor returns the knee in Hz with which c's filters, one per bin below it, reach up to a frequency; it is as low as
+// there are few filters.
+func (c Config) KneeFor(top float64) float64 {
+	c.MelFormula = FormulaKnee
+	step := float64(c.SampleRate) / float64(c.NFFT)
+	low, high := step, top
+	for range 60 {
+		c.Knee = math.Sqrt(low * high)
+		if c.hz(float64(c.Mels+1)) > top {
+			low = c.Knee // a higher knee has wider linear part, and its filters end lower
+		} else {
+			high = c.Knee
+		}
+	}
+	return high
+}
+
 // melBands makes the triangular filters of a Config, equally spaced on its mel scale, as librosa and torchaudio do.
 func melBands(c Config) []band {
 	edges := make([]float64, c.Mels+2)
-	lo, hi := hzToMel(c.MelFormula, c.FMin), hzToMel(c.MelFormula, c.fMax())
+	lo, hi := c.mel(c.FMin), c.mel(c.fMax())
 	for i := range edges {
-		edges[i] = melToHz(c.MelFormula, lo+(hi-lo)*float64(i)/float64(c.Mels+1))
+		edges[i] = c.hz(lo + (hi-lo)*float64(i)/float64(c.Mels+1))
 	}
 	bands := make([]band, c.Mels)
 	perBin := float64(c.SampleRate) / float64(c.NFFT)

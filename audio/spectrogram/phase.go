@@ -79,6 +79,14 @@ func (t *Transform) Reconstruct(s *Spectrogram, n int, ph Phase) ([]float32, err
 	if n == 0 {
 		return []float32{}, nil
 	}
+	if t.shot != nil {
+		return t.shot.reconstruct(s, n, ph), nil
+	}
+	return t.phased(s, n, 0, ph), nil
+}
+
+// phased does Reconstruct's work for checked input. The first lead samples are silent.
+func (t *Transform) phased(s *Spectrogram, n, lead int, ph Phase) []float32 {
 	if t.circle == nil {
 		t.circle = newCircle()
 	}
@@ -93,13 +101,18 @@ func (t *Transform) Reconstruct(s *Spectrogram, n int, ph Phase) ([]float32, err
 		t.circle.random(spectrum, magnitude, ph.Seed)
 	}
 	if ph.Iterations == 0 {
-		return t.ISTFT(nil, spectrum, n), nil
+		x := t.ISTFT(nil, spectrum, n)
+		clear(x[:lead])
+		return x
 	}
 	r := t.newRefinement(magnitude, n)
+	r.lead = lead
 	if t.filters != nil {
 		r.follow(values)
 	}
-	return r.run(spectrum, ph.Iterations, ph.Momentum), nil
+	x := r.run(spectrum, ph.Iterations, ph.Momentum)
+	clear(x[:lead])
+	return x
 }
 
 // Magnitude writes the linear magnitudes of features to dst, s.Frames by NFFT/2+1, and returns it. It inverts the logarithm

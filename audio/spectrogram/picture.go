@@ -43,7 +43,7 @@ func WritePNG(w io.Writer, s *Spectrogram, o PictureOptions) error {
 		top = max(top, v)
 	}
 	top = float32(math.Ceil(float64(top)))
-	seconds := float64(s.Frames) * float64(s.Config.Hop) / float64(s.Config.SampleRate)
+	seconds := float64(s.Config.Samples(s.Frames+1)) / float64(s.Config.SampleRate)
 	if o.Seconds > 0 {
 		seconds = o.Seconds
 	}
@@ -113,19 +113,19 @@ func cells(i, width, n int) (first, end int) {
 // frequencyAxis labels the bins of c in Hz.
 func (c Config) frequencyAxis(height int) picture.Axis {
 	nyquist := float64(c.SampleRate) / 2
-	if c.Scale != ScaleMel {
+	if c.Scale == ScaleLinear {
 		if nyquist < 2000 {
 			return picture.Linear(0, nyquist, picture.YTicks(height), "Hz")
 		}
 		return picture.Linear(0, nyquist/1000, picture.YTicks(height), "kHz")
 	}
 	// Mel m of the filters lies at step m+1 of Mels+1; its cell's middle is half a cell up.
-	low, high := hzToMel(c.MelFormula, c.FMin), hzToMel(c.MelFormula, c.fMax())
+	low, high := c.mel(c.FMin), c.mel(c.fMax())
 	a := picture.Axis{Caption: "Hz"}
 	least := 1.4 * 14 / float64(height)
 	last := math.Inf(-1)
 	for _, hz := range melTicks {
-		step := (hzToMel(c.MelFormula, hz) - low) / (high - low) * float64(c.Mels+1)
+		step := (c.mel(hz) - low) / (high - low) * float64(c.Mels+1)
 		at := (step - 0.5) / float64(c.Mels)
 		if at < 0 || at > 1 || at-last < least {
 			continue

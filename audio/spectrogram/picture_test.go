@@ -61,8 +61,8 @@ func TestPictureShowsTheTone(t *testing.T) {
 			at := 1 - (float64(best)+0.5)/float64(o.Height)
 			want := 1000.0 / 4000
 			if scale == ScaleMel {
-				low, high := hzToMel("", c.FMin), hzToMel("", c.fMax())
-				want = ((hzToMel("", 1000)-low)/(high-low)*float64(c.Mels+1) - 0.5) / float64(c.Mels)
+				low, high := c.mel(c.FMin), c.mel(c.fMax())
+				want = ((c.mel(1000)-low)/(high-low)*float64(c.Mels+1) - 0.5) / float64(c.Mels)
 			}
 			if math.Abs(at-want) > 0.02 {
 				t.Errorf("%s %s: the tone is drawn at %.3f of the height, want %.3f", scale, name, at, want)

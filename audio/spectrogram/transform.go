@@ -24,6 +24,8 @@ type Spectrogram struct {
 // It processes blocks of frames, one frame per vector lane; see package fft.
 type Transform struct {
 	config Config
+	shot   *oneShot // does all the work for ScaleOneShot
+	tonal  bool     // phase reconstruction takes the window for a Hann window and the bins for tones
 	batch  *fft.Batch
 	lanes  int
 	linear int // values per frame before any filter, NFFT/2 + 1
@@ -53,6 +55,13 @@ const minOverlap = 1e-6
 func New(c Config) (*Transform, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
+	}
+	if c.Scale == ScaleOneShot {
+		shot, err := newOneShot(c)
+		if err != nil {
+			return nil, err
+		}
+		return &Transform{config: c, shot: shot}, nil
 	}
 	w := window(c)
 	low, high := overlapRange(w, c.Hop)

@@ -103,9 +103,9 @@ func newSet(ctx context.Context, clips []audio.Clip, o Options) (*set, error) {
 // maxFrames is the most frames of the classifier's input: longer clips get longer hops, not more frames.
 const maxFrames = 64
 
-// plan is the classifier's front end for clips: that of the generators, in 32 to 64 frames.
+// plan is the classifier's front end for clips: a mel scale, whatever the generators have, in 32 to 64 frames.
 func plan(clips []audio.Clip) models.FrontEnd {
-	fe := frontend.PlanFor(clips)
+	fe := frontend.MelPlanFor(clips)
 	for fe.Frames > maxFrames {
 		fe.Frames = (fe.Frames + 1) / 2
 		fe.Spectrogram.NFFT *= 2

@@ -49,12 +49,21 @@ func (c Choice) Plan(clips []audio.Clip) (models.FrontEnd, error) {
 		}
 		fe = c.Overrides.Apply(fixed)
 	} else {
-		fe = Level(c.Overrides.Apply(SurveyOf(clips).Plan()), clips)
+		fe = c.plan(clips)
 	}
 	if _, err := New(fe); err != nil {
 		return fe, fmt.Errorf("%w: %w", ErrUnusable, err)
 	}
 	return fe, nil
+}
+
+// plan plans for clips. A transform that the overrides describe is one with a mel scale.
+func (c Choice) plan(clips []audio.Clip) models.FrontEnd {
+	o := c.Overrides
+	if o.NFFT > 0 || o.Hop > 0 || o.Mels > 0 {
+		return Level(o.Apply(SurveyOf(clips).Plan()), clips)
+	}
+	return o.Apply(PlanFor(clips))
 }
 
 // Matches reports whether fe is a front end that the choice allows: that of the file with the overrides or, without a file,

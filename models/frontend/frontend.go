@@ -25,7 +25,7 @@ var ErrSilent = errors.New("the clip is silent")
 const (
 	silentPeak = 1e-4 // -80 dB: below, a clip counts as silent
 	fullPeak   = 0.99 // synthesized clips are scaled down to this peak where they exceed it
-	tailDB     = -50  // a frame this far below the loudest one is padding, not decay
+	tailDB     = -70  // a frame this far below the loudest one is padding, not decay
 )
 
 // A FrontEnd converts as its configuration says. It is safe for concurrent use.
@@ -161,6 +161,12 @@ func (f *FrontEnd) prepare(c audio.Clip) ([]float32, Notes, error) {
 	c = audio.TrimSilence(c, f.config.TrimDB)
 	notes.Trimmed = audio.FramesDuration(int64(before-c.Frames()), c.Rate)
 	want := config.Samples(f.config.Frames)
+	if config.Scale == spectrogram.ScaleOneShot {
+		var err error
+		if c, err = f.alignOneShot(c, want); err != nil {
+			return nil, notes, fmt.Errorf("front end: %w", err)
+		}
+	}
 	notes.Cut = audio.FramesDuration(int64(c.Frames()-want), c.Rate)
 	notes.Padded = audio.FramesDuration(int64(want-c.Frames()), c.Rate)
 	x := make([]float32, want)

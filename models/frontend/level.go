@@ -22,7 +22,7 @@ const (
 // lies 20 dB below; the range between them, some 80 dB, stays. Clips without sound change nothing.
 func Level(fe models.FrontEnd, clips []audio.Clip) models.FrontEnd {
 	c := fe.Spectrogram
-	if c.Value != spectrogram.ValueLog || !(c.Min < c.Max) {
+	if c.Scale == spectrogram.ScaleOneShot || c.Value != spectrogram.ValueLog || !(c.Min < c.Max) {
 		return fe
 	}
 	level, ok := levelOf(fe, clips)

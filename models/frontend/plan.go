@@ -39,12 +39,6 @@ func Plan(rates []int, durations []time.Duration) models.FrontEnd {
 	return s.Plan()
 }
 
-// PlanFor plans for clips in memory as Survey.Plan does for their figures, and fits the scaling of the logarithm to
-// their levels as Level does.
-func PlanFor(clips []audio.Clip) models.FrontEnd {
-	return Level(SurveyOf(clips).Plan(), clips)
-}
-
 // Plan chooses a front end as the function Plan does, with more knowledge: where the upper part of the band is empty,
 // as after resampling from a lower rate, the filters lie below that, as many as the lower rate would have; and where the
 // clips begin and end in noise, the trimming's threshold lies above it.

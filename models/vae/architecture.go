@@ -2,7 +2,9 @@ package vae
 
 import (
 	"encoding/json"
+	"slices"
 
+	"wavemill/audio/spectrogram"
 	"wavemill/models"
 	"wavemill/models/architecture"
 	"wavemill/models/internal/config"
@@ -38,6 +40,22 @@ func (c Config) Sampling() architecture.Sampling {
 // few returns a configuration that varies the recordings, unless the given one says whether to.
 func few(text json.RawMessage) (json.RawMessage, bool, error) {
 	return config.WithDefault(Arch, text, 1, "vary")
+}
+
+// Suit returns the configuration at a path of text for a front end, except for settings that it names. Where attacks are
+// aligned and the way back makes the noise (spectrogram.ScaleOneShot), clips are not delayed and get no residual noise.
+// Errors begin with the architecture's name.
+func Suit(arch string, text json.RawMessage, fe models.FrontEnd, path ...string) (json.RawMessage, error) {
+	if fe.Spectrogram.Scale != spectrogram.ScaleOneShot {
+		return text, nil
+	}
+	for _, name := range []string{"shift", "texture"} {
+		var err error
+		if text, _, err = config.WithDefault(arch, text, 0, append(slices.Clone(path), name)...); err != nil {
+			return nil, err
+		}
+	}
+	return text, nil
 }
 
 func withLatent(text json.RawMessage, latent int) (json.RawMessage, error) {

@@ -16,28 +16,29 @@ const (
 )
 
 // Vary writes a varied copy of every clip of x to dst, which it returns, grown as needed: stretched in time, shifted along
-// the bins and tilted, each by a random amount up to strength times a limit. It prevents overfitting to a few clips a
+// the bins and tilted, each by a random amount up to strength times a limit. The last bins, as many as marks, stay. It prevents overfitting to a few clips a
 // label (vocal tract length perturbation, Jaitly and Hinton 2013; speed perturbation, Ko et al. 2015).
-func Vary(dst []float32, x models.Batch, strength float64, rng *rand.Rand) []float32 {
+func Vary(dst []float32, x models.Batch, marks int, strength float64, rng *rand.Rand) []float32 {
 	dst = append(dst[:0], x.Data...)
 	uniform := func(most float64) float64 { return strength * most * (2*rng.Float64() - 1) }
 	for i := range x.B {
-		vary(dst[i*x.T*x.F:(i+1)*x.T*x.F], x.Clip(i), x.F, 1+uniform(varyStretch), uniform(varyBins), uniform(varyTilt))
+		vary(dst[i*x.T*x.F:(i+1)*x.T*x.F], x.Clip(i), x.F, x.F-marks, 1+uniform(varyStretch), uniform(varyBins), uniform(varyTilt))
 	}
 	return dst
 }
 
 // vary writes x [T, F], stretched by a factor, shifted by that many bins and tilted, to dst. Frames beyond the end are
-// silence; bins beyond the edges repeat the edge.
-func vary(dst, x []float32, bins int, stretch, shift, tilt float64) {
+// silence; bins beyond the edges repeat the edge. Of the bins of a frame, those from levels on stay.
+func vary(dst, x []float32, bins, levels int, stretch, shift, tilt float64) {
 	frames := len(x) / bins
 	for t := range frames {
 		at := float64(t) / stretch
 		before, late := int(at), float32(at-math.Floor(at))
-		for f := range bins {
-			v := (1-late)*valueAt(x, before, f, bins, shift) + late*valueAt(x, before+1, f, bins, shift)
+		copy(dst[t*bins+levels:(t+1)*bins], x[t*bins+levels:])
+		for f := range levels {
+			v := (1-late)*valueAt(x, before, f, bins, levels, shift) + late*valueAt(x, before+1, f, bins, levels, shift)
 			if v > silence {
-				v = max(silence, v+float32(tilt*(2*float64(f)/float64(bins-1)-1)))
+				v = max(silence, v+float32(tilt*(2*float64(f)/float64(levels-1)-1)))
 			}
 			dst[t*bins+f] = v
 		}
@@ -48,13 +49,13 @@ func vary(dst, x []float32, bins int, stretch, shift, tilt float64) {
 const silence = -1
 
 // valueAt returns the value of x [T, F] at frame t, shift bins below bin f.
-func valueAt(x []float32, t, f, bins int, shift float64) float32 {
+func valueAt(x []float32, t, f, bins, levels int, shift float64) float32 {
 	if t >= len(x)/bins {
 		return silence
 	}
-	at := min(max(float64(f)-shift, 0), float64(bins-1))
+	at := min(max(float64(f)-shift, 0), float64(levels-1))
 	low, part := int(at), float32(at-math.Floor(at))
-	high := min(low+1, bins-1)
+	high := min(low+1, levels-1)
 	return (1-part)*x[t*bins+low] + part*x[t*bins+high]
 }
 
@@ -87,7 +88,7 @@ func (l *Learner) withVariations(train models.Batch, chosen []int) models.Batch 
 	var varied []float32
 	all.Data, all.Labels = slices.Clip(all.Data), slices.Clip(all.Labels) // not to be written behind
 	for range variedClips/max(least, 1) - 1 {
-		varied = Vary(varied, plain, l.config.Vary, rng)
+		varied = Vary(varied, plain, l.header.FrontEnd.Spectrogram.Marks(), l.config.Vary, rng)
 		all.B += plain.B
 		all.Data, all.Labels = append(all.Data, varied...), append(all.Labels, plain.Labels...)
 	}

@@ -19,6 +19,7 @@ import (
 type finetuning struct {
 	config Config
 	shape  shape.Shape
+	marks  int // bins that hold no levels
 	parts  vae.Parts
 
 	decoder       state.Optimised // of all the autoencoder's weights, of which the decoder's are trained
@@ -42,7 +43,7 @@ func newFinetuning(h state.Header[Config], weights *nn.Params) (*finetuning, err
 		return nil, err
 	}
 	s := &finetuning{
-		config: c, shape: h.Shape, parts: parts, discriminator: nn.NewParams(h.Seed), graphs: compiled.New(),
+		config: c, shape: h.Shape, marks: h.FrontEnd.Spectrogram.Marks(), parts: parts, discriminator: nn.NewParams(h.Seed), graphs: compiled.New(),
 		latents: newLatents(h.Shape.Labels, c.VAE.Latent),
 		decoder: state.Optimised{Params: weights.Clone(), Model: prefixModel, Weights: prefixWeights, Optimizer: prefixAdam},
 	}
@@ -112,7 +113,7 @@ func (s *finetuning) step(ctx context.Context, x models.Batch, rng *rand.Rand) (
 		return nil, err
 	}
 	if v := s.config.VAE.Vary; v > 0 {
-		s.varied = vae.Vary(s.varied, x, v, rng)
+		s.varied = vae.Vary(s.varied, x, s.marks, v, rng)
 		x.Data = s.varied
 	}
 	if err := s.encode(x, rng); err != nil {

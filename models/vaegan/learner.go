@@ -33,6 +33,10 @@ var _ interface {
 
 // NewLearner returns an untrained model. The config is JSON over the Defaults; nil means these.
 func NewLearner(config json.RawMessage, fe models.FrontEnd, labels []string, seed uint64) (models.Learner, error) {
+	config, err := vae.Suit(Arch, config, fe, "vae")
+	if err != nil {
+		return nil, err
+	}
 	h, err := state.New(Arch, ParseConfig, config, fe, labels, seed)
 	if err != nil {
 		return nil, err

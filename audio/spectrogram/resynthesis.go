@@ -1,0 +1,253 @@
+package spectrogram
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"wavemill/audio"
+)
+
+// reconstruct makes n samples from features: see oneShot. Noise and phases that are drawn at random come from ph.Seed.
+func (o *oneShot) reconstruct(s *Spectrogram, n int, ph Phase) []float32 {
+	k := o.strokeOf(s)
+	amplitude := o.amplitudes(s)
+	out := o.tones(amplitude, k, n, ph)
+	add(out, o.noise(amplitude, k, n, ph.Seed))
+	stretchTail(out, k.start, int(k.tail*float64(o.config.SampleRate)))
+	var peak float32
+	for _, v := range out {
+		peak = max(peak, v, -v)
+	}
+	var scale float32 // 0 where there is nothing but rounding errors
+	if peak > silentPeak {
+		scale = float32(audio.Amplitude(k.level)) / peak
+	}
+	for i := range out {
+		out[i] *= scale
+	}
+	return out
+}
+
+// silentPeak is the largest sample, relative to that of a sound, that counts as silence.
+const silentPeak = 1e-8
+
+const (
+	mostStretch = 25  // dB, the largest change that stretchTail makes
+	hingeDB     = -30 // below the loudest sample, where a tail begins
+)
+
+// stretchTail makes the tail of a sound, what follows its last sample above hingeDB, so much louder or quieter towards its
+// end that it falls to tailDB after the given number of samples from the start. A sound that is cut off has no end to go by.
+func stretchTail(x []float32, start, tail int) {
+	c := audio.Clip{Samples: x, Channels: 1, Rate: 1}
+	_, end := audio.SilenceBounds(c, tailDB)
+	_, hinge := audio.SilenceBounds(c, hingeDB)
+	if end == len(x) && start+tail >= end {
+		return
+	}
+	if start+tail <= hinge {
+		hinge = start
+	}
+	is, want := float64(end-hinge), float64(start+tail-hinge)
+	if is < 1 || want < 1 {
+		return
+	}
+	slope := (hingeDB - tailDB) * (1/is - 1/want) // dB per sample
+	step := audio.Amplitude(min(max(slope, -mostStretch/is), mostStretch/is))
+	limit := audio.Amplitude(mostStretch)
+	gain := 1.0
+	for i := max(hinge, 0); i < len(x); i++ {
+		x[i] *= float32(gain)
+		gain = min(gain*step, limit)
+	}
+}
+
+// amplitudes returns those of all filters in frames of the first hop, interpolated between the frames of s.
+func (o *oneShot) amplitudes(s *Spectrogram) []float32 {
+	c := o.config
+	fine := 1 + c.Samples(s.Frames)/c.Hop
+	out := make([]float32, fine*c.Mels)
+	gain := (c.Max - c.Min) / 2
+	f, here, next := 0, 0, 0
+	for g := range fine {
+		for g >= next && f+1 < s.Frames {
+			f++
+			here, next = c.Samples(f)/c.Hop, c.Samples(f+1)/c.Hop
+		}
+		a, b := s.Data[max(0, f-1)*s.Bins:], s.Data[f*s.Bins:]
+		part := float32(1)
+		if next > here {
+			part = float32(min(g, next)-here) / float32(next-here)
+		}
+		for m := range c.Mels {
+			v := a[m] + part*(b[m]-a[m])
+			out[g*c.Mels+m] = float32(max(0, math.Exp(c.Min+(float64(v)+1)*gain)-c.Floor)) / o.gain[m]
+		}
+	}
+	return out
+}
+
+// beginsLevel is the level in dB, relative to that of the next frames, below which nothing sounds before an attack.
+const beginsLevel = -12
+
+// begins reports whether the low part begins at a fine frame: whether its last frame that ends there is quiet.
+func (o *oneShot) begins(amplitude []float32, frame int) bool {
+	c := o.config
+	reach := c.NFFT / 2 / c.Hop
+	power := func(g int) (p float64) {
+		if g < 0 {
+			return 0
+		}
+		for _, a := range amplitude[g*c.Mels : g*c.Mels+o.lows] {
+			p += float64(a) * float64(a)
+		}
+		return p
+	}
+	var after float64
+	for g := frame; g <= min(frame+reach, len(amplitude)/c.Mels-1); g++ {
+		after = max(after, power(g))
+	}
+	return power(frame-reach) < after*math.Pow(10, beginsLevel/10.0)
+}
+
+// tones reconstructs the low part. Where it begins at the attack, it is silent before.
+func (o *oneShot) tones(amplitude []float32, k stroke, n int, ph Phase) []float32 {
+	c := o.config
+	start, lead := 0, 0 // frames that are left out, and those that are silent though an attack shows in them
+	if frame := k.start / c.Hop; o.begins(amplitude, frame) {
+		start = max(0, frame-c.NFFT/2/c.Hop)
+		lead = frame - start
+	}
+	fine := len(amplitude)/c.Mels - start
+	s := &Spectrogram{Config: o.low.config, Frames: fine, Bins: o.lows, Data: make([]float32, fine*o.lows)}
+	for g := range fine {
+		for m := range o.lows {
+			s.Data[g*o.lows+m] = amplitude[(start+g)*c.Mels+m] * float32(o.weight[m])
+		}
+	}
+	out := make([]float32, n)
+	at := start * c.Hop
+	if at >= n {
+		return out
+	}
+	ph.Iterations *= lowIterations
+	want := min((n-at)/o.factor+1, o.low.config.Samples(fine+1))
+	x := o.low.phased(s, max(want, 1), min(lead*c.Hop/o.factor, want), ph)
+	copy(out[at:], o.up.Resample(nil, x))
+	if begin := at + lead*c.Hop; lead > 0 && begin < n {
+		clear(out[:begin])
+		fadeIn(out[begin:], c.SampleRate)
+	}
+	return out
+}
+
+// lowIterations is by how much the low part has more iterations: with once the number, 60 Hz is 19 cents off, and they are
+// short.
+const lowIterations = 2
+
+// fadeTime is the length in seconds of the ramp at the beginning of an attack: inaudible, but no step.
+const fadeTime = 0.0003
+
+// fadeIn multiplies the first samples by a ramp.
+func fadeIn(x []float32, rate int) {
+	n := min(int(fadeTime*float64(rate)), len(x))
+	for i := range n {
+		x[i] *= float32(i) / float32(n)
+	}
+}
+
+// noise makes the high part: white noise in short frames, each bin at the level of its filters. What follows a sharp
+// attack does not sound before it.
+func (o *oneShot) noise(amplitude []float32, k stroke, n int, seed uint64) []float32 {
+	c := o.config
+	fine, frame := len(amplitude)/c.Mels, k.start/c.Hop
+	rng := rand.New(rand.NewPCG(seed, 1))
+	white := make([]float32, (fine-1)*c.Hop)
+	for i := range white {
+		white[i] = float32(rng.NormFloat64())
+	}
+	spectrum := o.high.STFT(nil, white)
+	bins := o.high.linear
+	gain := make([]float32, bins)
+	level := make([]float64, fine) // RMS
+	for g := range fine {
+		boost := o.unit
+		if g == frame && k.sharp() {
+			boost *= math.Sqrt2 // half of the frame lies before the sound
+		}
+		level[g] = o.binGains(gain, amplitude[g*c.Mels:(g+1)*c.Mels], boost)
+		row := spectrum[g*bins : (g+1)*bins]
+		for j := range row {
+			row[j] = complex(real(row[j])*gain[j], imag(row[j])*gain[j])
+		}
+	}
+	if !k.sharp() {
+		return o.high.ISTFT(nil, spectrum, n)
+	}
+	after := make([]complex64, len(spectrum))
+	copy(after[frame*bins:], spectrum[frame*bins:])
+	clear(spectrum[frame*bins:])
+	out := o.high.ISTFT(nil, spectrum, n)
+	y := o.high.ISTFT(nil, after, n)
+	if at := frame * c.Hop; at < n {
+		clear(y[:at])
+		var top float64
+		for _, v := range level[frame:min(frame+attackFrames, fine)] {
+			top = max(top, v)
+		}
+		shapeAttack(y[at:], k.rise*float64(c.SampleRate), top, max(1, int(attackWindow*float64(c.SampleRate))))
+		add(out, y)
+	}
+	return out
+}
+
+const (
+	attackFrames = 4   // frames in which the peak of an attack lies
+	attackCrest  = 1.8 // of an attack's envelope above the RMS of its loudest frame
+	attackGain   = 6   // at most; more would be a click
+)
+
+// shapeAttack gives a noise, whose envelope rises at random, one that rises linearly to 0.9 of its peak within rise samples,
+// and does not exceed it in twice that time and ten windows of n samples.
+func shapeAttack(y []float32, rise, level float64, n int) {
+	peak := level * attackCrest
+	limited := min(int(2*rise)+10*n, len(y))
+	power := meanPower(y[:min(limited+n, len(y))], n)
+	for i := range limited {
+		e := math.Sqrt(power[i])
+		want := peak * (attackStart + (attackEnd-attackStart)*(float64(i)+0.5)/rise)
+		switch {
+		case want < peak:
+			y[i] *= float32(min(want/max(e, 1e-12), attackGain))
+		case e > peak:
+			y[i] *= float32(peak / e)
+		}
+	}
+}
+
+// tinyAmplitude keeps the logarithm of a gain finite.
+const tinyAmplitude = 1e-12
+
+// binGains writes the gains of all bins, interpolated between the filters on a logarithmic scale, and returns the RMS of
+// white noise that is multiplied by them.
+func (o *oneShot) binGains(dst, amplitude []float32, boost float32) float64 {
+	logs := make([]float64, len(amplitude))
+	for m, a := range amplitude {
+		logs[m] = math.Log(float64(a) + tinyAmplitude)
+	}
+	var sum float64
+	for j, s := range o.spread {
+		dst[j] = 0
+		if s.weight > 0 {
+			dst[j] = boost * s.weight * float32(math.Exp(logs[s.band]+s.part*(logs[s.band+1]-logs[s.band])))
+			sum += float64(dst[j]) * float64(dst[j])
+		}
+	}
+	return math.Sqrt(sum / float64(len(o.spread)))
+}
+
+func add(dst, x []float32) {
+	for i, v := range x {
+		dst[i] += v
+	}
+}

@@ -1,0 +1,98 @@
+package frontend
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"wavemill/audio"
+	"wavemill/audio/spectrogram"
+	"wavemill/models"
+)
+
+// The front end for one-shots.
+const (
+	oneShotRate     = 22050 // Hz; below, there is no noise above speech that a model should make
+	oneShotCoverage = 0.9   // share of clips that fit without being cut; the longest are tails
+	oneShotFrames   = 176   // at most: 8.7 s at 44.1 kHz
+	oneShotTrim     = -60   // dB below the peak
+	compared        = 32    // clips that are sent through both front ends
+	prerollHops     = 2     // frames before the attack, at least
+	prerollDB       = -40   // below the peak; what is louder before the attack is kept
+	cutFade         = 250 * time.Millisecond
+)
+
+// PlanFor plans for clips in memory: as MelPlanFor, except where a round trip through the front end for one-shots
+// (spectrogram.OneShot) changes the spectra of some of the clips less.
+func PlanFor(clips []audio.Clip) models.FrontEnd {
+	s := SurveyOf(clips)
+	mel := Level(s.Plan(), clips)
+	if shot, ok := s.oneShot(mel.Spectrogram.SampleRate); ok && nearer(shot, mel, clips) {
+		return shot
+	}
+	return mel
+}
+
+// MelPlanFor plans a mel scale for clips in memory, as Survey.Plan does for their figures, and fits the scaling of the
+// logarithm to their levels as Level does.
+func MelPlanFor(clips []audio.Clip) models.FrontEnd { return Level(SurveyOf(clips).Plan(), clips) }
+
+// oneShot returns the front end for one-shots of a rate, and whether there is one.
+func (s Survey) oneShot(rate int) (models.FrontEnd, bool) {
+	if rate < oneShotRate || len(s.Durations) == 0 || s.Trim > trimSilent {
+		return models.FrontEnd{}, false
+	}
+	c := spectrogram.OneShot(rate)
+	long := slices.Sorted(slices.Values(s.Durations))[int(oneShotCoverage*float64(len(s.Durations)-1))]
+	frames := prerollHops + c.Frames(int(long.Seconds()*float64(rate)))
+	frames = (frames + frameStep - 1) / frameStep * frameStep
+	return models.FrontEnd{Spectrogram: c, Frames: min(max(frames, minFrames), oneShotFrames), TrimDB: oneShotTrim}, true
+}
+
+// nearer reports whether round trips of clips through a are nearer to them than those through b.
+func nearer(a, b models.FrontEnd, clips []audio.Clip) bool {
+	var some []audio.Clip
+	stride := (len(clips) + compared - 1) / compared
+	for i := 0; i < len(clips); i += max(stride, 1) {
+		if Usable(clips[i]) == nil {
+			some = append(some, clips[i])
+		}
+	}
+	ctx := context.Background() // some seconds at most
+	x, errA := MeasureCeiling(ctx, a, some, 1)
+	y, errB := MeasureCeiling(ctx, b, some, 1)
+	return errA == nil && errB == nil && x.LogSpectral < y.LogSpectral
+}
+
+// align returns samples whose attack lies in the middle of a frame: zeros are added to their beginning, or what lies
+// before the attack and is quieter than prerollDB is cut off. Attacks at equal places let a model see their slopes alike,
+// and let the way back know where they are.
+func align(x []float32, attack, hop int) []float32 {
+	limit := float32((audio.Clip{Samples: x, Channels: 1, Rate: 1}).Peak() * audio.Amplitude(prerollDB))
+	quiet := 0
+	for quiet < attack && x[quiet] <= limit && -x[quiet] <= limit {
+		quiet++
+	}
+	start := attack - max(prerollHops, (attack-quiet+hop-1)/hop)*hop
+	if start >= 0 {
+		return x[start:]
+	}
+	return append(make([]float32, -start, len(x)-start), x...)
+}
+
+// alignOneShot aligns a clip for the front end for one-shots, and fades its end where it is cut to so many samples.
+func (f *FrontEnd) alignOneShot(c audio.Clip, samples int) (audio.Clip, error) {
+	t, err := f.transform()
+	if err != nil {
+		return c, err
+	}
+	defer f.transforms.Put(t)
+	c.Samples = align(c.Samples, t.Attack(c.Samples), f.config.Spectrogram.Hop)
+	if len(c.Samples) > samples {
+		whole := c
+		c.Samples = c.Samples[:samples]
+		c = audio.Fade(c, 0, min(cutFade, c.Duration()/4))
+		c.Samples = append(c.Samples, whole.Samples[samples:]...) // the caller reports what it cuts off
+	}
+	return c, nil
+}
