@@ -8,7 +8,7 @@ PYTHON ?= python3
 PEERS ?= ../shared/peers
 DATA ?= ../shared/data/fsdd
 
-.PHONY: check test race bench bench-audio bench-generate bench-train quality data-words data-demo fuzz demo lint fmt
+.PHONY: check test race bench bench-audio bench-generate bench-train quality data-words data-demo data-drums data-samples fuzz demo lint fmt
 
 check:
 	.ci/run
@@ -73,3 +73,15 @@ DEMO ?= bin/demo
 data-demo:
 	go build -o bin/wavemill ./cmd/wavemill
 	bin/wavemill synth --out $(DEMO) --n 250 --seed 1
+
+# One-shots of the drum kits of Debian's package hydrogen-drumkits, of labels that three kits or more have, the kit as group,
+# and samples of its package sonic-pi-samples. Neither folder may be there yet. Read with: --labels '{label}/{kit}_{n}'.
+DRUMS ?= bin/drums
+KITS ?= /usr/share/hydrogen/data/drumkits
+data-drums:
+	go run ./audio/dataset/packs -out $(DRUMS) -packs 3 -recordings 15 drumkits $(KITS)
+
+SAMPLES ?= bin/samples
+SONICPI ?= /usr/share/sonic-pi/samples
+data-samples:
+	go run ./audio/dataset/packs -out $(SAMPLES) -recordings 8 -longest 3s prefix $(SONICPI)
