@@ -216,6 +216,17 @@ func TestJSON(t *testing.T) {
 	if d := cmp.Diff(m, back, cmpopts.EquateNaNs()); d != "" {
 		t.Error(d)
 	}
+	pairs := timbre.Summarise([]timbre.Pair{timbre.NewPair(m, m)})
+	if b, err = json.Marshal(pairs); err != nil || string(b) != `{"pairs":1,"pitched":1,"cents":0,"cents_error":0,"off_pitch":0,"tail_ratio":1}` {
+		t.Fatalf("%s, %v", b, err)
+	}
+	var again timbre.Pairs
+	if err := json.Unmarshal(b, &again); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(pairs, again, cmpopts.EquateNaNs()); d != "" {
+		t.Error(d)
+	}
 	if err := json.Unmarshal([]byte(`{"pitch_hz":"low"}`), &back); err == nil {
 		t.Error("a pitch that is not a number is accepted")
 	}
