@@ -31,23 +31,25 @@ type Measures struct {
 	Persistence float64
 }
 
-// A Quantity is one of the measures: its name in tables, its key in JSON, its unit, and where it is in Measures.
+// A Quantity is one of the measures: its name in tables, its key in JSON, its unit, the decimals that are worth printing,
+// and where it is in Measures.
 type Quantity struct {
 	Name, Key, Unit string
+	Decimals        int
 	Of              func(*Measures) *float64
 }
 
 // Quantities lists all measures in the order of tables.
 func Quantities() []Quantity {
 	return []Quantity{
-		{"pitch", "pitch_hz", "Hz", func(m *Measures) *float64 { return &m.Pitch }},
-		{"flutter", "flutter_db", "dB", func(m *Measures) *float64 { return &m.Flutter }},
-		{"hop line", "hop_line_db", "dB", func(m *Measures) *float64 { return &m.Line }},
-		{"warble", "warble_db", "dB", func(m *Measures) *float64 { return &m.Warble }},
-		{"attack", "attack_ms", "ms", func(m *Measures) *float64 { return &m.Attack }},
-		{"tail", "tail_s", "s", func(m *Measures) *float64 { return &m.Tail }},
-		{"peak", "peak_db", "dB", func(m *Measures) *float64 { return &m.Peak }},
-		{"persistence", "persistence", "", func(m *Measures) *float64 { return &m.Persistence }},
+		{"pitch", "pitch_hz", "Hz", 0, func(m *Measures) *float64 { return &m.Pitch }},
+		{"flutter", "flutter_db", "dB", 1, func(m *Measures) *float64 { return &m.Flutter }},
+		{"hop line", "hop_line_db", "dB", 1, func(m *Measures) *float64 { return &m.Line }},
+		{"warble", "warble_db", "dB", 1, func(m *Measures) *float64 { return &m.Warble }},
+		{"attack", "attack_ms", "ms", 1, func(m *Measures) *float64 { return &m.Attack }},
+		{"tail", "tail_s", "s", 2, func(m *Measures) *float64 { return &m.Tail }},
+		{"peak", "peak_db", "dB", 1, func(m *Measures) *float64 { return &m.Peak }},
+		{"persistence", "persistence", "", 2, func(m *Measures) *float64 { return &m.Persistence }},
 	}
 }
 

@@ -2,6 +2,9 @@ package timbre
 
 import (
 	"math"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"gonum.org/v1/gonum/dsp/fourier"
 
@@ -79,4 +82,21 @@ func (m *Meter) signal(c audio.Clip) ([]float64, bool) {
 	}
 	peak := largest(x) // NaN if any sample is.
 	return x, peak > 0 && !math.IsInf(peak, 0)
+}
+
+// All measures clips on all cores, in their order. See Measure.
+func All(clips []audio.Clip, hopRate float64) []Measures {
+	out := make([]Measures, len(clips))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(clips)) {
+		workers.Go(func() {
+			meter := NewMeter(hopRate)
+			for i := next.Add(1) - 1; i < int64(len(clips)); i = next.Add(1) - 1 {
+				out[i] = meter.Measure(clips[i])
+			}
+		})
+	}
+	workers.Wait()
+	return out
 }

@@ -149,6 +149,20 @@ func TestUndefined(t *testing.T) {
 	}
 }
 
+func TestAll(t *testing.T) {
+	r := noise(4)
+	clips := []audio.Clip{drum(50, 0.4, r), hiss(0.3, 0.6, 0, r), {}, drum(90, 0.2, r), hiss(0.1, 0.2, 0, r)}
+	got := timbre.All(clips, 86)
+	for i, c := range clips {
+		if d := cmp.Diff(timbre.Measure(c, 86), got[i], cmpopts.EquateNaNs()); d != "" {
+			t.Errorf("clip %d: %s", i, d)
+		}
+	}
+	if len(got) != len(clips) || len(timbre.All(nil, 86)) != 0 {
+		t.Errorf("%d measures of %d clips", len(got), len(clips))
+	}
+}
+
 // TestLowRates: a clip below 8 kHz has no band whose flutter could be heard, and its pitch.
 func TestLowRates(t *testing.T) {
 	m := timbre.Measure(resampled(drum(60, 0.5, noise(2)), 4000), 86)

@@ -15,6 +15,7 @@ import (
 	"wavemill/audio/dataset"
 	"wavemill/audio/fingerprint"
 	"wavemill/audio/synth"
+	"wavemill/audio/timbre"
 	"wavemill/models"
 	"wavemill/models/benchmark"
 	"wavemill/models/comparison"
@@ -78,8 +79,11 @@ type fakeEvaluator struct {
 
 func (f fakeEvaluator) row(name, kind string, accuracy float64) eval.Row {
 	accuracy += 0.001 * float64(f.seed)
+	kick := timbre.Comparison{Label: "kick", ReferenceClips: 4, OtherClips: 5, Reference: timbre.Undefined(), Other: timbre.Undefined()}
+	kick.Reference.Pitch, kick.Other.Pitch = 50, 50+2*float64(f.seed)
 	r := eval.Row{
-		Name: name, Kind: kind, LabelAccuracy: accuracy, Diversity: 1, NotMeasured: map[string]string{"diversity": "too few"},
+		Sounds: []eval.Sound{{Comparison: kick}},
+		Name:   name, Kind: kind, LabelAccuracy: accuracy, Diversity: 1, NotMeasured: map[string]string{"diversity": "too few"},
 		Intervals: eval.Intervals{"label_accuracy": {accuracy - 0.02, accuracy + 0.02}, "ndb": {0, 0.2}}, NDB: 0.1,
 	}
 	if f.data.Groups != nil {
@@ -153,6 +157,13 @@ func TestQualityOverSeeds(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
+	}
+	// Seeds 1 to 3: kicks of 52, 54 and 56 Hz beside recordings of 50 Hz.
+	if want := "| kick | vae | 50 → 54 |"; !strings.Contains(text, want) || vae.Sounds[0].OtherClips != 15 {
+		t.Errorf("no %q in\n%s", want, text)
+	}
+	if strings.Contains(text, "KAD") {
+		t.Errorf("a line of a figure that rows lack:\n%s", text)
 	}
 	if strings.Contains(text, "groups") || strings.Contains(text, "few") {
 		t.Errorf("lines without figures:\n%s", text)
