@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -111,6 +112,14 @@ func (f fakeEvaluator) Model(_ context.Context, c *comparison.Candidate) error {
 	c.Row = f.row(c.Name, "model", map[string]float64{"vae": 0.9, "gan": 0.5}[c.Name])
 	c.Row.Training = &eval.Training{Steps: c.Checkpoint.Step, Seconds: c.Seconds}
 	return nil
+}
+
+// A clipsEvaluator also gives models the held-out recordings for their clips.
+type clipsEvaluator struct{ fakeEvaluator }
+
+func (f clipsEvaluator) Model(ctx context.Context, c *comparison.Candidate) error {
+	c.Clips = f.data.HeldOut
+	return f.fakeEvaluator.Model(ctx, c)
 }
 
 // bench returns a benchmark with fakes, and what it evaluates.
@@ -340,7 +349,7 @@ func TestQualityTrains(t *testing.T) {
 	}
 	q := benchmark.Quality{Models: []string{"vae"}, Steps: 3, Seeds: 1, Clips: 12, Few: 0.3, Quick: true, Keep: t.TempDir(), DataHash: "0123456789"}
 	q.NewEvaluator = func(_ context.Context, d comparison.Data, o comparison.Options) (benchmark.Evaluator, error) {
-		return fakeEvaluator{d, o.Seed}, nil
+		return clipsEvaluator{fakeEvaluator{d, o.Seed}}, nil
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
@@ -351,6 +360,13 @@ func TestQualityTrains(t *testing.T) {
 	run := r.Models[0]
 	if run.Row.Training.Steps != 3 || run.Few == nil || run.Few.Intervals["gain_points"] == (eval.Interval{}) || run.Few.Share != 0.3 || len(run.HeldOut) != r.HeldOut {
 		t.Errorf("%+v", run)
+	}
+	sheets, _ := filepath.Glob(filepath.Join(q.Keep, "vae-*seed1.png"))
+	if len(sheets) != 1 {
+		t.Fatalf("contact sheets %v", sheets)
+	}
+	if b, err := os.ReadFile(sheets[0]); err != nil || http.DetectContentType(b) != "image/png" {
+		t.Errorf("%s is no picture (error %v)", sheets[0], err)
 	}
 	if e := r.Means[3].Few; e.Runs != 1 || e.Low == nil {
 		t.Errorf("no interval: %+v", e)
