@@ -8,7 +8,7 @@ PYTHON ?= python3
 PEERS ?= ../shared/peers
 DATA ?= ../shared/data/fsdd
 
-.PHONY: check test race bench bench-audio bench-generate bench-train quality data-words data-demo fuzz demo lint fmt
+.PHONY: check test race bench bench-audio bench-generate bench-train quality data-words data-demo data-drums data-samples quality-domains fuzz demo lint fmt
 
 check:
 	.ci/run
@@ -73,3 +73,31 @@ DEMO ?= bin/demo
 data-demo:
 	go build -o bin/wavemill ./cmd/wavemill
 	bin/wavemill synth --out $(DEMO) --n 250 --seed 1
+
+# One-shots of the drum kits of Debian's package hydrogen-drumkits, of labels that three kits or more have, the kit as group,
+# and samples of its package sonic-pi-samples. Neither folder may be there yet. Read with: --labels '{label}/{kit}_{n}'.
+DRUMS ?= bin/drums
+KITS ?= /usr/share/hydrogen/data/drumkits
+data-drums:
+	go run ./audio/dataset/packs -out $(DRUMS) -packs 3 -recordings 15 drumkits $(KITS)
+
+SAMPLES ?= bin/samples
+SONICPI ?= /usr/share/sonic-pi/samples
+data-samples:
+	go run ./audio/dataset/packs -out $(SAMPLES) -recordings 8 -longest 3s prefix $(SONICPI)
+
+# The tables of make quality, sound measures and contact sheets (PNG, beside the checkpoints) for other sounds: drums with
+# whole kits held out, samples, words with whole voices held out, the demo's classes, and digits with each speaker left out.
+# Everything goes to bin/quality-NAME-BUDGET. Sets that are missing are made from the packages above.
+QUALITY = bin/wavemill bench quality --budget $(BUDGET) --seeds $(SEEDS)
+quality-domains:
+	go build -o bin/wavemill ./cmd/wavemill
+	test -d $(DRUMS) || $(MAKE) data-drums
+	test -d $(SAMPLES) || $(MAKE) data-samples
+	test -d $(WORDS) || $(MAKE) data-words
+	test -d $(DEMO) || $(MAKE) data-demo
+	$(QUALITY) --data $(DRUMS) --labels '{label}/{kit}_{n}' --group kit --keep bin/quality-drums-$(BUDGET) > bin/quality-drums-$(BUDGET).md
+	$(QUALITY) --data $(SAMPLES) --labels folder --keep bin/quality-samples-$(BUDGET) > bin/quality-samples-$(BUDGET).md
+	$(QUALITY) --data $(WORDS) --labels '{label}_{voice}_{speed}_{pitch}' --group voice --keep bin/quality-words-$(BUDGET) > bin/quality-words-$(BUDGET).md
+	$(QUALITY) --data $(DEMO) --keep bin/quality-demo-$(BUDGET) > bin/quality-demo-$(BUDGET).md
+	$(QUALITY) --data $(DATA) --labels '{label}_{speaker}_{n}' --leave-out speaker --seeds 1 --keep bin/quality-unknown-$(BUDGET) > bin/quality-unknown-$(BUDGET).md

@@ -14,6 +14,9 @@ type Means struct {
 	LabelAccuracy Estimate   `json:"label_accuracy"`
 	Inception     Estimate   `json:"inception_ratio"`
 	Frechet       Estimate   `json:"frechet_ratio"`
+	FrechetLimit  Estimate   `json:"frechet_limit"`
+	Kernel        Estimate   `json:"kernel_distance"`
+	AudioKernel   Estimate   `json:"kernel_audio_distance"`
 	Useful        Estimate   `json:"trained_on_synthetic_ratio"`
 	Known         Estimate   `json:"known_groups"`   // accuracy of classifiers trained on the clips, on groups that the model has seen
 	Unknown       Estimate   `json:"unknown_groups"` // and on groups that it has not
@@ -29,6 +32,8 @@ type Means struct {
 	FewBefore     Estimate   `json:"few_before"`
 	PerClip       Estimate   `json:"ms_per_clip"`
 	Steps         float64    `json:"steps"`
+	// Sounds are what an ear minds by label: means over the runs of their medians.
+	Sounds []eval.Sound `json:"sounds,omitempty"`
 }
 
 // Short names for the tables of figures.
@@ -62,6 +67,16 @@ func rowFigure(key string, value func(eval.Row) float64) func(Run) (sample, bool
 			s.interval = &i
 		}
 		return s, true
+	}
+}
+
+// intervalFigure is rowFigure for a figure that rows have with its interval or not at all: kept results of earlier versions
+// lack it.
+func intervalFigure(key string, value func(eval.Row) float64) func(Run) (sample, bool) {
+	row := rowFigure(key, value)
+	return func(r Run) (sample, bool) {
+		s, ok := row(r)
+		return s, ok && s.interval != nil
 	}
 }
 
@@ -151,6 +166,9 @@ func plainFigures() []figure {
 		{"label accuracy", "label_accuracy", 3, high, true, rowFigure("label_accuracy", func(r eval.Row) float64 { return r.LabelAccuracy }), func(m *Means) *Estimate { return &m.LabelAccuracy }},
 		{"IS / IS of real", "inception_ratio", 3, high, false, rowFigure("inception_ratio", func(r eval.Row) float64 { return r.InceptionRatio }), func(m *Means) *Estimate { return &m.Inception }},
 		{"Fréchet / that of held-out real", "frechet_ratio", 2, low, false, rowFigure("frechet_ratio", func(r eval.Row) float64 { return r.FrechetRatio }), func(m *Means) *Estimate { return &m.Frechet }},
+		{"Fréchet, unbiased", "frechet_limit", 2, low, false, intervalFigure("frechet_limit", func(r eval.Row) float64 { return r.FrechetLimit }), func(m *Means) *Estimate { return &m.FrechetLimit }},
+		{"kernel distance (KID)", "kernel_distance", 4, low, false, intervalFigure("kernel_distance", func(r eval.Row) float64 { return r.Kernel }), func(m *Means) *Estimate { return &m.Kernel }},
+		{"kernel audio distance (KAD)", "kernel_audio_distance", 2, low, false, intervalFigure("kernel_audio_distance", func(r eval.Row) float64 { return r.AudioKernel }), func(m *Means) *Estimate { return &m.AudioKernel }},
 		{"trained on synthetic, tested on real / trained on real", "trained_on_synthetic_ratio", 3, high, false, usefulFigure(eval.FigureRatio, func(u *eval.Usefulness) float64 { return u.Ratio }), func(m *Means) *Estimate { return &m.Useful }},
 		{"known groups: trained on synthetic, tested on real", "known_groups", 3, high, true, groupFigure("trained_on_synthetic", false, onClips), func(m *Means) *Estimate { return &m.Known }},
 		{"known groups: trained on real", "real_known_groups", 3, unranked, true, groupFigure("trained_on_real", false, onReal), func(m *Means) *Estimate { return &m.RealKnown }},
@@ -208,6 +226,7 @@ func means(name string, runs []Run) Means {
 	for i := range gainShares(runs) {
 		m.Gains = append(m.Gains, figure{of: gainFigure(i)}.estimate(runs))
 	}
+	m.Sounds = meanSounds(runs)
 	for _, r := range runs {
 		if r.Row.Memorisation.Alarm {
 			m.Alarms++

@@ -58,6 +58,7 @@ func (r Result) Markdown() string {
 	if compared {
 		b.WriteString("\nbetter: the model that is better than every other; none: the interval of a difference holds 0.\n")
 	}
+	r.writeSounds(&b)
 	return b.String()
 }
 

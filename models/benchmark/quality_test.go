@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"wavemill/audio/dataset"
 	"wavemill/audio/fingerprint"
 	"wavemill/audio/synth"
+	"wavemill/audio/timbre"
 	"wavemill/models"
 	"wavemill/models/benchmark"
 	"wavemill/models/comparison"
@@ -78,8 +80,11 @@ type fakeEvaluator struct {
 
 func (f fakeEvaluator) row(name, kind string, accuracy float64) eval.Row {
 	accuracy += 0.001 * float64(f.seed)
+	kick := timbre.Comparison{Label: "kick", ReferenceClips: 4, OtherClips: 5, Reference: timbre.Undefined(), Other: timbre.Undefined()}
+	kick.Reference.Pitch, kick.Other.Pitch = 50, 50+2*float64(f.seed)
 	r := eval.Row{
-		Name: name, Kind: kind, LabelAccuracy: accuracy, Diversity: 1, NotMeasured: map[string]string{"diversity": "too few"},
+		Sounds: []eval.Sound{{Comparison: kick}},
+		Name:   name, Kind: kind, LabelAccuracy: accuracy, Diversity: 1, NotMeasured: map[string]string{"diversity": "too few"},
 		Intervals: eval.Intervals{"label_accuracy": {accuracy - 0.02, accuracy + 0.02}, "ndb": {0, 0.2}}, NDB: 0.1,
 	}
 	if f.data.Groups != nil {
@@ -107,6 +112,14 @@ func (f fakeEvaluator) Model(_ context.Context, c *comparison.Candidate) error {
 	c.Row = f.row(c.Name, "model", map[string]float64{"vae": 0.9, "gan": 0.5}[c.Name])
 	c.Row.Training = &eval.Training{Steps: c.Checkpoint.Step, Seconds: c.Seconds}
 	return nil
+}
+
+// A clipsEvaluator also gives models the held-out recordings for their clips.
+type clipsEvaluator struct{ fakeEvaluator }
+
+func (f clipsEvaluator) Model(ctx context.Context, c *comparison.Candidate) error {
+	c.Clips = f.data.HeldOut
+	return f.fakeEvaluator.Model(ctx, c)
 }
 
 // bench returns a benchmark with fakes, and what it evaluates.
@@ -153,6 +166,13 @@ func TestQualityOverSeeds(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
+	}
+	// Seeds 1 to 3: kicks of 52, 54 and 56 Hz beside recordings of 50 Hz.
+	if want := "| kick | vae | 50 → 54 |"; !strings.Contains(text, want) || vae.Sounds[0].OtherClips != 15 {
+		t.Errorf("no %q in\n%s", want, text)
+	}
+	if strings.Contains(text, "KAD") {
+		t.Errorf("a line of a figure that rows lack:\n%s", text)
 	}
 	if strings.Contains(text, "groups") || strings.Contains(text, "few") {
 		t.Errorf("lines without figures:\n%s", text)
@@ -329,7 +349,7 @@ func TestQualityTrains(t *testing.T) {
 	}
 	q := benchmark.Quality{Models: []string{"vae"}, Steps: 3, Seeds: 1, Clips: 12, Few: 0.3, Quick: true, Keep: t.TempDir(), DataHash: "0123456789"}
 	q.NewEvaluator = func(_ context.Context, d comparison.Data, o comparison.Options) (benchmark.Evaluator, error) {
-		return fakeEvaluator{d, o.Seed}, nil
+		return clipsEvaluator{fakeEvaluator{d, o.Seed}}, nil
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
@@ -340,6 +360,13 @@ func TestQualityTrains(t *testing.T) {
 	run := r.Models[0]
 	if run.Row.Training.Steps != 3 || run.Few == nil || run.Few.Intervals["gain_points"] == (eval.Interval{}) || run.Few.Share != 0.3 || len(run.HeldOut) != r.HeldOut {
 		t.Errorf("%+v", run)
+	}
+	sheets, _ := filepath.Glob(filepath.Join(q.Keep, "vae-*seed1.png"))
+	if len(sheets) != 1 {
+		t.Fatalf("contact sheets %v", sheets)
+	}
+	if b, err := os.ReadFile(sheets[0]); err != nil || http.DetectContentType(b) != "image/png" {
+		t.Errorf("%s is no picture (error %v)", sheets[0], err)
 	}
 	if e := r.Means[3].Few; e.Runs != 1 || e.Low == nil {
 		t.Errorf("no interval: %+v", e)

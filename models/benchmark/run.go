@@ -149,6 +149,9 @@ func (b *bench) model(ctx context.Context, arch string, r *Run) error {
 		return err
 	}
 	r.Judge, r.Row, r.HeldOut = e.Accuracy(), c.Row, b.data().Sources
+	if err := b.sheet(ctx, c); err != nil {
+		return err
+	}
 	if b.Few > 0 {
 		r.Few, err = b.onFew(ctx, arch)
 	}

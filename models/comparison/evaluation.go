@@ -202,7 +202,16 @@ func (e *Evaluation) Ceiling(ctx context.Context, fe models.FrontEnd) (eval.Row,
 	if err != nil {
 		return eval.Row{}, err
 	}
-	return e.evaluator.Row(ctx, "ceiling", "ceiling", clips)
+	row, err := e.evaluator.Row(ctx, "ceiling", "ceiling", clips)
+	if err == nil {
+		row.Sounds = eval.Sounds(e.data.HeldOut, clips, hopRate(fe), true)
+	}
+	return row, err
+}
+
+// hopRate is the number of frames a second of the spectrograms of a front end.
+func hopRate(fe models.FrontEnd) float64 {
+	return float64(fe.Spectrogram.SampleRate) / float64(fe.Spectrogram.Hop)
 }
 
 // Noise is the row of a model that has learnt nothing.
@@ -232,6 +241,7 @@ func (e *Evaluation) Model(ctx context.Context, c *Candidate) error {
 	if c.Row, err = e.evaluator.Row(ctx, c.Name, "model", c.Clips); err != nil {
 		return fmt.Errorf("%s: %w", c.Name, err)
 	}
+	c.Row.Sounds = eval.Sounds(e.data.HeldOut, c.Clips, hopRate(c.Checkpoint.FrontEnd), false)
 	c.Row.Training = &eval.Training{
 		Arch: c.Checkpoint.Arch, Checkpoint: c.File, Digest: digest, Seed: c.Checkpoint.Seed, Steps: c.Checkpoint.Step,
 		Seconds: c.Seconds, CPUSeconds: c.CPUSeconds, PerClip: 1000 * took.Seconds() / float64(len(c.Clips)),

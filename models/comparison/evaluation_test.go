@@ -134,6 +134,9 @@ func TestRun(t *testing.T) {
 	if len(r.HeldOut) != 24 || r.HeldOut[3].Source != d.HeldOut[3].Source || r.Trusted || len(r.Warnings) != 1 {
 		t.Errorf("held out %v, trusted %v, warnings %q", r.HeldOut, r.Trusted, r.Warnings)
 	}
+	if ceiling, model := r.Rows[1].Sounds, r.Rows[3].Sounds; len(ceiling) != 3 || ceiling[0].RoundTrips == nil || len(model) != 3 || model[0].RoundTrips != nil || r.Rows[0].Sounds != nil {
+		t.Errorf("sounds of the ceiling %+v, of a model %+v", ceiling, model)
+	}
 	row := r.Rows[3]
 	if tr := row.Training; tr == nil || tr.Checkpoint != "good.safetensors" || tr.Seconds != 7 || tr.Steps != 3 || tr.PerClip <= 0 || len(tr.Digest) != 64 {
 		t.Errorf("training: %+v", tr)

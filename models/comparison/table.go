@@ -134,6 +134,9 @@ func WriteTable(w io.Writer, r Report) error {
 	for _, row := range r.Rows {
 		writeDetails(w, row)
 	}
+	if err := writeSounds(w, r.Rows); err != nil {
+		return err
+	}
 	v := r.Evaluator
 	_, err := fmt.Fprintf(w, "measured on %d held-out real recordings; the evaluator assigns %s of them to their label\n", r.Report.HeldOut, percent(v.Accuracy, v.Intervals["accuracy"]))
 	if r.Quick && err == nil {

@@ -190,7 +190,7 @@ func TestEveryFigureHasAnInterval(t *testing.T) {
 	for _, row := range []Row{r, e.Report().Rows[0]} {
 		for _, name := range []string{
 			"label_accuracy", "silent", "inception_score", "inception_ratio", "modified_inception_score", "modified_inception_ratio", "am_score", "frechet",
-			"frechet_ratio", "kernel_distance", "ndb", "two_sample", "two_sample.real", "two_sample.generated", "memorisation.spectrogram",
+			"frechet_ratio", "kernel_distance", "kernel_audio_distance", "ndb", "two_sample", "two_sample.real", "two_sample.generated", "memorisation.spectrogram",
 			"memorisation.features", "diversity", "diversity_ratio", FigureAlone, FigureReal, FigureRatio, FigureGain(0.5),
 		} {
 			v, known := row.figure(name)

@@ -26,8 +26,11 @@ type Row struct {
 
 	Frechet      float64 `json:"frechet"`       // to the training clips
 	FrechetRatio float64 `json:"frechet_ratio"` // to that of held-out real clips; 1 is as near as fresh recordings
+	// FrechetLimit is the Fréchet distance without the bias of few clips, see metric.Reference.FrechetLimit.
+	FrechetLimit float64 `json:"frechet_limit,omitempty"`
 	Kernel       float64 `json:"kernel_distance"`
-	NDB          float64 `json:"ndb"` // share of statistically different bins; 0.05 is expected of real clips
+	AudioKernel  float64 `json:"kernel_audio_distance,omitempty"` // see metric.AudioKernelResampled
+	NDB          float64 `json:"ndb"`                             // share of statistically different bins; 0.05 is expected of real clips
 
 	TwoSample    TwoSample    `json:"two_sample"`
 	Memorisation Memorisation `json:"memorisation"`
@@ -47,6 +50,9 @@ type Row struct {
 	NotMeasured map[string]string `json:"not_measured,omitempty"`
 	// Groups give known and unknown groups apart, of real clips; of models, see Usefulness.
 	Groups *Groups `json:"groups,omitempty"`
+
+	// Sounds set what an ear minds beside the held-out recordings, by label; empty where it was not measured.
+	Sounds []Sound `json:"sounds,omitempty"`
 
 	figures figures // draws, to compare rows by
 

@@ -13,7 +13,7 @@ import (
 // row computes everything but usefulness.
 func (e *Evaluator) row(name, kind string, h embeddings) (Row, error) {
 	r := Row{Name: name, Kind: kind, Clips: h.batch.B, Predicted: h.predict.Labels(), figures: figures{}}
-	for _, fill := range []func(*Row, embeddings) error{e.accuracies, e.overParts, e.kernel, e.diversities, e.memorisation} {
+	for _, fill := range []func(*Row, embeddings) error{e.accuracies, e.overParts, e.kernel, e.audioKernel, e.frechetLimit, e.diversities, e.memorisation} {
 		if err := fill(&r, h); err != nil {
 			return Row{}, err
 		}
@@ -56,14 +56,7 @@ func (e *Evaluator) kernel(r *Row, h embeddings) error {
 		r.unmeasured("kernel_distance", "a single clip")
 		return nil
 	}
-	rng := stream(e.options.Seed, "kernel "+r.Name, n)
-	counts := make([][]float64, kernelResamples)
-	for i := range counts {
-		counts[i] = make([]float64, n)
-		for range n {
-			counts[i][rng.IntN(n)]++
-		}
-	}
+	counts := resampledCounts(n, stream(e.options.Seed, "kernel "+r.Name, n))
 	value, values, err := metric.KernelResampled(h.predict.Features, e.train.predict.Features, counts)
 	if err != nil {
 		return err
@@ -208,7 +201,8 @@ func (r Row) figure(name string) (float64, bool) {
 	values := map[string]float64{
 		"label_accuracy": r.LabelAccuracy, "silent": r.Silent, "inception_score": r.Inception, "inception_ratio": r.InceptionRatio,
 		"modified_inception_score": r.ModifiedInception, "modified_inception_ratio": r.ModifiedInceptionRatio, "am_score": r.AM,
-		"frechet": r.Frechet, "frechet_ratio": r.FrechetRatio, "kernel_distance": r.Kernel, "ndb": r.NDB,
+		"frechet": r.Frechet, "frechet_ratio": r.FrechetRatio, "kernel_distance": r.Kernel,
+		"kernel_audio_distance": r.AudioKernel, "frechet_limit": r.FrechetLimit, "ndb": r.NDB,
 		"two_sample":      (r.TwoSample.Real + r.TwoSample.Generated) / 2,
 		"two_sample.real": r.TwoSample.Real, "two_sample.generated": r.TwoSample.Generated,
 		"memorisation.spectrogram": r.Memorisation.Spectrogram, "memorisation.features": r.Memorisation.Features,

@@ -49,6 +49,10 @@ type Monitor struct {
 	real    *reference // nil where all recordings are equal
 	sound   *soundLimits
 	equal   []float64 // the features of the recordings where all are equal, else nil
+
+	listener   *listener
+	recordings int              // to learn from
+	found      []models.Warning // about the recordings
 }
 
 // Limits on the clips that are used.
@@ -84,9 +88,14 @@ func New(train, val models.Batch, labels []string, fe models.FrontEnd, o Options
 		o.Clips = defaultClips
 	}
 	all := sample(train, len(labels), nearLimit)
+	whole := train
 	train = sample(train, len(labels), realLimit)
 	w := &Monitor{options: o, labels: labels, front: front, sound: limitsOf(fe.Spectrogram, train)}
 	w.request = request(len(labels), o.Clips, o.Seed)
+	w.listener, w.recordings = newListener(front, train, labels), whole.B
+	if warning, found := imbalance(whole, labels); found {
+		w.found = append(w.found, warning)
+	}
 	features := featuresOf(train)
 	switch w.basis, err = newBasis(features); {
 	case errors.Is(err, errEqual):
@@ -98,6 +107,9 @@ func New(train, val models.Batch, labels []string, fe models.FrontEnd, o Options
 	val = sample(val, len(labels), realLimit)
 	held := w.basis.project(featuresOf(val))
 	w.real = newReference(w.basis.project(features), train.Labels, w.basis.project(featuresOf(all)), held, len(labels))
+	if warning, found := w.real.confusion(labels); found {
+		w.found = append(w.found, warning)
+	}
 	return w, nil
 }
 
@@ -152,6 +164,13 @@ func (w *Monitor) Evaluate(ctx context.Context, c models.Checkpoint) (models.Eva
 	if err != nil {
 		return v, err
 	}
+	if c.Planned > 0 && float64(c.Step) >= heardFrom*float64(c.Planned) {
+		heard, err := w.listener.warnings(ctx, b)
+		if err != nil {
+			return v, fmt.Errorf("sounds of step %d: %w", c.Step, err)
+		}
+		v.Warnings = append(v.Warnings, heard...)
+	}
 	if w.options.Previews != nil {
 		if err := w.options.Previews.show(ctx, w.front, Previews{Step: c.Step, Labels: w.labels, Batch: b}); err != nil {
 			return v, fmt.Errorf("previews of step %d: %w", c.Step, err)
@@ -195,12 +214,15 @@ func (w *Monitor) evaluate(b models.Batch, c models.Checkpoint) (models.Evaluati
 			func() (models.Warning, bool) { return w.collapse(diversity) },
 			func() (models.Warning, bool) { return w.memorisation(nearest) })
 	}
-	detectors = append(detectors, func() (models.Warning, bool) { return discriminator(c.Metrics) })
+	detectors = append(detectors,
+		func() (models.Warning, bool) { return discriminator(c.Metrics) },
+		func() (models.Warning, bool) { return steps(c, w.recordings, v.Metrics[Distance]) })
 	for _, detect := range detectors {
 		if warning, found := detect(); found {
 			v.Warnings = append(v.Warnings, warning)
 		}
 	}
+	v.Warnings = append(v.Warnings, w.found...)
 	return v, nil
 }
 

@@ -21,13 +21,25 @@ func KernelResampled(x, y, counts [][]float64) (value float64, resampled []float
 	if err != nil {
 		return 0, nil, err
 	}
-	mx, my := dense(x, d), dense(y, d)
-	wx, wy := weights(counts, len(x)), weights(nil, len(y))
-	xx := kernelSums(mx, mx, d, wx, wx)
-	yy := kernelSums(my, my, d, wy, wy)[0] / pairs(wy, 0)
-	xy := kernelSums(mx, my, d, wx, wy)
+	return discrepancy(dense(x, d), dense(y, d), counts, func(product, _, _ float64) float64 {
+		v := product/float64(d) + 1
+		return v * v * v
+	})
+}
+
+// A kernel is the likeness of two rows, given their inner product and their squared lengths.
+type kernel func(product, xx, yy float64) float64
+
+// discrepancy is the unbiased estimate of the squared maximum mean discrepancy, also on resamples of x.
+func discrepancy(x, y *mat.Dense, counts [][]float64, k kernel) (value float64, resampled []float64, err error) {
+	n, _ := x.Dims()
+	m, _ := y.Dims()
+	wx, wy := weights(counts, n), weights(nil, m)
+	xx := kernelSums(x, x, k, wx, wx)
+	yy := kernelSums(y, y, k, wy, wy)[0] / pairs(wy, 0)
+	xy := kernelSums(x, y, k, wx, wy)
 	for r := range xx {
-		v := xx[r]/pairs(wx, r) + yy - 2*xy[r]/(rowSum(wx, r)*float64(len(y)))
+		v := xx[r]/pairs(wx, r) + yy - 2*xy[r]/(rowSum(wx, r)*float64(m))
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return 0, nil, errors.New("metric: the features are too large: their products overflow")
 		}
@@ -68,29 +80,29 @@ func pairs(w *mat.Dense, r int) float64 {
 
 // kernelSums returns for each row r of wx Σ wx[r][i] wy[r][j] k(x_i, y_j), without i = j where x is y. A wy of one row
 // serves every r.
-func kernelSums(x, y *mat.Dense, d int, wx, wy *mat.Dense) []float64 {
+func kernelSums(x, y *mat.Dense, k kernel, wx, wy *mat.Dense) []float64 {
 	const block = 256 // rows of x at a time
-	n, _ := x.Dims()
+	n, d := x.Dims()
 	m, _ := y.Dims()
+	lengthsX, lengthsY := squaredLengths(x), squaredLengths(y)
 	resamples, _ := wx.Dims()
 	rowsY, _ := wy.Dims()
 	same := x == y
 	total := mat.NewDense(resamples, m, nil)
 	for lo := 0; lo < n; lo += block {
 		hi := min(lo+block, n)
-		var k, part mat.Dense
-		k.Mul(x.Slice(lo, hi, 0, d), y.T())
+		var values, part mat.Dense
+		values.Mul(x.Slice(lo, hi, 0, d), y.T())
 		for i := range hi - lo {
-			row := k.RawRowView(i)
+			row := values.RawRowView(i)
 			for j, v := range row {
-				v = v/float64(d) + 1
-				row[j] = v * v * v
+				row[j] = k(v, lengthsX[lo+i], lengthsY[j])
 			}
 			if same {
 				row[lo+i] = 0
 			}
 		}
-		part.Mul(wx.Slice(0, resamples, lo, hi), &k)
+		part.Mul(wx.Slice(0, resamples, lo, hi), &values)
 		total.Add(total, &part)
 	}
 	sums := make([]float64, resamples)
@@ -98,4 +110,13 @@ func kernelSums(x, y *mat.Dense, d int, wx, wy *mat.Dense) []float64 {
 		sums[r] = dot(total.RawRowView(r), wy.RawRowView(min(r, rowsY-1)))
 	}
 	return sums
+}
+
+func squaredLengths(x *mat.Dense) []float64 {
+	n, _ := x.Dims()
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = norm2(x.RawRowView(i))
+	}
+	return out
 }

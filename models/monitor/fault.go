@@ -1,0 +1,84 @@
+package monitor
+
+import (
+	"fmt"
+	"math"
+
+	ear "wavemill/audio/timbre"
+)
+
+// Kinds of warnings about what an ear minds.
+const (
+	KindPitch       = "pitch"
+	KindFlutter     = "flutter"
+	KindHopLine     = "hop-line"
+	KindWarble      = "warble"
+	KindAttack      = "attack"
+	KindTail        = "tail"
+	KindLevel       = "level"
+	KindPersistence = "persistence"
+)
+
+// faults are the differences that are warned of, with limits well above what is heard side by side: half a semitone, the
+// deviation in level of one and of many partials, half or twice the length.
+func faults() []fault {
+	never := math.Inf(1)
+	return []fault{
+		{
+			KindPitch, func(m ear.Measures) float64 { return 12 * math.Log2(m.Pitch) }, -0.6, 0.6,
+			func(made, recorded float64) string {
+				direction := "low"
+				if made > recorded {
+					direction = "high"
+				}
+				return fmt.Sprintf("comes out %.1f semitones %s (%.0f Hz, recordings %.0f Hz)", math.Abs(made-recorded), direction, math.Exp2(made/12), math.Exp2(recorded/12))
+			},
+			"train longer; more bins for low frequencies (--mels 256)",
+		},
+		{
+			KindFlutter, func(m ear.Measures) float64 { return m.Flutter }, -never, 1,
+			decibels("flutters by %.1f dB, recordings by %.1f dB"),
+			"train longer; for a vae, a lower kl_weight; a longer --n-fft, whose frames overlap more",
+		},
+		{
+			KindHopLine, func(m ear.Measures) float64 { return m.Line }, -never, 6,
+			decibels("buzzes at the hop rate: %.1f dB over its neighbourhood, recordings %.1f dB"),
+			"train longer; a shorter --hop",
+		},
+		{
+			KindWarble, func(m ear.Measures) float64 { return m.Warble }, -never, 1,
+			decibels("warbles by %.1f dB below 200 Hz, recordings by %.1f dB"),
+			"train longer; more bins for low frequencies (--mels 256)",
+		},
+		{
+			KindAttack, func(m ear.Measures) float64 { return math.Log2(m.Attack + 2) }, -never, 1,
+			func(made, recorded float64) string {
+				return fmt.Sprintf("takes %.0f ms to rise, recordings %.0f ms", math.Exp2(made)-2, math.Exp2(recorded)-2)
+			},
+			"train longer; a shorter --hop",
+		},
+		{
+			KindTail, func(m ear.Measures) float64 { return math.Log2(m.Tail) }, -0.8, 0.8,
+			func(made, recorded float64) string {
+				return fmt.Sprintf("lasts %.2f s, recordings %.2f s", math.Exp2(made), math.Exp2(recorded))
+			},
+			"train longer; look whether the label's recordings differ much in length (wavemill inspect); a larger model (more channels)",
+		},
+		{
+			KindLevel, func(m ear.Measures) float64 { return m.Peak }, -6, 6,
+			decibels("peaks at %.1f dB, recordings at %.1f dB"),
+			"train longer; bring the recordings to one level",
+		},
+		{
+			KindPersistence, func(m ear.Measures) float64 { return m.Persistence }, -0.2, never,
+			func(made, recorded float64) string {
+				return fmt.Sprintf("hisses where recordings ring: the fine structure persists by %.2f, that of recordings by %.2f", made, recorded)
+			},
+			"train longer; more bins (--mels 256) or a longer --n-fft",
+		},
+	}
+}
+
+func decibels(format string) func(made, recorded float64) string {
+	return func(made, recorded float64) string { return fmt.Sprintf(format, made, recorded) }
+}
