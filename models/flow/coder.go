@@ -79,9 +79,11 @@ func encoderGraph(s shape.Shape, c Config) func(n *nn.Graph, batch int) {
 	}
 }
 
-// decoderGraph returns what adds the decoder with its input and output to a graph.
+// decoderGraph returns what adds the decoder with its inputs and output to a graph. It has labels, as other architectures'
+// have, and does not look at them.
 func decoderGraph(s shape.Shape, c Config) func(n *nn.Graph, batch int) {
 	return func(n *nn.Graph, batch int) {
+		n.Input(inLabels, batch)
 		n.Output(outClips, decoder(n, n.Input(inLatent, batch, c.grid(s.Frames, s.Bins).size()), s, c))
 	}
 }

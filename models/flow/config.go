@@ -102,7 +102,7 @@ func (c Config) Validate() error {
 	check.Within("latent_channels", float64(c.Latent), 1, 64)
 	check.Within("flow_channels", float64(c.FlowChannels), 1, 512)
 	check.Within("embedding", float64(c.Embedding), 1, 1024)
-	if counts := []int{1, 2, 4, 8, 16}; !slices.Contains(counts, c.Steps) {
+	if counts := stepCounts(); !slices.Contains(counts, c.Steps) {
 		check.Notef("steps: %d is not one of %d", c.Steps, counts)
 	}
 	check.Within("guidance", c.Guidance, 0, 20)
@@ -130,6 +130,10 @@ func (c Config) Validate() error {
 	}
 	return check.Err()
 }
+
+// stepCounts are the numbers of steps from noise to latents. Each number is a network of its own, in which all steps follow
+// each other, so there are few.
+func stepCounts() []int { return []int{1, 2, 4, 8, 16} }
 
 // reduction is the factor between the sides of a spectrogram and of its map of latents: three convolutions of stride 2.
 const reduction = 8

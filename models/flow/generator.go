@@ -19,6 +19,8 @@ import (
 type Generator struct {
 	config                    Config
 	shape                     shape.Shape
+	weights                   weights
+	mean, deviation           []float32 // [C], of the latents
 	labelMean                 []float32 // [labels, Z]
 	encoder, decoder, sampler *nn.Predictor
 }
@@ -26,54 +28,71 @@ type Generator struct {
 var (
 	_ models.Autoencoder = (*Generator)(nil)
 	_ models.Blender     = (*Generator)(nil)
+	_ models.Stepper     = (*Generator)(nil)
 )
 
 // Open returns the generator of a checkpoint.
 func Open(c models.Checkpoint) (models.Generator, error) {
-	h, p, sampling, err := openNetworks(c)
+	g, err := read(c)
 	if err != nil {
 		return nil, err
 	}
-	g := &Generator{config: h.Config, shape: h.Shape}
-	g.labelMean = make([]float32, h.Shape.Labels*g.Latent())
+	g.labelMean = make([]float32, g.shape.Labels*g.Latent())
 	if err := readTensor(c, tensorLabelMean, g.labelMean); err != nil {
 		return nil, wrap(err)
 	}
-	if g.encoder, err = nn.NewPredictor(p.coder, encoderGraph(h.Shape, h.Config)); err != nil {
+	if g.encoder, err = nn.NewPredictor(g.weights.coder, encoderGraph(g.shape, g.config)); err != nil {
 		return nil, wrap(err)
 	}
-	if g.decoder, err = nn.NewPredictor(p.coder, decoderGraph(h.Shape, h.Config)); err != nil {
+	if g.decoder, err = nn.NewPredictor(g.weights.coder, decoderGraph(g.shape, g.config)); err != nil {
 		return nil, wrap(err)
 	}
-	if g.sampler, err = nn.NewPredictor(p.flow, sampling.graph()); err != nil {
-		return nil, wrap(err)
-	}
-	return g, nil
+	return g, g.setSampler()
 }
 
 // weights are the averaged weights of a checkpoint.
 type weights struct{ coder, flow *nn.Params }
 
-// openNetworks reads what generates from a checkpoint.
-func openNetworks(c models.Checkpoint) (h state.Header[Config], w weights, s sampler, err error) {
-	if h, err = state.Read(Arch, ParseConfig, c); err != nil {
-		return h, w, s, err
+// read returns a generator with what a checkpoint holds, without its predictors and label means.
+func read(c models.Checkpoint) (*Generator, error) {
+	h, err := state.Read(Arch, ParseConfig, c)
+	if err != nil {
+		return nil, err
 	}
-	mean, variance := make([]float32, h.Config.Latent), make([]float32, h.Config.Latent)
-	if err = readTensor(c, tensorMean, mean); err != nil {
-		return h, w, s, wrap(err)
+	g := &Generator{config: h.Config, shape: h.Shape, mean: make([]float32, h.Config.Latent)}
+	variance := make([]float32, h.Config.Latent)
+	if err := readTensor(c, tensorMean, g.mean); err != nil {
+		return nil, wrap(err)
 	}
-	if err = readTensor(c, tensorVariance, variance); err != nil {
-		return h, w, s, wrap(err)
+	if err := readTensor(c, tensorVariance, variance); err != nil {
+		return nil, wrap(err)
 	}
-	if w.coder, err = state.Params(c, prefixModel); err != nil {
-		return h, w, s, wrap(err)
+	g.deviation = deviation(variance)
+	if g.weights.coder, err = state.Params(c, prefixModel); err != nil {
+		return nil, wrap(err)
 	}
-	if w.flow, err = state.Params(c, prefixFlow); err != nil {
-		return h, w, s, wrap(err)
+	g.weights.flow, err = state.Params(c, prefixFlow)
+	return g, wrap(err)
+}
+
+// setSampler makes the predictor of the way from noise to latents for the configured steps.
+func (g *Generator) setSampler() error {
+	s, err := newSampler(g.config, g.shape, g.mean, g.deviation)
+	if err != nil {
+		return err
 	}
-	s, err = newSampler(h.Config, h.Shape, mean, deviation(variance))
-	return h, w, s, err
+	g.sampler, err = nn.NewPredictor(g.weights.flow, s.graph())
+	return wrap(err)
+}
+
+// WithSteps implements models.Stepper. Steps are 1, 2, 4, 8 or 16.
+func (g *Generator) WithSteps(steps int) (models.Generator, error) {
+	if !slices.Contains(stepCounts(), steps) {
+		return nil, fmt.Errorf("flow: %d steps: a clip is generated in one of %d", steps, stepCounts())
+	}
+	other := *g
+	other.config.Steps = steps
+	return &other, other.setSampler()
 }
 
 // OpenDiscriminator returns the discriminator of a checkpoint. In the first phase of training there is none:
