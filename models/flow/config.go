@@ -16,6 +16,9 @@ type Config struct {
 	Latent int `json:"latent_channels"`
 	// FlowChannels is the width of the network that predicts latents.
 	FlowChannels int `json:"flow_channels"`
+	// FlowUpdates is the number of updates of that network for each step of the training, each at times and noise of its
+	// own. It learns longer than an autoencoder does.
+	FlowUpdates int `json:"flow_updates"`
 	// Embedding is the width of a label's vector.
 	Embedding int `json:"embedding"`
 	// Steps is the number of steps from noise to latents: 1, 2, 4, 8 or 16. Each evaluates the network once, or twice
@@ -68,6 +71,7 @@ func Defaults() Config {
 		Channels:              16,
 		Latent:                8,
 		FlowChannels:          64,
+		FlowUpdates:           2,
 		Embedding:             16,
 		Steps:                 4,
 		Guidance:              1,
@@ -101,6 +105,7 @@ func (c Config) Validate() error {
 	check.Within("channels", float64(c.Channels), 1, 256)
 	check.Within("latent_channels", float64(c.Latent), 1, 64)
 	check.Within("flow_channels", float64(c.FlowChannels), 1, 512)
+	check.Within("flow_updates", float64(c.FlowUpdates), 1, 16)
 	check.Within("embedding", float64(c.Embedding), 1, 1024)
 	if counts := stepCounts(); !slices.Contains(counts, c.Steps) {
 		check.Notef("steps: %d is not one of %d", c.Steps, counts)

@@ -89,7 +89,7 @@ func (l *Learner) firstPhase() int64 { return max(int64(l.config.Share*float64(l
 // SetTotalSteps implements models.Learner.
 func (l *Learner) SetTotalSteps(steps int64) {
 	l.planned = steps
-	l.flow.weights.Adam.SetTotalSteps(steps)
+	l.flow.setTotalSteps(steps)
 	switch {
 	case l.second != nil:
 		l.second.setTotalSteps(steps - l.first)

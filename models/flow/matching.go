@@ -89,8 +89,21 @@ func (f *matcher) observe(z []float32) {
 }
 
 // step learns from latents z [B, Z] of clips with these labels, delayed by these shares of the largest delay, and returns
-// the loss before the update.
+// the mean loss before each update.
 func (f *matcher) step(z, delays []float32, labels []int, rng *rand.Rand) (float64, error) {
+	var mean float64
+	for range f.config.FlowUpdates {
+		loss, err := f.update(z, delays, labels, rng)
+		mean += loss / float64(f.config.FlowUpdates)
+		if err != nil || math.IsNaN(loss) || math.IsInf(loss, 0) {
+			return loss, err // the trainer reports the loss; the weights are not changed
+		}
+	}
+	return mean, nil
+}
+
+// update descends the loss at fresh points on the paths to latents.
+func (f *matcher) update(z, delays []float32, labels []int, rng *rand.Rand) (float64, error) {
 	f.prepare(z, delays, rng)
 	m, err := f.machine("flow", len(labels), nn.Train, f.weights.Params)
 	if err != nil {
@@ -98,9 +111,14 @@ func (f *matcher) step(z, delays []float32, labels []int, rng *rand.Rand) (float
 	}
 	loss, err := f.run(m, labels)
 	if err != nil || math.IsNaN(loss) || math.IsInf(loss, 0) {
-		return loss, err // the trainer reports the loss; the weights are not changed
+		return loss, err
 	}
 	return loss, f.weights.Adam.Step(m)
+}
+
+// setTotalSteps sets the planned number of steps of the training.
+func (f *matcher) setTotalSteps(steps int64) {
+	f.weights.Adam.SetTotalSteps(steps * int64(f.config.FlowUpdates))
 }
 
 func (f *matcher) machine(name string, batch int, mode nn.Mode, p *nn.Params) (*nn.Machine, error) {
