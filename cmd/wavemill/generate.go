@@ -40,7 +40,7 @@ seed --seed + i.
 --mix generates clips between two labels or between two given clips; --interpolate
 generates a series from one to the other. --like generates variations of given
 clips. All three work in the model's latent space; --like needs a model with an
-encoder, vae or vaegan.
+encoder: vae, vaegan or flow.
 
 --until-good keeps only clips that a filter accepts, and tries the next seed for
 each rejected one. The filter rejects clips that a classifier assigns to another
@@ -69,6 +69,7 @@ Without --until-good, the filter's figures are printed and nothing is rejected.`
 	f.IntVar(&o.N, "n", 1, "clips for each label, or for each point of --interpolate")
 	f.Uint64Var(&o.Seed, "seed", 1, "seed of the first clip of each label")
 	f.Var(usage.NewOptional(&o.Temperature, 0), "temperature", "scale of the noise, 0 to 10: 0 no noise, above 1 more variety than in training (default: the model's own)")
+	f.IntVar(&o.Steps, "steps", 0, "steps from noise to a clip of a flow: 1, 2, 4, 8 or 16 (default: the model's own)")
 	f.StringVar(&o.out, "out", "", "folder for the clips; it is created if it does not exist (required)")
 	f.BoolVar(&o.asJSON, "json", false, `print one line for each clip: {"file","label","seed","confidence",...}; see docs/generating.md`)
 	f.Var(usage.NewOptional(&o.Mix, 0), "mix", "position between two labels or two clips: 0 is the first, 1 the second")

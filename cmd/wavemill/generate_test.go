@@ -251,7 +251,7 @@ func TestGenerateRefuses(t *testing.T) {
 		}
 	}
 	for args, want := range map[string]string{
-		"--model " + gan + " --like " + a:                                 "those of vae and vaegan can",
+		"--model " + gan + " --like " + a:                                 "those of vae, vaegan and flow can",
 		"--model " + vae + " --like " + text:                              "text.wav",
 		"--model " + vae + " --like absent.wav":                           "absent.wav",
 		"--model " + vae + " --like " + a + " --like " + a:                "two different clips would be written",

@@ -24,7 +24,7 @@ func newJudge(a *app) *cobra.Command {
 		Short: "Train the filter that generate --until-good uses",
 		Long: `Judge trains a classifier on recordings and saves it, together with their
 spectrograms at half the resolution, by which copies are recognised. With --model, it
-also saves the scores that the discriminators of those models (gan, vaegan) give to
+also saves the scores that the discriminators of those models (gan, vaegan, flow) give to
 the recordings.
 
 The file shows the outlines of the recordings: share it as you would share them.`,

@@ -27,7 +27,7 @@ func newLatents(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "latents --model MODEL --out DIR",
 		Short: "Draw the latent space of a model",
-		Long: `Latents draws the latent space of a VAE or VAE-GAN. plane.png shows spectrograms
+		Long: `Latents draws the latent space of a VAE, VAE-GAN or flow. plane.png shows spectrograms
 decoded from a grid of points, one plane per label; the points lie at the quantiles
 of latents drawn for the label. With --data, scatter.png shows the places of
 recordings, by label, and latents.csv and latents.jsonl list their latents.
@@ -42,7 +42,7 @@ draws.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.latents(cmd.Context(), o) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.model, "model", "", "checkpoint of a vae or vaegan (required)")
+	f.StringVar(&o.model, "model", "", "checkpoint of a vae, vaegan or flow (required)")
 	f.StringVar(&o.Dir, "out", "", "folder for the pictures and tables (required)")
 	f.StringArrayVar(&o.data, "data", nil, "folder or file with recordings to place in the space; may be repeated")
 	f.StringArrayVar(&o.labels, "label", nil, "label whose plane is drawn, or all; may be repeated (default: the first 12)")

@@ -9,6 +9,7 @@ import (
 
 	"wavemill/models"
 	"wavemill/models/architecture"
+	"wavemill/models/flow"
 	"wavemill/models/gan"
 	"wavemill/models/nn"
 	"wavemill/models/vae"
@@ -18,6 +19,7 @@ import (
 // Known returns the architectures of this program. The functions of this package that take a name look it up here.
 func Known() Table {
 	return Table{
+		flow.Architecture(),
 		gan.Architecture(),
 		vae.Architecture(),
 		vaegan.Architecture(),

@@ -21,6 +21,7 @@ func TestForFew(t *testing.T) {
 		{"vaegan", `{"share":0.5}`, 120, 10, `{"share":0.5,"vae":{"vary":1}}`, true},
 		{"vaegan", `{"vae":{"vary":0.5}}`, 120, 10, `{"vae":{"vary":0.5}}`, false},
 		{"gan", "", 1, 10, "", false},
+		{"flow", `{"steps":8}`, 120, 10, `{"steps":8,"vary":1}`, true},
 	} {
 		got, varied, err := architectures.ForFew(c.arch, json.RawMessage(c.config), c.clips, c.labels)
 		if err != nil || string(got) != c.want || varied != c.varied {

@@ -107,6 +107,8 @@ func here(t *testing.T, c models.Checkpoint, w nn.Network, v values) map[string]
 			got["scores"][i] = float32(s)
 		}
 		return got
+	case w.Name == "prior" && c.Arch == "flow":
+		return predict(t, w, v, "noise")
 	case w.Name == "prior":
 		return predict(t, w, v, "point", "time", "delay")
 	}
@@ -143,7 +145,7 @@ const timeWidth = 11
 // of returns the values for an input, by its name in the graph or outside.
 func (v values) of(name string) []float32 {
 	switch name {
-	case "latents", "points", "point":
+	case "latents", "points", "point", "noise":
 		return v.latents
 	case "times", "time":
 		return v.clips[:len(v.labels)*timeWidth]
@@ -238,10 +240,11 @@ func TestONNXRuntimeAgrees(t *testing.T) {
 		{"gan", `{"auxiliary":1,"gain":3,"generator_share":0.5,"taper":true,"spectral_norm":false}`},
 		{"vae", `{"prior":"flow","encoders":2,"decoders":3,"latent_scale":2,"dropout":0.1}`},
 		{"vae", `{"unconditional":true,"prior":"flow"}`},
+		{"flow", `{"steps":2,"guidance":1.5,"share":1}`},
 	} {
 		all = append(all, compare(t, trained(t, c.arch, c.config))...)
 	}
-	if want := 2 + 2 + 3 + 2 + 2 + 3 + 3; len(all) != want {
+	if want := 4 + 2 + 2 + 3 + 2 + 2 + 3 + 3 + 3; len(all) != want {
 		t.Errorf("%d networks, want %d", len(all), want)
 	}
 	jobs := make([]onnxtest.Job, len(all))

@@ -95,6 +95,7 @@ func TestWidth(t *testing.T) {
 		"gan":             {"gan", `{"channels":4}`, 12, `{"channels":12}`},
 		"vaegan":          {"vaegan", ``, 32, `{"discriminator_channels":48,"vae":{"channels":32}}`},
 		"vaegan, its own": {"vaegan", `{"discriminator_channels":8,"vae":{"latent":9}}`, 32, `{"discriminator_channels":8,"vae":{"channels":32,"latent":9}}`},
+		"flow":            {"flow", ``, 24, `{"channels":24,"flow_channels":96}`},
 		"vaegan, default": {"vaegan", ``, 16, `{"vae":{"channels":16}}`},
 	} {
 		config, err := architectures.WithWidth(c.arch, json.RawMessage(c.config), c.channels)

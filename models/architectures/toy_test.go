@@ -145,7 +145,7 @@ func TestKnown(t *testing.T) {
 	if err := architectures.Known().Validate(); err != nil {
 		t.Error(err)
 	}
-	for name, want := range map[string]string{"vae": "conditional VAE", "gan": "conditional GAN", "vaegan": "VAE-GAN", "other": "other"} {
+	for name, want := range map[string]string{"vae": "conditional VAE", "gan": "conditional GAN", "vaegan": "VAE-GAN", "flow": "latent flow", "other": "other"} {
 		if got := architectures.Title(name); got != want {
 			t.Errorf("title of %s: %q", name, got)
 		}

@@ -304,7 +304,7 @@ func checkUnknown(t *testing.T, of []dataset.Recording, c models.Checkpoint) {
 		"sampling": func() error { _, err := sampling.Open(c); return err },
 		"export":   func() error { _, err := export.Files(c, export.Options{}); return err },
 	} {
-		if err := use(); err == nil || !strings.Contains(err.Error(), `"toy" is unknown; there are: gan, vae, vaegan`) {
+		if err := use(); err == nil || !strings.Contains(err.Error(), `"toy" is unknown; there are: flow, gan, vae, vaegan`) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

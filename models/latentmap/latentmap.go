@@ -1,7 +1,7 @@
 // Package latentmap makes pictures and tables of a model's latent space: spectrograms decoded from a grid of its
 // points, one plane per label, and the places of recordings in it.
 //
-// [Open] takes a checkpoint of an architecture with an encoder (VAE, VAE-GAN). [Map.Add] encodes recordings,
+// [Open] takes a checkpoint of an architecture with an encoder (VAE, VAE-GAN, latent flow). [Map.Add] encodes recordings,
 // [Map.Fit] chooses the plane that the pictures show, and [Map.Write] makes all files. A space of two latents is
 // shown whole; of a larger one, the pictures show the plane of its first two principal components. Everything depends
 // on the checkpoint, the recordings and the seed alone: the same input writes the same bytes.
@@ -66,7 +66,7 @@ func Open(c models.Checkpoint) (*Map, error) {
 	}
 	space, ok := g.(Space)
 	if !ok {
-		return nil, fmt.Errorf("%w: a %s has no encoder; train a vae or vaegan", ErrNoSpace, c.Arch)
+		return nil, fmt.Errorf("%w: a %s has no encoder; train a vae, vaegan or flow", ErrNoSpace, c.Arch)
 	}
 	if space.Latent() < 2 {
 		return nil, fmt.Errorf("%w: the model has one latent variable, which spans no plane; train one with 2 or more", ErrNoSpace)

@@ -13,7 +13,7 @@ import (
 )
 
 // ErrNoEncoder is returned, wrapped, where a clip is given to a model that cannot encode it.
-var ErrNoEncoder = errors.New("the model has no encoder, so it cannot take a clip; those of vae and vaegan can")
+var ErrNoEncoder = errors.New("the model has no encoder, so it cannot take a clip; those of vae, vaegan and flow can")
 
 // CanEncode reports whether the model takes given clips.
 func (s *Sampler) CanEncode() bool {

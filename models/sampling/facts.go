@@ -15,6 +15,7 @@ type ClipFacts struct {
 	Model      string   `json:"model,omitempty"` // digest of the checkpoint
 
 	Temperature float64    `json:"temperature,omitempty"`
+	Steps       int        `json:"steps,omitempty"`
 	Mix         *MixFacts  `json:"mix,omitempty"`
 	Like        string     `json:"like,omitempty"` // file of the given clip
 	Strength    *float64   `json:"strength,omitempty"`
@@ -35,7 +36,7 @@ type MixFacts struct {
 
 // Facts describes the clip with this provenance. Its File is left to the caller.
 func (p Provenance) Facts() ClipFacts {
-	f := ClipFacts{Label: p.Name(), Seed: p.Seed, Model: p.Model, Temperature: p.Temperature}
+	f := ClipFacts{Label: p.Name(), Seed: p.Seed, Model: p.Model, Temperature: p.Temperature, Steps: p.Steps}
 	if p.Like != nil {
 		f.Like = p.Like.File
 		if p.Mix == nil {

@@ -9,9 +9,13 @@ import (
 	"wavemill/models"
 )
 
-// blend generates variations and interpolations, in their simplest form and with one temperature.
+// blend generates variations and interpolations, in their simplest form, with one temperature and number of steps.
 func (s *Sampler) blend(ctx context.Context, ps []Provenance) (models.Batch, error) {
-	blender, ok := s.generator.(models.Blender)
+	g, err := s.inSteps(ps[0].Steps)
+	if err != nil {
+		return models.Batch{}, err
+	}
+	blender, ok := g.(models.Blender)
 	if !ok {
 		return models.Batch{}, fmt.Errorf("a model of architecture %s has no latents to change", s.Arch)
 	}

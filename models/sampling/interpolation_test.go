@@ -27,6 +27,7 @@ var smallConfigs = map[string]string{
 	"vae":    `{"channels": 8, "latent": 8, "embedding": 4}`,
 	"vaegan": `{"vae": {"channels": 8, "latent": 8, "embedding": 4}, "discriminator_channels": 4}`,
 	"gan":    `{"channels": 4, "latent": 8, "embedding": 4}`,
+	"flow":   `{"channels": 4, "latent_channels": 2, "flow_channels": 8, "embedding": 4, "discriminator_channels": 4}`,
 }
 
 // recordings are n clips of each of the sounds.
@@ -302,7 +303,7 @@ func TestGenerateRefuses(t *testing.T) {
 		"there is none":            {m, sampling.Provenance{Label: "kick", Strength: 0.5}},
 		"is its weight":            {m, sampling.Provenance{Label: "kick", Like: like, Strength: 0.5, Mix: mix}},
 		"short.wav: it has 3":      {m, sampling.Provenance{Label: "kick", Like: short}},
-		"vae and vaegan can":       {gan, sampling.Provenance{Label: "kick", Like: like}},
+		"vae, vaegan and flow can": {gan, sampling.Provenance{Label: "kick", Like: like}},
 		"is of model 0123":         {m, sampling.Provenance{Label: "kick", Model: "0123"}},
 	} {
 		if _, err := c.m.Generate(t.Context(), c.p); err == nil || !strings.Contains(err.Error(), want) {

@@ -14,6 +14,7 @@ type Plan struct {
 	Labels      []string // labels of the model, lists of them with commas, or AllLabels, see SelectLabels
 	Likes       []string // files of given clips
 	Temperature *float64 // see Temperature
+	Steps       int      // of a models.Stepper; 0: the model's own number
 	Strength    *float64 // of variations, 0 to 1; nil: DefaultStrength
 	Mix         *float64 // position between the endpoints, 0 to 1
 	Interpolate *int     // number of equally spaced positions, both endpoints included
@@ -32,6 +33,9 @@ func (p Plan) Validate() error {
 	}
 	if _, err := Temperature(p.Temperature); err != nil {
 		return err
+	}
+	if p.Steps < 0 {
+		return fmt.Errorf("steps %d is not the number of steps of a model", p.Steps)
 	}
 	if p.Strength != nil {
 		switch s := *p.Strength; {
@@ -108,6 +112,9 @@ func (p Plan) Kinds(labels []string, likes []Reference) ([]Kind, error) {
 		kinds = Variations(likes, strength, temperature)
 	default:
 		kinds = Labels(labels, temperature)
+	}
+	for i := range kinds {
+		kinds[i].Steps = p.Steps
 	}
 	return kinds, CheckNames(kinds)
 }

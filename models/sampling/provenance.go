@@ -24,6 +24,8 @@ type Provenance struct {
 	// Temperature scales the noise that latents are drawn with; 0 or absent is the model's own default. A request for no
 	// noise at all has NoNoise instead, see [Temperature].
 	Temperature float64 `json:"temperature,omitempty"`
+	// Steps is the number of steps in which a [models.Stepper] makes the clip; 0 or absent is the model's own.
+	Steps int `json:"steps,omitempty"`
 	// Like is the given clip: the one to vary or, with Mix, the first endpoint.
 	Like *Source `json:"like,omitempty"`
 	// Strength is how much a variation differs from Like: 0 is the reconstruction of Like, 1 a new clip of the label. A
@@ -103,6 +105,8 @@ func (p Provenance) Validate() error {
 		return err
 	}
 	switch {
+	case p.Steps < 0:
+		return fmt.Errorf("steps is %d; leave it out for the model's own number", p.Steps)
 	case !(p.Strength >= 0 && p.Strength <= 1):
 		return fmt.Errorf("strength is %g; use 0 (the given clip) to 1 (a new clip)", p.Strength)
 	case p.Mix != nil && !(p.Mix.Weight >= 0 && p.Mix.Weight <= 1):

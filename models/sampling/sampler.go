@@ -26,6 +26,7 @@ type Sampler struct {
 	generator models.Generator
 	frontEnd  *frontend.FrontEnd
 	means     *sync.Map // label index -> mean of the label's latents, []float32
+	stepped   *sync.Map // number of steps -> generator, models.Generator
 	silence   bool      // a silent result is a silent clip, not ErrSilent
 }
 
@@ -49,7 +50,7 @@ func OpenWith(c models.Checkpoint, open func(models.Checkpoint) (models.Generato
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint %s: %w", digest[:12], err)
 	}
-	return &Sampler{Digest: digest, Arch: c.Arch, Labels: slices.Clone(c.Labels), generator: g, frontEnd: fe, means: new(sync.Map)}, nil
+	return &Sampler{Digest: digest, Arch: c.Arch, Labels: slices.Clone(c.Labels), generator: g, frontEnd: fe, means: new(sync.Map), stepped: new(sync.Map)}, nil
 }
 
 // ErrSilent is returned, wrapped, where the network generates a spectrogram without sound. It wraps
@@ -110,6 +111,37 @@ func (s *Sampler) Vocode(batch models.Batch, i int, p Provenance) (Clip, error) 
 	}
 	return Clip{}, fmt.Errorf("generate %q with seed %d: %w", p.Name(), p.Seed, err)
 }
+
+// CheckSteps reports whether the model can make clips in a number of steps; 0 is its own number.
+func (s *Sampler) CheckSteps(steps int) error {
+	_, err := s.inSteps(steps)
+	return err
+}
+
+// inSteps returns the generator for a number of steps, which it keeps; 0 is the model's own number.
+func (s *Sampler) inSteps(steps int) (models.Generator, error) {
+	if steps == 0 {
+		return s.generator, nil
+	}
+	if steps < 0 {
+		return nil, fmt.Errorf("steps is %d; leave it out for the model's own number", steps)
+	}
+	if known, ok := s.stepped.Load(steps); ok {
+		return known.(models.Generator), nil // The map holds nothing else.
+	}
+	stepper, ok := s.generator.(models.Stepper)
+	if !ok {
+		return nil, fmt.Errorf("%w; this is a %s", ErrNoSteps, s.Arch)
+	}
+	g, err := stepper.WithSteps(steps)
+	if err == nil {
+		s.stepped.Store(steps, g)
+	}
+	return g, err
+}
+
+// ErrNoSteps is returned, wrapped, where a number of steps is asked of a model that makes clips in one go.
+var ErrNoSteps = errors.New("the model has no steps to set; those of flow have")
 
 // clip returns a sound with the provenance p, in its simplest form.
 func (s *Sampler) clip(sound audio.Clip, p Provenance) Clip {

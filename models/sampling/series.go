@@ -78,7 +78,7 @@ func (s *Sampler) vocodeAll(ctx context.Context, batch models.Batch, ps []Proven
 }
 
 // A part is the clips of a batch that one run of the network can generate: all plain, or all from changed latents, with
-// one temperature.
+// one temperature and number of steps.
 type part struct {
 	indices []int // in the batch
 	ps      []Provenance
@@ -126,6 +126,7 @@ func (s *Sampler) parts(ps []Provenance) ([]part, error) {
 	type key struct {
 		plain       bool
 		temperature float64
+		steps       int
 	}
 	var parts []part
 	at := map[key]int{}
@@ -140,7 +141,7 @@ func (s *Sampler) parts(ps []Provenance) ([]part, error) {
 		if _, err := s.Label(p.Label); err != nil {
 			return nil, err
 		}
-		k := key{p.isPlain(), p.Temperature}
+		k := key{p.isPlain(), p.Temperature, p.Steps}
 		j, ok := at[k]
 		if !ok {
 			j = len(parts)
@@ -154,7 +155,7 @@ func (s *Sampler) parts(ps []Provenance) ([]part, error) {
 // isPlain reports whether p, in its simplest form, is a new clip of one label.
 func (p Provenance) isPlain() bool { return p.Like == nil && p.Mix == nil }
 
-// plain generates new clips of a label each, with one temperature.
+// plain generates new clips of a label each, with one temperature and number of steps.
 func (s *Sampler) plain(ctx context.Context, ps []Provenance) (models.Batch, error) {
 	labels, seeds := make([]int, len(ps)), make([]uint64, len(ps))
 	for i, p := range ps {
@@ -164,5 +165,9 @@ func (s *Sampler) plain(ctx context.Context, ps []Provenance) (models.Batch, err
 		}
 		seeds[i] = p.Seed
 	}
-	return s.generator.Generate(ctx, models.Request{Labels: labels, Seeds: seeds, Temperature: ps[0].Temperature})
+	g, err := s.inSteps(ps[0].Steps)
+	if err != nil {
+		return models.Batch{}, err
+	}
+	return g.Generate(ctx, models.Request{Labels: labels, Seeds: seeds, Temperature: ps[0].Temperature})
 }

@@ -73,6 +73,9 @@ func (o *operator) id(t task, p sampling.Provenance) string {
 	if p.Temperature != 0 {
 		id += "/t" + number(p.Temperature)
 	}
+	if p.Steps != 0 {
+		id += "/steps" + strconv.Itoa(p.Steps)
+	}
 	if p.Like != nil {
 		id += "/like-" + p.Like.SHA256[:16] + "-" + number(p.Strength)
 	}

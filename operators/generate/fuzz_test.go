@@ -8,7 +8,7 @@ import (
 // FuzzRequest checks that accepted requests are within their limits, and are accepted again when encoded.
 func FuzzRequest(f *testing.F) {
 	for _, seed := range []string{
-		`{"label":"three"}`, `{"label":"three","n":5,"seed":7,"temperature":0.9,"format":"wav24"}`,
+		`{"label":"three"}`, `{"label":"three","steps":4}`, `{"label":"three","n":5,"seed":7,"temperature":0.9,"format":"wav24"}`,
 		`{"label":"three","mix":{"label":"seven","weight":0.3}}`, `{"label":"three","n":2,"mix":{"label":"seven"},"interpolate":9}`,
 		`{"label":"three","like":{"audio":"UklGRg==","file":"x.wav"},"strength":0}`, `{"label":"three","mix":{"label":"x","weight":1,"like":{"audio":"AA=="}}}`,
 		`{"label":"three","interpolate":-1}`, `{"label":"three","temperature":0}`, `{"label":"three","temperature":-1}`, `{}`, `{}x`, `[]`, `{"n":1e9}`, `{"mix":{"weight":1e400}}`,

@@ -270,6 +270,9 @@ func (o *operator) check(r micro.Request) (task, error) {
 	if request.Mix != nil && !m.CanBlend() {
 		return task{}, fmt.Errorf("%w: a model of architecture %s cannot mix labels", errUsage, m.Arch)
 	}
+	if err := m.CheckSteps(request.Steps); err != nil {
+		return task{}, fmt.Errorf("%w: %w", errUsage, err)
+	}
 	t.sampler, t.reply = m, r.Reply()
 	return t, nil
 }

@@ -210,6 +210,7 @@ func TestWrongMixesOnTheBus(t *testing.T) {
 		`{"label":"chirp","mix":{"label":"kick"},"interpolate":1}`:                               "400 interpolate is 1",
 		`{"label":"chirp","n":5,"mix":{"label":"kick"},"interpolate":17}`:                        "400 times n",
 		`{"label":"chirp","temperature":-1}`:                                                     "400 temperature -1",
+		`{"label":"chirp","steps":4}`:                                                            "400 the model has no steps to set",
 		`{"label":"chirp","temperature":11}`:                                                     "400 temperature 11",
 		`{"label":"chirp","strength":0.5}`:                                                       "400 in like",
 		`{"label":"kick","like":` + like + `,"strength":1.5}`:                                    "400 strength is 1.5",
@@ -228,7 +229,7 @@ func TestWrongMixesOnTheBus(t *testing.T) {
 		}
 	}
 	if reply := adversary.ask(fmt.Sprintf(`{"label":"kick","like":%s}`, like)); reply.Header.Get("Nats-Service-Error-Code") != "400" ||
-		!strings.Contains(reply.Header.Get("Nats-Service-Error"), "those of vae and vaegan can; this is a gan") {
+		!strings.Contains(reply.Header.Get("Nats-Service-Error"), "those of vae, vaegan and flow can; this is a gan") {
 		t.Errorf("a clip for a GAN: %v", reply.Header)
 	}
 	ridged := newMill(t, "{}", generate.Hooks{}, nil)

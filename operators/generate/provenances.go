@@ -35,6 +35,9 @@ func (t task) provenances(ctx context.Context) ([]sampling.Provenance, error) {
 	default:
 		kinds = sampling.Labels([]string{t.Label}, t.temperature)
 	}
+	for i := range kinds {
+		kinds[i].Steps = t.Steps
+	}
 	return sampling.BySeed(kinds, *t.Seed, t.N), nil
 }
 

@@ -22,6 +22,8 @@ type Request struct {
 	Seed *uint64 `json:"seed,omitempty"`
 	// Temperature scales the noise that latents are drawn with, 0 (no noise) to 10. Nil: the model's own default.
 	Temperature *float64 `json:"temperature,omitempty"`
+	// Steps is the number of steps in which a model of architecture flow makes a clip; 0: the model's own.
+	Steps int `json:"steps,omitempty"`
 	// Mix requests clips between Label and another label, or between two given clips.
 	Mix *RequestMix `json:"mix,omitempty"`
 	// Interpolate is how many clips lie between the endpoints of Mix for every seed, both endpoints included.

@@ -19,5 +19,5 @@ func ExampleFactory() {
 	}
 	// Output:
 	// <nil>
-	// operator train: configuration: model "wavenet" is unknown; there are: gan, vae, vaegan
+	// operator train: configuration: model "wavenet" is unknown; there are: flow, gan, vae, vaegan
 }
