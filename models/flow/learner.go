@@ -46,6 +46,10 @@ var _ interface {
 
 // NewLearner returns an untrained model. The config is JSON over the Defaults; nil means these.
 func NewLearner(config json.RawMessage, fe models.FrontEnd, labels []string, seed uint64) (models.Learner, error) {
+	config, err := vae.WithoutDelay(Arch, config, fe, "shift")
+	if err != nil {
+		return nil, err
+	}
 	h, err := state.New(Arch, ParseConfig, config, fe, labels, seed)
 	if err != nil {
 		return nil, err
@@ -277,7 +281,7 @@ func (l *Learner) Calibrate(ctx context.Context, train models.Batch) error {
 // are filled with silence. It sets the delays.
 func (l *Learner) augment(x models.Batch, rng *rand.Rand) []float32 {
 	if l.config.Vary > 0 {
-		l.varied = vae.Vary(l.varied, x, l.config.Vary, rng)
+		l.varied = vae.Vary(l.varied, x, l.header.FrontEnd.Spectrogram.Marks(), l.config.Vary, rng)
 		x.Data = l.varied
 	}
 	limit := min(l.config.Shift, x.T-1)

@@ -42,20 +42,26 @@ func few(text json.RawMessage) (json.RawMessage, bool, error) {
 	return config.WithDefault(Arch, text, 1, "vary")
 }
 
-// Suit returns the configuration at a path of text for a front end, except for settings that it names. Where attacks are
-// aligned and the way back makes the noise (spectrogram.ScaleOneShot), clips are not delayed and get no residual noise.
+// Suit returns text with the configuration at a path fit for a front end, except for settings that it names. Where attacks
+// are aligned and the way back makes the noise (spectrogram.ScaleOneShot), clips are not delayed and get no residual noise.
 // Errors begin with the architecture's name.
 func Suit(arch string, text json.RawMessage, fe models.FrontEnd, path ...string) (json.RawMessage, error) {
+	text, err := WithoutDelay(arch, text, fe, append(slices.Clone(path), "shift")...)
+	if err != nil || fe.Spectrogram.Scale != spectrogram.ScaleOneShot {
+		return text, err
+	}
+	text, _, err = config.WithDefault(arch, text, 0, append(slices.Clone(path), "texture")...)
+	return text, err
+}
+
+// WithoutDelay returns text with 0 for the setting at a path, the delay of training clips, where the front end aligns
+// attacks and text does not name it.
+func WithoutDelay(arch string, text json.RawMessage, fe models.FrontEnd, path ...string) (json.RawMessage, error) {
 	if fe.Spectrogram.Scale != spectrogram.ScaleOneShot {
 		return text, nil
 	}
-	for _, name := range []string{"shift", "texture"} {
-		var err error
-		if text, _, err = config.WithDefault(arch, text, 0, append(slices.Clone(path), name)...); err != nil {
-			return nil, err
-		}
-	}
-	return text, nil
+	text, _, err := config.WithDefault(arch, text, 0, path...)
+	return text, err
 }
 
 func withLatent(text json.RawMessage, latent int) (json.RawMessage, error) {
