@@ -10,6 +10,7 @@ import (
 
 	"wavemill/audio"
 	"wavemill/audio/spectrogram"
+	"wavemill/audio/timbre"
 	"wavemill/models"
 )
 
@@ -31,6 +32,21 @@ type Ceiling struct {
 	Lost float64 `json:"lost"`
 	// Clamped is the share of values above the scaling's range.
 	Clamped float64 `json:"clamped"`
+	// Sound is what an ear would mind.
+	Sound *Sound `json:"sound,omitempty"`
+}
+
+// A Sound compares the timbre of clips before and after a round trip.
+type Sound struct {
+	Pairs  timbre.Pairs    `json:"pairs"`  // of a clip and its round trip
+	Before timbre.Measures `json:"before"` // medians over clips
+	After  timbre.Measures `json:"after"`
+}
+
+// A trip is one clip's round trip.
+type trip struct {
+	ceiling       Ceiling
+	before, after timbre.Measures
 }
 
 // neutralFloor is the power, relative to the clip's loudest value, below which a round trip is not measured: -60 dB.
@@ -43,7 +59,7 @@ func MeasureCeiling(ctx context.Context, fe models.FrontEnd, clips []audio.Clip,
 	if err != nil {
 		return Ceiling{}, err
 	}
-	each := make([]Ceiling, len(clips))
+	each := make([]trip, len(clips))
 	group, working := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, c := range clips {
@@ -62,8 +78,17 @@ func MeasureCeiling(ctx context.Context, fe models.FrontEnd, clips []audio.Clip,
 	if err := group.Wait(); err != nil {
 		return Ceiling{}, err
 	}
-	var sum Ceiling
-	for _, c := range each {
+	var (
+		sum           Ceiling
+		pairs         []timbre.Pair
+		before, after []timbre.Measures
+	)
+	for _, t := range each {
+		c := t.ceiling
+		if c.Clips > 0 {
+			pairs = append(pairs, timbre.NewPair(t.before, t.after))
+			before, after = append(before, t.before), append(after, t.after)
+		}
 		sum.Clips += c.Clips
 		sum.LogSpectral += c.LogSpectral
 		sum.SpectralSNR += c.SpectralSNR
@@ -82,23 +107,24 @@ func MeasureCeiling(ctx context.Context, fe models.FrontEnd, clips []audio.Clip,
 	sum.Cut /= n
 	sum.Lost /= n
 	sum.Clamped /= n
+	sum.Sound = &Sound{timbre.Summarise(pairs), timbre.Median(before), timbre.Median(after)}
 	return sum, nil
 }
 
 // ceiling measures one clip.
-func (f *FrontEnd) ceiling(c audio.Clip, seed uint64) (Ceiling, error) {
+func (f *FrontEnd) ceiling(c audio.Clip, seed uint64) (trip, error) {
 	x, notes, err := f.prepare(c)
 	if err != nil {
-		return Ceiling{}, err
+		return trip{}, err
 	}
 	t, err := f.transform()
 	if err != nil {
-		return Ceiling{}, err
+		return trip{}, err
 	}
 	defer f.transforms.Put(t)
 	s, err := t.Forward(nil, x)
 	if err != nil {
-		return Ceiling{}, err
+		return trip{}, err
 	}
 	out := Ceiling{Clips: 1}
 	high := 0
@@ -116,14 +142,18 @@ func (f *FrontEnd) ceiling(c audio.Clip, seed uint64) (Ceiling, error) {
 	x = x[:f.config.Spectrogram.Samples(used)]
 	y, err := t.Reconstruct(s, len(x), phase)
 	if err != nil {
-		return Ceiling{}, err
+		return trip{}, err
 	}
 	if notes.Cut > 0 {
 		out.Cut, out.Lost = 1, f.lost(c)
 	}
 	out.SNR = invariantSNR(x, y)
-	out.LogSpectral, out.SpectralSNR, err = spectralDistance(x, y, f.config.Spectrogram.SampleRate)
-	return out, err
+	rate := f.config.Spectrogram.SampleRate
+	out.LogSpectral, out.SpectralSNR, err = spectralDistance(x, y, rate)
+	meter := timbre.NewMeter(float64(rate) / float64(f.config.Spectrogram.Hop))
+	return trip{
+		out, meter.Measure(audio.Clip{Samples: x, Channels: 1, Rate: rate}), meter.Measure(audio.Clip{Samples: y, Channels: 1, Rate: rate}),
+	}, err
 }
 
 // lost is the share of a clip's power that lies after the model's last frame.

@@ -226,7 +226,11 @@ func (f *FrontEnd) finish(c audio.Clip) (audio.Clip, error) {
 	}
 	c = audio.TrimSilence(c, f.config.TrimDB)
 	hop := audio.FramesDuration(int64(f.config.Spectrogram.Hop), c.Rate)
-	c = audio.Fade(c, hop/16, hop/2)
+	in := hop / 16
+	if f.config.Spectrogram.Scale == spectrogram.ScaleOneShot {
+		in = 0 // an attack has a ramp of its own
+	}
+	c = audio.Fade(c, in, hop/2)
 	if peak := c.Peak(); peak > fullPeak {
 		scaled := make([]float32, len(c.Samples))
 		for i, v := range c.Samples {

@@ -2,7 +2,6 @@ package frontend
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"wavemill/audio"
@@ -27,7 +26,7 @@ const (
 func PlanFor(clips []audio.Clip) models.FrontEnd {
 	s := SurveyOf(clips)
 	mel := Level(s.Plan(), clips)
-	if shot, ok := s.oneShot(mel.Spectrogram.SampleRate); ok && nearer(shot, mel, clips) {
+	if shot, ok := s.oneShot(mel.Spectrogram.SampleRate, clips); ok && nearer(shot, mel, clips) {
 		return shot
 	}
 	return mel
@@ -37,14 +36,19 @@ func PlanFor(clips []audio.Clip) models.FrontEnd {
 // logarithm to their levels as Level does.
 func MelPlanFor(clips []audio.Clip) models.FrontEnd { return Level(SurveyOf(clips).Plan(), clips) }
 
-// oneShot returns the front end for one-shots of a rate, and whether there is one.
-func (s Survey) oneShot(rate int) (models.FrontEnd, bool) {
-	if rate < oneShotRate || len(s.Durations) == 0 || s.Trim > trimSilent {
+// oneShot returns the front end for clips as one-shots of a rate, and whether there is one.
+func (s Survey) oneShot(rate int, clips []audio.Clip) (models.FrontEnd, bool) {
+	var seconds []float64
+	for _, c := range clips {
+		if Usable(c) == nil {
+			seconds = append(seconds, audio.TrimSilence(c, oneShotTrim).Duration().Seconds())
+		}
+	}
+	if rate < oneShotRate || len(seconds) == 0 || s.Trim > trimSilent {
 		return models.FrontEnd{}, false
 	}
 	c := spectrogram.OneShot(rate)
-	long := slices.Sorted(slices.Values(s.Durations))[int(oneShotCoverage*float64(len(s.Durations)-1))]
-	frames := prerollHops + c.Frames(int(long.Seconds()*float64(rate)))
+	frames := prerollHops + c.Frames(int(percentile(seconds, oneShotCoverage)*float64(rate)))
 	frames = (frames + frameStep - 1) / frameStep * frameStep
 	return models.FrontEnd{Spectrogram: c, Frames: min(max(frames, minFrames), oneShotFrames), TrimDB: oneShotTrim}, true
 }

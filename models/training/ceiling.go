@@ -157,6 +157,9 @@ func (c Ceiling) Warnings(fe models.FrontEnd) []string {
 		w = append(w, fmt.Sprintf("%.0f %% of the clips are cut, and %.1f %% of their sound with it. Try --frames %d, or cut the recordings into shorter ones",
 			100*c.Cut, 100*c.Lost, min(fe.Frames*2, 1<<16)))
 	}
+	if c.Sound != nil {
+		w = append(w, soundWarnings(fe, *c.Sound)...)
+	}
 	if c.Clamped > mostClamped {
 		w = append(w, fmt.Sprintf("%.2f %% of the values are above the scaling's range: the loudest sounds come back quieter. Leave --front-end out, so that the range is fitted", 100*c.Clamped))
 	}

@@ -84,6 +84,9 @@ func (p Plan) Lines() []string {
 	}
 	if c := p.Ceiling; c != nil {
 		lines = append(lines, fmt.Sprintf("ceiling   a round trip changes spectra by %.1f dB; SNR of magnitudes %.1f dB, of samples %.1f dB (%d clips)", c.LogSpectral, c.SpectralSNR, c.SNR, c.Ceiling.Clips))
+		if s := c.Sound; s != nil {
+			lines = append(lines, soundLines(*s)...)
+		}
 		if l := c.Classifier; l != nil {
 			lines = append(lines, fmt.Sprintf("          a classifier recognises %.1f %% of %d other recordings, %.1f %% after the round trip (%.0f s)", 100*l.Real, l.Clips, 100*l.RoundTrip, l.Seconds))
 		}
