@@ -23,7 +23,7 @@ func (b *bench) sheet(ctx context.Context, c *comparison.Candidate) error {
 	}
 	s := report.ContactSheet{
 		Title: fmt.Sprintf("%s, %s", c.Name, b.fold.name()),
-		Note:  "held-out recordings, their round trips through the front end, generated clips; 70 dB from the loudest recording",
+		Note:  "real: held out; ceiling: round trips",
 	}
 	recordings, generated := firstOfEach(b.data().HeldOut), firstOfEach(c.Clips)
 	for i, of := range recordings {
@@ -35,10 +35,10 @@ func (b *bench) sheet(ctx context.Context, c *comparison.Candidate) error {
 			}
 			trips[label] = back[0]
 		}
-		s.Rows = append(s.Rows, report.SheetRow{Name: fmt.Sprintf("recording %d", i+1), Clips: of}, report.SheetRow{Name: fmt.Sprintf("round trip %d", i+1), Clips: trips})
+		s.Rows = append(s.Rows, report.SheetRow{Name: fmt.Sprintf("real %d", i+1), Clips: of}, report.SheetRow{Name: fmt.Sprintf("ceiling %d", i+1), Clips: trips})
 	}
 	for i, of := range generated {
-		s.Rows = append(s.Rows, report.SheetRow{Name: fmt.Sprintf("generated %d", i+1), Clips: of})
+		s.Rows = append(s.Rows, report.SheetRow{Name: fmt.Sprintf("%s %d", c.Name, i+1), Clips: of})
 	}
 	var png bytes.Buffer
 	if err := s.Write(&png); err != nil {

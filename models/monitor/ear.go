@@ -17,8 +17,8 @@ import (
 
 // How many clips are listened to. Phase reconstruction takes most of the time.
 const (
-	heardSeconds = 60 // of sound at most, of previews and of recordings each
-	heardMost    = 8  // clips of a label
+	heardSeconds = 24 // of sound at most, of previews and of recordings each
+	heardMost    = 6  // clips of a label
 	heardLeast   = 3  // clips of a label, without which nothing is said of it
 	heardLabels  = 16 // evenly chosen, where there are more
 )

@@ -138,6 +138,10 @@ func TestImbalance(t *testing.T) {
 	if w, found := imbalance(b, labels()); found {
 		t.Errorf("100 clips of each label: %v", w)
 	}
+	few := slices.DeleteFunc(sequence(300), func(i int) bool { return i > 30 && b.Labels[i] == 1 || i > 120 })
+	if w, found := imbalance(b.Select(models.Batch{}, few), labels()); found {
+		t.Errorf("10 clips of a label beside 40: %v", w)
+	}
 	kept := slices.DeleteFunc(sequence(300), func(i int) bool { return b.Labels[i] == 1 && i > 30 })
 	w, found := imbalance(b.Select(models.Batch{}, kept), labels())
 	if !found || !strings.Contains(w.Finding, "few recordings of high 10, where low has 100") {

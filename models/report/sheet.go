@@ -29,7 +29,7 @@ type SheetRow struct {
 
 // Sizes of a contact sheet.
 const (
-	sheetWidth, sheetHeight = 160, 110 // pixels of a plot
+	sheetWidth, sheetHeight = 240, 110 // pixels of a plot
 	sheetLabels             = 12       // columns at most
 	sheetSeconds            = 4        // of a clip
 	sheetRange              = 70       // dB
@@ -54,7 +54,7 @@ func (s ContactSheet) Write(w io.Writer) error {
 	for r, row := range s.Rows {
 		for i, label := range labels {
 			p := picture.Plot{
-				Width: sheetWidth, Height: sheetHeight, Title: label + ", " + row.Name,
+				Width: sheetWidth, Height: sheetHeight, Title: row.Name + ": " + label,
 				X: picture.Linear(0, columns[i].seconds, picture.XTicks(sheetWidth), "s"),
 			}
 			if columns[i].pictures[r] == nil {
