@@ -115,6 +115,7 @@ func analyze(ctx context.Context, front *frontend.FrontEnd, clips []audio.Clip) 
 	if err != nil {
 		return models.Batch{}, fmt.Errorf("eval: %w", err)
 	}
+	withoutMarks(b, front.Config().Spectrogram)
 	return b, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"wavemill/audio"
+	"wavemill/audio/spectrogram"
 	"wavemill/models"
 	"wavemill/models/frontend"
 )
@@ -100,16 +101,36 @@ func newSet(ctx context.Context, clips []audio.Clip, o Options) (*set, error) {
 	return s, nil
 }
 
-// maxFrames is the most frames of the classifier's input: longer clips get longer hops, not more frames.
-const maxFrames = 64
+// The classifier's input.
+const (
+	maxFrames     = 64 // longer clips get longer hops, not more frames
+	oneShotFrames = 96 // of the front end for one-shots, whose hop doubles after oneShotGrowth frames
+	oneShotGrowth = 16
+)
 
-// plan is the classifier's front end for clips: a mel scale, whatever the generators have, in 32 to 64 frames.
+// plan is the classifier's front end for clips: that of the generators, in fewer frames.
 func plan(clips []audio.Clip) models.FrontEnd {
-	fe := frontend.MelPlanFor(clips)
+	fe := frontend.PlanFor(clips)
+	if c := &fe.Spectrogram; c.Scale == spectrogram.ScaleOneShot {
+		long := c.Samples(fe.Frames)
+		c.HopGrowth = oneShotGrowth
+		fe.Frames = min((c.Frames(long)+15)/16*16, oneShotFrames)
+		return fe
+	}
 	for fe.Frames > maxFrames {
 		fe.Frames = (fe.Frames + 1) / 2
 		fe.Spectrogram.NFFT *= 2
 		fe.Spectrogram.Hop *= 2
 	}
 	return fe
+}
+
+// withoutMarks sets the marks of a batch, which say of a clip what its levels do not, to silence: the classifier is to hear
+// the levels.
+func withoutMarks(b models.Batch, c spectrogram.Config) {
+	for n := c.Marks(); n > 0; n-- {
+		for at := b.F - n; at < len(b.Data); at += b.F {
+			b.Data[at] = silence
+		}
+	}
 }

@@ -21,7 +21,8 @@ const (
 	cutFade         = 250 * time.Millisecond
 )
 
-// PlanFor plans for clips in memory: as MelPlanFor, except where a round trip through the front end for one-shots
+// PlanFor plans for clips in memory: a mel scale as Survey.Plan does for their figures, the scaling of its logarithm fitted
+// to their levels as Level does, except where a round trip through the front end for one-shots
 // (spectrogram.OneShot) changes the spectra of some of the clips less.
 func PlanFor(clips []audio.Clip) models.FrontEnd {
 	s := SurveyOf(clips)
@@ -31,10 +32,6 @@ func PlanFor(clips []audio.Clip) models.FrontEnd {
 	}
 	return mel
 }
-
-// MelPlanFor plans a mel scale for clips in memory, as Survey.Plan does for their figures, and fits the scaling of the
-// logarithm to their levels as Level does.
-func MelPlanFor(clips []audio.Clip) models.FrontEnd { return Level(SurveyOf(clips).Plan(), clips) }
 
 // oneShot returns the front end for clips as one-shots of a rate, and whether there is one.
 func (s Survey) oneShot(rate int, clips []audio.Clip) (models.FrontEnd, bool) {

@@ -1,0 +1,46 @@
+package eval
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"wavemill/audio"
+	"wavemill/audio/spectrogram"
+)
+
+// TestClassifierHearsNoMarks: a classifier of one-shots gets a grid of few frames, and neither level nor length as such.
+func TestClassifierHearsNoMarks(t *testing.T) {
+	var clips []audio.Clip
+	for seed := range uint64(8) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		c := audio.Clip{Label: "burst", Channels: 1, Rate: 44100, Samples: make([]float32, 60000)}
+		for i := range c.Samples {
+			c.Samples[i] = float32(0.2 * math.Exp(-float64(i)/8000) * rng.NormFloat64())
+		}
+		clips = append(clips, c)
+	}
+	s, err := newFront(clips)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := s.front.Config()
+	if c.Spectrogram.Scale != spectrogram.ScaleOneShot || c.Frames > oneShotFrames || s.front.Duration().Seconds() < 1 {
+		t.Fatalf("the front end is %+v", c)
+	}
+	b, err := s.batch(t.Context(), clips)
+	if err != nil {
+		t.Fatal(err)
+	}
+	marks, levels := map[float32]int{}, map[float32]int{}
+	for i, v := range b.Data {
+		if i%b.F >= b.F-c.Spectrogram.Marks() {
+			marks[v]++
+		} else {
+			levels[v]++
+		}
+	}
+	if len(marks) != 1 || marks[silence] == 0 || len(levels) < 1000 {
+		t.Errorf("%d values of marks, %d of levels", len(marks), len(levels))
+	}
+}
