@@ -13,6 +13,7 @@ import (
 
 	"wavemill/audio"
 	"wavemill/audio/timbre"
+	"wavemill/internal/oracle"
 	"wavemill/audio/wav"
 	"wavemill/internal/oracle"
 )
@@ -82,7 +83,7 @@ func TestGolden(t *testing.T) {
 // TestReference measures with the reference script itself where it is at hand.
 func TestReference(t *testing.T) {
 	if out, err := exec.Command(*python, "-c", "import numpy, scipy, soundfile").CombinedOutput(); err != nil {
-		t.Skipf("%s has no numpy, scipy and soundfile, testdata/golden.json stands for them: %s", *python, out)
+		oracle.Missing(t, "%s has no numpy, scipy and soundfile, testdata/golden.json stands for them: %s", *python, out)
 	}
 	checkGolden(t, reference(t))
 }
