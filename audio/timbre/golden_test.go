@@ -13,7 +13,6 @@ import (
 
 	"wavemill/audio"
 	"wavemill/audio/timbre"
-	"wavemill/internal/oracle"
 	"wavemill/audio/wav"
 	"wavemill/internal/oracle"
 )
