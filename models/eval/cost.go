@@ -35,7 +35,7 @@ func EstimateCost(ctx context.Context, train []audio.Clip, models int, o Evaluat
 	times := map[int]time.Duration{}
 	for _, steps := range []int{few, more} {
 		began := time.Now()
-		if _, _, err := fit(ctx, s, Options{Seed: o.Seed}, 1, steps); err != nil {
+		if _, _, err := plainRecipe(Options{Seed: o.Seed}, 1, steps).fit(ctx, s); err != nil {
 			return Cost{}, err
 		}
 		times[steps] = time.Since(began)

@@ -15,15 +15,19 @@ import (
 type feeder struct {
 	data  models.Batch
 	rng   *rand.Rand
+	alter alteration
 	decks [][]int // of each label, the clips not yet dealt
 	all   [][]int // of each label, recordings as often as they are dealt
 	turn  []int   // labels not yet dealt in this round
 	known []int   // labels that have clips
 }
 
+// An alteration writes a changed copy of x [T, F] to dst.
+type alteration func(dst, x []float32, frames, bins int, rng *rand.Rand)
+
 // newFeeder deals the clips of data, of which the first are recordings and the others generated.
-func newFeeder(data models.Batch, recordings, labels int, rng *rand.Rand) *feeder {
-	f := &feeder{data: data, rng: rng, decks: make([][]int, labels), all: make([][]int, labels)}
+func newFeeder(data models.Batch, recordings, labels int, alter alteration, rng *rand.Rand) *feeder {
+	f := &feeder{data: data, rng: rng, alter: alter, decks: make([][]int, labels), all: make([][]int, labels)}
 	recorded := make([]int, labels)
 	for i, l := range data.Labels {
 		f.all[l] = append(f.all[l], i)
@@ -62,7 +66,7 @@ func (f *feeder) next(x, targets []float32) {
 	for i := range batchSize {
 		label := f.deal(&f.turn, f.known)
 		clip := f.deal(&f.decks[label], f.all[label])
-		augment(x[i*size:(i+1)*size], f.data.Clip(clip), f.data.T, f.data.F, f.rng)
+		f.alter(x[i*size:(i+1)*size], f.data.Clip(clip), f.data.T, f.data.F, f.rng)
 		for l := range labels {
 			targets[i*labels+l] = smoothing / float32(labels)
 		}

@@ -17,7 +17,7 @@ func dealt(t *testing.T, recordings, generated []int, n int) (recorded []float64
 			data.Data, data.Labels = append(data.Data, float32(source)), append(data.Labels, l)
 		}
 	}
-	f := newFeeder(data, len(recordings), 2, rand.New(rand.NewPCG(1, 2)))
+	f := newFeeder(data, len(recordings), 2, augment, rand.New(rand.NewPCG(1, 2)))
 	recorded = make([]float64, 2)
 	var counts [2]int
 	for range n {

@@ -42,7 +42,7 @@ func (t Trial) Outcomes(ctx context.Context, train []audio.Clip, arms [][]audio.
 			if t.OnProgress != nil {
 				t.OnProgress(a*len(seeds)+i, len(arms)*len(seeds))
 			}
-			hits, err := testHits(ctx, part, seed, steps)
+			hits, err := plainRecipe(Options{Seed: seed}, 1, steps).testHits(ctx, part)
 			if err != nil {
 				return nil, err
 			}

@@ -86,11 +86,11 @@ func (s *set) with(generated models.Batch) *set {
 }
 
 // testHits trains a classifier on a set and returns for each held-out clip 1 where it names the label, else 0.
-func testHits(ctx context.Context, s *set, seed uint64, steps int) ([]float64, error) {
+func (r recipe) testHits(ctx context.Context, s *set) ([]float64, error) {
 	if s.heldOut.B == 0 {
 		return nil, errors.New("eval: no clips to test on")
 	}
-	m, _, err := fit(ctx, s, Options{Seed: seed}, 1, steps)
+	m, _, err := r.fit(ctx, s)
 	if err != nil {
 		return nil, err
 	}

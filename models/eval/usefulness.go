@@ -158,5 +158,5 @@ func (e *Evaluator) learning(train models.Batch) *set {
 
 // testHits are the hits of the ith classifier trained on a set. It is not the evaluator's own: its seed is another.
 func (e *Evaluator) testHits(ctx context.Context, s *set, i uint64) ([]float64, error) {
-	return testHits(ctx, s, e.options.Seed+1+i, e.options.Steps)
+	return plainRecipe(Options{Seed: e.options.Seed + 1 + i}, 1, e.options.Steps).testHits(ctx, s)
 }
