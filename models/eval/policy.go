@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // A Policy says how far a training example may be changed each time that it is drawn. Every amount is drawn anew for each
@@ -11,7 +13,7 @@ import (
 // silence and 1 the loudest: 0.15 is about 6 dB.
 //
 // Sources: Ko et al., Audio Augmentation for Speech Recognition, 2015 (speed); Jaitly and Hinton, Vocal Tract Length
-// Perturbation, 2013 (warp); Park et al., SpecAugment, 2019 (masks).
+// Perturbation, 2013 (warp); Park et al., SpecAugment, 2019 (masks); Zhang et al., mixup, 2018.
 type Policy struct {
 	Name       string  `json:"name"`
 	Shift      float64 `json:"shift,omitempty"`       // in time, at most this share of the frames either way
@@ -24,16 +26,25 @@ type Policy struct {
 	Masks      int     `json:"masks,omitempty"`       // so many stretches of frames and so many bands are silenced
 	MaskFrames float64 `json:"mask_frames,omitempty"` // each at most this share of the frames
 	MaskBins   float64 `json:"mask_bins,omitempty"`   // each at most this share of the bins
+	Mixup      float64 `json:"mixup,omitempty"`       // parameter of the beta distribution by which two examples and their labels are mixed
 }
 
 // Policies are those from which a classifier's is chosen by default, the gentlest first.
 func Policies() []Policy {
 	return []Policy{
 		{Name: "none"},
-		{Name: "light", Shift: 0.05, Speed: 0.1, Warp: 0.04, Gain: 0.1, Tilt: 0.05, Noise: 0.03, Masks: 1, MaskFrames: 0.1, MaskBins: 0.1},
-		{Name: "medium", Shift: 0.1, Speed: 0.2, Pitch: 0.03, Warp: 0.08, Gain: 0.15, Tilt: 0.1, Noise: 0.05, Masks: 1, MaskFrames: 0.15, MaskBins: 0.15},
-		{Name: "strong", Shift: 0.1, Speed: 0.3, Pitch: 0.03, Warp: 0.12, Gain: 0.15, Tilt: 0.1, Noise: 0.05, Masks: 1, MaskFrames: 0.2, MaskBins: 0.2},
+		{Name: "light", Shift: 0.05, Speed: 0.1, Warp: 0.04, Gain: 0.15, Tilt: 0.1, Noise: 0.05, Masks: 1, MaskFrames: 0.1, MaskBins: 0.1},
+		{Name: "medium", Shift: 0.1, Speed: 0.2, Pitch: 0.03, Warp: 0.08, Gain: 0.25, Tilt: 0.3, Noise: 0.1, Masks: 1, MaskFrames: 0.15, MaskBins: 0.15, Mixup: 0.3},
+		{Name: "strong", Shift: 0.1, Speed: 0.3, Pitch: 0.03, Warp: 0.12, Gain: 0.3, Tilt: 0.4, Noise: 0.15, Masks: 2, MaskFrames: 0.15, MaskBins: 0.15, Mixup: 0.3},
 	}
+}
+
+// mix draws which part of two examples is the first; 1: there is no second.
+func (p Policy) mix(rng *rand.Rand) float64 {
+	if p.Mixup == 0 {
+		return 1
+	}
+	return distuv.Beta{Alpha: p.Mixup, Beta: p.Mixup, Src: rng}.Rand()
 }
 
 // NoAugmentation is the policy that changes nothing.

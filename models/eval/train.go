@@ -44,7 +44,8 @@ func train(ctx context.Context, s *set, o Options) (*Classifier, error) {
 type recipe struct {
 	grid          bool // see layers
 	alter         alteration
-	decay         float64 // of weights
+	mix           func(*rand.Rand) float64 // see feeder
+	decay         float64                  // of weights
 	seed          uint64
 	epochs, steps int
 	budget        time.Duration // 0: none
@@ -82,6 +83,7 @@ func (r recipe) fit(ctx context.Context, s *set) (*model, int, error) {
 		EMA:      0.99, EMAWarmup: true, WeightDecay: r.decay,
 	})
 	feed := newFeeder(s.train, s.train.B-s.generated, m.labels, r.alter, rand.New(rand.NewPCG(r.seed, 0x6a7564676521)))
+	feed.mix = r.mix
 	perEpoch := steps / r.epochs
 	var sum float64
 	done := 0

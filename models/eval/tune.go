@@ -15,7 +15,7 @@ import (
 type TunedOptions struct {
 	// Seed decides the folds, the initial weights, the order of the clips and every augmentation.
 	Seed uint64
-	// Steps of the classifier, of 32 examples; 0 means 2000, where the accuracy on few recordings has settled. Each
+	// Steps of the classifier, of 32 examples; 0 means 1500, where the accuracy on few recordings has settled. Each
 	// training by which a policy is chosen makes a sixth of them.
 	Steps int
 	// Policies to choose from; nil means Policies. With a single one there is nothing to choose, and no held-out figures
@@ -26,7 +26,7 @@ type TunedOptions struct {
 }
 
 const (
-	tunedSteps = 2000
+	tunedSteps = 1500
 	// tuningPart is the part of the classifier's steps that each training for the choice of a policy makes.
 	tuningPart = 6
 	// tuningFolds is how many parts the recordings are divided into for the choice. Every one is held out once or, of
@@ -94,17 +94,26 @@ func TrainTuned(ctx context.Context, clips []audio.Clip, o TunedOptions) (*Class
 // tunedRecipe is that of a classifier with a policy.
 func tunedRecipe(p Policy, seed uint64, steps int) recipe {
 	epochs := min(steps, 20) // of equal length: how often progress is reported
-	return recipe{grid: true, alter: p.alter, decay: 0.02, seed: seed, epochs: epochs, steps: steps}
+	return recipe{grid: true, alter: p.alter, mix: p.mix, decay: 0.01, seed: seed, epochs: epochs, steps: steps}
 }
 
-// newTunedSet analyzes clips to train a classifier on with tuned augmentation.
-func newTunedSet(ctx context.Context, clips []audio.Clip) (*set, error) {
+// newTunedFront returns a set without clips for classifiers with tuned augmentation.
+func newTunedFront(clips []audio.Clip) (*set, error) {
 	s, err := newFront(clips)
 	if err != nil {
 		return nil, err
 	}
 	if s.front, err = frontend.New(blurred(s.front.Config())); err != nil {
 		return nil, fmt.Errorf("eval: %w", err)
+	}
+	return s, nil
+}
+
+// newTunedSet analyzes clips to train a classifier on with tuned augmentation.
+func newTunedSet(ctx context.Context, clips []audio.Clip) (*set, error) {
+	s, err := newTunedFront(clips)
+	if err != nil {
+		return nil, err
 	}
 	s.train, err = s.batch(ctx, clips)
 	return s, err
