@@ -25,10 +25,10 @@ func (o Outcomes) gain(seed uint64, recordings, added int) (Gain, draws) {
 	if len(o.Tuning.Policies) > 0 {
 		g.Tuning = &o.Tuning
 	}
-	before, after := tableOf(o.Before).twoLevel(seed, "before", 0), tableOf(o.After).twoLevel(seed, "after", 0)
+	before, after := tableOf(o.Before).twoLevel(seed), tableOf(o.After).twoLevel(seed)
 	d := g.fill(before, after)
 	if len(o.Plain) > 0 {
-		plain := tableOf(o.Plain).twoLevel(seed, "plain", 0)
+		plain := tableOf(o.Plain).twoLevel(seed)
 		g.Alone, g.Intervals["recordings_alone"] = plain.value, plain.interval()
 		points := pairedInterval(before, plain)
 		g.Intervals["augmentation_points"] = Interval{100 * points[0], 100 * points[1]}
@@ -54,6 +54,6 @@ func tableOf(right [][]bool) hitTable {
 // OutcomeAccuracy returns the share of correct outcomes, [seed][test clip], and its 95 % interval by bootstrap over test
 // clips and seeds.
 func OutcomeAccuracy(outcomes [][]bool) (float64, Interval) {
-	d := tableOf(outcomes).twoLevel(1, "accuracy", 0)
+	d := tableOf(outcomes).twoLevel(1)
 	return d.value, d.interval()
 }

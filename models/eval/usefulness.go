@@ -49,7 +49,7 @@ func (e *Evaluator) usefulness(ctx context.Context, r *Row, generated embeddings
 		onReal = append(onReal, hits)
 	}
 	seed := e.options.Seed
-	a, b := onSynthetic.twoLevel(seed, r.Name, 0), onReal.twoLevel(seed, "real", 0)
+	a, b := onSynthetic.twoLevel(seed), onReal.twoLevel(seed)
 	u.Alone, u.Real = a.value, b.value
 	quotient := a.quotient(b)
 	u.Ratio = quotient.value
