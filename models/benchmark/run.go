@@ -239,7 +239,7 @@ func (b *bench) onFew(ctx context.Context, arch string) (*eval.Gain, error) {
 }
 
 // quickSteps are those of a classifier where Quick.
-const quickSteps = 300
+const quickSteps = 100
 
 // How long the search for clips that pass the filter goes on.
 const (

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 
 	"wavemill/audio"
@@ -21,7 +22,7 @@ type model struct {
 	labels      int
 	seed        uint64
 	temperature float64
-	grid        bool // whether the logits see where features lie, see layers
+	members     int // networks that see where features lie, see ensemble; 0: one that does not
 
 	mu      sync.Mutex  // guards a run of the machine and the reading of its outputs
 	machine *nn.Machine // in Eval mode, batchSize clips at a time
@@ -29,6 +30,9 @@ type model struct {
 
 // batchSize is the number of clips a step and a run of inference.
 const batchSize = 32
+
+// mostMembers is the most that a checkpoint may ask for.
+const mostMembers = 64
 
 // dropout is the share of the features that a training step of a grid leaves out.
 const dropout = 0.3
@@ -47,7 +51,23 @@ func layers(n *nn.Graph, x *nn.Tensor, labels int, grid bool) (features, logits 
 	if grid {
 		return features, n.Dense("logits", n.Dropout("dropout", n.Flatten(n.AvgPool(h, 2)), dropout), labels)
 	}
-	logits = n.Dense("logits", features, labels)
+	return features, n.Dense("logits", features, labels)
+}
+
+// ensemble is several grids side by side, or one network that is none where there are no members. It returns the features
+// of the first and the logits of each.
+func ensemble(n *nn.Graph, x *nn.Tensor, labels, members int) (features *nn.Tensor, logits []*nn.Tensor) {
+	if members == 0 {
+		features, l := layers(n, x, labels, false)
+		return features, []*nn.Tensor{l}
+	}
+	for i := range members {
+		f, l := layers(n.Scope("member"+strconv.Itoa(i)), x, labels, true)
+		if i == 0 {
+			features = f
+		}
+		logits = append(logits, l)
+	}
 	return features, logits
 }
 
@@ -55,9 +75,9 @@ func layers(n *nn.Graph, x *nn.Tensor, labels int, grid bool) (features, logits 
 func (m *model) compile() error {
 	frames, bins := m.front.Shape()
 	n := nn.NewGraph(nn.Eval, m.params)
-	features, logits := layers(n, n.Input("x", batchSize, frames, bins, 1), m.labels, m.grid)
+	features, logits := ensemble(n, n.Input("x", batchSize, frames, bins, 1), m.labels, m.members)
 	n.Output("features", features)
-	n.Output("logits", logits)
+	n.Output("logits", n.Scale(n.Add(logits...), 1/float64(len(logits))))
 	var err error
 	m.machine, err = n.Compile()
 	return err
@@ -134,12 +154,12 @@ const silence = -1
 type config struct {
 	Temperature float64 `json:"temperature"`
 	HeldOut     HeldOut `json:"held_out"`
-	Grid        bool    `json:"grid,omitempty"` // see layers
+	Members     int     `json:"members,omitempty"` // see ensemble
 }
 
 // Checkpoint returns the classifier as a self-describing checkpoint, to be opened with Open.
 func (c *Classifier) Checkpoint() (models.Checkpoint, error) {
-	text, err := json.Marshal(config{c.model.temperature, c.heldOut, c.model.grid})
+	text, err := json.Marshal(config{c.model.temperature, c.heldOut, c.model.members})
 	if err != nil {
 		return models.Checkpoint{}, fmt.Errorf("eval: %w", err)
 	}
@@ -163,11 +183,14 @@ func open(cp models.Checkpoint) (*Classifier, error) {
 	if !(c.Temperature > 0) {
 		return nil, fmt.Errorf("eval: the classifier's temperature is %v", c.Temperature)
 	}
+	if c.Members < 0 || c.Members > mostMembers {
+		return nil, fmt.Errorf("eval: the classifier has %d members", c.Members)
+	}
 	front, err := frontend.New(cp.FrontEnd)
 	if err != nil {
 		return nil, fmt.Errorf("eval: %w", err)
 	}
-	m := &model{front: front, params: nn.NewParams(cp.Seed), labels: len(cp.Labels), seed: cp.Seed, temperature: c.Temperature, grid: c.Grid}
+	m := &model{front: front, params: nn.NewParams(cp.Seed), labels: len(cp.Labels), seed: cp.Seed, temperature: c.Temperature, members: c.Members}
 	arrays := make([]nn.Array, len(cp.Tensors))
 	for i, t := range cp.Tensors {
 		arrays[i] = nn.Array(t)

@@ -42,7 +42,7 @@ func train(ctx context.Context, s *set, o Options) (*Classifier, error) {
 
 // A recipe is how a network is trained.
 type recipe struct {
-	grid          bool // see layers
+	members       int // see ensemble
 	alter         alteration
 	mix           func(*rand.Rand) float64 // see feeder
 	decay         float64                  // of weights
@@ -57,22 +57,26 @@ func plainRecipe(o Options, epochs, steps int) recipe {
 	return recipe{alter: augment, decay: 1e-4, seed: o.Seed, epochs: epochs, steps: steps, budget: o.Budget, onProgress: o.OnProgress}
 }
 
-// loss is the training graph's. A grid is trained with the cross-entropy of all labels together, others with one of each
-// label.
-func (r recipe) loss(n *nn.Graph, logits, targets *nn.Tensor) *nn.Tensor {
-	if r.grid {
-		return n.CrossEntropy(logits, targets)
+// loss is the training graph's. Members are trained with the cross-entropy of all labels together, each with its own; one
+// network with that of each label apart.
+func (r recipe) loss(n *nn.Graph, logits []*nn.Tensor, targets *nn.Tensor) *nn.Tensor {
+	if r.members == 0 {
+		return n.BCEWithLogits(logits[0], targets)
 	}
-	return n.BCEWithLogits(logits, targets)
+	losses := make([]*nn.Tensor, len(logits))
+	for i, l := range logits {
+		losses[i] = n.CrossEntropy(l, targets)
+	}
+	return n.Add(losses...)
 }
 
 // fit trains a network on the training clips of a set, and returns how many steps it made.
 func (r recipe) fit(ctx context.Context, s *set) (*model, int, error) {
 	began, steps := time.Now(), r.steps
-	m := &model{front: s.front, params: nn.NewParams(r.seed), labels: len(s.labels), seed: r.seed, temperature: 1, grid: r.grid}
+	m := &model{front: s.front, params: nn.NewParams(r.seed), labels: len(s.labels), seed: r.seed, temperature: 1, members: r.members}
 	frames, bins := s.front.Shape()
 	n := nn.NewGraph(nn.Train, m.params)
-	_, logits := layers(n, n.Input("x", batchSize, frames, bins, 1), m.labels, m.grid)
+	_, logits := ensemble(n, n.Input("x", batchSize, frames, bins, 1), m.labels, m.members)
 	loss := n.Loss("loss", r.loss(n, logits, n.Input("targets", batchSize, m.labels)))
 	machine, err := n.Compile(nn.Minimise(loss))
 	if err != nil {

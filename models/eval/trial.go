@@ -49,7 +49,7 @@ func (t Trial) Outcomes(ctx context.Context, train, generated, test []audio.Clip
 	if err != nil {
 		return Outcomes{}, err
 	}
-	m := measure{seeds: t.Seeds, TunedOptions: TunedOptions{Steps: t.Steps, Policies: t.Policies}}
+	m := measure{seeds: t.Seeds, members: members, TunedOptions: TunedOptions{Steps: t.Steps, Policies: t.Policies}}
 	if len(m.seeds) == 0 {
 		m.seeds = []uint64{1, 2, 3}
 	}
@@ -71,8 +71,9 @@ func (t Trial) Outcomes(ctx context.Context, train, generated, test []audio.Clip
 // A measure trains the classifiers of one comparison.
 type measure struct {
 	TunedOptions
-	seeds []uint64
-	tell  func() // called before the choice of a policy and before each classifier
+	seeds   []uint64
+	members int    // of each classifier
+	tell    func() // called before the choice of a policy and before each classifier
 }
 
 // baseline chooses a policy and fills in what recordings give without clips.
@@ -107,7 +108,7 @@ func (m measure) hits(ctx context.Context, s *set, p Policy, steps int) ([][]boo
 	out := make([][]bool, len(m.seeds))
 	for i, seed := range m.seeds {
 		m.tell()
-		hits, err := tunedRecipe(p, seed, steps).testHits(ctx, s)
+		hits, err := tunedRecipe(p, m.members, seed, steps).testHits(ctx, s)
 		if err != nil {
 			return nil, err
 		}

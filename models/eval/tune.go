@@ -16,7 +16,7 @@ type TunedOptions struct {
 	// Seed decides the folds, the initial weights, the order of the clips and every augmentation.
 	Seed uint64
 	// Steps of the classifier, of 32 examples; 0 means 1500, where the accuracy on few recordings has settled. Each
-	// training by which a policy is chosen makes a sixth of them.
+	// training by which a policy is chosen makes a sixth of them, with one network.
 	Steps int
 	// Policies to choose from; nil means Policies. With a single one there is nothing to choose, and no held-out figures
 	// are measured.
@@ -63,8 +63,8 @@ type PolicyFigures struct {
 	NLL      float64 `json:"nll"` // mean negative log-likelihood of the true label in nats; the least decides
 }
 
-// TrainTuned trains a classifier on few or many labelled recordings, with the augmentation that suits them best: it
-// chooses a policy by cross-validation on the recordings, then trains on all of them. It is the baseline by which
+// TrainTuned trains a classifier, the mean of three networks, on few or many labelled recordings, with the augmentation that
+// suits them best: it chooses a policy by cross-validation on the recordings, then trains on all of them. It is the baseline by which
 // generated clips have to be measured: what augmentation gives needs no model. Clips are treated as by Train, but for a
 // front end with half the bins and windows, in which the pitch of a voice is blurred. Classifier.HeldOut has the figures
 // of the cross-validation.
@@ -78,8 +78,8 @@ func TrainTuned(ctx context.Context, clips []audio.Clip, o TunedOptions) (*Class
 	if err != nil {
 		return nil, Tuning{}, err
 	}
-	r := tunedRecipe(tuning.Policy, o.Seed, o.Steps)
-	r.onProgress = func(p Progress) { o.OnProgress("training the classifier", float64(p.Epoch)/float64(p.Epochs)) }
+	r := tunedRecipe(tuning.Policy, members, o.Seed, o.Steps)
+	r.onProgress = func(p Progress) { o.OnProgress("training the classifier", min(1, float64(p.Epoch)/float64(p.Epochs))) }
 	m, steps, err := r.fit(ctx, s)
 	if err != nil {
 		return nil, Tuning{}, err
@@ -91,10 +91,13 @@ func TrainTuned(ctx context.Context, clips []audio.Clip, o TunedOptions) (*Class
 	return c, tuning, err
 }
 
-// tunedRecipe is that of a classifier with a policy.
-func tunedRecipe(p Policy, seed uint64, steps int) recipe {
+// members is how many networks a classifier with tuned augmentation is the mean of.
+const members = 3
+
+// tunedRecipe is that of a classifier with a policy, of so many members.
+func tunedRecipe(p Policy, members int, seed uint64, steps int) recipe {
 	epochs := min(steps, 20) // of equal length: how often progress is reported
-	return recipe{grid: true, alter: p.alter, mix: p.mix, decay: 0.01, seed: seed, epochs: epochs, steps: steps}
+	return recipe{members: members, alter: p.alter, mix: p.mix, decay: 0.01, seed: seed, epochs: epochs, steps: steps}
 }
 
 // newTunedFront returns a set without clips for classifiers with tuned augmentation.
@@ -160,7 +163,7 @@ func (s *set) tune(ctx context.Context, o TunedOptions) (Tuning, outOfFold, erro
 		var held outOfFold
 		for k, part := range parts {
 			o.OnProgress("choosing the augmentation", float64(i*len(parts)+k)/float64(len(o.Policies)*len(parts)))
-			logits, err := part.outputsOf(ctx, tunedRecipe(p, o.Seed+uint64(k), t.Steps))
+			logits, err := part.outputsOf(ctx, tunedRecipe(p, 1, o.Seed+uint64(k), t.Steps))
 			if err != nil {
 				return Tuning{}, outOfFold{}, err
 			}

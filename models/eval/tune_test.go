@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"bytes"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -13,7 +14,7 @@ import (
 // same again, also out of a checkpoint.
 func TestTrainTuned(t *testing.T) {
 	train, test := classes(t, 4, 0), classes(t, 6, 500)
-	o := TunedOptions{Seed: 3, Steps: 120, Policies: []Policy{NoAugmentation(), Policies()[2]}}
+	o := TunedOptions{Seed: 3, Steps: 72, Policies: []Policy{NoAugmentation(), Policies()[2]}}
 	var seen []string
 	o.OnProgress = func(what string, part float64) {
 		if part < 0 || part > 1 {
@@ -27,7 +28,7 @@ func TestTrainTuned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(tuning.Policies) != 2 || tuning.Clips != len(train) || tuning.Steps != 20 || len(seen) != 2 {
+	if len(tuning.Policies) != 2 || tuning.Clips != len(train) || tuning.Steps != 12 || len(seen) != 2 {
 		t.Errorf("tuning %+v, told of %q", tuning, seen)
 	}
 	least := slices.MinFunc(tuning.Policies, func(a, b PolicyFigures) int {
@@ -62,6 +63,13 @@ func TestTrainTuned(t *testing.T) {
 	opened, err := Open(cp)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, members := range []string{"-1", "65", "4"} {
+		wrong := cp
+		wrong.Config = bytes.Replace(cp.Config, []byte(`"members":3`), []byte(`"members":`+members), 1)
+		if _, err := Open(wrong); err == nil || bytes.Equal(wrong.Config, cp.Config) {
+			t.Errorf("a checkpoint of 3 networks opens with %s", wrong.Config)
+		}
 	}
 	again, _, err := TrainTuned(t.Context(), train, o)
 	if err != nil {
@@ -171,5 +179,42 @@ func TestPolicyMoves(t *testing.T) {
 				t.Fatalf("%s: a value below silence", p.Name)
 			}
 		}
+	}
+}
+
+// TestMovedClipsLeaveSilence moves a clip that is loud throughout. What is moved in from outside is silent, but for one
+// value between the two.
+func TestMovedClipsLeaveSilence(t *testing.T) {
+	const frames, bins = 16, 16
+	x := slices.Repeat([]float32{1}, frames*bins)
+	y := make([]float32, len(x))
+	rng := rand.New(rand.NewPCG(2, 2))
+	moved := 0
+	for range 100 {
+		for name, p := range map[string]Policy{"pitch": {Pitch: 0.5}, "shift": {Shift: 0.5}} {
+			p.alter(y, x, frames, bins, rng)
+			line := y[:bins]
+			if name == "shift" {
+				line = nil
+				for f := range frames {
+					line = append(line, y[f*bins])
+				}
+			}
+			between, silent := 0, 0
+			for _, v := range line {
+				if v == silence {
+					silent++
+				} else if v < 1 {
+					between++
+				}
+			}
+			if between > 1 || silent > 8 {
+				t.Fatalf("%s: %v", name, line)
+			}
+			moved = max(moved, silent)
+		}
+	}
+	if moved < 6 {
+		t.Errorf("moved by at most %d", moved)
 	}
 }

@@ -67,9 +67,11 @@ func (e *Evaluator) usefulness(ctx context.Context, r *Row, generated embeddings
 	return nil
 }
 
-// gain measures what generated clips add to a share of the real ones with tuned augmentation.
+// gain measures what generated clips add to a share of the real ones with tuned augmentation. Its classifiers are single
+// networks: there are nine for each share.
 func (e *Evaluator) gain(ctx context.Context, r *Row, generated models.Batch, share float64, tell func()) (Gain, error) {
 	m := measure{
+		members:      1,
 		TunedOptions: TunedOptions{Seed: e.options.Seed + 1, Steps: e.options.gainSteps, Policies: e.options.Policies}, tell: tell,
 	}
 	for i := range uint64(e.options.classifiers()) {
