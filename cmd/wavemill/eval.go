@@ -37,7 +37,8 @@ Four columns are printed: the held-out recordings; the same, sent through the
 model's front end and back (the ceiling); noise; and the model. Every figure has a
 95 % interval. Most of the time goes into training classifiers on the clips:
 --quick trains one of each kind instead of three, with 300 steps instead of 1,000,
-and leaves out the gains beside shares of the recordings; --useful=false trains none.`,
+and leaves out the gains beside shares of the recordings with tuned augmentation;
+--useful=false trains none.`,
 		Example: `  wavemill eval --model model.safetensors --data recordings/
   wavemill eval --model model.safetensors --data recordings/ --quick --json
   wavemill eval --model model.safetensors --data recordings/ --test others/`,

@@ -3,7 +3,8 @@
 // Operators on a NATS bus convert audio to spectrograms, train a generative model on them and answer requests with
 // WAV files that nobody recorded. Run "wavemill demo" to see all of it on one machine, "wavemill help" for the rest.
 //
-// The exit code is 0 when the work was done, 1 when it failed or was interrupted, 2 for wrong usage.
+// The exit code is 0 when the work was done, 1 when it failed or was interrupted, 2 for wrong usage, 3 when a gain that
+// the command line requires is not shown.
 package main
 
 import "os"

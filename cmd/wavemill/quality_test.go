@@ -277,6 +277,7 @@ func TestJudgingCommandsRefuse(t *testing.T) {
 		{"topup --model x --to 5 --out y", "--data is missing"},
 		{"topup --data x --model x --out y", "--to is missing"},
 		{"topup --data x --model x --to 5 --out y --confidence 1", "--confidence"},
+		{"topup --data x --model x --to 5 --out y --require-gain --proof=false", "--require-gain needs the proof"},
 		{"bench quality --keep x", "--data is missing"},
 		{"bench quality --data x", "--keep is missing"},
 		{"bench quality --data x --keep y --write z", "--name"},

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"wavemill/audio/dataset"
+	"wavemill/internal/usage"
 	"wavemill/models"
 	"wavemill/models/augment"
 )
@@ -33,17 +34,16 @@ func newTopup(a *app) *cobra.Command {
 Only clips that pass a filter are kept: not silent, recognised as their label by a
 classifier that is trained on the recordings, and no copies of recordings.
 
---out gets the clips, manifest.csv, which lists recordings and clips with their
-labels and weights, and topup.json, with the numbers of tried, kept and refused
-clips and the proof: the accuracy of classifiers trained without and with the clips
-(means of three, with 95 % intervals) on recordings that the model has not seen.
-These are the recordings of --data that the training of the model held out, or
-those of --test. Recordings of --test that the model has seen, and copies of
-recordings in --data, are left out.
+--out gets the clips, manifest.csv, which lists recordings and clips with labels
+and weights, and topup.json, with the numbers of clips and the proof: the accuracy
+of classifiers trained on recordings alone, with tuned augmentation, and with the
+same augmentation and the clips (means of three, with 95 % intervals), and a verdict
+by what the clips add to augmentation. It is measured on recordings that the model
+has not seen: those of --data that its training held out, or those of --test but for
+recordings that the model has seen and copies of recordings in --data.
 
 A weight says how often a recording should be drawn in training beside one clip:
-where clips outnumber recordings, recordings are half of what is drawn, otherwise a
-classifier fits generated clips better than recordings. The proof does the same.`,
+at least half of what is drawn, also in the proof, are recordings.`,
 		Example: `  wavemill topup --data recordings/ --model model.safetensors --to 500 --out more
   wavemill train --data recordings/ --data more/ --labels more/manifest.csv --out better.safetensors`,
 		Args: noArgs,
@@ -57,7 +57,8 @@ classifier fits generated clips better than recordings. The proof does the same.
 	f.StringVar(&o.Out, "out", "", "folder for the clips and the manifest; it is created if it does not exist (required)")
 	f.Uint64Var(&o.Seed, "seed", 1, "seed of the first clip of each label, and of the classifiers")
 	f.Float64Var(&o.Confidence, "confidence", 0, "least probability of the right label, by the classifier (default 0.5; none where it has too few recordings to be reliable)")
-	f.BoolVar(&o.Proof, "proof", true, "train classifiers without and with the clips")
+	f.BoolVar(&o.Proof, "proof", true, "train classifiers without and with the clips, both with tuned augmentation")
+	f.BoolVar(&o.RequireGain, "require-gain", false, "exit with 3 unless the verdict of the proof is to use the clips")
 	f.BoolVar(&o.overwrite, "overwrite", false, "replace a manifest that --out has already")
 	f.BoolVar(&o.asJSON, "json", false, "print topup.json as one line")
 	addLabels(cmd, &o.labels)
@@ -100,7 +101,10 @@ func (a *app) topup(ctx context.Context, o topupOptions) error {
 	case err != nil:
 		return err
 	}
-	return a.printResult(o.asJSON, report)
+	if err := a.printResult(o.asJSON, report); err != nil || !o.RequireGain {
+		return err
+	}
+	return usage.WithCode(report.CheckGain(), usage.ExitNoGain)
 }
 
 // topupSplit reads the recordings of --data and --test, and divides them for the filter and the proof.

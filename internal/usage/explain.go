@@ -16,7 +16,24 @@ const (
 	ExitOK     = 0
 	ExitFailed = 1 // the work failed or was interrupted
 	ExitUsage  = 2 // the command line was wrong
+	ExitNoGain = 3 // the work was done, but what the command line requires of it is not shown
 )
+
+// A codedError ends the program with an exit code of its own.
+type codedError struct {
+	error
+	code int
+}
+
+func (e codedError) Unwrap() error { return e.error }
+
+// WithCode returns err with the exit code that Explain gives for it, and nil for nil.
+func WithCode(err error, code int) error {
+	if err == nil {
+		return nil
+	}
+	return codedError{err, code}
+}
 
 // Explain prints the error of a command, behind the name of the program, and returns the exit code that belongs to it. A
 // usage error is followed by a pointer to the help of cmd.
@@ -25,6 +42,10 @@ func Explain(w io.Writer, cmd *cobra.Command, err error) int {
 	if Is(err) {
 		fmt.Fprintf(w, "Run '%s --help' for usage.\n", cmd.CommandPath())
 		return ExitUsage
+	}
+	var coded codedError
+	if errors.As(err, &coded) {
+		return coded.code
 	}
 	return ExitFailed
 }

@@ -4,7 +4,8 @@
 // filter: not silent, recognised as their label by a classifier trained on the recordings, and no copies of recordings.
 // It writes the clips, a manifest of recordings and clips with their weights, and a [Report].
 //
-// The proof in the report compares classifiers trained without and with the clips on recordings that neither the
-// generator nor the classifiers have seen ([HoldOut], [TestOn]). Its accuracies and its gain have 95 % intervals, by
-// bootstrap over the test recordings and the classifiers' seeds.
+// The proof in the report compares classifiers trained with tuned augmentation, without and with the clips, on recordings
+// that neither the generator nor the classifiers have seen ([HoldOut], [TestOn]): augmentation needs no model, so that
+// clips help only where they help beyond it. Accuracies and the gain have 95 % intervals, by bootstrap over the test
+// recordings and the classifiers' seeds.
 package augment

@@ -1,12 +1,14 @@
 package augment
 
+import "wavemill/models/eval"
+
 // NewProof summarises outcomes of a baseline and an arm of added clips, [arm][seed][test recording].
 func NewProof(outcomes [][][]bool) *Proof {
-	return newProof([]arm{{name: "recordings"}, {name: "more"}}, outcomes, 10)
+	return newProof(eval.Outcomes{Plain: outcomes[0], Before: outcomes[0], After: outcomes[1]}, 10, 5)
 }
 
-// WithSteps returns the job with the number of steps of the proof's classifiers.
+// WithSteps returns the job with the number of steps of the proof's classifiers, and one policy of augmentation.
 func (j Job) WithSteps(steps int) Job {
-	j.steps = steps
+	j.steps, j.policies = steps, eval.Policies()[2:3]
 	return j
 }

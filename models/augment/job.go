@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -38,8 +39,10 @@ type Job struct {
 	// Confidence is the least probability of the right label, by the filter's classifier. 0 is 0.5, or no check of the
 	// label where the classifier has too few recordings to be reliable ([eval.Filter.WithReliableLabels]).
 	Confidence float64
-	// Proof trains classifiers without and with the clips.
+	// Proof trains classifiers without and with the clips, both with tuned augmentation.
 	Proof bool
+	// RequireGain says that the caller asks [Report.CheckGain], which needs a proof.
+	RequireGain bool
 	// Out is the folder of the clips, for the report alone; Store writes them.
 	Out string
 	// Store writes a file of the job, named without folders: a clip, the manifest or the report.
@@ -48,7 +51,8 @@ type Job struct {
 	Progress Progress
 	Note     func(message string)
 
-	steps int // of the proof's classifiers; 0: eval.Trial's default
+	steps    int           // of the proof's classifiers; 0: eval.Trial's default
+	policies []eval.Policy // that the proof chooses from; nil: eval.Trial's default
 }
 
 // Validate reports what is wrong with the job, beginning with the name of the field in lower case. Run returns the same.
@@ -58,6 +62,8 @@ func (j Job) Validate() error {
 		return fmt.Errorf("to %d: ask for one clip or more of each label", j.To)
 	case !(j.Confidence >= 0 && j.Confidence < 1):
 		return fmt.Errorf("confidence %g is not between 0 and 1", j.Confidence)
+	case j.RequireGain && !j.Proof:
+		return errors.New("require-gain needs the proof; leave --proof=false out")
 	}
 	return nil
 }

@@ -117,7 +117,7 @@ func TestJob(t *testing.T) {
 			t.Errorf("%+v", l)
 		}
 	}
-	if r.Proof == nil || r.Proof.RealClips != len(split.Train) || r.Proof.Added != 8 || len(r.Proof.Arms) != 2 || tasks.started != 4 || tasks.done < 4 {
+	if r.Proof == nil || r.Proof.RealClips != len(split.Train) || r.Proof.Added != 8 || len(r.Proof.Arms) != 3 || r.Proof.TestClips != len(split.Test) || r.Proof.Policy != "medium" || r.Proof.Verdict == "" || tasks.started != 4 || tasks.done < 4 {
 		t.Errorf("proof %+v, tasks %+v", r.Proof, tasks)
 	}
 	var written augment.Report
@@ -189,6 +189,7 @@ func TestJobValidate(t *testing.T) {
 		"to -1":          {To: -1},
 		"confidence 1":   {To: 1, Confidence: 1},
 		"confidence NaN": {To: 1, Confidence: math.NaN()},
+		"require-gain":   {To: 1, RequireGain: true},
 	} {
 		if err := j.Validate(); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
@@ -215,13 +216,15 @@ func TestReportText(t *testing.T) {
 		t.Errorf("%s\nwant %s", got, want)
 	}
 	r.HeldOut = make([]training.HeldOut, 7)
-	r.Proof = &augment.Proof{Gain: eval.Gain{Before: 0.5, After: 0.75, Points: 25, Intervals: map[string]eval.Interval{
-		"real_only": {0.25, 0.625}, "with_synthetic": {0.5, 1}, "gain_points": {-5, 50},
-	}}}
-	const proof = "proof: on 7 recordings that the model has not seen, classifiers have an accuracy of 50.0 % [25.0, 62.5] without the clips and 75.0 % [50.0, 100.0] with them; gain: "
-	for none, gain := range map[bool]string{false: "+25.0 points", true: "none"} {
-		r.Proof.None = none
-		if want := proof + gain + " (95 % interval -5.0 to +50.0 points)\n"; !strings.Contains(r.String(), want) {
+	r.Proof = &augment.Proof{Gain: eval.Gain{
+		RealClips: 40, Added: 20, Alone: 0.25, Before: 0.5, After: 0.75, Points: 25, TestClips: 7,
+		Intervals: eval.Intervals{"recordings_alone": {0.125, 0.5}, "real_only": {0.25, 0.625}, "with_synthetic": {0.5, 1}},
+	}}
+	const proof = "proof, on 7 recordings that the model has not seen: 40 recordings alone 25.0 % [12.5, 50.0]; with augmentation 50.0 % [25.0, 62.5]; " +
+		"with augmentation and 20 clips 75.0 % [50.0, 100.0]; clips less augmentation alone: +25.0 points ["
+	for gain, verdict := range map[eval.Interval]string{{5, 50}: "+5.0, +50.0] on 7 other recordings: use them", {-5, 50}: "-5.0, +50.0] on 7 other recordings: no difference shown"} {
+		r.Proof.Intervals["gain_points"] = gain
+		if want := proof + verdict + "\n"; !strings.Contains(r.String(), want) {
 			t.Errorf("no %q in %v", want, r)
 		}
 	}

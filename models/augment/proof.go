@@ -2,6 +2,8 @@ package augment
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"wavemill/audio"
 	"wavemill/audio/dataset"
@@ -9,69 +11,68 @@ import (
 	"wavemill/models/training"
 )
 
-// A Proof compares classifiers trained without and with the clips, with equally many steps, by their accuracy on
-// recordings that neither they nor the generator have seen. Accuracies are means over classifiers of several seeds; the
-// intervals of the Gain are by bootstrap over test recordings and seeds.
+// A Proof compares classifiers trained on recordings alone, with tuned augmentation, and with the same augmentation and
+// the clips, in equally many steps, by their accuracy on recordings that neither they nor the generator have seen.
+// Accuracies are means over classifiers of several seeds; the intervals of the Gain are by bootstrap over test recordings
+// and seeds.
 type Proof struct {
 	eval.Gain
-	Arms []Arm `json:"arms"` // all that were compared, the baseline first
+	Arms []Arm `json:"arms"` // all that were compared: with augmentation, with the clips too, and recordings alone
 }
 
 // An Arm is what the classifiers of one arm were trained on, and their accuracy.
 type Arm struct {
 	Name     string        `json:"name"`
-	Added    int           `json:"added"` // clips beside the recordings
+	Added    int           `json:"added"`            // clips beside the recordings
+	Policy   string        `json:"policy,omitempty"` // of augmentation
 	Accuracy float64       `json:"accuracy"`
 	Interval eval.Interval `json:"interval"` // 95 %
 }
 
-// An arm is a set of clips that classifiers are trained on beside the recordings.
-type arm struct {
-	name  string
-	clips []audio.Clip
-}
+// ErrNoGain is returned, wrapped, by [Report.CheckGain].
+var ErrNoGain = errors.New("the clips are not shown to help")
 
-// arms are what a proof compares: the first is the baseline, the second the clips that were added.
-func (r *run) arms() []arm {
-	generated := make([]audio.Clip, len(r.added))
-	for i, c := range r.added {
-		generated[i] = c.sound
+// CheckGain returns ErrNoGain unless the proof's verdict is to use the clips.
+func (r Report) CheckGain() error {
+	switch {
+	case r.Proof == nil:
+		return fmt.Errorf("%w: there was no proof", ErrNoGain)
+	case r.Proof.Verdict != eval.UseThem:
+		return fmt.Errorf("%w: %s", ErrNoGain, r.Proof.Verdict)
 	}
-	return []arm{{name: "recordings"}, {"recordings and generated clips", generated}}
+	return nil
 }
 
 // prove trains the classifiers and measures them.
 func (r *run) prove(ctx context.Context) error {
 	task := r.start("prove", 0, "classifiers")
 	defer task.Done()
-	trial := eval.Trial{Steps: r.steps, OnProgress: func(done, all int) {
+	trial := eval.Trial{Steps: r.steps, Policies: r.policies, OnProgress: func(done, all int) {
 		task.Total(int64(all))
 		task.Set(int64(done))
 	}}
 	for i := range uint64(eval.Classifiers) {
 		trial.Seeds = append(trial.Seeds, r.Seed+i)
 	}
-	arms := r.arms()
-	sets := make([][]audio.Clip, len(arms))
-	for i, a := range arms {
-		sets[i] = a.clips
+	generated := make([]audio.Clip, len(r.added))
+	for i, c := range r.added {
+		generated[i] = c.sound
 	}
-	outcomes, err := trial.Outcomes(ctx, clips(r.split.Train), sets, clips(r.split.Test))
+	outcomes, err := trial.Outcomes(ctx, clips(r.split.Train), generated, clips(r.split.Test))
 	if err != nil {
 		return err
 	}
-	r.report.Proof = newProof(arms, outcomes, len(r.split.Train))
+	r.report.Proof = newProof(outcomes, len(r.split.Train), len(generated))
 	r.report.HeldOut = training.HeldOutList(dataset.Identities(r.split.Test))
 	return nil
 }
 
-// newProof summarises outcomes, [arm][seed][test recording].
-func newProof(arms []arm, outcomes [][][]bool, recordings int) *Proof {
-	p := &Proof{Gain: eval.OutcomeGain(outcomes[0], outcomes[1], recordings, len(arms[1].clips))}
-	for i, a := range arms {
-		of := Arm{Name: a.name, Added: len(a.clips)}
-		of.Accuracy, of.Interval = eval.OutcomeAccuracy(outcomes[i])
-		p.Arms = append(p.Arms, of)
-	}
-	return p
+// newProof summarises outcomes of trainings on so many recordings and clips.
+func newProof(o eval.Outcomes, recordings, generated int) *Proof {
+	g := o.Gain(recordings, generated)
+	return &Proof{Gain: g, Arms: []Arm{
+		{"recordings", 0, g.Policy, g.Before, g.Intervals["real_only"]},
+		{"recordings and generated clips", generated, g.Policy, g.After, g.Intervals["with_synthetic"]},
+		{"recordings alone", 0, eval.NoAugmentation().Name, g.Alone, g.Intervals["recordings_alone"]},
+	}}
 }

@@ -1,6 +1,7 @@
 package augment_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -35,12 +36,13 @@ func TestProof(t *testing.T) {
 		before, after float64
 		n             int
 		none          bool
+		verdict       string
 	}{
-		"a clear gain": {0.5, 0.8, 100, false},
-		"a clear loss": {0.8, 0.5, 100, false},
-		"nothing":      {0.7, 0.7, 100, true},
-		"too few":      {0.70, 0.72, 10, true},
-		"perfect":      {1, 1, 20, true},
+		"a clear gain": {0.5, 0.8, 100, false, "use them"},
+		"a clear loss": {0.8, 0.5, 100, false, "do not use them"},
+		"nothing":      {0.7, 0.7, 100, true, "no difference shown"},
+		"too few":      {0.70, 0.72, 10, true, "no difference shown"},
+		"perfect":      {1, 1, 20, true, "no difference shown"},
 	} {
 		data := outcomes(c.before, c.after, c.n, 1)
 		p := augment.NewProof(data)
@@ -51,12 +53,22 @@ func TestProof(t *testing.T) {
 		if !before.Holds(p.Before) || !after.Holds(p.After) || !gain.Holds(p.Points) || math.Abs(p.Points-100*(p.After-p.Before)) > 1e-9 || before[0] < 0 || after[1] > 1 {
 			t.Errorf("%s: %+v", name, p)
 		}
-		if len(p.Arms) != 2 || p.Arms[0].Accuracy != p.Before || p.Arms[1].Accuracy != p.After || !p.Arms[1].Interval.Holds(p.After) {
+		if p.Verdict != c.verdict || errors.Is((augment.Report{Proof: p}).CheckGain(), augment.ErrNoGain) != (c.verdict != "use them") {
+			t.Errorf("%s: verdict %q, %v", name, p.Verdict, (augment.Report{Proof: p}).CheckGain())
+		}
+		if len(p.Arms) != 3 || p.Arms[0].Accuracy != p.Before || p.Arms[1].Accuracy != p.After || !p.Arms[1].Interval.Holds(p.After) {
 			t.Errorf("%s: arms %+v", name, p.Arms)
 		}
 		if again := augment.NewProof(data); fmt.Sprint(*again) != fmt.Sprint(*p) {
 			t.Errorf("%s: the same outcomes give %+v and %+v", name, p, again)
 		}
+	}
+}
+
+// TestNoProofIsNoGain checks a report without a proof.
+func TestNoProofIsNoGain(t *testing.T) {
+	if err := (augment.Report{}).CheckGain(); !errors.Is(err, augment.ErrNoGain) {
+		t.Error(err)
 	}
 }
 

@@ -56,7 +56,7 @@ func (r Report) String() string {
 		lines = append(lines, l.String())
 	}
 	if r.Proof != nil {
-		lines = append(lines, fmt.Sprintf("proof: on %d recordings that the model has not seen, %v", len(r.HeldOut), r.Proof))
+		lines = append(lines, fmt.Sprintf("proof, on %d recordings that the model has not seen: %v", len(r.HeldOut), r.Proof))
 	}
 	return strings.Join(append(lines, r.Manifest), "\n")
 }
@@ -68,15 +68,4 @@ func (l Label) String() string {
 		text += fmt.Sprintf(" (%d tried, %.0f %% kept; refused: %s)", l.Tried, 100*l.Acceptance, l.Refused)
 	}
 	return text
-}
-
-// String gives the accuracies of both classifiers, the gain, and their 95 % intervals.
-func (p Proof) String() string {
-	gain := fmt.Sprintf("%+.1f points", p.Points)
-	if p.None {
-		gain = "none"
-	}
-	b, w, g := p.Intervals["real_only"], p.Intervals["with_synthetic"], p.Intervals["gain_points"]
-	return fmt.Sprintf("classifiers have an accuracy of %.1f %% [%.1f, %.1f] without the clips and %.1f %% [%.1f, %.1f] with them; gain: %s (95 %% interval %+.1f to %+.1f points)",
-		100*p.Before, 100*b[0], 100*b[1], 100*p.After, 100*w[0], 100*w[1], gain, g[0], g[1])
 }

@@ -27,11 +27,17 @@ type Means struct {
 	TwoSample     Estimate   `json:"two_sample"` // of both halves
 	Newness       Estimate   `json:"memorisation"`
 	Alarms        int        `json:"memorisation_alarms"`
-	Gains         []Estimate `json:"gains"` // in points, by share of the real clips
-	Few           Estimate   `json:"few_gain"`
-	FewBefore     Estimate   `json:"few_before"`
-	PerClip       Estimate   `json:"ms_per_clip"`
-	Steps         float64    `json:"steps"`
+	Gains         []Estimate `json:"gains"` // in points beyond augmentation, by share of the real clips
+	// Accuracies beside these gains: of recordings alone, with augmentation, and with augmentation and clips.
+	GainsAlone     []Estimate `json:"gains_alone,omitempty"`
+	GainsAugmented []Estimate `json:"gains_augmented,omitempty"`
+	GainsWithClips []Estimate `json:"gains_with_clips,omitempty"`
+	Few            Estimate   `json:"few_gain"`
+	FewAlone       Estimate   `json:"few_alone"`
+	FewBefore      Estimate   `json:"few_before"`
+	FewAfter       Estimate   `json:"few_after"`
+	PerClip        Estimate   `json:"ms_per_clip"`
+	Steps          float64    `json:"steps"`
 	// Sounds are what an ear minds by label: means over the runs of their medians.
 	Sounds []eval.Sound `json:"sounds,omitempty"`
 }
@@ -54,6 +60,11 @@ type figure struct {
 	share  bool // between 0 and 1
 	of     func(Run) (sample, bool)
 	in     func(*Means) *Estimate
+}
+
+// isGain reports whether the figure is a gain by generated clips, on which there is a verdict.
+func (f figure) isGain() bool {
+	return f.key == "few_gain" || strings.HasPrefix(f.key, eval.FigureGains)
 }
 
 // rowFigure takes a figure of eval.Row, which may not have been measured.
@@ -124,22 +135,58 @@ func usefulFigure(key string, value func(*eval.Usefulness) float64) func(Run) (s
 	}
 }
 
-// gainFigure is the gain beside the share with that index.
-func gainFigure(index int) func(Run) (sample, bool) {
-	return func(r Run) (sample, bool) {
-		if r.Row.Usefulness == nil || index >= len(r.Row.Usefulness.Added) {
-			return sample{}, false
-		}
-		return gainSample(r.Row.Usefulness.Added[index])
+// A gainPart is a figure of a gain.
+type gainPart struct {
+	name  string // in the table
+	key   string // of its interval
+	scale float64
+	of    func(eval.Gain) float64
+	in    func(*Means) *[]Estimate
+}
+
+// gainParts are the lines of one share: the accuracies that the gain comes from, and the gain.
+func gainParts() []gainPart {
+	return []gainPart{
+		{"%s of the recordings alone: accuracy, %%", "recordings_alone", 100, func(g eval.Gain) float64 { return g.Alone }, func(m *Means) *[]Estimate { return &m.GainsAlone }},
+		{"… with tuned augmentation", "real_only", 100, func(g eval.Gain) float64 { return g.Before }, func(m *Means) *[]Estimate { return &m.GainsAugmented }},
+		{"… with tuned augmentation and clips", "with_synthetic", 100, func(g eval.Gain) float64 { return g.After }, func(m *Means) *[]Estimate { return &m.GainsWithClips }},
+		{"points gained by clips beside %s of the recordings, beyond augmentation", "gain_points", 1, func(g eval.Gain) float64 { return g.Points }, func(m *Means) *[]Estimate { return &m.Gains }},
 	}
 }
 
-func gainSample(g eval.Gain) (sample, bool) {
-	s := sample{value: g.Points}
-	if i, ok := g.Intervals["gain_points"]; ok {
-		s.interval = &i
+// figure is the part for the share with that index.
+func (p gainPart) figure(index int, share float64) figure {
+	name := p.name
+	if strings.Contains(name, "%s") {
+		name = fmt.Sprintf(name, fmt.Sprintf("%g %%", 100*share))
 	}
-	return s, true
+	f := figure{name: name, key: fmt.Sprintf("%s.%g", p.key, share), digits: 1, better: unranked}
+	if p.key == "gain_points" {
+		f.key, f.better = eval.FigureGain(share), high
+	}
+	f.of = func(r Run) (sample, bool) {
+		if r.Row.Usefulness == nil || index >= len(r.Row.Usefulness.Added) {
+			return sample{}, false
+		}
+		return p.sample(r.Row.Usefulness.Added[index])
+	}
+	f.in = func(m *Means) *Estimate {
+		of := *p.in(m)
+		if index >= len(of) {
+			return &Estimate{}
+		}
+		return &of[index]
+	}
+	return f
+}
+
+// sample takes the part of one gain. A gain without an interval of the part does not have it.
+func (p gainPart) sample(g eval.Gain) (sample, bool) {
+	i, ok := g.Intervals[p.key]
+	if !ok {
+		return sample{}, false
+	}
+	return sample{value: p.scale * p.of(g), interval: &eval.Interval{p.scale * i[0], p.scale * i[1]}}, true
 }
 
 // ofFew takes a figure of the training on few recordings.
@@ -179,7 +226,9 @@ func plainFigures() []figure {
 		{"NDB", "ndb", 2, low, true, rowFigure("ndb", func(r eval.Row) float64 { return r.NDB }), func(m *Means) *Estimate { return &m.NDB }},
 		{"1-NN", "two_sample", 2, half, true, rowFigure("two_sample", func(r eval.Row) float64 { return (r.TwoSample.Real + r.TwoSample.Generated) / 2 }), func(m *Means) *Estimate { return &m.TwoSample }},
 		{"points gained with few recordings", "few_gain", 1, high, false, ofFew("gain_points", func(g eval.Gain) float64 { return g.Points }, 1), func(m *Means) *Estimate { return &m.Few }},
-		{"… from an accuracy of, %", "few_before", 1, unranked, false, ofFew("real_only", func(g eval.Gain) float64 { return g.Before }, 100), func(m *Means) *Estimate { return &m.FewBefore }},
+		{"… recordings alone: accuracy, %", "few_alone", 1, unranked, false, ofFew("recordings_alone", func(g eval.Gain) float64 { return g.Alone }, 100), func(m *Means) *Estimate { return &m.FewAlone }},
+		{"… with tuned augmentation", "few_before", 1, unranked, false, ofFew("real_only", func(g eval.Gain) float64 { return g.Before }, 100), func(m *Means) *Estimate { return &m.FewBefore }},
+		{"… with tuned augmentation and clips", "few_after", 1, unranked, false, ofFew("with_synthetic", func(g eval.Gain) float64 { return g.After }, 100), func(m *Means) *Estimate { return &m.FewAfter }},
 		{"ms a clip, many at once", "ms_per_clip", 2, unranked, false, perClip, func(m *Means) *Estimate { return &m.PerClip }},
 	}
 }
@@ -197,24 +246,15 @@ func (r Result) figures() []figure {
 	for _, f := range plainFigures() {
 		if f.key == "few_gain" {
 			for i, share := range gainShares(r.Models) {
-				out = append(out, figure{
-					name: fmt.Sprintf("points gained beside %g %% of the recordings", 100*share), key: eval.FigureGain(share), digits: 1, better: high,
-					of: gainFigure(i), in: func(m *Means) *Estimate { return m.gain(i) },
-				})
+				for _, p := range gainParts() {
+					out = append(out, p.figure(i, share))
+				}
 			}
-			f.name = fmt.Sprintf("points gained by clips of a model that learnt from %g %% of the recordings, beside those alone", 100*r.FewShare)
+			f.name = fmt.Sprintf("points gained by clips of a model that learnt from %g %% of the recordings, beyond augmentation of those", 100*r.FewShare)
 		}
 		out = append(out, f)
 	}
 	return out
-}
-
-// gain is the gain beside the share with that index; without runs where there is none.
-func (m *Means) gain(index int) *Estimate {
-	if index >= len(m.Gains) {
-		return &Estimate{}
-	}
-	return &m.Gains[index]
 }
 
 // means returns the means of the runs of one model.
@@ -223,8 +263,10 @@ func means(name string, runs []Run) Means {
 	for _, f := range plainFigures() {
 		*f.in(&m) = f.estimate(runs)
 	}
-	for i := range gainShares(runs) {
-		m.Gains = append(m.Gains, figure{of: gainFigure(i)}.estimate(runs))
+	for i, share := range gainShares(runs) {
+		for _, p := range gainParts() {
+			*p.in(&m) = append(*p.in(&m), p.figure(i, share).estimate(runs))
+		}
 	}
 	m.Sounds = meanSounds(runs)
 	for _, r := range runs {

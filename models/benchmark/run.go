@@ -48,7 +48,7 @@ func (b *bench) run(ctx context.Context, r *Result) error {
 
 // settings is everything but the names in the files' names that results depend on.
 func (b *bench) settings() string {
-	return fmt.Sprintf("2: clips %d, shares %v, held out %g, validation %g, group %q, left out %q, quick %t",
+	return fmt.Sprintf("3: clips %d, shares %v, held out %g, validation %g, group %q, left out %q, quick %t",
 		b.Clips, b.Shares, b.rule.Share, b.rule.Validation, b.Group, b.rule.Out, b.Quick)
 }
 
@@ -234,7 +234,7 @@ func (b *bench) onFew(ctx context.Context, arch string) (*eval.Gain, error) {
 	}
 	trial := eval.Trial{}
 	if b.Quick {
-		trial = eval.Trial{Seeds: []uint64{1}, Steps: quickSteps}
+		trial = eval.Trial{Seeds: []uint64{1}, Steps: quickSteps, Policies: eval.Policies()[2:3]}
 	}
 	gain, err := trial.Run(ctx, recorded, generated, dataset.Clips(b.heldOut()))
 	gain.Share = b.Few
@@ -242,7 +242,7 @@ func (b *bench) onFew(ctx context.Context, arch string) (*eval.Gain, error) {
 }
 
 // quickSteps are those of a classifier where Quick.
-const quickSteps = 300
+const quickSteps = 100
 
 // How long the search for clips that pass the filter goes on.
 const (

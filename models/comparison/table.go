@@ -154,13 +154,7 @@ func WriteTable(w io.Writer, r Report) error {
 func writeDetails(w io.Writer, row eval.Row) {
 	if u := row.Usefulness; u != nil {
 		for _, g := range u.Added {
-			i := g.Intervals["gain_points"]
-			text := fmt.Sprintf("%s: %d real clips (%.0f %%) alone %.3f, with %d generated ones %.3f: %+.1f points [%+.1f, %+.1f]",
-				row.Name, g.RealClips, 100*g.Share, g.Before, g.Added, g.After, g.Points, i[0], i[1])
-			if g.None {
-				text += ": none"
-			}
-			fmt.Fprintln(w, text)
+			fmt.Fprintf(w, "%s, beside %g %% of the recordings: %v\n", row.Name, 100*g.Share, g)
 		}
 		writeGroups(w, row.Name, u.Groups)
 	}

@@ -187,18 +187,18 @@ func points(d eval.Difference) string {
 	return fmt.Sprintf("(%+.1f points [%+.1f, %+.1f])", 100*d.Value, 100*d.Interval[0], 100*d.Interval[1])
 }
 
-// gain says what adding the clips to recordings brings.
+// gain says what adding the clips to recordings brings beyond augmentation.
 func gain(m eval.Row) []string {
 	if m.Usefulness == nil || len(m.Usefulness.Added) == 0 {
 		return nil
 	}
 	helpful := slices.DeleteFunc(slices.Clone(m.Usefulness.Added), func(g eval.Gain) bool { return g.Points <= 0 || g.None || g.Intervals == nil })
 	if len(helpful) == 0 {
-		return []string{fmt.Sprintf("Adding clips of %s to recordings makes no difference to a classifier here beyond chance: use them where recordings are missing.", m.Name)}
+		return []string{fmt.Sprintf("Clips of %s added to recordings are not shown to help a classifier beyond augmentation of the recordings.", m.Name)}
 	}
 	best := slices.MaxFunc(helpful, func(a, b eval.Gain) int { return cmp.Compare(a.Points, b.Points) })
 	i := best.Intervals["gain_points"]
-	return []string{fmt.Sprintf("Added to %d recordings, clips of %s raise a classifier's accuracy from %.1f to %.1f %% (%+.1f points [%+.1f, %+.1f]).",
+	return []string{fmt.Sprintf("Added to %d recordings with augmentation, clips of %s raise a classifier's accuracy from %.1f to %.1f %% (%+.1f points [%+.1f, %+.1f]).",
 		best.RealClips, m.Name, 100*best.Before, 100*best.After, best.Points, i[0], i[1])}
 }
 

@@ -72,7 +72,7 @@ func TestVerdict(t *testing.T) {
 		"none fit":                          {reported(alarmed, collapsed, silent, wrong), "", "", []string{"Ship none", "copies of training recordings", "collapsed", "silent", "classified as requested"}},
 		"the unfit one is out":              {reported(alarmed, model("vae", 0.9, 9)), "vae", "", []string{"a is out"}},
 		"without usefulness by accuracy":    {reported(plain, better), "better", "", []string{"99.9 % [99.8, 100.0] of the clips of better"}},
-		"no gain":                           {reported(useless), "useless", "", []string{"makes no difference to a classifier"}},
+		"no gain":                           {reported(useless), "useless", "", []string{"are not shown to help a classifier beyond augmentation"}},
 		"no models":                         {reported(), "", "", []string{"Ship none"}},
 	} {
 		v := comparison.Decide(c.report)

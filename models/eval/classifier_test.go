@@ -61,7 +61,7 @@ func classifier(t testing.TB) *eval.Classifier {
 }
 
 // accuracy is the share of clips that c names rightly.
-func accuracy(t *testing.T, c *eval.Classifier, clips []audio.Clip) float64 {
+func accuracy(t testing.TB, c *eval.Classifier, clips []audio.Clip) float64 {
 	t.Helper()
 	p, err := c.Predict(t.Context(), clips)
 	if err != nil {

@@ -35,7 +35,7 @@ func EstimateCost(ctx context.Context, train []audio.Clip, models int, o Evaluat
 	times := map[int]time.Duration{}
 	for _, steps := range []int{few, more} {
 		began := time.Now()
-		if _, _, err := fit(ctx, s, Options{Seed: o.Seed}, 1, steps); err != nil {
+		if _, _, err := plainRecipe(Options{Seed: o.Seed}, 1, steps).fit(ctx, s); err != nil {
 			return Cost{}, err
 		}
 		times[steps] = time.Since(began)
@@ -45,23 +45,41 @@ func EstimateCost(ctx context.Context, train []audio.Clip, models int, o Evaluat
 	_, c.Steps = Options{Epochs: o.Epochs}.steps(len(train) - len(train)/10)
 	if o.Useful {
 		c.Classifiers = o.trained(models)
+		c.Steps += o.usefulSteps(models, len(train))
 	}
-	c.Steps += c.Classifiers * o.Steps
 	return c, nil
 }
 
-// trained is the number of classifiers of usefulness for so many models: those on real clips serve all of them.
+// trained is the number of classifiers of usefulness for so many models: those on real clips serve all of them. Those
+// by which augmentation is chosen, each with a sixth of the steps, are not among them.
 func (o EvaluatorOptions) trained(models int) int {
 	if models == 0 {
 		return 0
 	}
-	onReal := o.classifiers()
-	for _, s := range o.Shares {
-		if s != 1 { // the whole is among the others
-			onReal++
-		}
+	return o.classifiers() * ((1 + models) + len(o.Shares)*(2+models))
+}
+
+// usefulSteps is the number of steps of the classifiers of usefulness for so many models and recordings.
+func (o EvaluatorOptions) usefulSteps(models, recordings int) int {
+	if models == 0 {
+		return 0
 	}
-	return onReal + models*(o.classifiers()+len(o.Shares))
+	steps := o.classifiers() * (1 + models) * o.Steps
+	policies := len(o.Policies)
+	if policies == 0 {
+		policies = len(Policies())
+	}
+	for _, share := range o.Shares {
+		folds := tuningFolds
+		if share*float64(recordings) >= manyToTune {
+			folds = 1
+		}
+		if policies > 1 {
+			steps += policies * folds * max(o.gainSteps/tuningPart, 1)
+		}
+		steps += o.classifiers() * (2 + models) * o.gainSteps
+	}
+	return steps
 }
 
 // Remaining is the expected time for the rows of so many more models, from the speed of the evaluator's own training.
@@ -69,6 +87,7 @@ func (e *Evaluator) Remaining(models int) time.Duration {
 	if !e.options.Useful || models == 0 {
 		return 0
 	}
-	n := e.options.trained(models) - len(e.baselines)
-	return time.Duration(n*e.options.Steps) * e.perStep
+	steps := e.options.usefulSteps(models, e.train.batch.B) - len(e.onRecordings)*e.options.Steps
+	steps -= 2 * e.options.classifiers() * len(e.baselines) * e.options.gainSteps
+	return time.Duration(steps) * e.perStep
 }

@@ -4,6 +4,12 @@
 // never takes part in the training of a generator and this package never opens one. It works on samples, so that what
 // phase reconstruction spoils counts. The figures themselves are pure functions in package metric.
 //
+// # Gains
+//
+// A [Gain] says what generated clips add to a classifier beyond augmentation, which needs no model: [TrainTuned] chooses a
+// [Policy] of augmentation by cross-validation on the recordings, and a [Trial] compares classifiers with that policy,
+// without and with the clips.
+//
 // # Intervals
 //
 // Every figure of a [Row] has a 95 % [Interval]. It answers: where would the figure lie with other clips of the same
@@ -12,8 +18,8 @@
 //   - Shares of clips (accuracy, recall, silence, 1-NN): percentile bootstrap over clips or recordings, 1,000 resamples,
 //     widened to Wilson's interval, which does not take a perfect score for certainty.
 //   - Usefulness: two levels, classifier seeds and held-out recordings. The deviation between seeds is widened by
-//     √(s/(s-1)) for s seeds, because a resample of three draws is too narrow. A gain has one classifier on either side;
-//     its deviation between seeds is that of the row's other classifiers.
+//     √(s/(s-1)) for s seeds, because a resample of three draws is too narrow. The two sides of a gain are paired: each
+//     resample has the same seeds and recordings on both.
 //   - Inception scores, AM, Fréchet distance, NDB: 300 resamples of the disjoint parts that the figure is the mean of,
 //     where there are five or more, widened by √(p/(p-1)); else of the clips within each part. A resample holds clips
 //     twice, which biases these figures (a Fréchet distance upwards): the resamples are moved, those of a Fréchet

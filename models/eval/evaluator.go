@@ -25,12 +25,16 @@ type EvaluatorOptions struct {
 	Quick bool
 	// Shares of the real clips that generated ones are added to; nil means DefaultShares, an empty list none.
 	Shares []float64
-	// Steps of each classifier that usefulness trains; 0 means 1000, or 300 where Quick.
+	// Steps of each classifier that usefulness trains; 0 means 1500 for gains and 1000 for others, or 300 where Quick.
 	Steps int
+	// Policies of augmentation that the baseline of gains is chosen from; nil means Policies.
+	Policies []Policy
 	// Groups of the held-out clips, in their order; nil: they have none and rows no Groups.
 	Groups []Group
 	// OnProgress, when not nil, is called with what is being done and which part of it is done, 0 to 1.
 	OnProgress func(what string, part float64)
+
+	gainSteps int
 }
 
 // A Group is the speaker, kit or session that a held-out clip belongs to.
@@ -39,16 +43,20 @@ type Group struct {
 	Unknown bool // whether no training clip is of this group
 }
 
-// quickSteps is the number of steps of a classifier where Quick.
-const quickSteps = 300
+const (
+	// usefulSteps is the number of steps of a classifier that is trained on as many clips as there are recordings: where
+	// the accuracy of most sets has settled.
+	usefulSteps = 1000
+	quickSteps  = 300 // where Quick
+)
 
 // complete fills in defaults.
 func (o EvaluatorOptions) complete() (EvaluatorOptions, error) {
 	if o.Shares == nil {
 		o.Shares = DefaultShares()
 	}
-	if o.Steps == 0 {
-		o.Steps = trialSteps
+	if o.gainSteps = o.Steps; o.Steps == 0 {
+		o.Steps, o.gainSteps = usefulSteps, tunedSteps
 		if o.Quick {
 			o.Steps = quickSteps
 		}
@@ -73,6 +81,7 @@ func DefaultShares() []float64 { return []float64{0.05, 0.1, 0.5, 1} }
 // embeddings are clips as the evaluator's classifier represents them.
 type embeddings struct {
 	batch       models.Batch // with true labels
+	blurred     models.Batch // the same for classifiers with tuned augmentation; empty where no gains are measured
 	predict     Prediction
 	downsampled [][]float64 // spectrograms at half the resolution, for distances
 	silent      []float64   // of each clip 1 where it has no sound, else 0
@@ -86,8 +95,10 @@ type Evaluator struct {
 	reference      *metric.Reference // of the training clips' features
 	bins           *metric.Bins
 	trainBins      []int
-	shares         []float64              // of each label in the held-out clips
-	baselines      map[baseline][]float64 // hits of classifiers trained on real clips
+	shares         []float64            // of each label in the held-out clips
+	onRecordings   map[uint64][]float64 // hits of classifiers trained on real clips, by their number
+	tuned          *set                 // labels and front end of the classifiers of gains; nil: no gains are measured
+	baselines      map[float64]Outcomes // of gains, by the share of the real clips
 	report         Report
 	real           Row
 	diversity      draws         // of real clips: those held out or, where they are one a label, those trained on
@@ -105,7 +116,7 @@ func NewEvaluator(ctx context.Context, train, heldOut []audio.Clip, o EvaluatorO
 	if len(o.Groups) != 0 && len(o.Groups) != len(heldOut) {
 		return nil, fmt.Errorf("eval: %d groups for %d held-out clips", len(o.Groups), len(heldOut))
 	}
-	e := &Evaluator{options: o, baselines: map[baseline][]float64{}}
+	e := &Evaluator{options: o, onRecordings: map[uint64][]float64{}, baselines: map[float64]Outcomes{}}
 	began := time.Now()
 	e.classifier, err = Train(ctx, train, Options{Seed: o.Seed, Epochs: o.Epochs, OnProgress: func(p Progress) {
 		o.OnProgress("training the evaluator", float64(p.Epoch)/float64(p.Epochs))
@@ -114,6 +125,11 @@ func NewEvaluator(ctx context.Context, train, heldOut []audio.Clip, o EvaluatorO
 		return nil, err
 	}
 	e.perStep = time.Since(began) / time.Duration(max(e.classifier.steps, 1))
+	if o.Useful && len(o.Shares) > 0 {
+		if e.tuned, err = newTunedFront(train); err != nil {
+			return nil, err
+		}
+	}
 	o.OnProgress("evaluating real clips", 0)
 	if e.train, err = e.embed(ctx, train); err != nil {
 		return nil, err
@@ -153,6 +169,11 @@ func (e *Evaluator) embed(ctx context.Context, clips []audio.Clip) (embeddings, 
 		return embeddings{}, err
 	}
 	h := embeddings{batch: b, predict: e.classifier.model.prediction(outputs), downsampled: downsampled(b), silent: make([]float64, b.B)}
+	if e.tuned != nil {
+		if h.blurred, err = e.tuned.batch(ctx, clips); err != nil {
+			return embeddings{}, err
+		}
+	}
 	for i := range b.B {
 		if slices.Max(b.Clip(i)) <= silence {
 			h.silent[i] = 1

@@ -125,7 +125,7 @@ func TestUsefulness(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains several classifiers")
 	}
-	j, _, heldOut := evaluator(t, eval.EvaluatorOptions{Seed: 4, Useful: true, Shares: []float64{0.05, 1}, Steps: 60})
+	j, _, heldOut := evaluator(t, eval.EvaluatorOptions{Seed: 4, Useful: true, Shares: []float64{0.05, 1}, Steps: 60, Policies: eval.Policies()[1:2]})
 	good := row(t, j, "good", synthetic(t, 25, 9000, 8000)).Usefulness
 	bad := row(t, j, "noise", eval.Noise(heldOut, 1)).Usefulness
 	if good == nil || good.Alone < 0.8 || good.Real < 0.8 || good.Ratio != good.Alone/good.Real {
@@ -197,15 +197,19 @@ func TestEvaluatorRefuses(t *testing.T) {
 func TestTrial(t *testing.T) {
 	train, test := synthetic(t, 2, 0, 8000), synthetic(t, 6, 500, 8000)
 	calls := 0
-	trial := eval.Trial{Seeds: []uint64{1}, Steps: 60, OnProgress: func(done, all int) {
-		if done != calls || all != 2 {
+	trial := eval.Trial{Seeds: []uint64{1}, Steps: 60, Policies: eval.Policies()[1:2], OnProgress: func(done, all int) {
+		if done != calls || all != 4 {
 			t.Errorf("%d of %d", done, all)
 		}
 		calls++
 	}}
 	g, err := trial.Run(t.Context(), train, synthetic(t, 20, 9000, 8000), test)
-	if err != nil || calls != 2 {
+	if err != nil || calls != 4 {
 		t.Fatalf("%d calls, error %v", calls, err)
+	}
+	if g.Policy != "light" || g.TestClips != 36 || g.Steps != 60 || g.Seeds != 1 || g.Verdict != eval.VerdictOn(g.Intervals["gain_points"]) ||
+		math.Abs(g.Augmentation-100*(g.Before-g.Alone)) > 1e-9 || !g.Intervals["recordings_alone"].Holds(g.Alone) || !g.Intervals["augmentation_points"].Holds(g.Augmentation) {
+		t.Errorf("%+v", g)
 	}
 	if g.RealClips != 12 || g.Added != 120 || g.Points < 0 || math.Abs(g.Points-100*(g.After-g.Before)) > 1e-9 || g.After < 0.8 {
 		t.Errorf("%+v", g)

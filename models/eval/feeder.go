@@ -15,15 +15,20 @@ import (
 type feeder struct {
 	data  models.Batch
 	rng   *rand.Rand
-	decks [][]int // of each label, the clips not yet dealt
-	all   [][]int // of each label, recordings as often as they are dealt
-	turn  []int   // labels not yet dealt in this round
-	known []int   // labels that have clips
+	alter alteration
+	mix   func(*rand.Rand) float64 // which part of two mixed examples is the first; nil: none are mixed
+	decks [][]int                  // of each label, the clips not yet dealt
+	all   [][]int                  // of each label, recordings as often as they are dealt
+	turn  []int                    // labels not yet dealt in this round
+	known []int                    // labels that have clips
 }
 
+// An alteration writes a changed copy of x [T, F] to dst.
+type alteration func(dst, x []float32, frames, bins int, rng *rand.Rand)
+
 // newFeeder deals the clips of data, of which the first are recordings and the others generated.
-func newFeeder(data models.Batch, recordings, labels int, rng *rand.Rand) *feeder {
-	f := &feeder{data: data, rng: rng, decks: make([][]int, labels), all: make([][]int, labels)}
+func newFeeder(data models.Batch, recordings, labels int, alter alteration, rng *rand.Rand) *feeder {
+	f := &feeder{data: data, rng: rng, alter: alter, decks: make([][]int, labels), all: make([][]int, labels)}
 	recorded := make([]int, labels)
 	for i, l := range data.Labels {
 		f.all[l] = append(f.all[l], i)
@@ -59,15 +64,33 @@ func (f *feeder) deal(deck *[]int, from []int) int {
 // next fills x [batchSize, T, F] and targets [batchSize, labels].
 func (f *feeder) next(x, targets []float32) {
 	size, labels := f.data.T*f.data.F, len(f.all)
+	other := make([]float32, size)
 	for i := range batchSize {
-		label := f.deal(&f.turn, f.known)
-		clip := f.deal(&f.decks[label], f.all[label])
-		augment(x[i*size:(i+1)*size], f.data.Clip(clip), f.data.T, f.data.F, f.rng)
-		for l := range labels {
-			targets[i*labels+l] = smoothing / float32(labels)
+		clip, target := x[i*size:(i+1)*size], targets[i*labels:(i+1)*labels]
+		for l := range target {
+			target[l] = smoothing / float32(labels)
 		}
-		targets[i*labels+label] += 1 - smoothing
+		first, part := f.one(clip), 1.0
+		if f.mix != nil {
+			part = f.mix(f.rng)
+		}
+		if part < 1 {
+			second := f.one(other)
+			for j, v := range other {
+				clip[j] = v + float32(part)*(clip[j]-v)
+			}
+			target[second] += (1 - smoothing) * float32(1-part)
+		}
+		target[first] += (1 - smoothing) * float32(part)
 	}
+}
+
+// one deals an altered clip and returns its label.
+func (f *feeder) one(dst []float32) int {
+	label := f.deal(&f.turn, f.known)
+	clip := f.deal(&f.decks[label], f.all[label])
+	f.alter(dst, f.data.Clip(clip), f.data.T, f.data.F, f.rng)
+	return label
 }
 
 // smoothing is the share of a target's probability that is spread over all labels.

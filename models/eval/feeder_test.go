@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -17,7 +18,7 @@ func dealt(t *testing.T, recordings, generated []int, n int) (recorded []float64
 			data.Data, data.Labels = append(data.Data, float32(source)), append(data.Labels, l)
 		}
 	}
-	f := newFeeder(data, len(recordings), 2, rand.New(rand.NewPCG(1, 2)))
+	f := newFeeder(data, len(recordings), 2, augment, rand.New(rand.NewPCG(1, 2)))
 	recorded = make([]float64, 2)
 	var counts [2]int
 	for range n {
@@ -59,5 +60,36 @@ func TestClipsAloneAreDealtAlike(t *testing.T) {
 	}
 	if got := dealt(t, labelled(5, 0), labelled(5, 7), 70); got[0] != 0.5 || got[1] != 0 {
 		t.Errorf("shares of recordings %v, want a half and none", got)
+	}
+}
+
+// TestMixedExamplesHaveMixedTargets mixes clips of -1 and 1, so that an example's value tells how much of which label it
+// holds.
+func TestMixedExamplesHaveMixedTargets(t *testing.T) {
+	data := models.Batch{B: 2, T: 1, F: 1, Data: []float32{-1, 1}, Labels: []int{0, 1}}
+	rng := rand.New(rand.NewPCG(1, 2))
+	copied := func(dst, x []float32, _, _ int, _ *rand.Rand) { copy(dst, x) }
+	f := newFeeder(data, 2, 2, copied, rng)
+	f.mix = Policy{Mixup: 0.3}.mix
+	x, targets := make([]float32, batchSize), make([]float32, 2*batchSize)
+	mixed := 0
+	for range 10 {
+		f.next(x, targets)
+		for i, v := range x {
+			share := (v + 1) / 2 // of label 1
+			want := smoothing/2 + (1-smoothing)*share
+			if math.Abs(float64(targets[2*i+1]-want)) > 1e-5 || math.Abs(float64(targets[2*i]+targets[2*i+1]-1)) > 1e-5 {
+				t.Fatalf("example %g has the targets %v, want %g of the second", v, targets[2*i:2*i+2], want)
+			}
+			if share > 0.05 && share < 0.95 {
+				mixed++
+			}
+		}
+	}
+	if mixed < batchSize {
+		t.Errorf("%d of %d examples are mixed", mixed, 10*batchSize)
+	}
+	if NoAugmentation().mix(rng) != 1 {
+		t.Error("no augmentation mixes")
 	}
 }

@@ -24,7 +24,7 @@ type GroupFigures struct {
 func (e *Evaluator) groupsOfReal() *Groups {
 	hits := hitTable{e.heldOut.hits()}
 	return e.groups(func(g *GroupFigures, recordings []int) {
-		d := hits.of(recordings).twoLevel(e.options.Seed, "evaluator", 0)
+		d := hits.of(recordings).twoLevel(e.options.Seed)
 		g.Evaluator, g.Intervals["label_accuracy"] = &d.value, d.interval()
 	})
 }
@@ -32,8 +32,8 @@ func (e *Evaluator) groupsOfReal() *Groups {
 // groupsOfUsefulness are the figures of the classifiers of usefulness.
 func (e *Evaluator) groupsOfUsefulness(onSynthetic, onReal hitTable) *Groups {
 	return e.groups(func(g *GroupFigures, recordings []int) {
-		a := onSynthetic.of(recordings).twoLevel(e.options.Seed, "synthetic", 0)
-		b := onReal.of(recordings).twoLevel(e.options.Seed, "real", 0)
+		a := onSynthetic.of(recordings).twoLevel(e.options.Seed)
+		b := onReal.of(recordings).twoLevel(e.options.Seed)
 		g.Alone, g.Intervals["trained_on_synthetic"] = &a.value, a.interval()
 		g.Real, g.Intervals["trained_on_real"] = &b.value, b.interval()
 	})

@@ -137,9 +137,9 @@ func meanDraws(x []float64, count int, rng *rand.Rand) []float64 {
 // A table holds for each seed of a classifier and each held-out recording 1 where its label was named, else 0.
 type hitTable [][]float64
 
-// twoLevel are the draws of the mean of a table: the recordings are resampled and, apart from them, the seeds. between
-// is the standard deviation from seed to seed for tables of one seed; others have their own.
-func (t hitTable) twoLevel(seed uint64, name string, between float64) draws {
+// twoLevel are the draws of the mean of a table: the recordings are resampled and, apart from them, the seeds where there
+// are several. seed is that of the resamples; tables with as many recordings and seeds are paired.
+func (t hitTable) twoLevel(seed uint64) draws {
 	bySeed, byRecording := t.means()
 	d := draws{value: average(bySeed), cases: len(byRecording)}
 	d.values = meanDraws(byRecording, resamples, stream(seed, "recordings", len(byRecording)))
@@ -148,11 +148,6 @@ func (t hitTable) twoLevel(seed uint64, name string, between float64) draws {
 		for r, v := range meanDraws(bySeed, resamples, stream(seed, "seeds", len(t))) {
 			d.values[r] += widen * (v - d.value)
 		}
-		return d
-	}
-	rng := stream(seed, name, 1)
-	for r := range d.values {
-		d.values[r] += between * rng.NormFloat64()
 	}
 	return d
 }
@@ -176,20 +171,6 @@ func (t hitTable) of(recordings []int) hitTable {
 		out[s] = pick(row, recordings)
 	}
 	return out
-}
-
-// deviation is the standard deviation from seed to seed, pooled over tables of several; 0 where none has two.
-func deviation(tables ...hitTable) float64 {
-	var squares, freedom float64
-	for _, t := range tables {
-		bySeed, _ := t.means()
-		m := average(bySeed)
-		for _, v := range bySeed {
-			squares += (v - m) * (v - m)
-		}
-		freedom += float64(len(t) - 1)
-	}
-	return math.Sqrt(ratio(squares, freedom))
 }
 
 func average(x []float64) float64 {

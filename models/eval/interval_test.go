@@ -55,7 +55,7 @@ func TestTwoLevelIntervalCovers(t *testing.T) {
 			row := hitsOf(rng, recordings, accuracy+between*rng.NormFloat64())
 			table, flat = append(table, row), append(flat, row...)
 		}
-		if table.twoLevel(1, "x", 0).interval().Holds(accuracy) {
+		if table.twoLevel(1).interval().Holds(accuracy) {
 			held++
 		}
 		if shareDraws(flat, rng).interval().Holds(accuracy) {
@@ -67,11 +67,6 @@ func TestTwoLevelIntervalCovers(t *testing.T) {
 	}
 	if heldFlat > held-10 {
 		t.Errorf("without levels %d times of 200: the test cannot tell them apart", heldFlat)
-	}
-	one := hitTable{hitsOf(rng, recordings, accuracy)}
-	narrow, wide := one.twoLevel(1, "x", 0).interval(), one.twoLevel(1, "x", 0.1).interval()
-	if wide[1]-wide[0] < 1.5*(narrow[1]-narrow[0]) {
-		t.Errorf("one seed without deviation %v, with %v", narrow, wide)
 	}
 }
 
@@ -178,7 +173,7 @@ func TestPoisson(t *testing.T) {
 
 // Every figure of a row in the JSON has an interval that holds it.
 func TestEveryFigureHasAnInterval(t *testing.T) {
-	o := EvaluatorOptions{Seed: 1, Epochs: 4, Useful: true, Steps: 4, Shares: []float64{0.5}, Groups: groupsOf(24, 6)}
+	o := EvaluatorOptions{Seed: 1, Epochs: 4, Useful: true, Steps: 4, Shares: []float64{0.5}, Policies: Policies()[1:2], Groups: groupsOf(24, 6)}
 	e, err := NewEvaluator(t.Context(), classes(t, 8, 0), classes(t, 4, 500), o)
 	if err != nil {
 		t.Fatal(err)

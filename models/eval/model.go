@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 
 	"wavemill/audio"
@@ -21,6 +22,7 @@ type model struct {
 	labels      int
 	seed        uint64
 	temperature float64
+	members     int // networks that see where features lie, see ensemble; 0: one that does not
 
 	mu      sync.Mutex  // guards a run of the machine and the reading of its outputs
 	machine *nn.Machine // in Eval mode, batchSize clips at a time
@@ -29,16 +31,43 @@ type model struct {
 // batchSize is the number of clips a step and a run of inference.
 const batchSize = 32
 
+// mostMembers is the most that a checkpoint may ask for.
+const mostMembers = 64
+
+// dropout is the share of the features that a training step of a grid leaves out.
+const dropout = 0.3
+
 // layers is the network: four blocks that halve frames and bins, the mean over what is left, and a linear layer. It
-// returns the features [B, FeatureSize] and the logits [B, labels] of x [B, T, F, 1].
-func layers(n *nn.Graph, x *nn.Tensor, labels int) (features, logits *nn.Tensor) {
+// returns the features [B, FeatureSize] and the logits [B, labels] of x [B, T, F, 1]. In a grid, the linear layer gets the
+// means of blocks of 16 frames by 16 bins instead of one mean of all, so that it tells what comes first from what comes
+// last; T and F are then multiples of 16.
+func layers(n *nn.Graph, x *nn.Tensor, labels int, grid bool) (features, logits *nn.Tensor) {
 	h := n.Conv("conv1", x, 16, nn.Kernel(3), nn.BatchNorm(), nn.ReLU())
 	h = n.AvgPool(h, 2)
 	h = n.Conv("conv2", h, 32, nn.Kernel(4), nn.Stride(2), nn.BatchNorm(), nn.ReLU())
 	h = n.Conv("conv3", h, 64, nn.Kernel(4), nn.Stride(2), nn.BatchNorm(), nn.ReLU())
 	h = n.Conv("conv4", h, FeatureSize, nn.Kernel(3), nn.BatchNorm(), nn.ReLU())
 	features = n.GlobalMean(h)
-	logits = n.Dense("logits", features, labels)
+	if grid {
+		return features, n.Dense("logits", n.Dropout("dropout", n.Flatten(n.AvgPool(h, 2)), dropout), labels)
+	}
+	return features, n.Dense("logits", features, labels)
+}
+
+// ensemble is several grids side by side, or one network that is none where there are no members. It returns the features
+// of the first and the logits of each.
+func ensemble(n *nn.Graph, x *nn.Tensor, labels, members int) (features *nn.Tensor, logits []*nn.Tensor) {
+	if members == 0 {
+		features, l := layers(n, x, labels, false)
+		return features, []*nn.Tensor{l}
+	}
+	for i := range members {
+		f, l := layers(n.Scope("member"+strconv.Itoa(i)), x, labels, true)
+		if i == 0 {
+			features = f
+		}
+		logits = append(logits, l)
+	}
 	return features, logits
 }
 
@@ -46,9 +75,9 @@ func layers(n *nn.Graph, x *nn.Tensor, labels int) (features, logits *nn.Tensor)
 func (m *model) compile() error {
 	frames, bins := m.front.Shape()
 	n := nn.NewGraph(nn.Eval, m.params)
-	features, logits := layers(n, n.Input("x", batchSize, frames, bins, 1), m.labels)
+	features, logits := ensemble(n, n.Input("x", batchSize, frames, bins, 1), m.labels, m.members)
 	n.Output("features", features)
-	n.Output("logits", logits)
+	n.Output("logits", n.Scale(n.Add(logits...), 1/float64(len(logits))))
 	var err error
 	m.machine, err = n.Compile()
 	return err
@@ -126,11 +155,12 @@ const silence = -1
 type config struct {
 	Temperature float64 `json:"temperature"`
 	HeldOut     HeldOut `json:"held_out"`
+	Members     int     `json:"members,omitempty"` // see ensemble
 }
 
 // Checkpoint returns the classifier as a self-describing checkpoint, to be opened with Open.
 func (c *Classifier) Checkpoint() (models.Checkpoint, error) {
-	text, err := json.Marshal(config{c.model.temperature, c.heldOut})
+	text, err := json.Marshal(config{c.model.temperature, c.heldOut, c.model.members})
 	if err != nil {
 		return models.Checkpoint{}, fmt.Errorf("eval: %w", err)
 	}
@@ -154,11 +184,14 @@ func open(cp models.Checkpoint) (*Classifier, error) {
 	if !(c.Temperature > 0) {
 		return nil, fmt.Errorf("eval: the classifier's temperature is %v", c.Temperature)
 	}
+	if c.Members < 0 || c.Members > mostMembers {
+		return nil, fmt.Errorf("eval: the classifier has %d members", c.Members)
+	}
 	front, err := frontend.New(cp.FrontEnd)
 	if err != nil {
 		return nil, fmt.Errorf("eval: %w", err)
 	}
-	m := &model{front: front, params: nn.NewParams(cp.Seed), labels: len(cp.Labels), seed: cp.Seed, temperature: c.Temperature}
+	m := &model{front: front, params: nn.NewParams(cp.Seed), labels: len(cp.Labels), seed: cp.Seed, temperature: c.Temperature, members: c.Members}
 	arrays := make([]nn.Array, len(cp.Tensors))
 	for i, t := range cp.Tensors {
 		arrays[i] = nn.Array(t)

@@ -1,72 +1,59 @@
 package eval
 
-import (
-	"context"
-	"errors"
+// Outcomes are those of a Trial: which test clips classifiers name correctly, [seed][test clip].
+type Outcomes struct {
+	Plain  [][]bool // trained on recordings alone, without augmentation
+	Before [][]bool // trained on the recordings with tuned augmentation
+	After  [][]bool // trained on the recordings and generated clips, with the same augmentation
+	Tuning Tuning   // how the augmentation was chosen
+	Steps  int      // of each classifier
+}
 
-	"wavemill/audio"
-)
+// Gain summarises outcomes of trainings on so many recordings and added clips. Its intervals are by bootstrap over test
+// clips and seeds.
+func (o Outcomes) Gain(recordings, added int) Gain {
+	g, _ := o.gain(1, recordings, added)
+	return g
+}
 
-// Outcomes trains one classifier per arm and seed of t, on train together with the generated clips of the arm, and
-// returns which test clips it names correctly: [arm][seed][test clip]. An arm without clips is the baseline. All
-// classifiers make the same number of steps; with generated clips, the real clips of a label are at least half of what
-// is trained on. All clips need labels, and test may have none that train lacks.
-func (t Trial) Outcomes(ctx context.Context, train []audio.Clip, arms [][]audio.Clip, test []audio.Clip) ([][][]bool, error) {
-	if len(train) == 0 || len(test) == 0 {
-		return nil, errors.New("eval: a trial needs real clips to train on and others to test on")
+// gain also returns the draws of the gain in points. seed is that of the resamples.
+func (o Outcomes) gain(seed uint64, recordings, added int) (Gain, draws) {
+	g := Gain{Share: 1, RealClips: recordings, Added: added, Policy: o.Tuning.Policy.Name, Steps: o.Steps, Seeds: len(o.Before)}
+	if len(o.Before) > 0 {
+		g.TestClips = len(o.Before[0])
 	}
-	seeds, steps := t.Seeds, t.Steps
-	if len(seeds) == 0 {
-		for seed := range uint64(Classifiers) {
-			seeds = append(seeds, seed+1)
+	if len(o.Tuning.Policies) > 0 {
+		g.Tuning = &o.Tuning
+	}
+	before, after := tableOf(o.Before).twoLevel(seed), tableOf(o.After).twoLevel(seed)
+	d := g.fill(before, after)
+	if len(o.Plain) > 0 {
+		plain := tableOf(o.Plain).twoLevel(seed)
+		g.Alone, g.Intervals["recordings_alone"] = plain.value, plain.interval()
+		points := pairedInterval(before, plain)
+		g.Intervals["augmentation_points"] = Interval{100 * points[0], 100 * points[1]}
+		g.Augmentation = 100 * (before.value - plain.value)
+	}
+	return g, d
+}
+
+// tableOf is the hit table of outcomes.
+func tableOf(right [][]bool) hitTable {
+	t := make(hitTable, len(right))
+	for s, row := range right {
+		t[s] = make([]float64, len(row))
+		for i, hit := range row {
+			if hit {
+				t[s][i] = 1
+			}
 		}
 	}
-	if steps == 0 {
-		steps = trialSteps
-	}
-	s, err := newTrialSet(ctx, train, test)
-	if err != nil {
-		return nil, err
-	}
-	out := make([][][]bool, len(arms))
-	for a, clips := range arms {
-		part := s
-		if len(clips) > 0 {
-			extra, err := s.batch(ctx, clips)
-			if err != nil {
-				return nil, err
-			}
-			part = s.with(extra)
-		}
-		for i, seed := range seeds {
-			if t.OnProgress != nil {
-				t.OnProgress(a*len(seeds)+i, len(arms)*len(seeds))
-			}
-			hits, err := testHits(ctx, part, seed, steps)
-			if err != nil {
-				return nil, err
-			}
-			right := make([]bool, len(hits))
-			for k, hit := range hits {
-				right[k] = hit == 1
-			}
-			out[a] = append(out[a], right)
-		}
-	}
-	return out, nil
+	return t
 }
 
 // OutcomeAccuracy returns the share of correct outcomes, [seed][test clip], and its 95 % interval by bootstrap over test
 // clips and seeds.
 func OutcomeAccuracy(outcomes [][]bool) (float64, Interval) {
-	d := tableOf(outcomes).twoLevel(1, "accuracy", 0)
+	d := tableOf(outcomes).twoLevel(1)
 	return d.value, d.interval()
-}
-
-// OutcomeGain compares the outcomes of classifiers trained on real clips (before) with those of classifiers trained on
-// the same and added generated clips (after).
-func OutcomeGain(before, after [][]bool, recordings, added int) Gain {
-	g := Gain{Share: 1, RealClips: recordings, Added: added}
-	g.fill(tableOf(before).twoLevel(1, "before", 0), tableOf(after).twoLevel(1, "after", 0))
-	return g
 }

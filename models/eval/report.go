@@ -93,8 +93,9 @@ type Usefulness struct {
 	Alone float64 `json:"trained_on_synthetic"`
 	Real  float64 `json:"trained_on_real"`
 	Ratio float64 `json:"ratio"`
-	// Added are the gains of adding the generated clips to a share of the real ones. The generator itself has learnt
-	// from all of them: this is what its clips carry, not what it makes of little data.
+	// Added are the gains of adding the generated clips to a share of the real ones, beyond tuned augmentation of that
+	// share. The generator itself has learnt from all of them: this is what its clips carry, not what it makes of little
+	// data.
 	Added []Gain `json:"added"`
 	// Intervals of trained_on_synthetic, trained_on_real and ratio.
 	Intervals Intervals `json:"intervals,omitempty"`
@@ -103,22 +104,6 @@ type Usefulness struct {
 	// Quick is set where one classifier of each kind was trained, with fewer steps. The intervals then do not cover the
 	// deviation from one training to the next.
 	Quick bool `json:"quick,omitempty"`
-}
-
-// A Gain compares a classifier trained on real clips with one trained on the same and generated ones, with equally
-// many steps, by their accuracy on held-out real clips. Beside generated clips, the real ones of a label are at least half
-// of what is learnt from.
-type Gain struct {
-	Share     float64 `json:"share"`     // of the real training clips
-	RealClips int     `json:"clips"`     // that this share is
-	Added     int     `json:"added"`     // generated clips
-	Before    float64 `json:"real_only"` // accuracy
-	After     float64 `json:"with_synthetic"`
-	Points    float64 `json:"gain_points"` // 100 (After - Before)
-	// Intervals of real_only, with_synthetic and gain_points. None is set where that of gain_points holds 0: the clips
-	// make no difference.
-	Intervals Intervals `json:"intervals,omitempty"`
-	None      bool      `json:"none,omitempty"`
 }
 
 // Training says what training a model took.

@@ -248,7 +248,8 @@ const (
 	FigureAlone = "usefulness.trained_on_synthetic"
 	FigureReal  = "usefulness.trained_on_real"
 	FigureRatio = "usefulness.ratio"
+	FigureGains = "usefulness.gain_points." // before a share, see FigureGain
 )
 
 // FigureGain names the gain beside a share of the recordings.
-func FigureGain(share float64) string { return fmt.Sprintf("usefulness.gain_points.%g", share) }
+func FigureGain(share float64) string { return fmt.Sprintf("%s%g", FigureGains, share) }

@@ -32,7 +32,7 @@ func (o Options) steps(clips int) (epochs, steps int) {
 // train makes a classifier from a set.
 func train(ctx context.Context, s *set, o Options) (*Classifier, error) {
 	epochs, steps := o.steps(s.train.B)
-	m, steps, err := fit(ctx, s, o, epochs, steps)
+	m, steps, err := plainRecipe(o, epochs, steps).fit(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -40,24 +40,55 @@ func train(ctx context.Context, s *set, o Options) (*Classifier, error) {
 	return c, c.calibrate(ctx, s.heldOut)
 }
 
-// fit trains a network on the training clips of a set for a number of steps, and returns how many it made.
-func fit(ctx context.Context, s *set, o Options, epochs, steps int) (*model, int, error) {
-	began := time.Now()
-	m := &model{front: s.front, params: nn.NewParams(o.Seed), labels: len(s.labels), seed: o.Seed, temperature: 1}
+// A recipe is how a network is trained.
+type recipe struct {
+	members       int // see ensemble
+	alter         alteration
+	mix           func(*rand.Rand) float64 // see feeder
+	decay         float64                  // of weights
+	seed          uint64
+	epochs, steps int
+	budget        time.Duration // 0: none
+	onProgress    func(Progress)
+}
+
+// plainRecipe is that of the evaluator's own classifier and of filters.
+func plainRecipe(o Options, epochs, steps int) recipe {
+	return recipe{alter: augment, decay: 1e-4, seed: o.Seed, epochs: epochs, steps: steps, budget: o.Budget, onProgress: o.OnProgress}
+}
+
+// loss is the training graph's. Members are trained with the cross-entropy of all labels together, each with its own; one
+// network with that of each label apart.
+func (r recipe) loss(n *nn.Graph, logits []*nn.Tensor, targets *nn.Tensor) *nn.Tensor {
+	if r.members == 0 {
+		return n.BCEWithLogits(logits[0], targets)
+	}
+	losses := make([]*nn.Tensor, len(logits))
+	for i, l := range logits {
+		losses[i] = n.CrossEntropy(l, targets)
+	}
+	return n.Add(losses...)
+}
+
+// fit trains a network on the training clips of a set, and returns how many steps it made.
+func (r recipe) fit(ctx context.Context, s *set) (*model, int, error) {
+	began, steps := time.Now(), r.steps
+	m := &model{front: s.front, params: nn.NewParams(r.seed), labels: len(s.labels), seed: r.seed, temperature: 1, members: r.members}
 	frames, bins := s.front.Shape()
 	n := nn.NewGraph(nn.Train, m.params)
-	_, logits := layers(n, n.Input("x", batchSize, frames, bins, 1), m.labels)
-	loss := n.Loss("loss", n.BCEWithLogits(logits, n.Input("targets", batchSize, m.labels)))
+	_, logits := ensemble(n, n.Input("x", batchSize, frames, bins, 1), m.labels, m.members)
+	loss := n.Loss("loss", r.loss(n, logits, n.Input("targets", batchSize, m.labels)))
 	machine, err := n.Compile(nn.Minimise(loss))
 	if err != nil {
 		return nil, 0, fmt.Errorf("eval: %w", err)
 	}
 	adam := nn.NewAdam(m.params, nn.AdamConfig{
 		Schedule: nn.Schedule{Rate: 8e-3, Warmup: int64(min(steps/10, 100)), Steps: int64(steps)},
-		EMA:      0.99, EMAWarmup: true, WeightDecay: 1e-4,
+		EMA:      0.99, EMAWarmup: true, WeightDecay: r.decay,
 	})
-	feed := newFeeder(s.train, s.train.B-s.generated, m.labels, rand.New(rand.NewPCG(o.Seed, 0x6a7564676521)))
-	perEpoch := steps / epochs
+	feed := newFeeder(s.train, s.train.B-s.generated, m.labels, r.alter, rand.New(rand.NewPCG(r.seed, 0x6a7564676521)))
+	feed.mix = r.mix
+	perEpoch := steps / r.epochs
 	var sum float64
 	done := 0
 	for ; done < steps; done++ {
@@ -65,7 +96,7 @@ func fit(ctx context.Context, s *set, o Options, epochs, steps int) (*model, int
 			return nil, 0, err
 		}
 		feed.next(machine.Input("x"), machine.Input("targets"))
-		if err := machine.Run(nn.Seed(o.Seed + uint64(done))); err != nil {
+		if err := machine.Run(nn.Seed(r.seed + uint64(done))); err != nil {
 			return nil, 0, fmt.Errorf("eval: training the classifier: step %d: %w", done+1, err)
 		}
 		if err := adam.Step(machine); err != nil {
@@ -74,13 +105,13 @@ func fit(ctx context.Context, s *set, o Options, epochs, steps int) (*model, int
 		sum += machine.Loss("loss") / float64(perEpoch)
 		elapsed := time.Since(began)
 		if epoch := (done + 1) / perEpoch; (done+1)%perEpoch == 0 {
-			if o.OnProgress != nil {
-				o.OnProgress(Progress{Epoch: epoch, Epochs: epochs, Loss: sum, Elapsed: elapsed})
+			if r.onProgress != nil {
+				r.onProgress(Progress{Epoch: epoch, Epochs: r.epochs, Loss: sum, Elapsed: elapsed})
 			}
 			sum = 0
 		}
-		if o.Budget > 0 {
-			if fit := int(float64(done+1) * float64(o.Budget) / float64(elapsed)); fit < steps && done >= 10 {
+		if r.budget > 0 {
+			if fit := int(float64(done+1) * float64(r.budget) / float64(elapsed)); fit < steps && done >= 10 {
 				steps = max(fit, done+1)
 				adam.SetTotalSteps(int64(steps))
 			}
@@ -103,17 +134,26 @@ func (c *Classifier) calibrate(ctx context.Context, heldOut models.Batch) error 
 	for i, a := range outputs {
 		logits[i] = a.logits
 	}
-	if c.model.temperature, err = metric.Temperature(logits, heldOut.Labels); err != nil {
+	return c.calibrateOn(logits, heldOut.Labels)
+}
+
+// calibrateOn sets the temperature and the held-out figures by outputs for clips that were not trained on.
+func (c *Classifier) calibrateOn(logits [][]float64, labels []int) error {
+	var err error
+	if c.model.temperature, err = metric.Temperature(logits, labels); err != nil {
 		return err
 	}
-	p := c.model.prediction(outputs)
-	c.heldOut = HeldOut{Clips: heldOut.B}
-	if c.heldOut.Accuracy, err = metric.Accuracy(heldOut.Labels, p.Labels()); err != nil {
+	var p Prediction
+	for _, l := range logits {
+		p.Probs = append(p.Probs, metric.Softmax(l, c.model.temperature))
+	}
+	c.heldOut = HeldOut{Clips: len(labels)}
+	if c.heldOut.Accuracy, err = metric.Accuracy(labels, p.Labels()); err != nil {
 		return err
 	}
-	if c.heldOut.NLL, err = metric.LogLoss(p.Probs, heldOut.Labels); err != nil {
+	if c.heldOut.NLL, err = metric.LogLoss(p.Probs, labels); err != nil {
 		return err
 	}
-	c.heldOut.ECE, err = metric.CalibrationError(p.Probs, heldOut.Labels, 15)
+	c.heldOut.ECE, err = metric.CalibrationError(p.Probs, labels, 15)
 	return err
 }

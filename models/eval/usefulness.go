@@ -26,7 +26,7 @@ func (o EvaluatorOptions) classifiers() int {
 func (e *Evaluator) usefulness(ctx context.Context, r *Row, generated embeddings) error {
 	n := e.options.classifiers()
 	u := &Usefulness{Quick: e.options.Quick, Added: []Gain{}}
-	stages, stage := float64(n+2*len(e.options.Shares)), 0.0
+	stages, stage := float64(n+len(e.options.Shares)*(1+3*n)), 0.0
 	tell := func() {
 		e.options.OnProgress("training classifiers on "+r.Name, stage/stages)
 		stage++
@@ -43,13 +43,13 @@ func (e *Evaluator) usefulness(ctx context.Context, r *Row, generated embeddings
 			return err
 		}
 		onSynthetic = append(onSynthetic, hits)
-		if hits, err = e.onReal(ctx, 1, i); err != nil {
+		if hits, err = e.onReal(ctx, i); err != nil {
 			return err
 		}
 		onReal = append(onReal, hits)
 	}
 	seed := e.options.Seed
-	a, b := onSynthetic.twoLevel(seed, r.Name, 0), onReal.twoLevel(seed, "real", 0)
+	a, b := onSynthetic.twoLevel(seed), onReal.twoLevel(seed)
 	u.Alone, u.Real = a.value, b.value
 	quotient := a.quotient(b)
 	u.Ratio = quotient.value
@@ -57,7 +57,7 @@ func (e *Evaluator) usefulness(ctx context.Context, r *Row, generated embeddings
 	u.Intervals = Intervals{"trained_on_synthetic": a.interval(), "trained_on_real": b.interval(), "ratio": quotient.interval()}
 	u.Groups = e.groupsOfUsefulness(onSynthetic, onReal)
 	for _, share := range e.options.Shares {
-		g, err := e.gain(ctx, r, generated.batch, share, deviation(onSynthetic, onReal), tell)
+		g, err := e.gain(ctx, r, generated.blurred, share, tell)
 		if err != nil {
 			return err
 		}
@@ -67,51 +67,51 @@ func (e *Evaluator) usefulness(ctx context.Context, r *Row, generated embeddings
 	return nil
 }
 
-// gain compares one classifier trained on a share of the real clips with one trained on these and the generated ones.
-// between is the deviation from one classifier seed to the next.
-func (e *Evaluator) gain(ctx context.Context, r *Row, generated models.Batch, share, between float64, tell func()) (Gain, error) {
-	tell()
-	before, err := e.onReal(ctx, share, 0)
+// gain measures what generated clips add to a share of the real ones with tuned augmentation. Its classifiers are single
+// networks: there are nine for each share.
+func (e *Evaluator) gain(ctx context.Context, r *Row, generated models.Batch, share float64, tell func()) (Gain, error) {
+	m := measure{
+		members:      1,
+		TunedOptions: TunedOptions{Seed: e.options.Seed + 1, Steps: e.options.gainSteps, Policies: e.options.Policies}, tell: tell,
+	}
+	for i := range uint64(e.options.classifiers()) {
+		m.seeds = append(m.seeds, e.options.Seed+1+i)
+	}
+	s := *e.tuned
+	s.train, s.heldOut = e.train.blurred.Select(models.Batch{}, e.share(share)), e.heldOut.blurred
+	base, known := e.baselines[share]
+	if !known {
+		var err error
+		if base, err = m.baseline(ctx, &s); err != nil {
+			return Gain{}, err
+		}
+		e.baselines[share] = base
+	}
+	o, err := m.with(ctx, &s, base, generated)
 	if err != nil {
 		return Gain{}, err
 	}
-	tell()
-	part := e.share(share)
-	after, err := e.testHits(ctx, e.learning(part).with(generated), 0)
-	if err != nil {
-		return Gain{}, err
-	}
-	g := Gain{Share: share, RealClips: part.B, Added: generated.B}
-	seed, name := e.options.Seed, FigureGain(share)
-	r.figures[name] = g.fill(
-		hitTable{before}.twoLevel(seed, name+" before", between),
-		hitTable{after}.twoLevel(seed, name+" after "+r.Name, between),
-	)
+	g, d := o.gain(e.options.Seed, s.train.B, generated.B)
+	g.Share = share
+	r.figures[FigureGain(share)] = d
 	return g, nil
 }
 
-// onReal are the hits of the ith classifier trained on a share of the real training clips.
-func (e *Evaluator) onReal(ctx context.Context, share float64, i uint64) ([]float64, error) {
-	key := baseline{share, i}
-	if hits, ok := e.baselines[key]; ok {
+// onReal are the hits of the ith classifier trained on the real training clips.
+func (e *Evaluator) onReal(ctx context.Context, i uint64) ([]float64, error) {
+	if hits, ok := e.onRecordings[i]; ok {
 		return hits, nil
 	}
-	hits, err := e.testHits(ctx, e.learning(e.share(share)), i)
+	hits, err := e.testHits(ctx, e.learning(e.train.batch), i)
 	if err == nil {
-		e.baselines[key] = hits
+		e.onRecordings[i] = hits
 	}
 	return hits, err
 }
 
-// A baseline is a classifier that has learnt from real clips alone: a share of them, and its number.
-type baseline struct {
-	share      float64
-	classifier uint64
-}
-
-// share returns that part of the real training clips, the same at every call: of each label the first of a shuffled
-// order, at least one.
-func (e *Evaluator) share(share float64) models.Batch {
+// share returns the indices of that part of the real training clips, the same at every call: of each label the first of
+// a shuffled order, at least one.
+func (e *Evaluator) share(share float64) []int {
 	rng := rand.New(rand.NewPCG(e.options.Seed, 0x7368617265))
 	order := rng.Perm(e.train.batch.B)
 	total := e.train.counts(len(e.classifier.labels))
@@ -125,7 +125,7 @@ func (e *Evaluator) share(share float64) models.Batch {
 		}
 	}
 	slices.Sort(part)
-	return e.train.batch.Select(models.Batch{}, part)
+	return part
 }
 
 // firstOfEach returns the indices of n clips, as evenly over the labels as there are, in order.
@@ -158,5 +158,5 @@ func (e *Evaluator) learning(train models.Batch) *set {
 
 // testHits are the hits of the ith classifier trained on a set. It is not the evaluator's own: its seed is another.
 func (e *Evaluator) testHits(ctx context.Context, s *set, i uint64) ([]float64, error) {
-	return testHits(ctx, s, e.options.Seed+1+i, e.options.Steps)
+	return plainRecipe(Options{Seed: e.options.Seed + 1 + i}, 1, e.options.Steps).testHits(ctx, s)
 }

@@ -28,7 +28,7 @@ func TestUsefulnessIsAMeanOfThree(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains several classifiers")
 	}
-	j, err := NewEvaluator(t.Context(), classes(t, 6, 0), classes(t, 10, 500), EvaluatorOptions{Seed: 6, Useful: true, Shares: []float64{1}, Epochs: 5, Steps: 12})
+	j, err := NewEvaluator(t.Context(), classes(t, 6, 0), classes(t, 10, 500), EvaluatorOptions{Seed: 6, Useful: true, Shares: []float64{1}, Policies: Policies()[1:2], Epochs: 5, Steps: 12})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestUsefulnessIsAMeanOfThree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := j.testHits(t.Context(), j.learning(j.share(1)), i)
+		r, err := j.testHits(t.Context(), j.learning(j.train.batch), i)
 		if err != nil {
 			t.Fatal(err)
 		}

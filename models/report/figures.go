@@ -10,9 +10,6 @@ import (
 	"wavemill/models/eval"
 )
 
-// noDifference stands for a difference whose interval holds 0.
-const noDifference = "none"
-
 // Figures are the tables of a comparison as text.
 type Figures struct {
 	Rows     []string // names of the rows of figures, which are the columns of the table
@@ -32,10 +29,14 @@ type Figures struct {
 // Gain is what adding a model's clips to recordings brings a classifier.
 type Gain struct {
 	Model             string
+	Share             string // of the recordings
 	Recordings, Added int
-	Before, After     string // accuracy
-	Points            string // of accuracy; ends in "none" where the interval holds 0
-	Better            bool   // a gain, beyond chance
+	Test              int    // recordings tested on; 0: not known
+	Alone             string // accuracy of recordings without augmentation, a dash where it is not known
+	Before, After     string // accuracy with augmentation, without and with the clips
+	Points            string // of After less Before
+	Verdict           string
+	Better            bool // a gain, beyond chance
 }
 
 // GroupRow holds accuracies on held-out recordings of known or of unknown groups.
@@ -90,11 +91,12 @@ func (f *Figures) addGains(row eval.Row) {
 	for _, g := range row.Usefulness.Added {
 		out := Gain{
 			Model: row.Name, Recordings: g.RealClips, Added: g.Added, Better: g.Points > 0 && !g.None,
+			Alone: "–", Share: fmt.Sprintf("%g %%", 100*g.Share), Test: g.TestClips, Verdict: eval.VerdictOn(g.Intervals["gain_points"]),
 			Before: percent(g.Before, g.Intervals["real_only"]), After: percent(g.After, g.Intervals["with_synthetic"]),
 			Points: bracketed("%+.1f", g.Points, g.Intervals["gain_points"]),
 		}
-		if g.None {
-			out.Points += ": " + noDifference
+		if i, ok := g.Intervals["recordings_alone"]; ok {
+			out.Alone = percent(g.Alone, i)
 		}
 		f.Gains = append(f.Gains, out)
 	}

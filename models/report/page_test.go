@@ -30,8 +30,8 @@ func figures() comparison.Report {
 				Alone: alone, Real: 0.99, Ratio: alone / 0.99,
 				Intervals: eval.Intervals{"trained_on_synthetic": {alone - 0.01, alone + 0.01}},
 				Added: []eval.Gain{{
-					RealClips: 45, Added: 900, Before: 0.9, After: 0.91, Points: 1, None: true,
-					Intervals: eval.Intervals{"gain_points": {-2, 4}},
+					Share: 0.05, RealClips: 45, Added: 900, Alone: 0.8, Before: 0.9, After: 0.91, Points: 1, None: true, TestClips: 300,
+					Intervals: eval.Intervals{"gain_points": {-2, 4}, "recordings_alone": {0.7, 0.85}},
 				}},
 				Groups: &eval.Groups{
 					Known:   &eval.GroupFigures{Recordings: 20, Names: []string{"theo"}, Alone: share(0.9), Intervals: eval.Intervals{"trained_on_synthetic": {0.8, 0.95}}},
@@ -133,7 +133,7 @@ func TestPageStandsAlone(t *testing.T) {
 		"Thirty sounds", "data:image/png;base64,", "data:audio/wav;base64,UklGRg==", "<audio controls",
 		"prefers-color-scheme: dark", "polyline", "9 of 10 classified as kick", "model digest", "truncated", `class="sound doubted"`,
 		"Ship vae.", "a reason", `class="caution">a caution`, "not to be &lt;trusted&gt;", "205 held-out recordings", "and 5 more",
-		"0.980 [0.970, 0.990]", "&lt;b&gt;gan&lt;/b&gt;", "99.0 % [97.0, 100.0]", "&#43;1.0 [-2.0, &#43;4.0]: none", "label accuracy", "too few clips",
+		"0.980 [0.970, 0.990]", "&lt;b&gt;gan&lt;/b&gt;", "99.0 % [97.0, 100.0]", "&#43;1.0 [-2.0, &#43;4.0]", "<td>no difference shown</td>", "<td>80.0 % [70.0, 85.0]</td>", "<td>45 (5 %)</td>", "<td>300</td>", "label accuracy", "too few clips",
 		"unknown groups", "90.0 % [80.0, 95.0]", "50.0 %", "&lt;i&gt;zoe&lt;/i&gt;", "Click a picture.", `class="nearest"`,
 	} {
 		if !strings.Contains(page, want) {
