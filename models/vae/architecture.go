@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"slices"
 
-	"wavemill/audio/spectrogram"
 	"wavemill/models"
 	"wavemill/models/architecture"
 	"wavemill/models/internal/config"
@@ -43,11 +42,11 @@ func few(text json.RawMessage) (json.RawMessage, bool, error) {
 }
 
 // Suit returns text with the configuration at a path fit for a front end, except for settings that it names. Where attacks
-// are aligned and the way back makes the noise (spectrogram.ScaleOneShot), clips are not delayed and get no residual noise.
+// are aligned and the way back makes the noise (those with marks, see spectrogram.Config), clips are not delayed and get no residual noise.
 // Errors begin with the architecture's name.
 func Suit(arch string, text json.RawMessage, fe models.FrontEnd, path ...string) (json.RawMessage, error) {
 	text, err := WithoutDelay(arch, text, fe, append(slices.Clone(path), "shift")...)
-	if err != nil || fe.Spectrogram.Scale != spectrogram.ScaleOneShot {
+	if err != nil || fe.Spectrogram.Marks() == 0 {
 		return text, err
 	}
 	text, _, err = config.WithDefault(arch, text, 0, append(slices.Clone(path), "texture")...)
@@ -57,7 +56,7 @@ func Suit(arch string, text json.RawMessage, fe models.FrontEnd, path ...string)
 // WithoutDelay returns text with 0 for the setting at a path, the delay of training clips, where the front end aligns
 // attacks and text does not name it.
 func WithoutDelay(arch string, text json.RawMessage, fe models.FrontEnd, path ...string) (json.RawMessage, error) {
-	if fe.Spectrogram.Scale != spectrogram.ScaleOneShot {
+	if fe.Spectrogram.Marks() == 0 {
 		return text, nil
 	}
 	text, _, err := config.WithDefault(arch, text, 0, path...)
