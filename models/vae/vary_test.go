@@ -17,11 +17,11 @@ func TestVary(t *testing.T) {
 		t.Error("a strength of 0 changes clips")
 	}
 	y := make([]float32, x.T*x.F)
-	vary(y, x.Clip(0), x.F, x.F, 1, 2, 0)
+	vary(y, x.Clip(0), x.F, x.F, change{stretch: 1, shift: 2})
 	if from, to := peak(x.Clip(0), x.F), peak(y, x.F); to != from+2 {
 		t.Errorf("two bins higher: the peak goes from bin %d to %d", from, to)
 	}
-	vary(y, x.Clip(0), x.F, x.F, 2, 0, 0)
+	vary(y, x.Clip(0), x.F, x.F, change{stretch: 2})
 	loudest := func(clip []float32) int { return slices.Index(clip, slices.Max(clip)) / x.F }
 	if from, to := loudest(x.Clip(0)), loudest(y); to < 2*from-1 || to > 2*from+1 {
 		t.Errorf("twice as long: the peak goes from frame %d to %d", from, to)
