@@ -61,7 +61,7 @@ func (l *Learner) SetTotalSteps(steps int64) {
 	if l.second == nil {
 		l.vae.SetTotalSteps(l.firstPhase())
 	} else {
-		l.second.setTotalSteps(steps - l.first)
+		l.second.SetTotalSteps(steps - l.first)
 	}
 }
 
@@ -102,9 +102,9 @@ func (l *Learner) beginSecondPhase() error {
 	}
 	l.second = s
 	if l.scale > 0 {
-		s.scaleLR(l.scale)
+		s.ScaleLR(l.scale)
 	}
-	s.setTotalSteps(l.planned - l.first)
+	s.SetTotalSteps(l.planned - l.first)
 	return nil
 }
 
@@ -113,14 +113,14 @@ func (l *Learner) ScaleLR(factor float64) {
 	l.scale = factor
 	l.vae.ScaleLR(factor)
 	if l.second != nil {
-		l.second.scaleLR(factor)
+		l.second.ScaleLR(factor)
 	}
 }
 
 // LearningRate implements models.LearningRater.
 func (l *Learner) LearningRate() float64 {
 	if l.second != nil {
-		return l.second.decoder.Adam.LearningRate()
+		return l.second.Decoder.Adam.LearningRate()
 	}
 	return l.vae.LearningRate()
 }
