@@ -10,7 +10,7 @@ import (
 )
 
 // leastSteps is the number of steps of the first phase, in batches of 32, below which a narrower network or smaller batches
-// are chosen. Widths were not compared; after 1,400 such steps the default width still improves.
+// are chosen. It is an estimate: widths were not compared.
 const leastSteps = 1500
 
 // Architecture describes this architecture to the program. The steps that sizing counts are those of the first phase.
