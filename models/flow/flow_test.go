@@ -58,8 +58,10 @@ func gradients(t *testing.T) []modeltest.Gradient {
 		{
 			Name: "flow", Params: nn.NewParams(3),
 			Build: func(n *nn.Graph) *nn.Tensor { return matching(n, x.B, l.shape, l.config) },
-			Feeds: []nn.Feed{nn.Values(inPoint, l.flow.point), nn.Values(inTarget, l.flow.target), nn.Values(inContext, l.flow.context),
-				nn.Values(inKnown, l.flow.known), nn.Labels(inLabels, x.Labels)},
+			Feeds: []nn.Feed{
+				nn.Values(inPoint, l.flow.point), nn.Values(inTarget, l.flow.target), nn.Values(inContext, l.flow.context),
+				nn.Values(inKnown, l.flow.known), nn.Labels(inLabels, x.Labels),
+			},
 		},
 	}
 }
