@@ -52,8 +52,8 @@ bench-audio:
 # From a label to a WAV, for every architecture: a network of default size takes as long after two seconds of training as after an hour.
 bench-generate:
 	go build -o bin/wavemill ./cmd/wavemill
-	for arch in vae gan vaegan; do bin/wavemill train --data $(DATA) --model $$arch --steps 20 --out bin/bench-$$arch.safetensors --overwrite --progress off || exit 1; done
-	bin/wavemill bench generate --model bin/bench-vae.safetensors --model bin/bench-gan.safetensors --model bin/bench-vaegan.safetensors --progress off
+	for arch in vae gan vaegan flow; do bin/wavemill train --data $(DATA) --model $$arch --steps 20 --out bin/bench-$$arch.safetensors --overwrite --progress off || exit 1; done
+	bin/wavemill bench generate --model bin/bench-vae.safetensors --model bin/bench-gan.safetensors --model bin/bench-vaegan.safetensors --model bin/bench-flow.safetensors --progress off
 
 # The tables of docs/quality.md: every architecture, three seeds, BUDGET of training each. Interrupted, it goes on where it was.
 BUDGET ?= 10m

@@ -62,7 +62,7 @@ var arrows = []arrow{
 	{"models", []string{"models/.", "models/nn", "models/internal", "models/architecture"}, "one architecture per package, on the nouns and the layers"},
 	{"models/internal", []string{"models/.", "models/nn", "models/internal"}, "what architectures share that no user needs"},
 	{"models/vaegan", []string{"models/.", "models/nn", "models/internal", "models/architecture", "models/vae", "models/gan"}, "a VAE sharpened by the GAN's discriminator"},
-	{"models/flow", []string{"models/.", "models/nn", "models/internal", "models/architecture", "models/vae", "models/gan"}, "an autoencoder sharpened by the GAN's discriminator, on recordings that the VAE's package varies"},
+	{"models/flow", []string{"models/.", "models/nn", "models/internal", "models/architecture", "models/vae", "models/gan"}, "an autoencoder whose decoder is sharpened by the GAN's discriminator, on recordings that the VAE's package varies"},
 	{"models/onnx", []string{"models/nn"}, "the ONNX writer sees networks, whatever architecture they are of"},
 	{"models/onnx/onnxtest", nil, "it runs files in other programs"},
 	{"internal", []string{"internal"}, "small tools that know nothing of audio, models or the bus"},

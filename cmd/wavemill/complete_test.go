@@ -46,7 +46,7 @@ func TestCompleteModel(t *testing.T) {
 		want      []string
 		directive string
 	}{
-		{[]string{"train", "--model", ""}, []string{"gan", "vae", "vaegan"}, noFiles},
+		{[]string{"train", "--model", ""}, []string{"flow", "gan", "vae", "vaegan"}, noFiles},
 		{[]string{"train", "--model", "va"}, []string{"vae", "vaegan"}, noFiles},
 		{[]string{"generate", "--model", ""}, []string{"safetensors"}, filesOfExt},
 		{[]string{"compare", "--model", "va"}, []string{"vae", "vaegan", "vase.safetensors"}, noFiles},

@@ -9,8 +9,8 @@ import (
 	"wavemill/models/internal/config"
 )
 
-// leastSteps is the number of steps of the first phase, in batches of 32, that the default width needs. The flow improves
-// with the number of its updates; narrower networks make more of them.
+// leastSteps is the number of steps of the first phase, in batches of 32, below which a narrower network or smaller batches
+// are chosen. It is an estimate: widths were not compared.
 const leastSteps = 1500
 
 // Architecture describes this architecture to the program. The steps that sizing counts are those of the first phase.

@@ -30,14 +30,14 @@ const (
 func (l *Learner) Checkpoint() (models.Checkpoint, error) {
 	step := l.first
 	if l.second != nil {
-		step += l.second.decoder.Adam.Steps()
+		step += l.second.Decoder.Adam.Steps()
 	}
 	c, err := l.header.Checkpoint(step, l.planned)
 	if err != nil {
 		return c, err
 	}
 	if l.second != nil {
-		c.Tensors = l.second.tensors()
+		c.Tensors = l.second.Tensors(prefixDiscriminator, prefixAdamD)
 	} else {
 		c.Tensors = append(l.coder.ModelTensors(), l.coder.TrainingTensors()...)
 	}
@@ -90,10 +90,10 @@ func (l *Learner) read(c models.Checkpoint) error {
 	if err := l.beginSecondPhase(); err != nil {
 		return err
 	}
-	if err := l.second.restore(c); err != nil {
+	if err := l.second.Restore(c, prefixDiscriminator, prefixAdamD); err != nil {
 		return err
 	}
-	l.first -= l.second.decoder.Adam.Steps()
+	l.first -= l.second.Decoder.Adam.Steps()
 	l.SetTotalSteps(c.Planned)
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // small is a model whose second phase begins half way.
-const small = `{"channels": 4, "latent_channels": 2, "flow_channels": 8, "embedding": 4, "steps": 2, "guidance": 1.5, "shift": 2, "share": 0.5,
+const small = `{"channels": 4, "latent_channels": 2, "flow_channels": 8, "embedding": 4, "steps": 2, "guidance": 1.5, "temperature": 1, "flow_updates": 2, "shift": 2, "share": 0.5,
 	"discriminator_channels": 4, "minibatch_stddev": 4, "average": 0.9, "augment": {"frames": 2, "bins": 1, "cutout": 0.2, "contrast": 0.05}}`
 
 var labels = []string{"low", "middle", "high"}
@@ -58,8 +58,10 @@ func gradients(t *testing.T) []modeltest.Gradient {
 		{
 			Name: "flow", Params: nn.NewParams(3),
 			Build: func(n *nn.Graph) *nn.Tensor { return matching(n, x.B, l.shape, l.config) },
-			Feeds: []nn.Feed{nn.Values(inPoint, l.flow.point), nn.Values(inTarget, l.flow.target), nn.Values(inContext, l.flow.context),
-				nn.Values(inKnown, l.flow.known), nn.Labels(inLabels, x.Labels)},
+			Feeds: []nn.Feed{
+				nn.Values(inPoint, l.flow.point), nn.Values(inTarget, l.flow.target), nn.Values(inContext, l.flow.context),
+				nn.Values(inKnown, l.flow.known), nn.Labels(inLabels, x.Labels),
+			},
 		},
 	}
 }

@@ -13,8 +13,8 @@ import (
 // temperatures.
 func TestLearnsLabels(t *testing.T) {
 	data := modeltest.Clips(48, 32, 16, len(labels), 2)
-	l := learner(t, `{"channels": 8, "latent_channels": 2, "flow_channels": 16, "shift": 0, "average": 0.98, "share": 1}`)
-	const steps = 250
+	l := learner(t, `{"channels": 8, "latent_channels": 2, "flow_channels": 16, "flow_updates": 1, "shift": 0, "average": 0.98, "share": 1, "guidance": 1, "temperature": 1}`)
+	const steps = 150
 	l.SetTotalSteps(steps)
 	random := rng(9)
 	for range steps {

@@ -96,7 +96,7 @@ func (l *Learner) SetTotalSteps(steps int64) {
 	l.flow.setTotalSteps(steps)
 	switch {
 	case l.second != nil:
-		l.second.setTotalSteps(steps - l.first)
+		l.second.SetTotalSteps(steps - l.first)
 	case steps > 0:
 		l.coder.Adam.SetTotalSteps(l.firstPhase())
 	default:
@@ -110,7 +110,7 @@ func (l *Learner) ScaleLR(factor float64) {
 	l.coder.Adam.ScaleLR(factor)
 	l.flow.weights.Adam.ScaleLR(factor)
 	if l.second != nil {
-		l.second.scaleLR(factor)
+		l.second.ScaleLR(factor)
 	}
 }
 
@@ -197,7 +197,7 @@ func (l *Learner) stepSecond(x models.Batch, rng *rand.Rand) (models.Losses, err
 // weights returns the averaged weights of the autoencoder, which evaluate.
 func (l *Learner) weights() *nn.Params {
 	if l.second != nil {
-		return l.second.decoder.Average()
+		return l.second.Decoder.Average()
 	}
 	return l.coder.Average()
 }

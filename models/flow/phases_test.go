@@ -49,7 +49,7 @@ func TestBothPhases(t *testing.T) {
 		if name, bad := losses.NonFinite(); bad {
 			t.Fatalf("step %d: %s is %v", i, name, losses[name])
 		}
-		if _, second := losses[lossDiscriminator]; second != (i >= 5) {
+		if _, second := losses["discriminator"]; second != (i >= 5) {
 			t.Errorf("step %d: losses %v", i, losses)
 		}
 		if losses[lossFlow] <= 0 {
@@ -109,8 +109,8 @@ func TestResumeIsExact(t *testing.T) {
 		}
 		train(t, second, steps-at, source)
 		got := save(t, second)
-		if len(got.Tensors) != len(want.Tensors) {
-			t.Fatalf("resumed after step %d: %d tensors, want %d", at, len(got.Tensors), len(want.Tensors))
+		if len(got.Tensors) != len(want.Tensors) || got.Step != want.Step {
+			t.Fatalf("resumed after step %d: %d tensors at step %d, want %d at %d", at, len(got.Tensors), got.Step, len(want.Tensors), want.Step)
 		}
 		for i, x := range got.Tensors {
 			if !reflect.DeepEqual(x, want.Tensors[i]) {

@@ -27,7 +27,7 @@ var smallConfigs = map[string]string{
 	"vae":    `{"channels": 8, "latent": 8, "embedding": 4}`,
 	"vaegan": `{"vae": {"channels": 8, "latent": 8, "embedding": 4}, "discriminator_channels": 4}`,
 	"gan":    `{"channels": 4, "latent": 8, "embedding": 4}`,
-	"flow":   `{"channels": 4, "latent_channels": 2, "flow_channels": 8, "embedding": 4, "discriminator_channels": 4}`,
+	"flow":   `{"channels": 4, "latent_channels": 2, "flow_channels": 8, "embedding": 4, "steps": 4, "discriminator_channels": 4}`,
 }
 
 // recordings are n clips of each of the sounds.

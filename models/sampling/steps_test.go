@@ -62,11 +62,13 @@ func TestSteps(t *testing.T) {
 		}
 	}
 	// The model's own number is 4, and another one gives another clip.
-	for _, steps := range []int{1, 2, 4, 8, 16} {
-		p := own
-		p.Steps = steps
-		if same := slices.Equal(spectrogram(t, s, p), spectrogram(t, s, own)); same != (steps == 4) {
-			t.Errorf("%d steps: the same clip as by the model's own 4: %v", steps, same)
+	for _, own := range ps[:3] {
+		for _, steps := range []int{1, 4, 8} {
+			p := own
+			p.Steps = steps
+			if same := slices.Equal(spectrogram(t, s, p), spectrogram(t, s, own)); same != (steps == 4) {
+				t.Errorf("%d steps, seed %d: the same clip as by the model's own 4: %v", steps, p.Seed, same)
+			}
 		}
 	}
 }

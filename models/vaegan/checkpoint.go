@@ -31,7 +31,7 @@ func (l *Learner) Checkpoint() (models.Checkpoint, error) {
 	if l.second == nil {
 		return c, nil
 	}
-	c.Step += l.second.decoder.Adam.Steps()
+	c.Step += l.second.Decoder.Adam.Steps()
 	c.Tensors = append(state.Renamed(c.Tensors, prefixModel, prefixCoder), l.second.tensors()...)
 	return c, nil
 }
@@ -67,8 +67,8 @@ func (l *Learner) Restore(c models.Checkpoint) error {
 	if err := l.second.restore(c); err != nil {
 		return wrap(err)
 	}
-	l.first = c.Step - l.second.decoder.Adam.Steps()
-	l.second.setTotalSteps(l.planned - l.first)
+	l.first = c.Step - l.second.Decoder.Adam.Steps()
+	l.second.SetTotalSteps(l.planned - l.first)
 	return nil
 }
 

@@ -65,7 +65,7 @@ func (l *Learner) SetTotalSteps(steps int64) {
 	if l.second == nil {
 		l.vae.SetTotalSteps(l.firstPhase())
 	} else {
-		l.second.setTotalSteps(steps - l.first)
+		l.second.SetTotalSteps(steps - l.first)
 	}
 }
 
@@ -106,9 +106,9 @@ func (l *Learner) beginSecondPhase() error {
 	}
 	l.second = s
 	if l.scale > 0 {
-		s.scaleLR(l.scale)
+		s.ScaleLR(l.scale)
 	}
-	s.setTotalSteps(l.planned - l.first)
+	s.SetTotalSteps(l.planned - l.first)
 	return nil
 }
 
@@ -117,14 +117,14 @@ func (l *Learner) ScaleLR(factor float64) {
 	l.scale = factor
 	l.vae.ScaleLR(factor)
 	if l.second != nil {
-		l.second.scaleLR(factor)
+		l.second.ScaleLR(factor)
 	}
 }
 
 // LearningRate implements models.LearningRater.
 func (l *Learner) LearningRate() float64 {
 	if l.second != nil {
-		return l.second.decoder.Adam.LearningRate()
+		return l.second.Decoder.Adam.LearningRate()
 	}
 	return l.vae.LearningRate()
 }

@@ -59,7 +59,7 @@ func TestBothParts(t *testing.T) {
 		if name, bad := losses.NonFinite(); bad {
 			t.Fatalf("step %d: %s is %v", i, name, losses[name])
 		}
-		if _, second := losses[lossDiscriminator]; second != (i >= 5) {
+		if _, second := losses["discriminator"]; second != (i >= 5) {
 			t.Errorf("step %d: losses %v", i, losses)
 		}
 	}
