@@ -171,6 +171,7 @@ func (o *trainOptions) add(cmd *cobra.Command) {
 	o.front.add(cmd)
 	o.holdout.add(cmd)
 	f.Uint64Var(&s.Job.Seed, "seed", 1, "seed of everything random; a resumed training keeps its own")
+	f.StringVar(&s.Init, "init", "", "checkpoint of other recordings to start from: a base whose weights and labels are taken over")
 	f.BoolVar(&s.Resume, "resume", false, "go on from the checkpoint in --out; with --steps the result is that of an uninterrupted training")
 	f.BoolVar(&s.Overwrite, "overwrite", false, "begin anew although --out is there already")
 	f.StringVar(&s.Job.BestBy, "best-by", training.BestByDistance, "figure, the lower the better, by which the weights to generate with are chosen: preview/distance, val/LOSS or last")
@@ -201,7 +202,7 @@ func (o *trainOptions) check() error {
 		return err
 	}
 	s.FrontEnd, s.Group, s.HoldOut = o.front.choice, o.holdout.group, o.holdout.out
-	if s.Resume && !given("model") {
+	if (s.Resume || s.Init != "") && !given("model") {
 		s.Job.Arch = ""
 	}
 	if s.Resume && !given("best-by") {

@@ -172,8 +172,6 @@ func withEarlier(now, earlier models.TrainingData) models.TrainingData {
 	now.Learnt = add(now.Learnt, earlier.Learnt)
 	now.Chosen = add(now.Chosen, earlier.Chosen)
 	now.HeldOut = add(now.HeldOut, earlier.HeldOut)
-	if now.Unlabelled == nil {
-		now.Unlabelled = earlier.Unlabelled
-	}
+	now.Unlabelled = withUnlabelled(now.Unlabelled, earlier.Unlabelled)
 	return now
 }

@@ -48,6 +48,9 @@ type Job struct {
 	// figure of the checkpoint that is resumed.
 	BestBy string
 
+	// Init, when not nil, is a model of other recordings to start from, see package transfer. The Set must have its front end,
+	// and Config its sizes; with Init no size is searched for. Resume goes before it.
+	Init *models.Checkpoint
 	// Resume, when not nil, is the checkpoint to go on from. Its architecture, configuration, batch size and seed are kept.
 	Resume *models.Checkpoint
 	// NewData allows Resume with other recordings than before. A checkpoint without a record of its recordings implies it.
@@ -145,6 +148,12 @@ func (r *Run) build() (err error) {
 		newLearner = r.job.Architectures.OrKnown().NewLearner
 	}
 	if r.learner, err = newLearner(r.job.Arch, r.Settings.Config, r.set.FrontEnd, r.set.Labels, r.trainer.Seed); err != nil {
+		return fmt.Errorf("training: %w", err)
+	}
+	if r.job.Init == nil || r.job.Resume != nil {
+		return nil
+	}
+	if err := r.start(newLearner); err != nil {
 		return fmt.Errorf("training: %w", err)
 	}
 	return nil

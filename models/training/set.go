@@ -42,6 +42,9 @@ type Options struct {
 	// Resume, when not nil, is the checkpoint that is to be trained further. Its labels and front end are kept, and its
 	// recordings keep their parts, see Divide.
 	Resume *models.Checkpoint
+	// Init, when not nil, is the model that the training starts from. Its front end is used, and its recordings keep their
+	// parts; of new recordings none is held out where a label has few.
+	Init *models.Checkpoint
 	// Unlabelled are recordings whose labels are assigned by those of the labelled ones, package pseudolabel; labels that they
 	// have are ignored. Where a label has few recordings, none of the labelled ones is held out. A resumed training keeps the
 	// labels that its checkpoint records.
@@ -62,6 +65,9 @@ func (o Options) note(format string, args ...any) {
 func (o Options) rule() (dataset.Holdout, *models.TrainingData) {
 	if o.Resume != nil && o.Resume.Data != nil {
 		return Rule(*o.Resume.Data), o.Resume.Data
+	}
+	if o.Init != nil && o.Init.Data != nil {
+		return o.Holdout, o.Init.Data
 	}
 	return o.Holdout, o.Known
 }
@@ -130,6 +136,9 @@ func Prepare(ctx context.Context, recordings []dataset.Recording, o Options) (Se
 func (o Options) frontEnd(recordings []dataset.Recording, parts Parts) (models.FrontEnd, error) {
 	if o.Resume != nil {
 		return o.Resume.FrontEnd, nil
+	}
+	if o.Init != nil {
+		return o.Init.FrontEnd, nil
 	}
 	ids := dataset.Identities(recordings)
 	indices := parts.Learnable()
@@ -210,8 +219,10 @@ func (o Options) assemble(fe models.FrontEnd, m material, specs []*spectrogram.S
 	s := Set{FrontEnd: fe, Labels: labelsOf(ids, parts.Learnable()), Data: m.record}
 	if o.Resume != nil {
 		s.Labels = o.Resume.Labels
-		if o.Resume.Data != nil {
-			s.Data = withEarlier(s.Data, *o.Resume.Data)
+	}
+	for _, c := range []*models.Checkpoint{o.Resume, o.Init} {
+		if c != nil && c.Data != nil {
+			s.Data = withEarlier(s.Data, *c.Data)
 		}
 	}
 	front, err := frontend.New(fe)

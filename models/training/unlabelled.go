@@ -1,6 +1,7 @@
 package training
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,13 +13,13 @@ import (
 )
 
 // leastForHoldout is the number of recordings that every label must have for a share of them to be held out where there
-// are unlabelled recordings: with fewer, a tenth of the labels is worth more than a figure measured on it.
+// are unlabelled recordings or a base: with fewer, a tenth of the labels is worth more than a figure measured on it.
 const leastForHoldout = 10
 
-// withFew is the rule for labelled recordings beside unlabelled ones: where a label has few recordings, none is held out.
+// withFew is the rule for recordings beside unlabelled ones or those of a base: where a label has few recordings, none is held out.
 // Groups that were asked for are.
 func (o Options) withFew(rule dataset.Holdout, ids []dataset.Identity) dataset.Holdout {
-	if len(o.Unlabelled) == 0 || o.Resume != nil || rule.Group != "" || len(rule.Out) > 0 {
+	if len(o.Unlabelled) == 0 && o.Init == nil || o.Resume != nil || rule.Group != "" || len(rule.Out) > 0 {
 		return rule
 	}
 	counts := map[string]int{}
@@ -175,4 +176,23 @@ func (m *material) add(more []dataset.Recording) {
 		m.recordings, m.ids = append(m.recordings, r), append(m.ids, r.Identity())
 	}
 	slices.SortStableFunc(m.parts.Train, func(a, b int) int { return order(m.ids[a], m.ids[b]) })
+}
+
+// withUnlabelled joins the records of unlabelled recordings of a training and of one before it, whose recordings have been seen
+// for good.
+func withUnlabelled(now, earlier *models.Unlabelled) *models.Unlabelled {
+	if now == nil || earlier == nil || now == earlier {
+		return cmp.Or(now, earlier)
+	}
+	both := *now
+	known := map[string]bool{}
+	for _, r := range slices.Concat(now.Used, now.Unused) {
+		known[r.Digest] = true
+	}
+	for _, r := range slices.Concat(earlier.Used, earlier.Unused) {
+		if !known[r.Digest] {
+			both.Unused = append(both.Unused, r)
+		}
+	}
+	return &both
 }
