@@ -3,6 +3,7 @@ package training
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"wavemill/models"
 	"wavemill/models/transfer"
@@ -30,7 +31,26 @@ func (r *Run) start(newLearner func(arch string, config json.RawMessage, fe mode
 	if r.job.Init.Data == nil {
 		r.data = nil // what the weights have seen is unknown
 	}
+	if r.base, err = r.job.Init.Digest(); err != nil {
+		return fmt.Errorf("init: %w", err)
+	}
 	return r.learner.Restore(c)
+}
+
+// repeats is how often each clip is learnt from in a pass, beside clips of labels that the base knows: so often that every label
+// has half as many as the median label.
+func repeats(labels []int, count int) []int {
+	counts := make([]int, count)
+	for _, l := range labels {
+		counts[l]++
+	}
+	sorted := slices.Sorted(slices.Values(counts))
+	median := sorted[count/2]
+	out := make([]int, len(labels))
+	for i, l := range labels {
+		out[i] = max(1, median/(2*counts[l]))
+	}
+	return out
 }
 
 // openBase completes a job that starts from the file Init.

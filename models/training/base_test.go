@@ -194,3 +194,40 @@ func TestInitRefuses(t *testing.T) {
 		t.Errorf("another size of the latents: %v", err)
 	}
 }
+
+// A training that started from a base and was interrupted leaves the weights of one that was not, also where a rare label is
+// repeated.
+func TestInitResumed(t *testing.T) {
+	all := synthetic(t, 12)
+	path, base := trainedBase(t, all)
+	var recordings []dataset.Recording
+	for i, r := range all {
+		if r.Label != "kick" || i < 6 {
+			recordings = append(recordings, r)
+		}
+	}
+	out := filepath.Join(t.TempDir(), "x.safetensors")
+	run := func(out string, steps int64, resume bool) models.Checkpoint {
+		s := training.Spec{Job: vae(steps), Out: out, Init: path, Resume: resume, NoCurves: true}
+		s.Job.Config, s.Job.BestBy, s.Job.EvalEvery = nil, training.BestByLast, 100
+		s.Job.NewEvaluator = func(training.Set, uint64) (training.Evaluator, error) { return nil, nil }
+		job, release, err := s.Open(func(string) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = release() }()
+		c, _, err := job.Run(t.Context(), prepare(t, recordings, s.Options(job)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	whole := run(filepath.Join(t.TempDir(), "whole.safetensors"), 8, false)
+	run(out, 4, false)
+	if got := run(out, 8, true); !reflect.DeepEqual(got.Tensors, whole.Tensors) {
+		t.Error("the resumed training left other weights")
+	}
+	if digest, err := base.Digest(); err != nil || whole.Base != digest {
+		t.Errorf("the base is recorded as %q, its digest is %q (%v)", whole.Base, digest, err)
+	}
+}

@@ -83,6 +83,7 @@ type Run struct {
 	learner models.Learner
 	trainer models.Trainer
 	data    *models.TrainingData
+	base    string // digest of the model that the training started from
 }
 
 // TimeBudget is the time that the training may take, 0 where it ends by its steps.
@@ -115,6 +116,9 @@ func (j Job) Start(ctx context.Context, set Set) (*Run, error) {
 	if err := r.build(); err != nil {
 		return nil, err
 	}
+	if r.base != "" {
+		r.trainer.Repeats = repeats(set.Train.Labels, len(set.Labels))
+	}
 	return r, r.evaluations(ctx)
 }
 
@@ -129,7 +133,7 @@ func (j Job) Run(ctx context.Context, set Set) (models.Checkpoint, Result, error
 
 // resume takes over what the checkpoint says.
 func (r *Run) resume(c models.Checkpoint) {
-	r.job.Arch, r.job.Config = c.Arch, c.Config
+	r.job.Arch, r.job.Config, r.base = c.Arch, c.Config, c.Base
 	r.trainer.Seed, r.trainer.BatchSize = c.Seed, c.BatchSize
 	if r.job.BestBy == "" && c.Best != nil {
 		r.trainer.BestBy = c.Best.Metric
@@ -245,7 +249,7 @@ func (r *Run) Train(ctx context.Context) (models.Checkpoint, Result, error) {
 	}
 	if save := r.job.Save; save != nil {
 		r.trainer.Save = func(c models.Checkpoint) error {
-			c.Data = r.data
+			c.Data, c.Base = r.data, r.base
 			return save(c)
 		}
 	}
@@ -253,7 +257,7 @@ func (r *Run) Train(ctx context.Context) (models.Checkpoint, Result, error) {
 	c, err := r.trainer.Run(ctx, r.learner, r.set.Train, r.set.Validation)
 	result.Seconds, result.CPUSeconds = time.Since(began).Seconds(), cpuSeconds()-cpu
 	r.files.close(&result)
-	c.Data = r.data
+	c.Data, c.Base = r.data, r.base
 	return c, result, err
 }
 
