@@ -1,6 +1,7 @@
 package training_test
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
 	"reflect"
@@ -207,8 +208,8 @@ func TestInitResumed(t *testing.T) {
 		}
 	}
 	out := filepath.Join(t.TempDir(), "x.safetensors")
-	run := func(out string, steps int64, resume bool) models.Checkpoint {
-		s := training.Spec{Job: vae(steps), Out: out, Init: path, Resume: resume, NoCurves: true}
+	run := func(out string, until int64, resume bool) models.Checkpoint {
+		s := training.Spec{Job: vae(8), Out: out, Init: path, Resume: resume, NoCurves: true}
 		s.Job.Config, s.Job.BestBy, s.Job.EvalEvery = nil, training.BestByLast, 100
 		s.Job.NewEvaluator = func(training.Set, uint64) (training.Evaluator, error) { return nil, nil }
 		job, release, err := s.Open(func(string) {})
@@ -216,15 +217,23 @@ func TestInitResumed(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = release() }()
-		c, _, err := job.Run(t.Context(), prepare(t, recordings, s.Options(job)))
-		if err != nil {
-			t.Fatal(err)
+		set := prepare(t, recordings, s.Options(job))
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		job.OnEvent = func(p models.Progress) {
+			if p.Step == until {
+				cancel()
+			}
+		}
+		c, _, err := job.Run(ctx, set)
+		if (until < 8) != (err != nil) || until < 8 && c.Step != until {
+			t.Fatalf("until step %d: ended at %d: %v", until, c.Step, err)
 		}
 		return c
 	}
-	whole := run(filepath.Join(t.TempDir(), "whole.safetensors"), 8, false)
+	whole := run(filepath.Join(t.TempDir(), "whole.safetensors"), 9, false)
 	run(out, 4, false)
-	if got := run(out, 8, true); !reflect.DeepEqual(got.Tensors, whole.Tensors) {
+	if got := run(out, 9, true); !reflect.DeepEqual(got.Tensors, whole.Tensors) {
 		t.Error("the resumed training left other weights")
 	}
 	if digest, err := base.Digest(); err != nil || whole.Base != digest {
