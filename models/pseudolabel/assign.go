@@ -33,9 +33,10 @@ func (g *graph) index() error {
 // mostColumns bounds the work of the check, which hides a part of the labels at a time.
 const mostColumns = 128
 
-// assign returns the probabilities of the labels for each unlabelled clip, and for how many of the labelled clips whose
+// assign returns the probabilities of the labels for each unlabelled clip, the shares that labels are expected to have, and for
+// how many of the labelled clips whose
 // label could be hidden it was found again.
-func (g *graph) assign() (rows [][]float64, checked, right int) {
+func (g *graph) assign() (rows [][]float64, shares []float64, checked, right int) {
 	counts, fold := make([]int, len(g.labels)), make([]int, len(g.at))
 	for i, l := range g.at {
 		fold[i] = counts[l] // for now, which of its label's it is
@@ -61,7 +62,7 @@ func (g *graph) assign() (rows [][]float64, checked, right int) {
 			}
 		}
 	}
-	return rows, checked, right
+	return rows, expected(counts), checked, right
 }
 
 // without returns the probabilities of the labels for every clip, by what the labelled clips outside one fold spread.

@@ -64,8 +64,8 @@ func normalised(edges [][]edge) [][]edge {
 }
 
 const (
-	reach  = 0.95 // what is passed on at every edge
-	rounds = 60   // reach^60 is 5 %
+	reach  = 0.99 // what is passed on at every edge
+	rounds = 200  // what takes more edges is too weak to count
 )
 
 // spread returns what reaches each clip, [n, columns], of what start [n, columns] puts on some.

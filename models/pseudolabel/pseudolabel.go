@@ -19,8 +19,9 @@ import (
 type Options struct {
 	// Neighbours of each clip in the graph. 0 is an eighth of the clips of a label, from 5 to 30.
 	Neighbours int
-	// Share of the clips assigned to each label that is used: the most certain ones. 0 is 0.75, at which 1 to 6 % of
-	// the labels of spoken digits are wrong; of all, 6 to 13 % are.
+	// Share of the clips assigned to each label that is used: the most certain ones, and no more than that share of the
+	// clips that the label is expected to have. 0 is 0.75, at which 1 to 5 % of the labels of spoken digits are wrong;
+	// of all, 5 to 12 % are.
 	Share float64
 	// Most is how many unlabelled clips are compared; of more, Seed chooses. 0 is 5000: the time and the memory grow
 	// with the square, and 5,000 take 100 MB.
@@ -91,7 +92,7 @@ func Assign(ctx context.Context, labelled, unlabelled []audio.Clip, o Options) (
 	}
 	g.edges = neighbourhood(d, n, min(neighbours, n-1))
 	r := Report{Labelled: len(g.names), Unlabelled: n - len(g.names), Used: map[string]int{}, Neighbours: neighbours, Share: o.Share, Seed: o.Seed}
-	rows, checked, right := g.assign()
+	rows, shares, checked, right := g.assign()
 	r.Checked, r.Right = checked, right
 	out := make([]Assignment, len(unlabelled))
 	for k, row := range rows {
@@ -100,7 +101,11 @@ func Assign(ctx context.Context, labelled, unlabelled []audio.Clip, o Options) (
 			a.Label, a.Margin = g.labels[l], margin
 		}
 	}
-	r.use(out, o.Share)
+	limits := map[string]int{}
+	for l, label := range g.labels {
+		limits[label] = int(math.Ceil(o.Share * shares[l] * float64(len(rows))))
+	}
+	r.use(out, o.Share, limits)
 	return out, r, nil
 }
 
@@ -126,8 +131,8 @@ func (o Options) choose(n int) []int {
 	return all
 }
 
-// use marks the most certain assignments of each label.
-func (r *Report) use(out []Assignment, share float64) {
+// use marks the most certain assignments of each label: a share of them, but not more than its limit.
+func (r *Report) use(out []Assignment, share float64, limits map[string]int) {
 	byLabel := map[string][]int{}
 	for i, a := range out {
 		if a.Label != "" {
@@ -137,7 +142,7 @@ func (r *Report) use(out []Assignment, share float64) {
 	r.Margin = 1
 	for label, of := range byLabel {
 		slices.SortStableFunc(of, func(a, b int) int { return cmp.Compare(out[b].Margin, out[a].Margin) })
-		of = of[:int(math.Ceil(share*float64(len(of))))]
+		of = of[:min(int(math.Ceil(share*float64(len(of)))), limits[label])]
 		for _, i := range of {
 			out[i].Used = true
 			r.Margin = min(r.Margin, out[i].Margin)
