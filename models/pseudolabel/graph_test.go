@@ -109,3 +109,35 @@ func TestBalance(t *testing.T) {
 		t.Errorf("label %d, margin %g", l, margin)
 	}
 }
+
+// A pair of clips is joined once, from both ends, with one weight, also where each is among the nearest of the other.
+func TestNeighbourhood(t *testing.T) {
+	const n = 12
+	rng := rand.New(rand.NewPCG(3, 3))
+	d := make([]float32, n*n)
+	for i := range n {
+		for j := range i {
+			d[i*n+j] = 1 + rng.Float32()
+			d[j*n+i] = d[i*n+j]
+		}
+	}
+	edges := neighbourhood(d, n, 4)
+	for i, of := range edges {
+		seen := map[int]bool{}
+		for _, e := range of {
+			back := 0
+			for _, other := range edges[e.to] {
+				if other.to == i && other.weight == e.weight {
+					back++
+				}
+			}
+			if seen[e.to] || back != 1 || e.to == i {
+				t.Errorf("%d to %d: joined before %v, %d edges back", i, e.to, seen[e.to], back)
+			}
+			seen[e.to] = true
+		}
+		if len(of) < 4 {
+			t.Errorf("clip %d has %d edges", i, len(of))
+		}
+	}
+}
