@@ -108,7 +108,9 @@ func TestTestOn(t *testing.T) {
 func TestUnlabelledRecordingsAreNoTest(t *testing.T) {
 	all := recordings(4, "a", "b")
 	c := trainedOn(all[:2])
-	of := func(r dataset.Recording) []models.Recording { return []models.Recording{{Label: "b", Digest: r.Digest}} }
+	of := func(r dataset.Recording) []models.Recording {
+		return []models.Recording{{Label: "b", Digest: r.Digest}}
+	}
 	c.Data.Unlabelled = &models.Unlabelled{Used: of(all[2]), Unused: of(all[3])}
 	if s := augment.TestOn(c, all[:2], all[2:]); !slices.Equal(digests(s.Test), []string{"b-0", "b-1", "b-2", "b-3"}) || s.Dropped != 2 {
 		t.Errorf("test %q, %d dropped", digests(s.Test), s.Dropped)

@@ -15,7 +15,7 @@ func (r *Run) start(newLearner func(arch string, config json.RawMessage, fe mode
 	if err != nil {
 		return err
 	}
-	larger, err := newLearner(r.job.Arch, r.Settings.Config, r.set.FrontEnd, append(r.set.Labels[:len(r.set.Labels):len(r.set.Labels)], "\x00"), r.trainer.Seed)
+	larger, err := newLearner(r.job.Arch, r.Settings.Config, r.set.FrontEnd, append(slices.Clip(r.set.Labels), "\x00"), r.trainer.Seed)
 	if err != nil {
 		return err
 	}

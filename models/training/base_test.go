@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -82,7 +83,7 @@ func TestInit(t *testing.T) {
 	known, few := all[:60], all[60:]
 	path, base := trainedBase(t, known)
 	var recordings []dataset.Recording
-	for _, r := range append(known[:len(known):len(known)], few...) {
+	for _, r := range append(slices.Clip(known), few...) {
 		if r.Label != "kick" || len(recordings) > 60-20 {
 			recordings = append(recordings, r)
 		}
