@@ -52,6 +52,8 @@ var arrows = []arrow{
 	{"models/metricslog", []string{"models/."}, "the figures of a training, step by step"},
 	{"models/eval", []string{"models", "audio"}, "evaluation sees clips"},
 	{"models/sampling", []string{"models", "audio"}, "the one way from a checkpoint to a WAV file: architectures, front end, codec, and the results of filters"},
+	{"models/pseudolabel", []string{"audio", "models/.", "models/frontend", "models/nn/kernel"}, "compares sounds and knows no architecture"},
+	{"models/transfer", []string{"models/."}, "takes weights over by their names, whatever the architecture"},
 	{"models/training", []string{"models", "audio"}, "the one way from recordings to a checkpoint"},
 	{"models/augment", []string{"models", "audio"}, "generates with sampling and measures with eval"},
 	{"models/comparison", []string{"models", "audio"}, "candidates, their rows and the verdict: sampling and eval"},

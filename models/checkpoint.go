@@ -43,6 +43,9 @@ type Checkpoint struct {
 	Warnings    []Warning  `json:"warnings,omitempty"`     // what was wrong with what they make
 	Rollbacks   []Rollback `json:"rollbacks,omitempty"`    // divergences, of the whole training
 
+	// Base is the digest of the model whose weights the training started from; empty: it started untrained.
+	Base string `json:"base,omitempty"`
+
 	// Data says which recordings were learnt from and held out; nil in checkpoints that were written before it was
 	// recorded, whose held-out figures cannot be trusted.
 	Data *TrainingData `json:"data,omitempty"`

@@ -8,6 +8,8 @@ type order struct {
 	n    int
 	seed uint64
 	turn uint64
+	// clips are what the numbers stand for, n of them; nil: themselves.
+	clips []int
 
 	epoch       int64
 	permutation []int
@@ -24,6 +26,9 @@ func (o *order) next(step int64, size int) []int {
 			o.permutation = rand.New(rand.NewPCG(o.seed, uint64(epoch)+0x6f72646572+o.turn<<48)).Perm(o.n)
 		}
 		indices[i] = o.permutation[position%int64(o.n)]
+		if o.clips != nil {
+			indices[i] = o.clips[indices[i]]
+		}
 	}
 	return indices
 }
@@ -34,4 +39,19 @@ func sequence(lo, hi int) []int {
 		s[i] = lo + i
 	}
 	return s
+}
+
+// newOrder returns the order of n clips, each of which occurs as often in a pass as repeats says; nil: once.
+func newOrder(n int, repeats []int, seed, turn uint64) order {
+	o := order{n: n, seed: seed, turn: turn}
+	if repeats == nil {
+		return o
+	}
+	for i, times := range repeats {
+		for range times {
+			o.clips = append(o.clips, i)
+		}
+	}
+	o.n = len(o.clips)
+	return o
 }

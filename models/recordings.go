@@ -1,5 +1,7 @@
 package models
 
+import "slices"
+
 // A Recording identifies one labelled recording, independently of its file: a renamed, re-saved or relabelled copy has
 // the same Digest. Package audio/fingerprint makes Digest and Print.
 type Recording struct {
@@ -21,4 +23,31 @@ type TrainingData struct {
 	Learnt     []Recording `json:"train"`                           // the weights learnt from these
 	Chosen     []Recording `json:"validation_recordings,omitempty"` // the best weights were chosen by these
 	HeldOut    []Recording `json:"held_out"`                        // the training has not seen these
+
+	// Unlabelled are the recordings that came without a label; nil where there were none.
+	Unlabelled *Unlabelled `json:"unlabelled,omitempty"`
+}
+
+// Unlabelled records which recordings came without a label, the labels that package pseudolabel assigned to them, and how.
+type Unlabelled struct {
+	Used   []Recording `json:"used"`   // the weights learnt from these, with their assigned labels
+	Unused []Recording `json:"unused"` // too uncertain to learn from; they have been seen all the same
+
+	Counts     map[string]int `json:"counts"`     // of Used, by label
+	Share      float64        `json:"share"`      // of the recordings assigned to a label, used
+	Margin     float64        `json:"margin"`     // the least lead in probability of a used label
+	Neighbours int            `json:"neighbours"` // of each recording
+	Seed       uint64         `json:"seed"`
+	Labelled   int            `json:"labelled"` // recordings that the labels come from
+	Checked    int            `json:"checked"`  // of these, those that were assigned a label while theirs was hidden
+	Right      int            `json:"right"`    // of these, those that were assigned their own
+}
+
+// Seen returns the recordings that the weights, their choice or their labels depend on.
+func (d TrainingData) Seen() []Recording {
+	seen := slices.Concat(d.Learnt, d.Chosen)
+	if d.Unlabelled != nil {
+		seen = slices.Concat(seen, d.Unlabelled.Used, d.Unlabelled.Unused)
+	}
+	return seen
 }

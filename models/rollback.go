@@ -107,7 +107,7 @@ func (r *run) rollBack(err error) error {
 
 // afterRollbacks makes the order and the learning rate those that follow from the roll-backs so far.
 func (r *run) afterRollbacks() {
-	r.order = order{n: r.train.B, seed: r.Seed, turn: uint64(len(r.rollbacks))}
+	r.order = newOrder(r.train.B, r.Repeats, r.Seed, uint64(len(r.rollbacks)))
 	if s, ok := r.learner.(LRScaler); ok && len(r.rollbacks) > 0 {
 		s.ScaleLR(r.rollbacks[len(r.rollbacks)-1].Factor)
 	}

@@ -25,6 +25,8 @@ type Trainer struct {
 	// BatchSize is the number of clips a step; 0 means 32: with as many clips in all, it learns more than
 	// 64 do (docs/experiments.md), and still keeps two cores busy.
 	BatchSize int
+	// Repeats is how often each training clip occurs in a pass, so that rare labels are learnt too; nil: once.
+	Repeats []int
 	// Seed decides the order of the clips and everything random in the steps.
 	Seed uint64
 	// EvalEvery is the number of steps between evaluations on the validation batch; 0 means every tenth of Steps, or
@@ -203,6 +205,9 @@ func (t *Trainer) begin(ctx context.Context, l Learner, train, val Batch, now cl
 	}
 	if train.B == 0 {
 		return nil, errors.New("training: no clips to learn from")
+	}
+	if t.Repeats != nil && (len(t.Repeats) != train.B || slices.Min(t.Repeats) < 1) {
+		return nil, fmt.Errorf("training: %d numbers of repeats for %d clips; each must be 1 or more", len(t.Repeats), train.B)
 	}
 	r := &run{Trainer: t, learner: l, train: train, val: val, now: now, began: now(), trainLosses: Averages{}}
 	r.saved, r.evaluated, r.planAt = r.began, r.began, r.began

@@ -107,6 +107,23 @@ func (h Holdout) check(recordings []Identity) (out map[string]bool, err error) {
 	return out, nil
 }
 
+// GroupField returns the field that names the groups of recordings: group, or where that is "" the field of the groups to
+// hold out, as "speaker=theo". An error's message begins with "hold-out".
+func GroupField(group string, out []string) (string, error) {
+	for _, text := range out {
+		field, value, ok := strings.Cut(text, "=")
+		switch {
+		case !ok || field == "" || value == "":
+			return group, fmt.Errorf("hold-out %q is not FIELD=VALUE, such as speaker=theo", text)
+		case group == "":
+			group = field
+		case group != field:
+			return group, fmt.Errorf("hold-out %s: recordings are grouped by %s", text, group)
+		}
+	}
+	return group, nil
+}
+
 // listed names up to twelve of a set, sorted.
 func listed(set map[string]bool) string {
 	names := make([]string, 0, len(set))

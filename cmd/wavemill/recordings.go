@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,17 +22,9 @@ func (h *holdoutFlags) add(cmd *cobra.Command) {
 }
 
 // check reports a wrong flag. --hold-out names the field that --group may leave out.
-func (h *holdoutFlags) check() error {
-	for _, text := range h.out {
-		field, value, ok := strings.Cut(text, "=")
-		switch {
-		case !ok || field == "" || value == "":
-			return usagef("--hold-out %q is not FIELD=VALUE, such as speaker=theo", text)
-		case h.group == "":
-			h.group = field
-		case h.group != field:
-			return usagef("--hold-out %s: recordings are grouped by %s", text, h.group)
-		}
+func (h *holdoutFlags) check() (err error) {
+	if h.group, err = dataset.GroupField(h.group, h.out); err != nil {
+		return usagef("--%w", err)
 	}
 	return nil
 }

@@ -33,13 +33,17 @@ A tenth of the recordings is held out for evaluation and not used. The checkpoin
 records which; "wavemill inspect --held-out" lists them. Copies of a recording stay on
 one side, and so do groups with --group.
 
+Recordings of --unlabelled need no labels: those that sound like labelled ones, or like
+recordings that do, get their label, and the most certain of them are learnt from.
+
 Training needs no supervision: it measures the clips that the model makes, warns of
 silence, tones, noise, collapse and memorisation, goes back where it diverges, and keeps
 the best weights. The figures are in the curves beside the checkpoint.`,
 		Example: `  wavemill train --data recordings/ --out model.safetensors --budget 10m
   wavemill train --data recordings/ --out model.safetensors --budget 10m --resume
   wavemill train --data recordings/ --labels "{label}_{speaker}_{n}" --hold-out speaker=theo --out model.safetensors
-  wavemill train --data recordings/ --out model.safetensors --previews previews --tensorboard runs`,
+  wavemill train --data recordings/ --out model.safetensors --previews previews --tensorboard runs
+  wavemill train --data few/ --unlabelled many/ --out model.safetensors`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.flags = cmd.Flags()
@@ -82,6 +86,12 @@ func (a *app) trainingSet(ctx context.Context, o trainOptions, job training.Job)
 	recordings, err := a.load(ctx, o.data, o.labels, holdoutFlags{group: options.Group()})
 	if err != nil {
 		return training.Set{}, err
+	}
+	if len(o.unlabelled) > 0 {
+		scan := options.ScanUnlabelled(o.labels)
+		if options.Unlabelled, err = a.load(ctx, o.unlabelled, scan.Labels, holdoutFlags{group: scan.Group}); err != nil {
+			return training.Set{}, fmt.Errorf("--unlabelled: %w", err)
+		}
 	}
 	return training.Prepare(ctx, recordings, a.planned(ctx, options, o.front, job.TimeBudget()))
 }
@@ -139,15 +149,17 @@ type trainOptions struct {
 	spec    training.Spec
 	front   frontOptions
 	holdout holdoutFlags
-	data    []string
 	labels  string
 	asJSON  bool
-	flags   *pflag.FlagSet // of the command line
+
+	data, unlabelled []string
+	flags            *pflag.FlagSet // of the command line
 }
 
 func (o *trainOptions) add(cmd *cobra.Command) {
 	f, s := cmd.Flags(), &o.spec
 	f.StringArrayVar(&o.data, "data", nil, "folder or file with recordings; may be repeated (required)")
+	f.StringArrayVar(&o.unlabelled, "unlabelled", nil, "folder or file with recordings whose labels are assigned by those of --data; may be repeated")
 	f.StringVar(&s.Out, "out", "", "file for the checkpoint, such as model.safetensors (required)")
 	f.StringVar(&s.Job.Arch, "model", "vaegan", "architecture: "+strings.Join(architectures.Names(), ", "))
 	f.StringVar(&s.ConfigFile, "config", "", "JSON file with the architecture's settings; fields left out keep their defaults")
@@ -159,6 +171,7 @@ func (o *trainOptions) add(cmd *cobra.Command) {
 	o.front.add(cmd)
 	o.holdout.add(cmd)
 	f.Uint64Var(&s.Job.Seed, "seed", 1, "seed of everything random; a resumed training keeps its own")
+	f.StringVar(&s.Init, "init", "", "checkpoint of other recordings to start from: a base whose weights and labels are taken over")
 	f.BoolVar(&s.Resume, "resume", false, "go on from the checkpoint in --out; with --steps the result is that of an uninterrupted training")
 	f.BoolVar(&s.Overwrite, "overwrite", false, "begin anew although --out is there already")
 	f.StringVar(&s.Job.BestBy, "best-by", training.BestByDistance, "figure, the lower the better, by which the weights to generate with are chosen: preview/distance, val/LOSS or last")
@@ -189,7 +202,7 @@ func (o *trainOptions) check() error {
 		return err
 	}
 	s.FrontEnd, s.Group, s.HoldOut = o.front.choice, o.holdout.group, o.holdout.out
-	if s.Resume && !given("model") {
+	if (s.Resume || s.Init != "") && !given("model") {
 		s.Job.Arch = ""
 	}
 	if s.Resume && !given("best-by") {

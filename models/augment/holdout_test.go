@@ -103,3 +103,19 @@ func TestTestOn(t *testing.T) {
 		t.Errorf("nothing unseen: %+v", s)
 	}
 }
+
+// Recordings that the model learnt from without their label, or compared and left out, are no test of it.
+func TestUnlabelledRecordingsAreNoTest(t *testing.T) {
+	all := recordings(4, "a", "b")
+	c := trainedOn(all[:2])
+	of := func(r dataset.Recording) []models.Recording {
+		return []models.Recording{{Label: "b", Digest: r.Digest}}
+	}
+	c.Data.Unlabelled = &models.Unlabelled{Used: of(all[2]), Unused: of(all[3])}
+	if s := augment.TestOn(c, all[:2], all[2:]); !slices.Equal(digests(s.Test), []string{"b-0", "b-1", "b-2", "b-3"}) || s.Dropped != 2 {
+		t.Errorf("test %q, %d dropped", digests(s.Test), s.Dropped)
+	}
+	if s := augment.HoldOut(c, all, dataset.Holdout{}); !slices.Equal(digests(s.Test), []string{"b-0", "b-1"}) || len(s.Train) != 6 {
+		t.Errorf("test %q, train %q", digests(s.Test), digests(s.Train))
+	}
+}

@@ -142,7 +142,9 @@ func Rule(record models.TrainingData) dataset.Holdout {
 }
 
 // recordOf returns what a checkpoint keeps of a split.
-func recordOf(ids []dataset.Identity, parts Parts, rule dataset.Holdout) models.TrainingData {
+func (o Options) recordOf(ids []dataset.Identity, parts Parts) models.TrainingData {
+	rule, _ := o.rule()
+	rule = o.withFew(rule, ids)
 	return models.TrainingData{
 		Share: rule.Share, Validation: rule.Validation, Seed: rule.Seed, Group: rule.Group, HoldOut: rule.Out,
 		Learnt: recorded(ids, parts.Train), Chosen: recorded(ids, parts.Validation), HeldOut: recorded(ids, parts.HeldOut),
@@ -170,5 +172,6 @@ func withEarlier(now, earlier models.TrainingData) models.TrainingData {
 	now.Learnt = add(now.Learnt, earlier.Learnt)
 	now.Chosen = add(now.Chosen, earlier.Chosen)
 	now.HeldOut = add(now.HeldOut, earlier.HeldOut)
+	now.Unlabelled = withUnlabelled(now.Unlabelled, earlier.Unlabelled)
 	return now
 }

@@ -46,6 +46,8 @@ type DataFacts struct {
 	Seed       uint64   `json:"seed"`
 	Group      string   `json:"group,omitempty"`
 	HoldOut    []string `json:"hold_out,omitempty"`
+	Unlabelled int      `json:"unlabelled,omitempty"` // recordings that came without a label
+	Assigned   int      `json:"assigned,omitempty"`   // of these, learnt from with an assigned one
 }
 
 // Describe returns the facts of a checkpoint that was read from a file.
@@ -66,7 +68,13 @@ func Describe(file string, c models.Checkpoint) (Facts, error) {
 		f.Parameters += int64(len(t.Data))
 	}
 	if d := c.Data; d != nil {
-		f.Data = &DataFacts{len(d.Learnt), len(d.Chosen), len(d.HeldOut), d.Share, d.Validation, d.Seed, d.Group, d.HoldOut}
+		f.Data = &DataFacts{
+			Train: len(d.Learnt), Validation: len(d.Chosen), HeldOut: len(d.HeldOut), Share: d.Share, ValShare: d.Validation,
+			Seed: d.Seed, Group: d.Group, HoldOut: d.HoldOut,
+		}
+		if u := d.Unlabelled; u != nil {
+			f.Data.Unlabelled, f.Data.Assigned = len(u.Used)+len(u.Unused), len(u.Used)
+		}
 	}
 	return f, nil
 }
@@ -77,6 +85,9 @@ func (f Facts) String() string {
 	recordings := "not recorded: what the model has seen is not known"
 	if d := f.Data; d != nil {
 		recordings = fmt.Sprintf("%d to learn from, %d for validation, %d held out (%s)", d.Train, d.Validation, d.HeldOut, d.rule())
+		if d.Unlabelled > 0 {
+			recordings += fmt.Sprintf("; %d without a label, of which %d were given one and learnt from", d.Unlabelled, d.Assigned)
+		}
 	}
 	lines := []string{
 		f.File + ": checkpoint of a " + f.Model,

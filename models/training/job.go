@@ -48,6 +48,9 @@ type Job struct {
 	// figure of the checkpoint that is resumed.
 	BestBy string
 
+	// Init, when not nil, is a model of other recordings to start from, see package transfer. The Set must have its front end,
+	// and Config its sizes; with Init no size is searched for. Resume goes before it.
+	Init *models.Checkpoint
 	// Resume, when not nil, is the checkpoint to go on from. Its architecture, configuration, batch size and seed are kept.
 	Resume *models.Checkpoint
 	// NewData allows Resume with other recordings than before. A checkpoint without a record of its recordings implies it.
@@ -80,6 +83,7 @@ type Run struct {
 	learner models.Learner
 	trainer models.Trainer
 	data    *models.TrainingData
+	base    string // digest of the model that the training started from
 }
 
 // TimeBudget is the time that the training may take, 0 where it ends by its steps.
@@ -112,6 +116,9 @@ func (j Job) Start(ctx context.Context, set Set) (*Run, error) {
 	if err := r.build(); err != nil {
 		return nil, err
 	}
+	if r.base != "" {
+		r.trainer.Repeats = repeats(set.Train.Labels, len(set.Labels))
+	}
 	return r, r.evaluations(ctx)
 }
 
@@ -126,7 +133,7 @@ func (j Job) Run(ctx context.Context, set Set) (models.Checkpoint, Result, error
 
 // resume takes over what the checkpoint says.
 func (r *Run) resume(c models.Checkpoint) {
-	r.job.Arch, r.job.Config = c.Arch, c.Config
+	r.job.Arch, r.job.Config, r.base = c.Arch, c.Config, c.Base
 	r.trainer.Seed, r.trainer.BatchSize = c.Seed, c.BatchSize
 	if r.job.BestBy == "" && c.Best != nil {
 		r.trainer.BestBy = c.Best.Metric
@@ -145,6 +152,12 @@ func (r *Run) build() (err error) {
 		newLearner = r.job.Architectures.OrKnown().NewLearner
 	}
 	if r.learner, err = newLearner(r.job.Arch, r.Settings.Config, r.set.FrontEnd, r.set.Labels, r.trainer.Seed); err != nil {
+		return fmt.Errorf("training: %w", err)
+	}
+	if r.job.Init == nil || r.job.Resume != nil {
+		return nil
+	}
+	if err := r.start(newLearner); err != nil {
 		return fmt.Errorf("training: %w", err)
 	}
 	return nil
@@ -236,7 +249,7 @@ func (r *Run) Train(ctx context.Context) (models.Checkpoint, Result, error) {
 	}
 	if save := r.job.Save; save != nil {
 		r.trainer.Save = func(c models.Checkpoint) error {
-			c.Data = r.data
+			c.Data, c.Base = r.data, r.base
 			return save(c)
 		}
 	}
@@ -244,7 +257,7 @@ func (r *Run) Train(ctx context.Context) (models.Checkpoint, Result, error) {
 	c, err := r.trainer.Run(ctx, r.learner, r.set.Train, r.set.Validation)
 	result.Seconds, result.CPUSeconds = time.Since(began).Seconds(), cpuSeconds()-cpu
 	r.files.close(&result)
-	c.Data = r.data
+	c.Data, c.Base = r.data, r.base
 	return c, result, err
 }
 

@@ -13,6 +13,25 @@ import (
 // agrees returns an error that wraps ErrMismatch where the checkpoint has other settings than the Spec asks for. Settings
 // that the Spec leaves out, and those of the first training, agree.
 func (s Spec) agrees(c models.Checkpoint) error {
+	const subject = "a resumed training"
+	if err := s.agreesOnNetwork(c, subject); err != nil {
+		return err
+	}
+	if err := s.agreesOnConfig(c); err != nil {
+		return err
+	}
+	if err := s.agreesOnFrontEnd(c, subject); err != nil {
+		return err
+	}
+	asked := s.Group != "" || len(s.HoldOut) > 0
+	if d := c.Data; asked && d != nil && (s.Group != d.Group || !slices.Equal(s.HoldOut, d.HoldOut)) {
+		return fmt.Errorf("a resumed training keeps the split of the checkpoint (group %q, hold-out %q): %w", d.Group, strings.Join(d.HoldOut, " "), ErrMismatch)
+	}
+	return nil
+}
+
+// agreesOnNetwork compares the architecture and the width with those of a checkpoint.
+func (s Spec) agreesOnNetwork(c models.Checkpoint, subject string) error {
 	if s.Job.Arch != "" && s.Job.Arch != c.Arch {
 		return fmt.Errorf("the checkpoint is a %s, not a %s: %w", c.Arch, s.Job.Arch, ErrMismatch)
 	}
@@ -24,22 +43,20 @@ func (s Spec) agrees(c models.Checkpoint) error {
 			return err
 		}
 		if width != channels {
-			return fmt.Errorf("a resumed training keeps the network of the checkpoint, %d channels: %w", width, ErrMismatch)
+			return fmt.Errorf("%s keeps the network of the checkpoint, %d channels: %w", subject, width, ErrMismatch)
 		}
 	}
-	if err := s.agreesOnConfig(c); err != nil {
-		return err
-	}
+	return nil
+}
+
+// agreesOnFrontEnd compares the front end with that of a checkpoint.
+func (s Spec) agreesOnFrontEnd(c models.Checkpoint, subject string) error {
 	if same, err := s.FrontEnd.Matches(c.FrontEnd); err != nil {
 		return err
 	} else if !same {
 		f := c.FrontEnd.Spectrogram
-		return fmt.Errorf("a resumed training keeps the front end of the checkpoint (n-fft %d, hop %d, mels %d, frames %d): %w",
+		return fmt.Errorf("%s keeps the front end of the checkpoint (n-fft %d, hop %d, mels %d, frames %d): %w", subject,
 			f.NFFT, f.Hop, f.Mels, c.FrontEnd.Frames, ErrMismatch)
-	}
-	asked := s.Group != "" || len(s.HoldOut) > 0
-	if d := c.Data; asked && d != nil && (s.Group != d.Group || !slices.Equal(s.HoldOut, d.HoldOut)) {
-		return fmt.Errorf("a resumed training keeps the split of the checkpoint (group %q, hold-out %q): %w", d.Group, strings.Join(d.HoldOut, " "), ErrMismatch)
 	}
 	return nil
 }

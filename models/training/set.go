@@ -14,6 +14,7 @@ import (
 	"wavemill/audio/spectrogram"
 	"wavemill/models"
 	"wavemill/models/frontend"
+	"wavemill/models/pseudolabel"
 )
 
 // A Set is what a training learns from. Its clips are in canonical order (label, digest, source).
@@ -41,6 +42,15 @@ type Options struct {
 	// Resume, when not nil, is the checkpoint that is to be trained further. Its labels and front end are kept, and its
 	// recordings keep their parts, see Divide.
 	Resume *models.Checkpoint
+	// Init, when not nil, is the model that the training starts from. Its front end is used, and its recordings keep their
+	// parts; of new recordings none is held out where a label has few.
+	Init *models.Checkpoint
+	// Unlabelled are recordings whose labels are assigned by those of the labelled ones, package pseudolabel; labels that they
+	// have are ignored. Where a label has few recordings, none of the labelled ones is held out. A resumed training keeps the
+	// labels that its checkpoint records.
+	Unlabelled []dataset.Recording
+	// Pseudolabel says how.
+	Pseudolabel pseudolabel.Options
 	// Note, when not nil, is given a line for a person about each recording that is left out.
 	Note func(line string)
 }
@@ -55,6 +65,9 @@ func (o Options) note(format string, args ...any) {
 func (o Options) rule() (dataset.Holdout, *models.TrainingData) {
 	if o.Resume != nil && o.Resume.Data != nil {
 		return Rule(*o.Resume.Data), o.Resume.Data
+	}
+	if o.Init != nil && o.Init.Data != nil {
+		return o.Holdout, o.Init.Data
 	}
 	return o.Holdout, o.Known
 }
@@ -86,7 +99,7 @@ func (o Options) Select(recordings []dataset.Recording) []dataset.Recording {
 // Divide splits recordings by the rule of the options.
 func (o Options) Divide(ids []dataset.Identity) (Parts, error) {
 	rule, record := o.rule()
-	return Divide(ids, rule, record)
+	return Divide(ids, o.withFew(rule, ids), record)
 }
 
 var errNoRecordings = errors.New("training: none of the recordings can be learnt from")
@@ -98,26 +111,34 @@ func Prepare(ctx context.Context, recordings []dataset.Recording, o Options) (Se
 	if len(usable) == 0 {
 		return Set{}, errNoRecordings
 	}
-	ids := dataset.Identities(usable)
-	parts, err := o.Divide(ids)
+	m := material{recordings: usable, ids: dataset.Identities(usable)}
+	var err error
+	if m.parts, err = o.Divide(m.ids); err != nil {
+		return Set{}, err
+	}
+	m.record = o.recordOf(m.ids, m.parts)
+	if err := o.addUnlabelled(ctx, &m); err != nil {
+		return Set{}, err
+	}
+	m.record.Unlabelled = m.unlabelled
+	fe, err := o.frontEnd(m.recordings, m.parts)
 	if err != nil {
 		return Set{}, err
 	}
-	fe, err := o.frontEnd(usable, parts)
+	specs, err := o.analyze(ctx, fe, m.recordings, m.parts.Learnable())
 	if err != nil {
 		return Set{}, err
 	}
-	specs, err := o.analyze(ctx, fe, usable, parts.Learnable())
-	if err != nil {
-		return Set{}, err
-	}
-	return o.assemble(fe, ids, specs, parts)
+	return o.assemble(fe, m, specs)
 }
 
 // frontEnd plans the front end on the recordings that may be learnt from.
 func (o Options) frontEnd(recordings []dataset.Recording, parts Parts) (models.FrontEnd, error) {
 	if o.Resume != nil {
 		return o.Resume.FrontEnd, nil
+	}
+	if o.Init != nil {
+		return o.Init.FrontEnd, nil
 	}
 	ids := dataset.Identities(recordings)
 	indices := parts.Learnable()
@@ -183,23 +204,25 @@ func PrepareSpectrograms(fe models.FrontEnd, examples []Example, o Options) (Set
 	if err != nil {
 		return Set{}, err
 	}
-	return o.assemble(fe, ids, specs, parts)
+	return o.assemble(fe, material{ids: ids, parts: parts, record: o.recordOf(ids, parts)}, specs)
 }
 
 // assemble joins the spectrograms of the parts.
-func (o Options) assemble(fe models.FrontEnd, ids []dataset.Identity, specs []*spectrogram.Spectrogram, parts Parts) (Set, error) {
+func (o Options) assemble(fe models.FrontEnd, m material, specs []*spectrogram.Spectrogram) (Set, error) {
+	ids, parts := m.ids, m.parts
 	missing := func(i int) bool { return specs[i] == nil }
 	parts.Train = slices.DeleteFunc(parts.Train, missing)
 	parts.Validation = slices.DeleteFunc(parts.Validation, missing)
 	if len(parts.Train) == 0 {
 		return Set{}, errNoRecordings
 	}
-	rule, _ := o.rule()
-	s := Set{FrontEnd: fe, Labels: labelsOf(ids, parts.Learnable()), Data: recordOf(ids, parts, rule)}
+	s := Set{FrontEnd: fe, Labels: labelsOf(ids, parts.Learnable()), Data: m.record}
 	if o.Resume != nil {
 		s.Labels = o.Resume.Labels
-		if o.Resume.Data != nil {
-			s.Data = withEarlier(s.Data, *o.Resume.Data)
+	}
+	for _, c := range []*models.Checkpoint{o.Resume, o.Init} {
+		if c != nil && c.Data != nil {
+			s.Data = withEarlier(s.Data, *c.Data)
 		}
 	}
 	front, err := frontend.New(fe)

@@ -20,6 +20,7 @@ type Settings struct {
 	Varied        bool                      // the clips are few, and varied while training
 	Channels      int                       // that the job asked for; 0: none
 	Size          *architectures.SizeResult // of the size search; nil: there was none
+	Base          []string                  // what was taken over from Job.Init, for a person
 }
 
 // Lines describe the decisions for a person; there are none for a resumed training.
@@ -34,7 +35,7 @@ func (s Settings) Lines() []string {
 	if s.Size != nil {
 		lines = append(lines, fmt.Sprintf("network   %s of %s", s.Arch, s.Size))
 	}
-	return lines
+	return append(lines, s.Base...)
 }
 
 // settle decides the settings of a new training: what few recordings need, and with a budget of time the size of the
@@ -57,7 +58,7 @@ func (r *Run) settle(ctx context.Context) error {
 			return fmt.Errorf("training: %w", err)
 		}
 	}
-	if j.Steps == 0 && j.Budget > 0 {
+	if j.Steps == 0 && j.Budget > 0 && j.Init == nil {
 		if err := r.searchSize(ctx, &s); err != nil {
 			return err
 		}

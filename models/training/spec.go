@@ -41,6 +41,7 @@ type Spec struct {
 	HoldOut    []string
 	Runs       string // folder of TensorBoard, in which the run is named after Out; "": none
 	NoCurves   bool   // write no curves, unless Runs needs them
+	Init       string // checkpoint of other recordings to start from, ignored by Resume; an empty Arch is its own. "": none
 	Resume     bool   // go on from the checkpoint in Out; the settings must be its own, or empty
 	Overwrite  bool   // begin anew although Out exists
 }
@@ -68,7 +69,7 @@ func (s Spec) Validate() error {
 		return err
 	}
 	j := s.Job
-	if s.Resume && j.Arch == "" {
+	if (s.Resume || s.Init != "") && j.Arch == "" {
 		j.Resume = &models.Checkpoint{} // the architecture is the checkpoint's
 	}
 	return j.Validate()
@@ -114,7 +115,9 @@ func (s Spec) job(note func(line string)) (Job, error) {
 		return j, err
 	}
 	if !s.Resume {
-		j.Config, err = s.config(j.Arch)
+		if j.Config, err = s.config(j.Arch); err == nil && s.Init != "" {
+			err = s.openBase(&j)
+		}
 		return j, err
 	}
 	c, path, err := s.Rotation().Read()
@@ -160,5 +163,5 @@ func (s Spec) config(arch string) (json.RawMessage, error) {
 func (s Spec) Options(j Job) Options {
 	rule := dataset.DefaultHoldout(j.Seed)
 	rule.Group, rule.Out = s.Group, s.HoldOut
-	return Options{Holdout: rule, Resume: j.Resume}
+	return Options{Holdout: rule, Resume: j.Resume, Init: j.Init}
 }

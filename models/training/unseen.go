@@ -84,7 +84,7 @@ func seenBy(checkpoints []models.Checkpoint, ids []dataset.Identity, rule datase
 			}
 			continue
 		}
-		known := remembered(slices.Concat(c.Data.Learnt, c.Data.Chosen))
+		known := remembered(c.Data.Seen())
 		for _, id := range known {
 			groups[id.Group] = true
 		}

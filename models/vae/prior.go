@@ -107,10 +107,17 @@ func fitPrior(c Config, z []float32, labels []int, count int, seed uint64) (*pri
 	}
 	pooled.ScaleSym(1/float64(max(1, len(labels)-count)), pooled)
 	p := &prior{latent: latent}
+	rare := rareLabels(groups)
 	for l, of := range groups {
 		var m mixture
 		var covariance *mat.SymDense
-		switch c.Prior {
+		kind := c.Prior
+		if rare[l] && (kind == PriorKDE || kind == PriorManifold || kind == PriorGMM) {
+			kind = priorTransferred
+		}
+		switch kind {
+		case priorTransferred:
+			m, covariance = transferred(z, of, means[l]), pooled
 		case PriorKDE:
 			m, covariance = kernels(z, of, means[l], shrink(scatter[l], len(of), pooled), c.Bandwidth)
 		case PriorManifold:
