@@ -169,14 +169,13 @@ func TestScanTables(t *testing.T) {
 			want: []string{"a.wav=dog/ann", "sub/c.wav=3"},
 			skip: []string{"b.wav: no label from the table x.jsonl", "d.wav: no label from the table x.jsonl", "d.wav: no label from the table x.jsonl"},
 		},
-		{name: "two labels", file: "x.csv", text: "file,label\na.wav,dog\nb.wav,cat\na.wav,cat\n", err: `line 4 labels a.wav "cat", but line 2 labels it "dog"`},
 		{name: "no columns", file: "x.csv", text: "one,two\n1,2\n", err: "line 1 names no file column"},
-		{name: "empty label", file: "x.csv", text: "file,label\na.wav,\n", err: "line 2 has an empty file or label"},
-		{name: "short line", file: "x.csv", text: "file,other,label\na.wav,dog\n", err: "line 2 has 2 columns"},
+		{name: "empty label", file: "x.csv", text: "file,label\na.wav,\n", err: "none of its rows can be used; line 2: the label is empty"},
+		{name: "short line", file: "x.csv", text: "file,other,label\na.wav,dog\n", err: "line 2: it has 2 columns"},
 		{name: "open quote", file: "x.csv", text: "file,label\n\"a.wav,dog\n", err: `quote`},
 		{name: "no JSON", file: "x.jsonl", text: "{\n", err: "line 1: "},
-		{name: "no file field", file: "x.jsonl", text: `{"label": "x"}`, err: "line 1 needs a file"},
-		{name: "no table", file: "", text: "", err: "label table: "},
+		{name: "no file field", file: "x.jsonl", text: `{"label": "x"}`, err: "line 1: it needs a file"},
+		{name: "no table", file: "", text: "", err: "no such file"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := tree(t, files...)

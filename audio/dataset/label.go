@@ -68,7 +68,7 @@ func label(d *Dataset, files []found, o Options) error {
 // tableName reports whether labels come from a table of that name.
 func tableName(mode string) bool {
 	lower := strings.ToLower(mode)
-	return strings.HasSuffix(lower, ".csv") || strings.HasSuffix(lower, ".jsonl") || strings.HasSuffix(lower, ".ndjson")
+	return slices.Contains([]string{".csv", ".tsv", ".jsonl", ".ndjson"}, filepath.Ext(lower))
 }
 
 // folderLevels parses "folder" and "folder:N": 1 is the folder a file lies in, 2 the one above.
