@@ -7,6 +7,7 @@
 package convert
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,9 +63,9 @@ type Options struct {
 
 // Progress says how far a conversion is.
 type Progress struct {
-	Done    int // Files finished in this run, the skipped ones among them.
-	Total   int // Files to do in this run.
-	Skipped int
+	Done    int           // Files finished in this run, the skipped ones among them.
+	Total   int           // Files to do in this run.
+	Skipped int           // Left out so far, in this run and by the scan before it.
 	Seconds float64       // Of sound, converted in this run.
 	Elapsed time.Duration // Of this run.
 	Rate    float64       // Files a second.
@@ -75,17 +76,19 @@ type Progress struct {
 type Summary struct {
 	To          Target              `json:"to"`
 	Out         string              `json:"out"`
-	Files       int                 `json:"files"`        // Found, the skipped ones not among them until they are tried.
-	Converted   int                 `json:"converted"`    // In this run.
-	AlreadyDone int                 `json:"already_done"` // In an earlier run.
-	Skipped     int                 `json:"skipped"`      // See skipped.jsonl.
-	Truncated   int                 `json:"truncated"`    // Converted, though the file ends before the data that its header declares.
-	Rows        int64               `json:"rows"`         // Spectrogram frames made in this run.
-	Seconds     float64             `json:"seconds"`      // Of sound, converted in this run.
+	Files       int                 `json:"files"`             // Found, the skipped ones not among them until they are tried.
+	Converted   int                 `json:"converted"`         // In this run.
+	AlreadyDone int                 `json:"already_done"`      // In an earlier run.
+	Skipped     int                 `json:"skipped"`           // See skipped.jsonl.
+	Reasons     []string            `json:"reasons,omitempty"` // How many were skipped for which reason.
+	Truncated   int                 `json:"truncated"`         // Converted, though the file ends before the data that its header declares.
+	Rows        int64               `json:"rows"`              // Spectrogram frames made in this run.
+	Seconds     float64             `json:"seconds"`           // Of sound, converted in this run.
 	SampleRate  int                 `json:"sample_rate,omitempty"`
 	Config      *spectrogram.Config `json:"config,omitempty"`
 	LabelSource string              `json:"label_source,omitempty"`
-	Labels      map[string]int      `json:"labels"` // Files of each label, of this run and earlier ones.
+	Notes       []string            `json:"notes,omitempty"` // About labels and names, see dataset.Dataset.Notes.
+	Labels      map[string]int      `json:"labels"`          // Files of each label, of this run and earlier ones.
 	Elapsed     float64             `json:"elapsed"`
 	Realtime    float64             `json:"realtime"` // Seconds of sound a second.
 }
@@ -137,8 +140,8 @@ func (o Options) workers() int {
 // goroutines at once. The Summary tells what was done also when an error ended it.
 //
 // Files that cannot be read or decoded are skipped; that is no error unless nothing is left
-// (ErrNothing). Errors are sources that are not there, two files with one name for their results,
-// results in Out that are of another conversion, and failures to write. When the context is
+// (ErrNothing). Of files that differ only in their extension, the results keep it: kick.flac becomes kick.flac.wav beside
+// kick.wav. Errors are sources that are not there, results in Out that are of another conversion, and failures to write. When the context is
 // cancelled, what is complete stays, and Run returns the context's error.
 func Run(ctx context.Context, o Options, progress func(Progress)) (Summary, error) {
 	if err := o.Check(); err != nil {
@@ -152,7 +155,7 @@ func Run(ctx context.Context, o Options, progress func(Progress)) (Summary, erro
 	if err := p.prepare(); err != nil {
 		return Summary{}, err
 	}
-	m := newMeter(p.jobs, progress)
+	m := newMeter(p.jobs, len(p.skipped), progress)
 	err = p.work(ctx, m)
 	m.finish()
 	s := p.summary(m, time.Since(begin))
@@ -186,7 +189,7 @@ func (p *plan) summary(m *meter, elapsed time.Duration) Summary {
 	s := Summary{
 		To: p.o.target(), Out: p.o.Out, Files: len(p.jobs) + len(p.done), Converted: m.converted, AlreadyDone: len(p.done),
 		Skipped: len(p.skipped) + len(m.skipped), Truncated: m.truncated, Rows: m.rows, Seconds: m.seconds,
-		SampleRate: p.rate, LabelSource: p.labelSource, Labels: map[string]int{}, Elapsed: elapsed.Seconds(),
+		SampleRate: p.rate, LabelSource: p.labelSource, Notes: p.notes, Labels: map[string]int{}, Elapsed: elapsed.Seconds(),
 	}
 	if p.o.target() != WAV {
 		s.Config = p.config
@@ -194,18 +197,20 @@ func (p *plan) summary(m *meter, elapsed time.Duration) Summary {
 	if elapsed > 0 {
 		s.Realtime = s.Seconds / elapsed.Seconds()
 	}
-	for _, it := range p.done {
-		s.Labels[it.Label]++
+	for _, j := range p.finished(m) {
+		s.Labels[j.item.Label]++
 	}
-	for _, it := range m.finished {
-		s.Labels[it.Label]++
+	for _, g := range dataset.GroupSkips(sortedSkips(p.skipped, m.skipped)) {
+		s.Reasons = append(s.Reasons, g.String())
 	}
 	return s
 }
 
-// finished lists the items that are complete, of this run and earlier ones, sorted by name.
-func (p *plan) finished(m *meter) []dataset.Item {
+// finished lists the jobs that are complete, of this run and earlier ones, sorted by name.
+func (p *plan) finished(m *meter) []job {
 	all := append(slices.Clone(p.done), m.finished...)
-	slices.SortFunc(all, func(a, b dataset.Item) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(all, func(a, b job) int {
+		return cmp.Or(strings.Compare(a.item.Name, b.item.Name), strings.Compare(a.out, b.out))
+	})
 	return all
 }

@@ -20,15 +20,16 @@ type meter struct {
 	truncated int
 	rows      int64
 	seconds   float64
-	finished  []dataset.Item
+	finished  []job
 	skipped   []dataset.Skip
+	before    int // Files that the scan left out.
 }
 
 // reportEvery is the least time between two reports.
 const reportEvery = 100 * time.Millisecond
 
-func newMeter(jobs []job, report func(Progress)) *meter {
-	m := &meter{report: report, begin: time.Now(), total: len(jobs)}
+func newMeter(jobs []job, before int, report func(Progress)) *meter {
+	m := &meter{report: report, begin: time.Now(), total: len(jobs), before: before}
 	for _, j := range jobs {
 		m.bytes += j.item.Size
 	}
@@ -57,7 +58,7 @@ func (m *meter) add(j job, o outcome) {
 		if o.truncated {
 			m.truncated++
 		}
-		m.finished = append(m.finished, j.item)
+		m.finished = append(m.finished, j)
 	}
 	if now := time.Now(); m.report != nil && now.Sub(m.last) >= reportEvery {
 		m.last = now
@@ -76,7 +77,7 @@ func (m *meter) finish() {
 
 func (m *meter) progress(now time.Time) Progress {
 	p := Progress{
-		Done: m.converted + len(m.skipped), Total: m.total, Skipped: len(m.skipped),
+		Done: m.converted + len(m.skipped), Total: m.total, Skipped: m.before + len(m.skipped),
 		Seconds: m.seconds, Elapsed: now.Sub(m.begin), Left: -1,
 	}
 	if s := p.Elapsed.Seconds(); s > 0 {

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"wavemill/audio/dataset"
 	"wavemill/audio/spectrogram"
@@ -158,8 +157,8 @@ func (p *plan) writeLabels(m *meter) error {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
 	rows := [][]string{{"file", "label", "group"}}
-	for _, it := range p.finished(m) {
-		rows = append(rows, []string{strings.TrimSuffix(it.Name, filepath.Ext(it.Name)) + "." + string(p.o.target()), it.Label, it.Group})
+	for _, j := range p.finished(m) {
+		rows = append(rows, []string{j.result, j.item.Label, j.item.Group})
 	}
 	if err := w.WriteAll(rows); err != nil {
 		return fmt.Errorf("convert: %w", err)

@@ -10,6 +10,9 @@ import (
 // labelsShown is how many labels String lists.
 const labelsShown = 20
 
+// reasonsShown is how many reasons for skipping files String lists.
+const reasonsShown = 10
+
 // String returns the summary as some lines for a person, without a newline at the end.
 func (s Summary) String() string {
 	lines := []string{
@@ -25,6 +28,15 @@ func (s Summary) String() string {
 	}
 	if s.Skipped > 0 {
 		lines = append(lines, "  skipped files and reasons: "+s.Out+"/"+SkippedName)
+		for _, r := range s.Reasons[:min(len(s.Reasons), reasonsShown)] {
+			lines = append(lines, "    "+r)
+		}
+		if n := len(s.Reasons) - reasonsShown; n > 0 {
+			lines = append(lines, fmt.Sprintf("    and %d more reasons", n))
+		}
+	}
+	for _, n := range s.Notes {
+		lines = append(lines, "  "+n)
 	}
 	return strings.Join(lines, "\n")
 }

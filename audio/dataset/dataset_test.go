@@ -70,7 +70,7 @@ func TestScan(t *testing.T) {
 		{
 			name: "prefixes", files: []string{"3_ann_0.wav", "3_ann_1.wav", "7_bob_0.flac", "README.md", ".hidden", ".git/x.wav"},
 			want: []string{"3_ann_0.wav=3", "3_ann_1.wav=3", "7_bob_0.flac=7"}, source: "file name up to the first _",
-			skip: []string{".hidden: hidden file", "README.md: not a known audio file name"},
+			skip: []string{".git: hidden folder, with 1 audio files", ".hidden: hidden file", "README.md: not a known audio file name"},
 		},
 		{
 			name: "folders", files: []string{"cat/b_1.wav", "cat/a_1.ogg", "dog/1.MP3", "loose.wav"},
@@ -243,7 +243,8 @@ func TestScanLinks(t *testing.T) {
 		t.Errorf("items (-want +got):\n%s", diff)
 	}
 	loop := "directory loop: this link leads back to a folder it lies in"
-	if diff := cmp.Diff([]string{"loop: " + loop, "self: " + loop, "gone.wav: cannot read: no such file or directory"}, reasons(d)); diff != "" {
+	twice := "this link leads to a file that is listed already: " + filepath.Join(dir, "data", "dog", "1.wav")
+	if diff := cmp.Diff([]string{"2.wav: " + twice, "loop: " + loop, "self: " + loop, "gone.wav: cannot read: no such file or directory"}, reasons(d)); diff != "" {
 		t.Errorf("skipped (-want +got):\n%s", diff)
 	}
 }
