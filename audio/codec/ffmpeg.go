@@ -1,7 +1,6 @@
 package codec
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -20,7 +19,7 @@ import (
 
 // ffmpegDemuxers are the demuxers that ffmpeg may use: containers of sound, and none that can name
 // other files or addresses (playlists, concat scripts).
-const ffmpegDemuxers = "aac,ac3,eac3,aiff,amr,ape,asf,au,caf,dts,flac,loas,matroska,webm,mov,mp3,mp2,mpeg,mpegts,nistsphere,ogg,rm,shn,tak,tta,voc,w64,wsaud,wv,xwma,mpc,mpc8,oma,gsm,iff,sox,avi,flv"
+const ffmpegDemuxers = "aac,ac3,eac3,aiff,amr,ape,asf,au,caf,dts,flac,loas,matroska,webm,mov,mp3,mp2,mpeg,mpegts,nistsphere,ogg,rm,shn,tak,tta,voc,wav,w64,wsaud,wv,xwma,mpc,mpc8,oma,gsm,iff,sox,avi,flv"
 
 // ffmpegDecoder decodes through a child process that writes a streamed float WAV to a pipe.
 type ffmpegDecoder struct {
@@ -74,21 +73,6 @@ func newFFmpeg(ctx context.Context, s source) (decoder, error) {
 	}
 	d.about = Info{SampleRate: d.r.Header().SampleRate, Channels: d.r.Header().Channels, Frames: -1}
 	return d, nil
-}
-
-// flacBehindID3 returns a FLAC decoder for files that only begin like an MP3.
-func flacBehindID3(c content) (decoder, error) {
-	r := c.reader()
-	br := bufio.NewReader(r)
-	err := skipID3(br)
-	magic, _ := br.Peek(4) // A short answer is no FLAC.
-	if _, serr := r.Seek(0, io.SeekStart); serr != nil {
-		return nil, serr
-	}
-	if err != nil || string(magic) != "fLaC" {
-		return nil, nil // Not FLAC is an answer, not an error.
-	}
-	return newFLAC(c)
 }
 
 // path is where ffmpeg finds the file. Data in memory goes to a temporary one, because some

@@ -78,6 +78,9 @@ func (x *extractor) small(path string) (audio.Clip, wav.Header, bool, error) {
 		return audio.Clip{}, wav.Header{}, false, err
 	}
 	c, h, err := wav.Decode(x.file[:n])
+	if _, other := errors.AsType[*wav.UnsupportedError](err); other {
+		return audio.Clip{}, wav.Header{}, false, nil // Compressed: the stream goes through ffmpeg.
+	}
 	return c, h, err == nil, err
 }
 

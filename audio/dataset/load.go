@@ -3,6 +3,7 @@ package dataset
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -21,6 +22,8 @@ type Recording struct {
 	Clip audio.Clip
 	// Truncated reports that the file ends before the data it promises; Clip holds what is there.
 	Truncated bool
+	// Cut reports that the recording is longer than codec.Limit; Clip holds its beginning.
+	Cut bool
 	// Err says why the recording cannot be used; nil for a usable one.
 	Err error
 	// Digest and Print identify the recording; both are empty where Err is set.
@@ -82,8 +85,25 @@ func load(ctx context.Context, item Item) Recording {
 		r.Digest, r.Print = fingerprint.Digest(clip), fingerprint.Of(clip)
 	}
 	clip.Label, clip.Source = item.Label, item.Name
-	r.Clip, r.Truncated = clip, info.Truncated
+	r.Clip, r.Truncated, r.Cut = clip, info.Truncated, info.Cut
 	return r
+}
+
+// Faults says in lines for a person which recordings cannot be used, and of which only a part is.
+func Faults(recordings []Recording) []string {
+	var lines []string
+	var cut []Recording
+	for _, r := range recordings {
+		if r.Err != nil {
+			lines = append(lines, fmt.Sprintf("skipped %s: %v", r.Path, r.Err))
+		} else if r.Cut {
+			cut = append(cut, r)
+		}
+	}
+	if len(cut) > 0 {
+		lines = append(lines, fmt.Sprintf("of %d recordings only the beginning is used, because one may have %d s or %d MiB of samples, such as %s: cut them to clips", len(cut), codec.MaxSeconds, codec.MaxBytes>>20, cut[0].Path))
+	}
+	return lines
 }
 
 // Identity returns what identifies the recording.

@@ -63,11 +63,7 @@ func (a *app) loadItems(ctx context.Context, items []dataset.Item) ([]dataset.Re
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range all {
-		if r.Err != nil {
-			a.note("skipped %s: %v", r.Path, r.Err)
-		}
-	}
+	a.notes(dataset.Faults(all)...)
 	if all = dataset.Usable(all); len(all) == 0 {
 		return nil, errors.New("none of the recordings can be used")
 	}
