@@ -27,6 +27,9 @@ type Info struct {
 	Format string
 	// Encoding is the sample format or codec by ffmpeg's name: "pcm_s16le", "flac", "vorbis", "mp3".
 	Encoding string
+	// Bits is the number of bits of a sample that carry information; 0 where it is not known, and for lossy encodings,
+	// whose samples have no width.
+	Bits int
 	// SampleRate is the number of frames a second.
 	SampleRate int
 	// Channels is the number of channels, 1 to 64.

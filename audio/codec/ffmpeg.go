@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -103,7 +104,7 @@ func (d *ffmpegDecoder) remove() {
 
 func (d *ffmpegDecoder) info() Info {
 	about := d.about
-	about.Format, about.Encoding = d.log.names()
+	about.Format, about.Encoding, about.Bits = d.log.names()
 	return about
 }
 
@@ -161,11 +162,12 @@ func (c *capped) Write(p []byte) (int, error) {
 
 var (
 	inputLine  = regexp.MustCompile(`(?m)^Input #0, (.+), from '`)
-	streamLine = regexp.MustCompile(`(?m)^ *Stream #0:\d+.*?: Audio: (\w+)`)
+	streamLine = regexp.MustCompile(`(?m)^ *Stream #0:\d+.*?: Audio: (\w+)(?:.*\((\d+) bit\))?`)
+	pcmName    = regexp.MustCompile(`^pcm_[suf](\d+)`)
 )
 
-// names finds the container and the codec in ffmpeg's log.
-func (c *capped) names() (format, encoding string) {
+// names finds the container, the codec and, where it is known, the width of samples in ffmpeg's log.
+func (c *capped) names() (format, encoding string, bits int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	format, encoding = "unknown", "unknown"
@@ -174,8 +176,13 @@ func (c *capped) names() (format, encoding string) {
 	}
 	if m := streamLine.FindSubmatch(c.b.Bytes()); m != nil {
 		encoding = string(m[1])
+		width := m[2]
+		if pcm := pcmName.FindStringSubmatch(encoding); pcm != nil {
+			width = []byte(pcm[1])
+		}
+		bits, _ = strconv.Atoi(string(width)) // 0 where it is not said.
 	}
-	return format, encoding
+	return format, encoding, bits
 }
 
 // failure is the last line of the log that says something, without the file's name.

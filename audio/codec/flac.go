@@ -61,7 +61,7 @@ func newFLAC(c content) (decoder, error) {
 	if d.want != ([md5.Size]byte{}) && d.total > 0 && s.BitsPerSample <= 24 {
 		d.sum = md5.New()
 	}
-	d.about = Info{Format: "flac", Encoding: "flac", SampleRate: int(s.SampleRate), Channels: int(s.NChannels), Frames: -1, Tags: tags}
+	d.about = Info{Format: "flac", Encoding: "flac", Bits: int(s.BitsPerSample), SampleRate: int(s.SampleRate), Channels: int(s.NChannels), Frames: -1, Tags: tags}
 	if d.total > 0 {
 		d.about.Frames = d.total
 	}

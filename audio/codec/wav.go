@@ -44,7 +44,7 @@ func openWAVAt(ctx context.Context, s source, offset int64) (decoder, error) {
 // fromWAV is the Info of a WAV header.
 func fromWAV(h wav.Header) Info {
 	return Info{
-		Format: "wav", Encoding: h.Encoding, SampleRate: h.SampleRate, Channels: h.Channels,
+		Format: "wav", Encoding: h.Encoding, Bits: h.BitsPerSample, SampleRate: h.SampleRate, Channels: h.Channels,
 		Frames: h.Frames, Tags: h.Tags, Truncated: h.Truncated, Notes: h.Notes,
 	}
 }

@@ -19,7 +19,6 @@ import (
 
 	"wavemill/audio/dataset"
 	"wavemill/audio/spectrogram"
-	"wavemill/audio/wav"
 )
 
 // Target is what a conversion makes.
@@ -57,8 +56,10 @@ type Options struct {
 	ShardBytes int64
 	// Phase says how sound is made from shards.
 	Phase spectrogram.Phase
-	// Encoding is that of the WAV files.
-	Encoding wav.Encoding
+	// Bits is the sample format of the WAV files: "16" and "24" of PCM, "32f" of float. "" chooses for each recording what
+	// holds its samples: float for float, for 32 bits and for what is made from shards, 24 bits for 17 to 24, 16 for all
+	// others. Samples beyond full scale are clipped in 16 and 24 bits, and counted.
+	Bits string
 }
 
 // Progress says how far a conversion is.
@@ -74,23 +75,26 @@ type Progress struct {
 
 // Summary says what a conversion did.
 type Summary struct {
-	To          Target              `json:"to"`
-	Out         string              `json:"out"`
-	Files       int                 `json:"files"`             // Found, the skipped ones not among them until they are tried.
-	Converted   int                 `json:"converted"`         // In this run.
-	AlreadyDone int                 `json:"already_done"`      // In an earlier run.
-	Skipped     int                 `json:"skipped"`           // See skipped.jsonl.
-	Reasons     []string            `json:"reasons,omitempty"` // How many were skipped for which reason.
-	Truncated   int                 `json:"truncated"`         // Converted, though the file ends before the data that its header declares.
-	Rows        int64               `json:"rows"`              // Spectrogram frames made in this run.
-	Seconds     float64             `json:"seconds"`           // Of sound, converted in this run.
-	SampleRate  int                 `json:"sample_rate,omitempty"`
-	Config      *spectrogram.Config `json:"config,omitempty"`
-	LabelSource string              `json:"label_source,omitempty"`
-	Notes       []string            `json:"notes,omitempty"` // About labels and names, see dataset.Dataset.Notes.
-	Labels      map[string]int      `json:"labels"`          // Files of each label, of this run and earlier ones.
-	Elapsed     float64             `json:"elapsed"`
-	Realtime    float64             `json:"realtime"` // Seconds of sound a second.
+	To           Target              `json:"to"`
+	Out          string              `json:"out"`
+	Files        int                 `json:"files"`                   // Found, the skipped ones not among them until they are tried.
+	Converted    int                 `json:"converted"`               // In this run.
+	AlreadyDone  int                 `json:"already_done"`            // In an earlier run.
+	Skipped      int                 `json:"skipped"`                 // See skipped.jsonl.
+	Reasons      []string            `json:"reasons,omitempty"`       // How many were skipped for which reason.
+	Clipped      int64               `json:"clipped,omitempty"`       // Samples beyond full scale, in this run.
+	ClippedFiles int                 `json:"clipped_files,omitempty"` // Files that have such samples.
+	Faults       []string            `json:"faults,omitempty"`        // Of files that were converted all the same: how many have which.
+	Truncated    int                 `json:"truncated"`               // Converted, though the file ends before the data that its header declares.
+	Rows         int64               `json:"rows"`                    // Spectrogram frames made in this run.
+	Seconds      float64             `json:"seconds"`                 // Of sound, converted in this run.
+	SampleRate   int                 `json:"sample_rate,omitempty"`
+	Config       *spectrogram.Config `json:"config,omitempty"`
+	LabelSource  string              `json:"label_source,omitempty"`
+	Notes        []string            `json:"notes,omitempty"` // About labels and names, see dataset.Dataset.Notes.
+	Labels       map[string]int      `json:"labels"`          // Files of each label, of this run and earlier ones.
+	Elapsed      float64             `json:"elapsed"`
+	Realtime     float64             `json:"realtime"` // Seconds of sound a second.
 }
 
 // SkippedName is the file in Options.Out that lists what was skipped, one dataset.Skip a line.
@@ -112,6 +116,8 @@ func (o Options) Check() error {
 		return errors.New("convert: no output folder was given")
 	case !slices.Contains(Targets(), o.target()):
 		return fmt.Errorf("convert: unknown target %q; want npy, png or wav", o.To)
+	case !slices.Contains(BitChoices(), o.Bits):
+		return fmt.Errorf("convert: WAV of %q bits; want 16, 24 or 32f", o.Bits)
 	case o.Workers < 0:
 		return fmt.Errorf("convert: %d workers", o.Workers)
 	case o.Rate < 0:
@@ -188,7 +194,7 @@ func (p *plan) nothing(m *meter) error {
 func (p *plan) summary(m *meter, elapsed time.Duration) Summary {
 	s := Summary{
 		To: p.o.target(), Out: p.o.Out, Files: len(p.jobs) + len(p.done), Converted: m.converted, AlreadyDone: len(p.done),
-		Skipped: len(p.skipped) + len(m.skipped), Truncated: m.truncated, Rows: m.rows, Seconds: m.seconds,
+		Skipped: len(p.skipped) + len(m.skipped), Truncated: m.truncated, Clipped: m.clipped, ClippedFiles: m.clippedFiles, Rows: m.rows, Seconds: m.seconds,
 		SampleRate: p.rate, LabelSource: p.labelSource, Notes: p.notes, Labels: map[string]int{}, Elapsed: elapsed.Seconds(),
 	}
 	if p.o.target() != WAV {
@@ -202,6 +208,9 @@ func (p *plan) summary(m *meter, elapsed time.Duration) Summary {
 	}
 	for _, g := range dataset.GroupSkips(sortedSkips(p.skipped, m.skipped)) {
 		s.Reasons = append(s.Reasons, g.String())
+	}
+	for _, g := range dataset.GroupSkips(sortedSkips(m.faults)) {
+		s.Faults = append(s.Faults, g.String())
 	}
 	return s
 }

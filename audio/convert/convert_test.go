@@ -496,7 +496,7 @@ func TestToWAV(t *testing.T) {
 		t.Errorf("%+v: other samples than the FLAC's", h)
 	}
 	out = t.TempDir()
-	s := run(t, Options{Sources: []string{dir}, Out: out, To: WAV, Rate: 16000, Encoding: wav.Float32})
+	s := run(t, Options{Sources: []string{dir}, Out: out, To: WAV, Rate: 16000, Bits: "32f"})
 	if s.Converted != 2 || s.SampleRate != 16000 || s.Config != nil {
 		t.Errorf("%+v", s)
 	}

@@ -9,20 +9,23 @@ import (
 
 // meter counts what is done and reports it.
 type meter struct {
-	mu        sync.Mutex
-	report    func(Progress)
-	begin     time.Time
-	last      time.Time
-	total     int
-	bytes     int64 // Of all files.
-	passed    int64 // Bytes of finished files.
-	converted int
-	truncated int
-	rows      int64
-	seconds   float64
-	finished  []job
-	skipped   []dataset.Skip
-	before    int // Files that the scan left out.
+	mu           sync.Mutex
+	report       func(Progress)
+	begin        time.Time
+	last         time.Time
+	total        int
+	bytes        int64 // Of all files.
+	passed       int64 // Bytes of finished files.
+	converted    int
+	truncated    int
+	clipped      int64
+	clippedFiles int
+	faults       []dataset.Skip // What the notes of decoded files say.
+	rows         int64
+	seconds      float64
+	finished     []job
+	skipped      []dataset.Skip
+	before       int // Files that the scan left out.
 }
 
 // reportEvery is the least time between two reports.
@@ -41,6 +44,8 @@ type outcome struct {
 	rows      int64
 	seconds   float64
 	truncated bool
+	notes     []string // About the file, from its decoder.
+	clipped   int64
 	skip      error // Why it was skipped, nil when it was converted.
 }
 
@@ -57,6 +62,12 @@ func (m *meter) add(j job, o outcome) {
 		m.seconds += o.seconds
 		if o.truncated {
 			m.truncated++
+		}
+		if m.clipped += o.clipped; o.clipped > 0 {
+			m.clippedFiles++
+		}
+		for _, note := range o.notes {
+			m.faults = append(m.faults, dataset.Skip{Path: j.item.Path, Reason: note})
 		}
 		m.finished = append(m.finished, j)
 	}

@@ -34,7 +34,8 @@ type plan struct {
 	skipped     []dataset.Skip
 	labelSource string
 	notes       []string
-	rate        int // 0 keeps each recording's own.
+	bits        string // Options.Bits, settled.
+	rate        int    // 0 keeps each recording's own.
 	config      *spectrogram.Config
 	old         *state // Of an earlier run in Out, nil when there was none.
 	writer      *dataset.ShardWriter
@@ -48,6 +49,7 @@ func newPlan(ctx context.Context, o Options) (*plan, error) {
 	if p.old, err = readState(o.Out); err != nil {
 		return nil, err
 	}
+	p.settleBits()
 	shards, recordings := 0, 0
 	for _, source := range o.Sources {
 		if isShards(source) {

@@ -40,7 +40,7 @@ func (p *plan) state() state {
 	case NPY:
 		s.Shard = p.o.ShardBytes
 	case WAV:
-		s.Encoding = p.o.Encoding.String()
+		s.Encoding = p.encodingState()
 		if len(p.jobs) > 0 && p.jobs[0].shards != nil {
 			s.Phase = &p.o.Phase
 		}

@@ -10,7 +10,7 @@ import (
 // labelsShown is how many labels String lists.
 const labelsShown = 20
 
-// reasonsShown is how many reasons for skipping files String lists.
+// reasonsShown is how many reasons for skipping files, and how many kinds of faults, String lists.
 const reasonsShown = 10
 
 // String returns the summary as some lines for a person, without a newline at the end.
@@ -26,19 +26,31 @@ func (s Summary) String() string {
 	if s.Truncated > 0 {
 		lines = append(lines, fmt.Sprintf("  %d files end before the data that their headers declare; the part that exists was converted", s.Truncated))
 	}
+	if s.Clipped > 0 {
+		lines = append(lines, fmt.Sprintf("  warning: %d samples of %d files are beyond full scale and were clipped; --bits 32f keeps them", s.Clipped, s.ClippedFiles))
+	}
+	if len(s.Faults) > 0 {
+		lines = appendSome(append(lines, "  faults of converted files:"), s.Faults)
+	}
 	if s.Skipped > 0 {
 		lines = append(lines, "  skipped files and reasons: "+s.Out+"/"+SkippedName)
-		for _, r := range s.Reasons[:min(len(s.Reasons), reasonsShown)] {
-			lines = append(lines, "    "+r)
-		}
-		if n := len(s.Reasons) - reasonsShown; n > 0 {
-			lines = append(lines, fmt.Sprintf("    and %d more reasons", n))
-		}
 	}
+	lines = appendSome(lines, s.Reasons)
 	for _, n := range s.Notes {
 		lines = append(lines, "  "+n)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// appendSome appends indented lines, up to a number.
+func appendSome(lines, more []string) []string {
+	for _, text := range more[:min(len(more), reasonsShown)] {
+		lines = append(lines, "    "+text)
+	}
+	if n := len(more) - reasonsShown; n > 0 {
+		lines = append(lines, fmt.Sprintf("    and %d more", n))
+	}
+	return lines
 }
 
 // labels lists the labels and their numbers of files.
