@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"wavemill/audio"
+	"wavemill/audio/codec"
 )
 
 // String describes the file in several lines, without a final newline.
@@ -16,6 +17,9 @@ func (r Report) String() string {
 		fmt.Sprintf("%s: %s (%s)", r.File, r.Format, r.Encoding),
 		fmt.Sprintf("  %d Hz, %d channels, %d frames, %.3f s", r.SampleRate, r.Channels, r.Frames, r.Duration),
 		fmt.Sprintf("  peak %.4f (%s), rms %.4f (%s), bandwidth %.0f Hz", r.Peak, level(r.Peak), r.RMS, level(r.RMS), r.Bandwidth),
+	}
+	if !r.Measured {
+		lines[2] = fmt.Sprintf("  longer than %d s: length and tags are those of the header, levels were not measured; --full decodes all of it", codec.MaxSeconds)
 	}
 	for _, tag := range slices.Sorted(maps.Keys(r.Tags)) {
 		lines = append(lines, fmt.Sprintf("  %s: %s", tag, r.Tags[tag]))
