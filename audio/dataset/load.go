@@ -3,7 +3,6 @@ package dataset
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -24,6 +23,10 @@ type Recording struct {
 	Truncated bool
 	// Cut reports that the recording is longer than codec.Limit; Clip holds its beginning.
 	Cut bool
+	// Notes are what the decoder says of faults of the file, in sentences.
+	Notes []string
+	// Flaw says why nothing can be learnt from the samples; "" for sound.
+	Flaw Flaw
 	// Err says why the recording cannot be used; nil for a usable one.
 	Err error
 	// Digest and Print identify the recording; both are empty where Err is set.
@@ -82,28 +85,12 @@ func load(ctx context.Context, item Item) Recording {
 	if r.Err = err; err != nil {
 		clip = audio.Clip{}
 	} else {
+		r.Flaw = flawOf(clip)
 		r.Digest, r.Print = fingerprint.Digest(clip), fingerprint.Of(clip)
 	}
 	clip.Label, clip.Source = item.Label, item.Name
-	r.Clip, r.Truncated, r.Cut = clip, info.Truncated, info.Cut
+	r.Clip, r.Truncated, r.Cut, r.Notes = clip, info.Truncated, info.Cut, info.Notes
 	return r
-}
-
-// Faults says in lines for a person which recordings cannot be used, and of which only a part is.
-func Faults(recordings []Recording) []string {
-	var lines []string
-	var cut []Recording
-	for _, r := range recordings {
-		if r.Err != nil {
-			lines = append(lines, fmt.Sprintf("skipped %s: %v", r.Path, r.Err))
-		} else if r.Cut {
-			cut = append(cut, r)
-		}
-	}
-	if len(cut) > 0 {
-		lines = append(lines, fmt.Sprintf("of %d recordings only the beginning is used, because one may have %d s or %d MiB of samples, such as %s: cut them to clips", len(cut), codec.MaxSeconds, codec.MaxBytes>>20, cut[0].Path))
-	}
-	return lines
 }
 
 // Identity returns what identifies the recording.
