@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"wavemill/internal/text"
 )
 
 // labelsShown is how many labels String lists.
@@ -39,13 +41,16 @@ func (s Summary) String() string {
 	for _, n := range s.Notes {
 		lines = append(lines, "  "+n)
 	}
+	for i, line := range lines {
+		lines[i] = text.Line(line)
+	}
 	return strings.Join(lines, "\n")
 }
 
 // appendSome appends indented lines, up to a number.
 func appendSome(lines, more []string) []string {
-	for _, text := range more[:min(len(more), reasonsShown)] {
-		lines = append(lines, "    "+text)
+	for _, line := range more[:min(len(more), reasonsShown)] {
+		lines = append(lines, "    "+line)
 	}
 	if n := len(more) - reasonsShown; n > 0 {
 		lines = append(lines, fmt.Sprintf("    and %d more", n))

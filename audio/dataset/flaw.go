@@ -79,7 +79,7 @@ func Faults(recordings []Recording) []string {
 			lines = append(lines, fmt.Sprintf("warning: %s: %s", flaw, some(paths)))
 		}
 	}
-	return append(lines, copies(recordings)...)
+	return oneLine(append(lines, copies(recordings)...))
 }
 
 // some is a list of files, or their number and an example.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"wavemill/internal/text"
 )
 
 // SkipGroup counts files that were left out for reasons of one kind.
@@ -71,5 +73,13 @@ func (d Dataset) Findings() []string {
 			lines = append(lines, fmt.Sprintf("skipped %s: %s", s.Path, s.Reason))
 		}
 	}
-	return append(lines, d.Notes...)
+	return oneLine(append(lines, d.Notes...))
+}
+
+// oneLine keeps each line one, whatever the names in it hold.
+func oneLine(lines []string) []string {
+	for i, line := range lines {
+		lines[i] = text.Line(line)
+	}
+	return lines
 }

@@ -17,6 +17,10 @@ func TestReportText(t *testing.T) {
 	if got := r.String(); got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
+	r.File, r.Tags = "a\n\x1b[2J.wav", map[string]string{"INAM": "one\ntwo\x1b"}
+	if got := r.String(); !strings.HasPrefix(got, `a\n\u001b[2J.wav: wav`) || !strings.Contains(got, `INAM: one\ntwo\u001b`) {
+		t.Errorf("control characters: %q", got)
+	}
 	r.Measured = false
 	if got := r.String(); strings.Contains(got, "peak") || !strings.Contains(got, "--full decodes all of it") {
 		t.Errorf("not measured: %s", got)
