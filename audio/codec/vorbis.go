@@ -172,10 +172,19 @@ func reorder(x []float32, order []int) {
 	}
 }
 
+// maxLinks bounds the streams that follow the first: each takes the memory and time of its headers. A radio's recording of a
+// day has some hundred.
+const maxLinks = 1000
+
 // nextLink goes on with the next stream of a chained file (RFC 3533, section 4), where there is one of the same rate and
 // channels; else it completes the Info and returns io.EOF.
 func (d *vorbisDecoder) nextLink() error {
 	if !d.pages.ended || !d.pages.toNextLink() {
+		return d.finish()
+	}
+	if d.links == maxLinks {
+		d.about.Truncated = true
+		d.about.note("The file is a chain of more than %d Ogg streams: the others were left out.", maxLinks+1)
 		return d.finish()
 	}
 	pages := &oggPages{br: d.pages.br}

@@ -58,10 +58,7 @@ func (a *app) inspect(ctx context.Context, path string, o inspectFlags) error {
 	}
 	task := a.console.Start("inspect", 0, "frames")
 	defer task.Cancel()
-	facts, err := measure.File(ctx, path, measure.Options{Full: o.full, OnProgress: func(done, total int64) {
-		task.Total(max(0, total))
-		task.Set(done)
-	}})
+	facts, err := measure.File(ctx, path, measure.Options{Full: o.full, OnProgress: task.Of})
 	if err != nil {
 		return err
 	}
