@@ -94,6 +94,7 @@ func Scan(ctx context.Context, roots []string, o Options) (Dataset, error) {
 	if err := label(&d, w.files, o); err != nil {
 		return Dataset{}, err
 	}
+	warnLinks(&d, w.links)
 	slices.SortStableFunc(d.Items, func(a, b Item) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Path, b.Path))
 	})
@@ -148,6 +149,7 @@ type walker struct {
 	ctx     context.Context
 	seen    map[string]found // By absolute, resolved path.
 	files   []found
+	links   []found // To files that are listed already.
 	skipped []Skip
 	top     string
 }
@@ -224,6 +226,7 @@ func (w *walker) file(path, abs string, info fs.FileInfo) {
 	if first, seen := w.seen[key]; seen {
 		if first.abs != abs {
 			w.skip(path, "this link leads to a file that is listed already: "+first.path)
+			w.links = append(w.links, found{path, abs, w.top, info.Size()})
 		}
 		return
 	}

@@ -2,9 +2,12 @@ package dataset
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // source says where detected labels come from.
@@ -115,5 +118,21 @@ func warnLabels(d *Dataset, explicit bool) {
 		if isPart(label) && (explicit || len(counts) > 2) {
 			d.Notes = append(d.Notes, fmt.Sprintf("warning: the folder %q has the name of a part of a data set, and its %d files get the label %q", label, counts[label], label))
 		}
+	}
+}
+
+// warnLinks notes folders that would be labels if their files were not links to files that are listed already.
+func warnLinks(d *Dataset, links []found) {
+	if d.LabelSource != folderSource {
+		return
+	}
+	gone, labels := map[string]int{}, d.LabelNames()
+	for _, f := range links {
+		if label := norm.NFC.String(folderLabel(f)); label != "" && !slices.Contains(labels, label) {
+			gone[label]++
+		}
+	}
+	for _, label := range slices.Sorted(maps.Keys(gone)) {
+		d.Notes = append(d.Notes, fmt.Sprintf("warning: there is no label %q, because all %d recordings in its folder are links to recordings of other labels; one recording has one label", label, gone[label]))
 	}
 }

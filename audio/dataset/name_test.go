@@ -189,7 +189,10 @@ func TestSkipsCounted(t *testing.T) {
 	if diff := cmp.Diff(want, groups); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if lines := d.Findings(); len(lines) != 5 || !strings.HasPrefix(lines[0], "skipped 12 files, such as ") {
+	if want := `there is no label "loud", because all 2 recordings`; len(d.Notes) != 1 || !strings.Contains(d.Notes[0], want) {
+		t.Errorf("notes %q, want %q", d.Notes, want)
+	}
+	if lines := d.Findings(); len(lines) != 6 || !strings.HasPrefix(lines[0], "skipped 12 files, such as ") {
 		t.Errorf("%q", lines)
 	}
 }
