@@ -10,6 +10,7 @@ import (
 
 	"wavemill/audio"
 	"wavemill/audio/codec/flactest"
+	"wavemill/audio/dataset"
 	"wavemill/audio/wav"
 )
 
@@ -158,5 +159,29 @@ func TestFaultsCounted(t *testing.T) {
 		if s.Converted != 3 || len(s.Faults) != 1 || !strings.HasPrefix(s.Faults[0], "2 files: The MD5") && !strings.HasPrefix(s.Faults[0], "2 files, such as ") || !strings.Contains(s.String(), "faults of converted files:") {
 			t.Errorf("%s: %+v", to, s)
 		}
+	}
+}
+
+// A recording of which a part is left out is in skipped.jsonl, marked as partial.
+func TestPartialFilesAreListed(t *testing.T) {
+	dir := t.TempDir()
+	one, err := os.ReadFile(filepath.Join("..", "codec", "testdata", "tiny.ogg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := "OggS\x00\x06\x00\x00\x00\x00\x00\x00\x00\x00\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x04\x04else"
+	for name, data := range map[string]string{"chain.ogg": string(one) + other, "whole.ogg": string(one)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := t.TempDir()
+	s := run(t, Options{Sources: []string{dir}, Out: out, Config: small})
+	var line dataset.Skip
+	if err := json.Unmarshal([]byte(files(t, out)[SkippedName]), &line); err != nil {
+		t.Fatal(err)
+	}
+	if s.Converted != 2 || s.Skipped != 0 || s.Truncated != 1 || len(s.Faults) != 1 || !line.Partial || filepath.Base(line.Path) != "chain.ogg" || !strings.Contains(line.Reason, "left out") {
+		t.Errorf("%+v, %+v", s, line)
 	}
 }

@@ -85,7 +85,7 @@ type Summary struct {
 	Clipped      int64               `json:"clipped,omitempty"`       // Samples beyond full scale, in this run.
 	ClippedFiles int                 `json:"clipped_files,omitempty"` // Files that have such samples.
 	Faults       []string            `json:"faults,omitempty"`        // Of files that were converted all the same: how many have which.
-	Truncated    int                 `json:"truncated"`               // Converted, though the file ends before the data that its header declares.
+	Truncated    int                 `json:"truncated"`               // Converted, though a part of the file is missing or cannot be decoded.
 	Rows         int64               `json:"rows"`                    // Spectrogram frames made in this run.
 	Seconds      float64             `json:"seconds"`                 // Of sound, converted in this run.
 	SampleRate   int                 `json:"sample_rate,omitempty"`

@@ -67,7 +67,7 @@ func (m *meter) add(j job, o outcome) {
 			m.clippedFiles++
 		}
 		for _, note := range o.notes {
-			m.faults = append(m.faults, dataset.Skip{Path: j.item.Path, Reason: note})
+			m.faults = append(m.faults, dataset.Skip{Path: j.item.Path, Reason: note, Partial: o.truncated})
 		}
 		m.finished = append(m.finished, j)
 	}

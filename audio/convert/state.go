@@ -139,10 +139,12 @@ func (p *plan) close(m *meter, s Summary) error {
 	return err
 }
 
-// writeSkipped writes skipped.jsonl, sorted by path, also when it is empty.
+// writeSkipped writes skipped.jsonl, sorted by path, also when it is empty. Files of which a part is missing, because it
+// could not be decoded or is not there, have lines that are marked as partial.
 func (p *plan) writeSkipped(m *meter) error {
 	var b []byte
-	for _, s := range sortedSkips(p.skipped, m.skipped) {
+	parts := slices.DeleteFunc(slices.Clone(m.faults), func(s dataset.Skip) bool { return !s.Partial })
+	for _, s := range sortedSkips(p.skipped, m.skipped, parts) {
 		line, err := json.Marshal(s)
 		if err != nil {
 			return fmt.Errorf("convert: %w", err)

@@ -26,7 +26,7 @@ func (s Summary) String() string {
 		lines = append(lines, fmt.Sprintf("  %d bins (%s, %s) at %d Hz, n_fft %d, hop %d", c.Bins(), c.Scale, c.Value, c.SampleRate, c.NFFT, c.Hop))
 	}
 	if s.Truncated > 0 {
-		lines = append(lines, fmt.Sprintf("  %d files end before the data that their headers declare; the part that exists was converted", s.Truncated))
+		lines = append(lines, fmt.Sprintf("  of %d files a part is missing or cannot be decoded; the rest was converted", s.Truncated))
 	}
 	if s.Clipped > 0 {
 		lines = append(lines, fmt.Sprintf("  warning: %d samples of %d files are beyond full scale and were clipped; --bits 32f keeps them", s.Clipped, s.ClippedFiles))

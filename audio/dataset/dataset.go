@@ -32,10 +32,12 @@ type Item struct {
 	Size  int64  // Bytes.
 }
 
-// Skip is a file that Scan left out, and the reason.
+// Skip is a file that was left out, and the reason.
 type Skip struct {
 	Path   string `json:"path"`
 	Reason string `json:"reason"`
+	// Partial says that only a part of the file was left out.
+	Partial bool `json:"partial,omitempty"`
 }
 
 // Options says how Scan works.
@@ -155,7 +157,7 @@ type walker struct {
 }
 
 func (w *walker) skip(path, reason string) {
-	w.skipped = append(w.skipped, Skip{path, reason})
+	w.skipped = append(w.skipped, Skip{Path: path, Reason: reason})
 }
 
 func (w *walker) root(root string) error {

@@ -61,7 +61,7 @@ func Faults(recordings []Recording) []string {
 			cut = append(cut, r.Path)
 		default:
 			for _, note := range r.Notes {
-				faults = append(faults, Skip{r.Path, note})
+				faults = append(faults, Skip{Path: r.Path, Reason: note})
 			}
 		}
 		if r.Flaw != "" {

@@ -124,7 +124,7 @@ func groupByFolder(d *Dataset, files []found, group string) error {
 func (d *Dataset) dropUnlabelled() {
 	d.Items = slices.DeleteFunc(d.Items, func(it Item) bool {
 		if it.Label == "" {
-			d.Skipped = append(d.Skipped, Skip{it.Path, "no label from the " + d.LabelSource})
+			d.Skipped = append(d.Skipped, Skip{Path: it.Path, Reason: "no label from the " + d.LabelSource})
 		}
 		return it.Label == ""
 	})

@@ -39,5 +39,6 @@ func LabelName(name string) string { return norm.NFC.String(TextName(name)) }
 // MarshalJSON writes the path as TextName does.
 func (s Skip) MarshalJSON() ([]byte, error) {
 	type plain Skip
-	return json.Marshal(plain{TextName(s.Path), TextName(s.Reason)})
+	s.Path, s.Reason = TextName(s.Path), TextName(s.Reason)
+	return json.Marshal(plain(s))
 }

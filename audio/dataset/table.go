@@ -31,7 +31,7 @@ func byTable(d *Dataset, files []found, name, group string) error {
 	}
 	base := filepath.Base(name)
 	for _, b := range t.bad {
-		d.Skipped = append(d.Skipped, Skip{cmp.Or(b.file, name), fmt.Sprintf("line %d of %s cannot be used: %s", b.line, base, b.reason)})
+		d.Skipped = append(d.Skipped, Skip{Path: cmp.Or(b.file, name), Reason: fmt.Sprintf("line %d of %s cannot be used: %s", b.line, base, b.reason)})
 	}
 	if len(t.good) == 0 && len(t.bad) > 0 {
 		return fmt.Errorf("dataset: label table %s: none of its rows can be used; line %d: %s", name, t.bad[0].line, t.bad[0].reason)
@@ -46,9 +46,9 @@ func byTable(d *Dataset, files []found, name, group string) error {
 		i, why := ix.find(r.file)
 		switch {
 		case why != "":
-			d.Skipped = append(d.Skipped, Skip{strings.TrimSpace(r.file), fmt.Sprintf("listed in %s line %d, but %s", base, r.line, why)})
+			d.Skipped = append(d.Skipped, Skip{Path: strings.TrimSpace(r.file), Reason: fmt.Sprintf("listed in %s line %d, but %s", base, r.line, why)})
 		case taken[i].line != 0 && taken[i].label != r.label:
-			d.Skipped = append(d.Skipped, Skip{d.Items[i].Path, fmt.Sprintf("line %d of %s labels it %q, but line %d labels it %q", r.line, base, r.label, taken[i].line, taken[i].label)})
+			d.Skipped = append(d.Skipped, Skip{Path: d.Items[i].Path, Reason: fmt.Sprintf("line %d of %s labels it %q, but line %d labels it %q", r.line, base, r.label, taken[i].line, taken[i].label)})
 			d.Items[i].Label = conflict
 		case d.Items[i].Label != conflict:
 			taken[i], d.Items[i].Label, d.Items[i].Group = r, r.label, r.group
