@@ -75,20 +75,22 @@ func (b *Bus) open(ctx context.Context, o BusOptions) error {
 	if name == "" {
 		name = b.spec.Name
 	}
+	if err := b.spec.checkLogin(); err != nil {
+		return err
+	}
 	options, err := b.connectOptions(name)
 	if err != nil {
 		return err
 	}
 	url := b.spec.NATS
 	if url == "" {
-		b.server, err = server.Start(ctx, server.Config{DataDir: b.spec.DataDir, Listen: b.spec.Listen, Log: b.log})
-		if err != nil {
+		if b.server, err = server.Start(ctx, b.spec.embedded(b.log)); err != nil {
 			return err
 		}
 		options = append(options, b.server.InProcess())
 	}
 	if b.conn, err = nats.Connect(url, options...); err != nil {
-		return fmt.Errorf("connect to NATS at %s: %w", b.place(), err)
+		return fmt.Errorf("connect to NATS at %s: %w", b.place(), redacted{err})
 	}
 	if b.spec.Auth.Domain != "" {
 		b.js, err = jetstream.NewWithDomain(b.conn, b.spec.Auth.Domain)
@@ -109,7 +111,7 @@ func (b *Bus) open(ctx context.Context, o BusOptions) error {
 // place names the server in errors.
 func (b *Bus) place() string {
 	if b.spec.NATS != "" {
-		return b.spec.NATS
+		return Redact(b.spec.NATS)
 	}
 	return "the embedded server in " + b.spec.DataDir
 }

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"os"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -20,8 +21,15 @@ type Overrides struct {
 // ErrExternalServer means that settings of the embedded server were given for a pipeline with an external one.
 var ErrExternalServer = errors.New("the data folder and the listen address belong to the embedded server, and the pipeline has an external one")
 
-// Override returns s with the overrides applied. It does not change s.
+// EnvNATS is the environment variable with the URL of the NATS server where neither the pipeline file nor Overrides name
+// one. Unlike a command line, it does not show a password in the URL to all users of the machine.
+const EnvNATS = "WAVEMILL_NATS"
+
+// Override returns s with the overrides applied, and with the server of EnvNATS where none is named. It does not change s.
 func (s Spec) Override(o Overrides) (Spec, error) {
+	if s.NATS == "" && o.NATS == "" {
+		o.NATS = os.Getenv(EnvNATS)
+	}
 	if o.NATS != "" {
 		s.NATS, s.DataDir, s.Listen = o.NATS, "", ""
 	}

@@ -38,7 +38,8 @@ type Spec struct {
 	// NATS is the URL of the server (several with commas). Empty: the binary embeds one, which keeps its data in
 	// DataDir.
 	NATS string `yaml:"nats,omitempty"`
-	// Auth is how to log in to the server at NATS.
+	// Auth is how to log in to the server at NATS, or what the embedded server asks its clients for: User and Password, or
+	// Token.
 	Auth Auth `yaml:"auth,omitempty"`
 	// DataDir is where the embedded server keeps its streams. It has no default: data is never put into a
 	// temporary directory by accident.
@@ -56,7 +57,7 @@ type Spec struct {
 	others []OperatorSpec // Stages that run elsewhere: [Spec.Only] leaves them here, for they have streams too.
 }
 
-// Auth holds credentials for an external server. At most one of Creds, NKey, Token and User is set.
+// Auth holds credentials. At most one of Creds, NKey, Token and User is set.
 type Auth struct {
 	Creds          string `yaml:"creds,omitempty"`           // Creds is a .creds file (JWT and seed).
 	NKey           string `yaml:"nkey,omitempty"`            // NKey is a file with an nkey seed.

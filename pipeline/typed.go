@@ -30,8 +30,11 @@ func Typed[C any](defaults C, newOp func(C, Env) (Operator, error)) Factory {
 	}
 }
 
-// decodeStrict decodes one YAML document into v; one without content leaves v as it is.
+// decodeStrict decodes one YAML document, within the limits of checkYAML, into v; one without content leaves v as it is.
 func decodeStrict(doc []byte, v any) error {
+	if err := checkYAML(doc); err != nil {
+		return err
+	}
 	var content any
 	if err := yaml.Unmarshal(doc, &content); err == nil && content == nil {
 		return nil // Nothing, or only comments: goccy/go-yaml would clear v.
@@ -48,6 +51,9 @@ func decodeStrict(doc []byte, v any) error {
 func configHash(operator string, config []byte) (string, error) {
 	var v any
 	if len(bytes.TrimSpace(config)) > 0 {
+		if err := checkYAML(config); err != nil {
+			return "", err
+		}
 		if err := yaml.Unmarshal(config, &v); err != nil {
 			return "", errors.New(yaml.FormatError(err, false, true))
 		}

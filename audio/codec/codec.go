@@ -1,9 +1,9 @@
 // Package codec decodes audio files: WAV, FLAC and Ogg Vorbis itself, other formats through the ffmpeg
 // program where it is installed. The content of a file decides its format, not its name.
 //
-// Decode and DecodeFile make a clip of a whole file; Open streams a file of any length in constant
-// memory. A file's claims are checked: hostile input gives an error, never a panic, a hang, or memory
-// out of proportion to its size (see Limit).
+// Decode and DecodeFile make a clip of a file, of at most MaxSeconds and MaxBytes; Open streams a file of any length in
+// constant memory. A file's claims are checked: hostile input gives an error, never a panic, a hang, or memory
+// beyond these limits.
 //
 // A codec is added in one place: a value of format in a file of its own and one line in the table
 // standard (format.go). IsAudioName and MediaType follow from the table.
@@ -27,6 +27,9 @@ type Info struct {
 	Format string
 	// Encoding is the sample format or codec by ffmpeg's name: "pcm_s16le", "flac", "vorbis", "mp3".
 	Encoding string
+	// Bits is the number of bits of a sample that carry information; 0 where it is not known, and for lossy encodings,
+	// whose samples have no width.
+	Bits int
 	// SampleRate is the number of frames a second.
 	SampleRate int
 	// Channels is the number of channels, 1 to 64.
@@ -39,6 +42,9 @@ type Info struct {
 	Tags map[string]string
 	// Truncated reports that the file ends before the data that its header declares.
 	Truncated bool
+	// Cut reports that Decode or DecodeFile took only the beginning of a recording, as much as Limit says. Frames is then
+	// what the header declares.
+	Cut bool
 	// Notes describe faults of the file and how they were handled, in sentences.
 	Notes []string
 }
@@ -47,12 +53,24 @@ func (i *Info) note(format string, args ...any) {
 	i.Notes = append(i.Notes, fmt.Sprintf(format, args...))
 }
 
-// Limit is how many samples Decode makes of a file of so many bytes before it refuses to go on:
-// 16 Mi (64 MB, three minutes of 48 kHz stereo) and 256 for each byte. Compressed silence and
-// hostile files can stand for any length; a Reader takes them block by block.
-func Limit(size int64) int64 { return 16<<20 + 256*size }
+// MaxSeconds and MaxBytes bound what Decode and DecodeFile keep of a recording: five minutes, and 256 MiB of samples over
+// all channels, whichever is less. A labelled clip is shorter; compressed silence and day-long recordings are not, and
+// would fill the memory. A Reader takes recordings of any length block by block.
+const (
+	MaxSeconds = 300
+	MaxBytes   = 256 << 20
+)
 
-// Decode decodes a whole file, whose kind it finds from the content. name is the clip's Source and
+// Limit is how many frames of a recording Decode and DecodeFile keep.
+func Limit(rate, channels int) int64 {
+	const sample = 4 // Bytes of a float32.
+	return min(int64(rate)*MaxSeconds, MaxBytes/sample/int64(max(1, channels)))
+}
+
+// wholeBytes is the size up to which a file that is decoded faster whole is read into memory.
+const wholeBytes = 32 << 20
+
+// Decode decodes a file up to Limit, whose kind it finds from the content. name is the clip's Source and
 // begins every error; its extension helps only where the content is of no known kind. The clip
 // shares no memory with data. A cancelled context ends it with the context's error.
 func Decode(ctx context.Context, name string, data []byte) (audio.Clip, Info, error) {
@@ -63,21 +81,41 @@ func (t table) decode(ctx context.Context, name string, data []byte) (audio.Clip
 	if err := ctx.Err(); err != nil {
 		return audio.Clip{}, Info{}, err
 	}
-	if f := t.byContent(data); f != nil && f.whole != nil {
+	if f := t.byContent(data); f != nil && f.whole != nil && len(data) <= wholeBytes {
 		c, info, err := f.whole(data)
-		if err != nil {
+		if err == nil {
+			c.Source = name
+			cut(&c, &info)
+			return c, info, nil
+		}
+		if !errors.Is(err, errNotWhole) {
 			return audio.Clip{}, Info{}, fmt.Errorf("%s: %w", name, err)
 		}
-		c.Source = name
-		return c, info, nil
 	}
 	r, err := t.reader(ctx, name, content{data: data, size: int64(len(data))})
 	if err != nil {
 		return audio.Clip{}, Info{}, err
 	}
 	defer r.Close()
-	return r.all(ctx, Limit(int64(len(data))))
+	return r.all(ctx)
 }
+
+// cut shortens a clip to Limit.
+func cut(c *audio.Clip, info *Info) {
+	if n := Limit(c.Rate, c.Channels); int64(c.Frames()) > n {
+		c.Samples = slices.Clone(c.Samples[:n*int64(c.Channels)])
+		info.cut(n)
+	}
+}
+
+// cut notes that only n frames were kept.
+func (i *Info) cut(n int64) {
+	i.Cut = true
+	i.note("The recording is longer than %.0f s, the most that is kept of one: the rest is left out.", float64(n)/float64(i.SampleRate))
+}
+
+// errNotWhole is what format.whole returns for a file that open must open.
+var errNotWhole = errors.New("not decoded whole")
 
 // DecodeFile decodes the file at path, see Decode.
 func DecodeFile(ctx context.Context, path string) (audio.Clip, Info, error) {
@@ -101,13 +139,13 @@ func (t table) decodeFile(ctx context.Context, path string) (audio.Clip, Info, e
 	if _, err := io.ReadFull(f, head); err != nil {
 		return audio.Clip{}, Info{}, fmt.Errorf("%s: %w", path, err)
 	}
-	if f := t.byContent(head); f == nil || f.whole == nil { // Compressed files are streamed: they need not be in memory as well.
+	if f := t.byContent(head); f == nil || f.whole == nil || info.Size() > wholeBytes { // Streamed: the file need not be in memory as well.
 		r, err := t.openFile(ctx, path)
 		if err != nil {
 			return audio.Clip{}, Info{}, err
 		}
 		defer r.Close()
-		return r.all(ctx, Limit(info.Size()))
+		return r.all(ctx)
 	}
 	data := append(make([]byte, 0, info.Size()+1), head...) // One more byte lets the last Read see the end.
 	for {
@@ -232,12 +270,14 @@ func (r *Reader) ReadFrames(dst []float32) (int, error) {
 // Close releases the file and ends a child process.
 func (r *Reader) Close() error { return r.d.close() }
 
-// all decodes the rest into a clip of at most limit samples.
-func (r *Reader) all(ctx context.Context, limit int64) (audio.Clip, Info, error) {
+// all decodes the rest into a clip, up to Limit.
+func (r *Reader) all(ctx context.Context) (audio.Clip, Info, error) {
 	info := r.Info()
+	channels := info.Channels
+	limit := Limit(info.SampleRate, channels)
 	const block = 1 << 16
 	want := block // A promise is believed as far as it is cheap; beyond that the clip grows as it comes.
-	if n := info.Frames * int64(info.Channels); n > 0 && n <= 1<<20 {
+	if n := info.Frames * int64(channels); n > 0 && n <= 1<<20 {
 		want = int(n)
 	}
 	samples := make([]float32, 0, want)
@@ -245,17 +285,22 @@ func (r *Reader) all(ctx context.Context, limit int64) (audio.Clip, Info, error)
 		if err := ctx.Err(); err != nil {
 			return audio.Clip{}, Info{}, err
 		}
-		samples = slices.Grow(samples, info.Channels)
-		n, err := r.ReadFrames(samples[len(samples):cap(samples)])
-		samples = samples[:len(samples)+n*info.Channels]
-		if errors.Is(err, io.EOF) {
-			return audio.Clip{Samples: samples, Channels: info.Channels, Rate: info.SampleRate, Source: r.name}, r.Info(), nil
-		}
-		if err != nil {
+		left := limit + 1 - int64(len(samples)/channels) // One more frame tells whether there is more.
+		samples = slices.Grow(samples, channels)
+		n, err := r.ReadFrames(samples[len(samples):min(int64(cap(samples)), int64(len(samples))+left*int64(channels))])
+		samples = samples[:len(samples)+n*channels]
+		if err != nil && !errors.Is(err, io.EOF) {
 			return audio.Clip{}, Info{}, err
 		}
-		if int64(len(samples)) > limit {
-			return audio.Clip{}, Info{}, fmt.Errorf("%s: decodes to more than %d samples, which is too much for memory from a file of its size; convert it in blocks (wavemill convert does)", r.name, limit)
+		more := int64(len(samples)/channels) > limit
+		if !more && err == nil {
+			continue
 		}
+		info = r.Info()
+		if more {
+			samples = samples[:limit*int64(channels)]
+			info.cut(limit)
+		}
+		return audio.Clip{Samples: samples, Channels: channels, Rate: info.SampleRate, Source: r.name}, info, nil
 	}
 }

@@ -1,7 +1,6 @@
 package codec
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -11,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -20,7 +20,7 @@ import (
 
 // ffmpegDemuxers are the demuxers that ffmpeg may use: containers of sound, and none that can name
 // other files or addresses (playlists, concat scripts).
-const ffmpegDemuxers = "aac,ac3,eac3,aiff,amr,ape,asf,au,caf,dts,flac,loas,matroska,webm,mov,mp3,mp2,mpeg,mpegts,nistsphere,ogg,rm,shn,tak,tta,voc,w64,wsaud,wv,xwma,mpc,mpc8,oma,gsm,iff,sox,avi,flv"
+const ffmpegDemuxers = "aac,ac3,eac3,aiff,amr,ape,asf,au,caf,dts,flac,loas,matroska,webm,mov,mp3,mp2,mpeg,mpegts,nistsphere,ogg,rm,shn,tak,tta,voc,wav,w64,wsaud,wv,xwma,mpc,mpc8,oma,gsm,iff,sox,avi,flv"
 
 // ffmpegDecoder decodes through a child process that writes a streamed float WAV to a pipe.
 type ffmpegDecoder struct {
@@ -76,21 +76,6 @@ func newFFmpeg(ctx context.Context, s source) (decoder, error) {
 	return d, nil
 }
 
-// flacBehindID3 returns a FLAC decoder for files that only begin like an MP3.
-func flacBehindID3(c content) (decoder, error) {
-	r := c.reader()
-	br := bufio.NewReader(r)
-	err := skipID3(br)
-	magic, _ := br.Peek(4) // A short answer is no FLAC.
-	if _, serr := r.Seek(0, io.SeekStart); serr != nil {
-		return nil, serr
-	}
-	if err != nil || string(magic) != "fLaC" {
-		return nil, nil // Not FLAC is an answer, not an error.
-	}
-	return newFLAC(c)
-}
-
 // path is where ffmpeg finds the file. Data in memory goes to a temporary one, because some
 // containers must be read back and forth.
 func (d *ffmpegDecoder) path() (string, error) {
@@ -119,7 +104,7 @@ func (d *ffmpegDecoder) remove() {
 
 func (d *ffmpegDecoder) info() Info {
 	about := d.about
-	about.Format, about.Encoding = d.log.names()
+	about.Format, about.Encoding, about.Bits = d.log.names()
 	return about
 }
 
@@ -177,11 +162,12 @@ func (c *capped) Write(p []byte) (int, error) {
 
 var (
 	inputLine  = regexp.MustCompile(`(?m)^Input #0, (.+), from '`)
-	streamLine = regexp.MustCompile(`(?m)^ *Stream #0:\d+.*?: Audio: (\w+)`)
+	streamLine = regexp.MustCompile(`(?m)^ *Stream #0:\d+.*?: Audio: (\w+)(?:.*\((\d+) bit\))?`)
+	pcmName    = regexp.MustCompile(`^pcm_[suf](\d+)`)
 )
 
-// names finds the container and the codec in ffmpeg's log.
-func (c *capped) names() (format, encoding string) {
+// names finds the container, the codec and, where it is known, the width of samples in ffmpeg's log.
+func (c *capped) names() (format, encoding string, bits int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	format, encoding = "unknown", "unknown"
@@ -190,8 +176,13 @@ func (c *capped) names() (format, encoding string) {
 	}
 	if m := streamLine.FindSubmatch(c.b.Bytes()); m != nil {
 		encoding = string(m[1])
+		width := m[2]
+		if pcm := pcmName.FindStringSubmatch(encoding); pcm != nil {
+			width = []byte(pcm[1])
+		}
+		bits, _ = strconv.Atoi(string(width)) // 0 where it is not said.
 	}
-	return format, encoding
+	return format, encoding, bits
 }
 
 // failure is the last line of the log that says something, without the file's name.

@@ -1,6 +1,11 @@
 package codec
 
-import "context"
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+)
 
 // ffmpegFormats are decoded by the ffmpeg program where it is installed. Their magic is tested after
 // that of the formats decoded here; those with the weakest magic come last.
@@ -43,10 +48,33 @@ func ffmpegFormat(name, title, mediaType string, magic func(head []byte) bool, e
 // withMagic is the format without files that only the name tells.
 func (f format) withMagic() format { f.headerless = false; return f }
 
-// openMP3 opens an MP3 file, or a FLAC file behind an ID3 tag.
+// openMP3 opens an MP3 file, or a FLAC or WAV file behind an ID3 tag.
 func openMP3(ctx context.Context, s source) (decoder, error) {
-	if d, err := flacBehindID3(s.content); d != nil || err != nil {
-		return d, err
+	offset, head, err := behindID3(s.reader())
+	switch {
+	case err != nil:
+		return nil, err
+	case begins(0, "fLaC")(head):
+		return newFLAC(s.content)
+	case isWAV(head):
+		return openWAVAt(ctx, s, offset)
 	}
 	return newFFmpeg(ctx, s)
+}
+
+// behindID3 finds where the ID3v2 tags of a file end, and what comes then. It leaves r where it was.
+func behindID3(r io.ReadSeeker) (offset int64, head []byte, err error) {
+	br := bufio.NewReader(r)
+	if skipID3(br) != nil {
+		_, err = r.Seek(0, io.SeekStart)
+		return 0, nil, err // The tag is all there is: the decoder reports it.
+	}
+	head, _ = br.Peek(12) // A short answer is the end.
+	at, err := r.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return 0, nil, err
+	}
+	offset, head = at-int64(br.Buffered()), bytes.Clone(head)
+	_, err = r.Seek(0, io.SeekStart)
+	return offset, head, err
 }

@@ -61,7 +61,7 @@ func newFLAC(c content) (decoder, error) {
 	if d.want != ([md5.Size]byte{}) && d.total > 0 && s.BitsPerSample <= 24 {
 		d.sum = md5.New()
 	}
-	d.about = Info{Format: "flac", Encoding: "flac", SampleRate: int(s.SampleRate), Channels: int(s.NChannels), Frames: -1, Tags: tags}
+	d.about = Info{Format: "flac", Encoding: "flac", Bits: int(s.BitsPerSample), SampleRate: int(s.SampleRate), Channels: int(s.NChannels), Frames: -1, Tags: tags}
 	if d.total > 0 {
 		d.about.Frames = d.total
 	}
@@ -182,16 +182,13 @@ func (d *flacDecoder) readFrames(dst []float32) (int, error) {
 
 // next decodes a frame, or completes the Info and returns io.EOF.
 func (d *flacDecoder) next() error {
-	if d.total > 0 && d.done >= d.total {
-		return d.finish() // What follows the last sample, an ID3v1 tag perhaps, is no frame.
-	}
 	err := contain("FLAC", func() (err error) {
 		d.frame, err = d.stream.ParseNext()
 		return err
 	})
 	switch {
-	case errors.Is(err, io.EOF):
-		return d.finish()
+	case errors.Is(err, io.EOF), err != nil && d.total > 0 && d.done >= d.total:
+		return d.finish() // What follows the last sample, an ID3v1 tag perhaps, is no frame.
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		d.about.Truncated = true
 		d.about.note("The file ends within a FLAC frame: the %d frames of sound before it are kept.", d.done)
@@ -228,9 +225,9 @@ func (d *flacDecoder) finish() error {
 		}
 		d.about.Truncated = true
 	case d.total > 0 && d.done > d.total:
-		d.about.note("The header declares %d frames; %d are there.", d.total, d.done)
+		d.about.note("The header declares %d frames; %d are there and taken.", d.total, d.done)
 	case d.sum != nil && [md5.Size]byte(d.sum.Sum(nil)) != d.want:
-		return errors.New("FLAC: the MD5 sum of the samples is not the one in the header: the file is corrupt")
+		d.about.note("The MD5 sum of the samples is not the one in the header: some samples may be damaged, or the program that wrote the file did not keep the sum. All of them are taken.")
 	}
 	return io.EOF
 }

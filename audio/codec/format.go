@@ -31,7 +31,7 @@ type format struct {
 	// headerless formats are also opened if no format's magic matches and the extension is theirs: raw
 	// frames, or signatures that are not at the beginning. Without it a file must have the magic.
 	headerless bool
-	// whole decodes a file in memory faster than open does; nil to use open.
+	// whole decodes a file in memory faster than open does; nil to use open. It may leave a file to open by errNotWhole.
 	whole func(data []byte) (audio.Clip, Info, error)
 }
 

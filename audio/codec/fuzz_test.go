@@ -58,6 +58,7 @@ func FuzzFLAC(f *testing.F) {
 func FuzzVorbis(f *testing.F) {
 	f.Add(tinyVorbis(f))
 	f.Add(tinyVorbis(f)[:4000])
+	f.Add(slices.Concat(link(f, 1, 8000), link(f, 2, 8000)))
 	f.Fuzz(func(t *testing.T, data []byte) { fuzzDecode(t, rechecksum(data), newVorbis) })
 }
 

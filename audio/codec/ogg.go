@@ -89,6 +89,28 @@ func (o *oggPages) next() error {
 	return o.validate(segments, complete)
 }
 
+// toNextLink passes the pages of other streams behind the end of this one, and reports whether a page follows that begins
+// a stream.
+func (o *oggPages) toNextLink() bool {
+	for {
+		head, _ := o.br.Peek(oggHead + 255) // A short answer is the end of the file.
+		if len(head) < oggHead || string(head[:4]) != "OggS" || head[4] != 0 || len(head) < oggHead+int(head[26]) {
+			return false
+		}
+		const beginning = 2
+		if head[5]&beginning != 0 {
+			return true
+		}
+		size := oggHead + int(head[26])
+		for _, s := range head[oggHead:size] {
+			size += int(s)
+		}
+		if _, err := o.br.Discard(size); err != nil {
+			return false
+		}
+	}
+}
+
 // validate decides whether the page in o.page is passed on.
 func (o *oggPages) validate(segments int, complete bool) error {
 	flags, serial := o.page[5], binary.LittleEndian.Uint32(o.page[14:])

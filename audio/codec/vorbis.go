@@ -22,6 +22,7 @@ type vorbisDecoder struct {
 	r     *oggvorbis.Reader
 	order []int // Where each channel goes, nil when it stays.
 	done  int64
+	links int // Streams that follow the first, decoded.
 	err   error
 }
 
@@ -153,7 +154,7 @@ func (d *vorbisDecoder) readFrames(dst []float32) (int, error) {
 	switch {
 	case d.err == nil:
 	case errors.Is(d.err, io.EOF) || errors.Is(d.err, io.ErrUnexpectedEOF):
-		d.err = d.finish()
+		d.err = d.nextLink()
 	default:
 		d.err = fmt.Errorf("vorbis: after frame %d: %w", d.done, d.err)
 	}
@@ -171,14 +172,56 @@ func reorder(x []float32, order []int) {
 	}
 }
 
+// maxLinks bounds the streams that follow the first: each takes the memory and time of its headers. A radio's recording of a
+// day has some hundred.
+const maxLinks = 1000
+
+// nextLink goes on with the next stream of a chained file (RFC 3533, section 4), where there is one of the same rate and
+// channels; else it completes the Info and returns io.EOF.
+func (d *vorbisDecoder) nextLink() error {
+	if !d.pages.ended || !d.pages.toNextLink() {
+		return d.finish()
+	}
+	if d.links == maxLinks {
+		d.about.Truncated = true
+		d.about.note("The file is a chain of more than %d Ogg streams: the others were left out.", maxLinks+1)
+		return d.finish()
+	}
+	pages := &oggPages{br: d.pages.br}
+	var read bytes.Buffer
+	headers, err := oggPackets(io.TeeReader(pages, &read), 3, maxVorbisHeaders)
+	next := &vorbisDecoder{}
+	if err == nil {
+		err = next.headers(headers)
+	}
+	if err == nil && (next.about.SampleRate != d.about.SampleRate || next.about.Channels != d.about.Channels) {
+		err = fmt.Errorf("it has %d channels at %d Hz, the first %d at %d Hz", next.about.Channels, next.about.SampleRate, d.about.Channels, d.about.SampleRate)
+	}
+	if err == nil {
+		err = contain("Vorbis", func() error {
+			next.r, err = oggvorbis.NewReader(io.MultiReader(&read, pages))
+			return err
+		})
+	}
+	if err != nil {
+		d.about.Truncated = true
+		d.about.note("Further Ogg streams follow that were left out: %v.", err)
+		return d.finish()
+	}
+	d.r, d.pages = next.r, pages
+	d.links++
+	return nil
+}
+
 // finish completes the Info and returns io.EOF.
 func (d *vorbisDecoder) finish() error {
 	d.about.Frames = d.done
 	if !d.pages.ended {
 		d.about.Truncated = true
 		d.about.note("The Ogg stream ends without its last page: the %d frames before that are kept.", d.done)
-	} else if rest, err := d.pages.br.Peek(4); err == nil && bytes.Equal(rest, []byte("OggS")) {
-		d.about.note("The file holds further Ogg streams; only the first was decoded.")
+	}
+	if d.links > 0 {
+		d.about.note("The file is a chain of %d Ogg streams, which were decoded one after the other.", d.links+1)
 	}
 	return io.EOF
 }

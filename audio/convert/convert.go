@@ -7,6 +7,7 @@
 package convert
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,6 @@ import (
 
 	"wavemill/audio/dataset"
 	"wavemill/audio/spectrogram"
-	"wavemill/audio/wav"
 )
 
 // Target is what a conversion makes.
@@ -56,15 +56,17 @@ type Options struct {
 	ShardBytes int64
 	// Phase says how sound is made from shards.
 	Phase spectrogram.Phase
-	// Encoding is that of the WAV files.
-	Encoding wav.Encoding
+	// Bits is the sample format of the WAV files: "16" and "24" of PCM, "32f" of float. "" chooses for each recording what
+	// holds its samples: float for float, for 32 bits and for what is made from shards, 24 bits for 17 to 24, 16 for all
+	// others. Samples beyond full scale are clipped in 16 and 24 bits, and counted.
+	Bits string
 }
 
 // Progress says how far a conversion is.
 type Progress struct {
-	Done    int // Files finished in this run, the skipped ones among them.
-	Total   int // Files to do in this run.
-	Skipped int
+	Done    int           // Files finished in this run, the skipped ones among them.
+	Total   int           // Files to do in this run.
+	Skipped int           // Left out so far, in this run and by the scan before it.
 	Seconds float64       // Of sound, converted in this run.
 	Elapsed time.Duration // Of this run.
 	Rate    float64       // Files a second.
@@ -73,21 +75,26 @@ type Progress struct {
 
 // Summary says what a conversion did.
 type Summary struct {
-	To          Target              `json:"to"`
-	Out         string              `json:"out"`
-	Files       int                 `json:"files"`        // Found, the skipped ones not among them until they are tried.
-	Converted   int                 `json:"converted"`    // In this run.
-	AlreadyDone int                 `json:"already_done"` // In an earlier run.
-	Skipped     int                 `json:"skipped"`      // See skipped.jsonl.
-	Truncated   int                 `json:"truncated"`    // Converted, though the file ends before the data that its header declares.
-	Rows        int64               `json:"rows"`         // Spectrogram frames made in this run.
-	Seconds     float64             `json:"seconds"`      // Of sound, converted in this run.
-	SampleRate  int                 `json:"sample_rate,omitempty"`
-	Config      *spectrogram.Config `json:"config,omitempty"`
-	LabelSource string              `json:"label_source,omitempty"`
-	Labels      map[string]int      `json:"labels"` // Files of each label, of this run and earlier ones.
-	Elapsed     float64             `json:"elapsed"`
-	Realtime    float64             `json:"realtime"` // Seconds of sound a second.
+	To           Target              `json:"to"`
+	Out          string              `json:"out"`
+	Files        int                 `json:"files"`                   // Found, the skipped ones not among them until they are tried.
+	Converted    int                 `json:"converted"`               // In this run.
+	AlreadyDone  int                 `json:"already_done"`            // In an earlier run.
+	Skipped      int                 `json:"skipped"`                 // See skipped.jsonl.
+	Reasons      []string            `json:"reasons,omitempty"`       // How many were skipped for which reason.
+	Clipped      int64               `json:"clipped,omitempty"`       // Samples beyond full scale, in this run.
+	ClippedFiles int                 `json:"clipped_files,omitempty"` // Files that have such samples.
+	Faults       []string            `json:"faults,omitempty"`        // Of files that were converted all the same: how many have which.
+	Truncated    int                 `json:"truncated"`               // Converted, though a part of the file is missing or cannot be decoded.
+	Rows         int64               `json:"rows"`                    // Spectrogram frames made in this run.
+	Seconds      float64             `json:"seconds"`                 // Of sound, converted in this run.
+	SampleRate   int                 `json:"sample_rate,omitempty"`
+	Config       *spectrogram.Config `json:"config,omitempty"`
+	LabelSource  string              `json:"label_source,omitempty"`
+	Notes        []string            `json:"notes,omitempty"` // About labels and names, see dataset.Dataset.Notes.
+	Labels       map[string]int      `json:"labels"`          // Files of each label, of this run and earlier ones.
+	Elapsed      float64             `json:"elapsed"`
+	Realtime     float64             `json:"realtime"` // Seconds of sound a second.
 }
 
 // SkippedName is the file in Options.Out that lists what was skipped, one dataset.Skip a line.
@@ -109,6 +116,8 @@ func (o Options) Check() error {
 		return errors.New("convert: no output folder was given")
 	case !slices.Contains(Targets(), o.target()):
 		return fmt.Errorf("convert: unknown target %q; want npy, png or wav", o.To)
+	case !slices.Contains(BitChoices(), o.Bits):
+		return fmt.Errorf("convert: WAV of %q bits; want 16, 24 or 32f", o.Bits)
 	case o.Workers < 0:
 		return fmt.Errorf("convert: %d workers", o.Workers)
 	case o.Rate < 0:
@@ -137,8 +146,8 @@ func (o Options) workers() int {
 // goroutines at once. The Summary tells what was done also when an error ended it.
 //
 // Files that cannot be read or decoded are skipped; that is no error unless nothing is left
-// (ErrNothing). Errors are sources that are not there, two files with one name for their results,
-// results in Out that are of another conversion, and failures to write. When the context is
+// (ErrNothing). Of files that differ only in their extension, the results keep it: kick.flac becomes kick.flac.wav beside
+// kick.wav. Errors are sources that are not there, results in Out that are of another conversion, and failures to write. When the context is
 // cancelled, what is complete stays, and Run returns the context's error.
 func Run(ctx context.Context, o Options, progress func(Progress)) (Summary, error) {
 	if err := o.Check(); err != nil {
@@ -152,7 +161,7 @@ func Run(ctx context.Context, o Options, progress func(Progress)) (Summary, erro
 	if err := p.prepare(); err != nil {
 		return Summary{}, err
 	}
-	m := newMeter(p.jobs, progress)
+	m := newMeter(p.jobs, len(p.skipped), progress)
 	err = p.work(ctx, m)
 	m.finish()
 	s := p.summary(m, time.Since(begin))
@@ -185,8 +194,8 @@ func (p *plan) nothing(m *meter) error {
 func (p *plan) summary(m *meter, elapsed time.Duration) Summary {
 	s := Summary{
 		To: p.o.target(), Out: p.o.Out, Files: len(p.jobs) + len(p.done), Converted: m.converted, AlreadyDone: len(p.done),
-		Skipped: len(p.skipped) + len(m.skipped), Truncated: m.truncated, Rows: m.rows, Seconds: m.seconds,
-		SampleRate: p.rate, LabelSource: p.labelSource, Labels: map[string]int{}, Elapsed: elapsed.Seconds(),
+		Skipped: len(p.skipped) + len(m.skipped), Truncated: m.truncated, Clipped: m.clipped, ClippedFiles: m.clippedFiles, Rows: m.rows, Seconds: m.seconds,
+		SampleRate: p.rate, LabelSource: p.labelSource, Notes: p.notes, Labels: map[string]int{}, Elapsed: elapsed.Seconds(),
 	}
 	if p.o.target() != WAV {
 		s.Config = p.config
@@ -194,18 +203,23 @@ func (p *plan) summary(m *meter, elapsed time.Duration) Summary {
 	if elapsed > 0 {
 		s.Realtime = s.Seconds / elapsed.Seconds()
 	}
-	for _, it := range p.done {
-		s.Labels[it.Label]++
+	for _, j := range p.finished(m) {
+		s.Labels[j.item.Label]++
 	}
-	for _, it := range m.finished {
-		s.Labels[it.Label]++
+	for _, g := range dataset.GroupSkips(sortedSkips(p.skipped, m.skipped)) {
+		s.Reasons = append(s.Reasons, g.String())
+	}
+	for _, g := range dataset.GroupSkips(sortedSkips(m.faults)) {
+		s.Faults = append(s.Faults, g.String())
 	}
 	return s
 }
 
-// finished lists the items that are complete, of this run and earlier ones, sorted by name.
-func (p *plan) finished(m *meter) []dataset.Item {
+// finished lists the jobs that are complete, of this run and earlier ones, sorted by name.
+func (p *plan) finished(m *meter) []job {
 	all := append(slices.Clone(p.done), m.finished...)
-	slices.SortFunc(all, func(a, b dataset.Item) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(all, func(a, b job) int {
+		return cmp.Or(strings.Compare(a.item.Name, b.item.Name), strings.Compare(a.out, b.out))
+	})
 	return all
 }

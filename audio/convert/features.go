@@ -45,19 +45,25 @@ func newExtractor(c spectrogram.Config, resamplers *audio.Resamplers) (*extracto
 }
 
 // extract hands the rows of a recording to emit, in one piece or many, and returns the number of
-// samples they stand for. emit must not keep the slice.
-func (x *extractor) extract(ctx context.Context, path string, size int64, emit func(rows []float32) error) (samples int64, truncated bool, err error) {
+// samples they stand for and what is to be said of the file. emit must not keep the slice.
+func (x *extractor) extract(ctx context.Context, path string, size int64, emit func(rows []float32) error) (samples int64, found faults, err error) {
 	if size <= smallFile {
 		c, h, ok, err := x.small(path)
 		if err != nil {
-			return 0, false, err
+			return 0, faults{}, err
 		}
 		if ok {
 			n, err := x.whole(c, emit)
-			return n, h.Truncated, err
+			return n, faults{h.Truncated, h.Notes}, err
 		}
 	}
 	return x.stream(ctx, path, emit)
+}
+
+// faults are what a decoder says of a file.
+type faults struct {
+	truncated bool
+	notes     []string
 }
 
 // small decodes a small WAV file; it reports false for files of any other kind.
@@ -78,6 +84,9 @@ func (x *extractor) small(path string) (audio.Clip, wav.Header, bool, error) {
 		return audio.Clip{}, wav.Header{}, false, err
 	}
 	c, h, err := wav.Decode(x.file[:n])
+	if _, other := errors.AsType[*wav.UnsupportedError](err); other {
+		return audio.Clip{}, wav.Header{}, false, nil // Compressed: the stream goes through ffmpeg.
+	}
 	return c, h, err == nil, err
 }
 
@@ -98,7 +107,7 @@ func (x *extractor) whole(c audio.Clip, emit func(rows []float32) error) (int64,
 }
 
 // stream extracts from a recording of any length.
-func (x *extractor) stream(ctx context.Context, path string, emit func(rows []float32) error) (samples int64, truncated bool, err error) {
+func (x *extractor) stream(ctx context.Context, path string, emit func(rows []float32) error) (samples int64, found faults, err error) {
 	s := x.t.NewStream(emit)
 	info, err := monoBlocks(ctx, path, x.rate, x, func(block []float32) error {
 		samples += int64(len(block))
@@ -110,7 +119,7 @@ func (x *extractor) stream(ctx context.Context, path string, emit func(rows []fl
 	if err == nil {
 		err = s.Close()
 	}
-	return samples, info.Truncated, err
+	return samples, faults{info.Truncated, info.Notes}, err
 }
 
 // monoBlocks decodes a recording, mixes it down and resamples it block by block.

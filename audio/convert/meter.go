@@ -9,26 +9,30 @@ import (
 
 // meter counts what is done and reports it.
 type meter struct {
-	mu        sync.Mutex
-	report    func(Progress)
-	begin     time.Time
-	last      time.Time
-	total     int
-	bytes     int64 // Of all files.
-	passed    int64 // Bytes of finished files.
-	converted int
-	truncated int
-	rows      int64
-	seconds   float64
-	finished  []dataset.Item
-	skipped   []dataset.Skip
+	mu           sync.Mutex
+	report       func(Progress)
+	begin        time.Time
+	last         time.Time
+	total        int
+	bytes        int64 // Of all files.
+	passed       int64 // Bytes of finished files.
+	converted    int
+	truncated    int
+	clipped      int64
+	clippedFiles int
+	faults       []dataset.Skip // What the notes of decoded files say.
+	rows         int64
+	seconds      float64
+	finished     []job
+	skipped      []dataset.Skip
+	before       int // Files that the scan left out.
 }
 
 // reportEvery is the least time between two reports.
 const reportEvery = 100 * time.Millisecond
 
-func newMeter(jobs []job, report func(Progress)) *meter {
-	m := &meter{report: report, begin: time.Now(), total: len(jobs)}
+func newMeter(jobs []job, before int, report func(Progress)) *meter {
+	m := &meter{report: report, begin: time.Now(), total: len(jobs), before: before}
 	for _, j := range jobs {
 		m.bytes += j.item.Size
 	}
@@ -40,6 +44,8 @@ type outcome struct {
 	rows      int64
 	seconds   float64
 	truncated bool
+	notes     []string // About the file, from its decoder.
+	clipped   int64
 	skip      error // Why it was skipped, nil when it was converted.
 }
 
@@ -57,7 +63,13 @@ func (m *meter) add(j job, o outcome) {
 		if o.truncated {
 			m.truncated++
 		}
-		m.finished = append(m.finished, j.item)
+		if m.clipped += o.clipped; o.clipped > 0 {
+			m.clippedFiles++
+		}
+		for _, note := range o.notes {
+			m.faults = append(m.faults, dataset.Skip{Path: j.item.Path, Reason: note, Partial: o.truncated})
+		}
+		m.finished = append(m.finished, j)
 	}
 	if now := time.Now(); m.report != nil && now.Sub(m.last) >= reportEvery {
 		m.last = now
@@ -76,7 +88,7 @@ func (m *meter) finish() {
 
 func (m *meter) progress(now time.Time) Progress {
 	p := Progress{
-		Done: m.converted + len(m.skipped), Total: m.total, Skipped: len(m.skipped),
+		Done: m.converted + len(m.skipped), Total: m.total, Skipped: m.before + len(m.skipped),
 		Seconds: m.seconds, Elapsed: now.Sub(m.begin), Left: -1,
 	}
 	if s := p.Elapsed.Seconds(); s > 0 {

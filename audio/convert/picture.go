@@ -72,11 +72,12 @@ func (w *fileWorker) picture(ctx context.Context, j job, f *os.File) outcome {
 		config = *w.p.config
 		c.bins = config.Bins()
 		var samples int64
-		samples, o.truncated, o.skip = w.x.extract(ctx, j.item.Path, j.item.Size, func(rows []float32) error {
+		var found faults
+		samples, found, o.skip = w.x.extract(ctx, j.item.Path, j.item.Size, func(rows []float32) error {
 			c.add(rows)
 			return nil
 		})
-		o.seconds = float64(samples) / float64(config.SampleRate)
+		o.seconds, o.truncated, o.notes = float64(samples)/float64(config.SampleRate), found.truncated, found.notes
 	} else {
 		if config, o.skip = entryConfig(j); o.skip == nil {
 			c.bins = j.entry.Bins

@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"wavemill/audio"
-	"wavemill/audio/codec"
 	"wavemill/audio/dataset"
 	"wavemill/audio/spectrogram"
 )
@@ -21,6 +20,7 @@ import (
 // job is one file to make.
 type job struct {
 	item   dataset.Item
+	result string          // The result's path below Out, with slashes; empty for shards.
 	out    string          // The result's path; empty for shards.
 	shards *dataset.Shards // Source of the rows; nil for recordings.
 	entry  dataset.Entry
@@ -30,10 +30,12 @@ type job struct {
 type plan struct {
 	o           Options
 	jobs        []job // What is left to do, in order.
-	done        []dataset.Item
+	done        []job
 	skipped     []dataset.Skip
 	labelSource string
-	rate        int // 0 keeps each recording's own.
+	notes       []string
+	bits        string // Options.Bits, settled.
+	rate        int    // 0 keeps each recording's own.
 	config      *spectrogram.Config
 	old         *state // Of an earlier run in Out, nil when there was none.
 	writer      *dataset.ShardWriter
@@ -47,6 +49,7 @@ func newPlan(ctx context.Context, o Options) (*plan, error) {
 	if p.old, err = readState(o.Out); err != nil {
 		return nil, err
 	}
+	p.settleBits()
 	shards, recordings := 0, 0
 	for _, source := range o.Sources {
 		if isShards(source) {
@@ -68,7 +71,8 @@ func newPlan(ctx context.Context, o Options) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, p.name()
+	p.name()
+	return p, nil
 }
 
 // isShards reports whether a source is a folder of shards or the manifest of one.
@@ -118,7 +122,7 @@ func (p *plan) findRecordings(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.labelSource = d.LabelSource
+	p.labelSource, p.notes = d.LabelSource, d.Notes
 	p.skipped = slices.DeleteFunc(d.Skipped, func(s dataset.Skip) bool { return inside(s.Path) })
 	for _, it := range d.Items {
 		if !inside(it.Path) {
@@ -161,50 +165,6 @@ func (p *plan) insideOut() (func(file string) bool, error) {
 		return err == nil && below(out, abs)
 	})
 	return func(file string) bool { return nested && below(file, out) }, nil
-}
-
-// commonRate is the sample rate that most recordings have. It reads at most 64 of them, spread over
-// the list. Of two equally common rates it takes the lower. A run that goes on keeps the earlier one's.
-func (p *plan) commonRate(ctx context.Context) int {
-	if p.old != nil && p.old.Rate > 0 {
-		return p.old.Rate
-	}
-	const samples = 64
-	count := map[int]int{}
-	for i := range min(samples, len(p.jobs)) {
-		r, err := codec.Open(ctx, p.jobs[i*len(p.jobs)/min(samples, len(p.jobs))].item.Path)
-		if err != nil {
-			continue // It will be skipped when its turn comes.
-		}
-		count[r.Info().SampleRate]++
-		_ = r.Close() // Only its head was wanted.
-	}
-	const fallback = 16000 // Of no recordings; nothing is converted then.
-	best := fallback
-	for rate, n := range count {
-		if m := count[best]; n > m || n == m && rate < best {
-			best = rate
-		}
-	}
-	return best
-}
-
-// name gives each result its path, and refuses two with the same.
-func (p *plan) name() error {
-	if p.o.target() == NPY {
-		return nil
-	}
-	taken := map[string]string{}
-	for i := range p.jobs {
-		j := &p.jobs[i]
-		name := strings.TrimSuffix(j.item.Name, path.Ext(j.item.Name)) + "." + string(p.o.target())
-		if other, ok := taken[name]; ok {
-			return fmt.Errorf("convert: %s and %s would both become %s; rename one, or convert them to different folders", other, j.item.Name, name)
-		}
-		taken[name] = j.item.Name
-		j.out = filepath.Join(p.o.Out, filepath.FromSlash(name))
-	}
-	return nil
 }
 
 // prepare makes the folder, holds it against what an earlier run left, and drops what is done.
@@ -250,7 +210,7 @@ func (p *plan) dropDoneEntries() error {
 	p.jobs = slices.DeleteFunc(p.jobs, func(j job) bool {
 		_, ok := entries[j.item.Name]
 		if ok {
-			p.done = append(p.done, j.item)
+			p.done = append(p.done, j)
 		}
 		return ok
 	})
@@ -271,7 +231,7 @@ func (p *plan) dropDoneFiles() error {
 		case p.old == nil:
 			return fmt.Errorf("convert: %s exists and was not written by an earlier run; choose another folder or remove it", j.out)
 		case whole(j.out, p.o.target()):
-			p.done = append(p.done, j.item)
+			p.done = append(p.done, j)
 		default:
 			left = append(left, j) // Cut off by a power failure.
 		}

@@ -49,7 +49,7 @@ func (w *fileWorker) sound(ctx context.Context, j job, f *os.File) outcome {
 	if err != nil {
 		return outcome{skip: fmt.Errorf("its config: %w", err)}
 	}
-	out, err := wav.NewWriter(f, 1, c.SampleRate, wav.Options{Encoding: w.p.o.Encoding, Tags: w.tags(j)})
+	out, err := wav.NewWriter(f, 1, c.SampleRate, wav.Options{Encoding: w.p.encoding(nil), Tags: w.tags(j)})
 	if err != nil {
 		return outcome{skip: ifWriting(err)}
 	}
@@ -67,7 +67,7 @@ func (w *fileWorker) sound(ctx context.Context, j job, f *os.File) outcome {
 			err = &writeError{failed}
 		}
 	}
-	return outcome{rows: int64(j.entry.Frames), seconds: float64(out.Frames()) / float64(c.SampleRate), skip: err}
+	return outcome{rows: int64(j.entry.Frames), seconds: float64(out.Frames()) / float64(c.SampleRate), clipped: out.Clipped(), skip: err}
 }
 
 // segments turns rows into sound as they come.

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"wavemill/audio/dataset"
 	"wavemill/audio/spectrogram"
@@ -41,7 +40,7 @@ func (p *plan) state() state {
 	case NPY:
 		s.Shard = p.o.ShardBytes
 	case WAV:
-		s.Encoding = p.o.Encoding.String()
+		s.Encoding = p.encodingState()
 		if len(p.jobs) > 0 && p.jobs[0].shards != nil {
 			s.Phase = &p.o.Phase
 		}
@@ -140,10 +139,12 @@ func (p *plan) close(m *meter, s Summary) error {
 	return err
 }
 
-// writeSkipped writes skipped.jsonl, sorted by path, also when it is empty.
+// writeSkipped writes skipped.jsonl, sorted by path, also when it is empty. Files of which a part is missing, because it
+// could not be decoded or is not there, have lines that are marked as partial.
 func (p *plan) writeSkipped(m *meter) error {
 	var b []byte
-	for _, s := range sortedSkips(p.skipped, m.skipped) {
+	parts := slices.DeleteFunc(slices.Clone(m.faults), func(s dataset.Skip) bool { return !s.Partial })
+	for _, s := range sortedSkips(p.skipped, m.skipped, parts) {
 		line, err := json.Marshal(s)
 		if err != nil {
 			return fmt.Errorf("convert: %w", err)
@@ -158,8 +159,8 @@ func (p *plan) writeLabels(m *meter) error {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
 	rows := [][]string{{"file", "label", "group"}}
-	for _, it := range p.finished(m) {
-		rows = append(rows, []string{strings.TrimSuffix(it.Name, filepath.Ext(it.Name)) + "." + string(p.o.target()), it.Label, it.Group})
+	for _, j := range p.finished(m) {
+		rows = append(rows, []string{j.result, j.item.Label, j.item.Group})
 	}
 	if err := w.WriteAll(rows); err != nil {
 		return fmt.Errorf("convert: %w", err)

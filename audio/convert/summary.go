@@ -5,10 +5,15 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"wavemill/internal/text"
 )
 
 // labelsShown is how many labels String lists.
 const labelsShown = 20
+
+// reasonsShown is how many reasons for skipping files, and how many kinds of faults, String lists.
+const reasonsShown = 10
 
 // String returns the summary as some lines for a person, without a newline at the end.
 func (s Summary) String() string {
@@ -21,12 +26,36 @@ func (s Summary) String() string {
 		lines = append(lines, fmt.Sprintf("  %d bins (%s, %s) at %d Hz, n_fft %d, hop %d", c.Bins(), c.Scale, c.Value, c.SampleRate, c.NFFT, c.Hop))
 	}
 	if s.Truncated > 0 {
-		lines = append(lines, fmt.Sprintf("  %d files end before the data that their headers declare; the part that exists was converted", s.Truncated))
+		lines = append(lines, fmt.Sprintf("  of %d files a part is missing or cannot be decoded; the rest was converted", s.Truncated))
+	}
+	if s.Clipped > 0 {
+		lines = append(lines, fmt.Sprintf("  warning: %d samples of %d files are beyond full scale and were clipped; --bits 32f keeps them", s.Clipped, s.ClippedFiles))
+	}
+	if len(s.Faults) > 0 {
+		lines = appendSome(append(lines, "  faults of converted files:"), s.Faults)
 	}
 	if s.Skipped > 0 {
 		lines = append(lines, "  skipped files and reasons: "+s.Out+"/"+SkippedName)
 	}
+	lines = appendSome(lines, s.Reasons)
+	for _, n := range s.Notes {
+		lines = append(lines, "  "+n)
+	}
+	for i, line := range lines {
+		lines[i] = text.Line(line)
+	}
 	return strings.Join(lines, "\n")
+}
+
+// appendSome appends indented lines, up to a number.
+func appendSome(lines, more []string) []string {
+	for _, line := range more[:min(len(more), reasonsShown)] {
+		lines = append(lines, "    "+line)
+	}
+	if n := len(more) - reasonsShown; n > 0 {
+		lines = append(lines, fmt.Sprintf("    and %d more", n))
+	}
+	return lines
 }
 
 // labels lists the labels and their numbers of files.

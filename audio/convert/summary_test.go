@@ -17,7 +17,7 @@ func TestSummaryString(t *testing.T) {
   7.0 s of sound in 0.50 s (14 x real time)
   labels from the name of the folder: bell (2), kick (5)
   20 bins (mel, log) at 8000 Hz, n_fft 256, hop 64
-  1 files end before the data that their headers declare; the part that exists was converted
+  of 1 files a part is missing or cannot be decoded; the rest was converted
   skipped files and reasons: shards/skipped.jsonl`
 	if got := s.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

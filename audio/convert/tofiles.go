@@ -141,7 +141,7 @@ func (w *fileWorker) copy(ctx context.Context, j job, f *os.File) outcome {
 			channels = append(channels, rs.Stream())
 		}
 	}
-	out, err := wav.NewWriter(f, info.Channels, rate, wav.Options{Encoding: w.p.o.Encoding, Tags: w.tags(j)})
+	out, err := wav.NewWriter(f, info.Channels, rate, wav.Options{Encoding: w.p.encoding(&info), Tags: w.tags(j)})
 	if err != nil {
 		return outcome{skip: ifWriting(err)}
 	}
@@ -154,7 +154,8 @@ func (w *fileWorker) copy(ctx context.Context, j job, f *os.File) outcome {
 			err = &writeError{failed}
 		}
 	}
-	return outcome{seconds: float64(out.Frames()) / float64(rate), truncated: r.Info().Truncated, skip: err}
+	info = r.Info() // Final after the last frame.
+	return outcome{seconds: float64(out.Frames()) / float64(rate), truncated: info.Truncated, notes: info.Notes, clipped: out.Clipped(), skip: err}
 }
 
 // frames copies all frames, through the channels' resamplers where there are any.

@@ -55,7 +55,7 @@ func (p *plan) toShards(ctx context.Context, q *sequence, x *extractor, i int, c
 	var rows []byte
 	var count int64
 	direct := false
-	samples, truncated, err := x.extract(ctx, j.item.Path, j.item.Size, func(block []float32) error {
+	samples, found, err := x.extract(ctx, j.item.Path, j.item.Size, func(block []float32) error {
 		count += int64(len(block) / p.config.Bins())
 		rows = dataset.EncodeRows(rows, block)
 		if len(rows) < directBytes {
@@ -77,7 +77,7 @@ func (p *plan) toShards(ctx context.Context, q *sequence, x *extractor, i int, c
 		return ctx.Err()
 	}
 	entry := dataset.Entry{Label: j.item.Label, Source: j.item.Name, Group: j.item.Group, Samples: samples, Config: config}
-	return q.deliver(i, result{rows, entry, outcome{count, float64(samples) / float64(p.rate), truncated, err}})
+	return q.deliver(i, result{rows, entry, outcome{rows: count, seconds: float64(samples) / float64(p.rate), truncated: found.truncated, notes: found.notes, skip: err}})
 }
 
 // result is what a worker made of a job.

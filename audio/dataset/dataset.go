@@ -26,26 +26,29 @@ import (
 // Item is one recording.
 type Item struct {
 	Path  string // Where the file lies, as the caller can open it.
-	Name  string // The path below the root it was found in, with slashes: the same on every machine.
-	Label string // What it is an example of.
+	Name  string // The path below the root it was found in, with slashes, as TextName writes it: the same on every machine.
+	Label string // What it is an example of: valid UTF-8 in Unicode normalization form C.
 	Group string // What it shares with others of its kind, such as the speaker or the session; "" when unknown.
 	Size  int64  // Bytes.
 }
 
-// Skip is a file that Scan left out, and the reason.
+// Skip is a file that was left out, and the reason.
 type Skip struct {
 	Path   string `json:"path"`
 	Reason string `json:"reason"`
+	// Partial says that only a part of the file was left out.
+	Partial bool `json:"partial,omitempty"`
 }
 
 // Options says how Scan works.
 type Options struct {
 	// Labels says where labels come from:
 	//
-	//	""           detect: "folder" when files lie in at least two folders, else "prefix"
+	//	""           detect: "folder" when files lie in at least two folders, else "prefix"; folders such as
+	//	             train and test are no labels, then the folders above them are, or the file names
 	//	"folder"     the name of the folder a file lies in
-	//	"prefix"     the file name up to the first "_"
-	//	"FILE.csv"   a table with a file and a label column (and perhaps a speaker column)
+	//	"prefix"     the file name up to the first "_"; where no name has one, up to "-", a space or a number
+	//	"FILE.csv"   a table with a file and a label column (and perhaps a speaker column); also "FILE.tsv"
 	//	"FILE.jsonl" the same as one JSON object a line
 	//	a pattern    "{label}_{speaker}_{n}": fields of the file name, or of the end of the path
 	//	             when it has slashes; {label} is needed
@@ -62,22 +65,23 @@ type Options struct {
 
 // Dataset is what Scan found.
 type Dataset struct {
-	Root        string // The folder that holds all roots; Item.Name is relative to it.
-	Items       []Item // Sorted by Name, then Path.
-	Skipped     []Skip // Sorted by Path.
-	LabelSource string // How labels were found, for people: "file name up to the first _".
+	Root        string   // The folder that holds all roots; Item.Name is relative to it.
+	Items       []Item   // Sorted by Name, then Path.
+	Skipped     []Skip   // Sorted by Path.
+	LabelSource string   // How labels were found, for people: "file name up to the first _".
+	Notes       []string // What a person should know about the labels: the evidence for detected ones, and warnings.
 }
 
 // Scan lists the recordings below the roots (folders, or single files) and labels them. Symbolic
 // links are followed; a link that leads back into a folder it lies in is skipped with that reason,
-// as are hidden files, files whose name is not that of a known audio format, folders that cannot be
-// read and files to which Options.Labels gives no label. A file reached twice is listed once. A root
-// that does not exist is an error, as are unusable Options.
+// as are hidden files and folders, files whose name is not that of a known audio format, folders that cannot be
+// read, links to files that are listed already, and files to which Options.Labels gives no label. A file reached twice by
+// the same path is listed once. A root that does not exist is an error, as are unusable Options.
 func Scan(ctx context.Context, roots []string, o Options) (Dataset, error) {
 	if len(roots) == 0 {
 		return Dataset{}, errors.New("dataset: no folder or file given")
 	}
-	w := walker{ctx: ctx, seen: map[string]bool{}}
+	w := walker{ctx: ctx, seen: map[string]found{}}
 	var tops []string
 	for _, root := range roots {
 		if err := w.root(root); err != nil {
@@ -87,11 +91,12 @@ func Scan(ctx context.Context, roots []string, o Options) (Dataset, error) {
 	}
 	d := Dataset{Root: commonFolder(tops), Skipped: w.skipped}
 	for _, f := range w.files {
-		d.Items = append(d.Items, Item{Path: f.path, Name: relative(d.Root, f.abs), Size: f.size})
+		d.Items = append(d.Items, Item{Path: f.path, Name: TextName(relative(d.Root, f.abs)), Size: f.size})
 	}
 	if err := label(&d, w.files, o); err != nil {
 		return Dataset{}, err
 	}
+	warnLinks(&d, w.links)
 	slices.SortStableFunc(d.Items, func(a, b Item) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Path, b.Path))
 	})
@@ -144,14 +149,15 @@ type found struct {
 // walker collects the files below the roots.
 type walker struct {
 	ctx     context.Context
-	seen    map[string]bool // Absolute, resolved paths.
+	seen    map[string]found // By absolute, resolved path.
 	files   []found
+	links   []found // To files that are listed already.
 	skipped []Skip
 	top     string
 }
 
 func (w *walker) skip(path, reason string) {
-	w.skipped = append(w.skipped, Skip{path, reason})
+	w.skipped = append(w.skipped, Skip{Path: path, Reason: reason})
 }
 
 func (w *walker) root(root string) error {
@@ -184,8 +190,8 @@ func (w *walker) folder(path, abs string, ancestors []fs.FileInfo) error {
 	for _, e := range entries {
 		p, a := filepath.Join(path, e.Name()), filepath.Join(abs, e.Name())
 		if strings.HasPrefix(e.Name(), ".") {
-			if !e.IsDir() {
-				w.skip(p, "hidden file")
+			if err := w.hidden(p); err != nil {
+				return err
 			}
 			continue
 		}
@@ -219,11 +225,37 @@ func (w *walker) file(path, abs string, info fs.FileInfo) {
 	if real, err := filepath.EvalSymlinks(abs); err == nil {
 		key = real
 	}
-	if w.seen[key] {
+	if first, seen := w.seen[key]; seen {
+		if first.abs != abs {
+			w.skip(path, "this link leads to a file that is listed already: "+first.path)
+			w.links = append(w.links, found{path, abs, w.top, info.Size()})
+		}
 		return
 	}
-	w.seen[key] = true
-	w.files = append(w.files, found{path, abs, w.top, info.Size()})
+	w.seen[key] = found{path, abs, w.top, info.Size()}
+	w.files = append(w.files, w.seen[key])
+}
+
+// hidden skips a file or folder whose name begins with a dot, and counts the audio files in it.
+func (w *walker) hidden(name string) error {
+	info, err := os.Stat(name)
+	if err != nil || !info.IsDir() {
+		w.skip(name, "hidden file")
+		return nil
+	}
+	audio := 0
+	err = filepath.WalkDir(name, func(_ string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() && codec.IsAudioName(e.Name()) {
+			audio++
+		}
+		return w.ctx.Err() // A folder that cannot be read is hidden all the same.
+	})
+	if audio > 0 {
+		w.skip(name, fmt.Sprintf("hidden folder, with %d audio files", audio))
+	} else {
+		w.skip(name, "hidden folder, without audio files")
+	}
+	return err
 }
 
 // cause is an error without the path that a Skip names already.

@@ -70,7 +70,7 @@ func TestScan(t *testing.T) {
 		{
 			name: "prefixes", files: []string{"3_ann_0.wav", "3_ann_1.wav", "7_bob_0.flac", "README.md", ".hidden", ".git/x.wav"},
 			want: []string{"3_ann_0.wav=3", "3_ann_1.wav=3", "7_bob_0.flac=7"}, source: "file name up to the first _",
-			skip: []string{".hidden: hidden file", "README.md: not a known audio file name"},
+			skip: []string{".git: hidden folder, with 1 audio files", ".hidden: hidden file", "README.md: not a known audio file name"},
 		},
 		{
 			name: "folders", files: []string{"cat/b_1.wav", "cat/a_1.ogg", "dog/1.MP3", "loose.wav"},
@@ -169,14 +169,13 @@ func TestScanTables(t *testing.T) {
 			want: []string{"a.wav=dog/ann", "sub/c.wav=3"},
 			skip: []string{"b.wav: no label from the table x.jsonl", "d.wav: no label from the table x.jsonl", "d.wav: no label from the table x.jsonl"},
 		},
-		{name: "two labels", file: "x.csv", text: "file,label\na.wav,dog\nb.wav,cat\na.wav,cat\n", err: `line 4 labels a.wav "cat", but line 2 labels it "dog"`},
 		{name: "no columns", file: "x.csv", text: "one,two\n1,2\n", err: "line 1 names no file column"},
-		{name: "empty label", file: "x.csv", text: "file,label\na.wav,\n", err: "line 2 has an empty file or label"},
-		{name: "short line", file: "x.csv", text: "file,other,label\na.wav,dog\n", err: "line 2 has 2 columns"},
+		{name: "empty label", file: "x.csv", text: "file,label\na.wav,\n", err: "none of its rows can be used; line 2: the label is empty"},
+		{name: "short line", file: "x.csv", text: "file,other,label\na.wav,dog\n", err: "line 2: it has 2 columns"},
 		{name: "open quote", file: "x.csv", text: "file,label\n\"a.wav,dog\n", err: `quote`},
 		{name: "no JSON", file: "x.jsonl", text: "{\n", err: "line 1: "},
-		{name: "no file field", file: "x.jsonl", text: `{"label": "x"}`, err: "line 1 needs a file"},
-		{name: "no table", file: "", text: "", err: "label table: "},
+		{name: "no file field", file: "x.jsonl", text: `{"label": "x"}`, err: "line 1: it needs a file"},
+		{name: "no table", file: "", text: "", err: "no such file"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := tree(t, files...)
@@ -244,7 +243,8 @@ func TestScanLinks(t *testing.T) {
 		t.Errorf("items (-want +got):\n%s", diff)
 	}
 	loop := "directory loop: this link leads back to a folder it lies in"
-	if diff := cmp.Diff([]string{"loop: " + loop, "self: " + loop, "gone.wav: cannot read: no such file or directory"}, reasons(d)); diff != "" {
+	twice := "this link leads to a file that is listed already: " + filepath.Join(dir, "data", "dog", "1.wav")
+	if diff := cmp.Diff([]string{"2.wav: " + twice, "loop: " + loop, "self: " + loop, "gone.wav: cannot read: no such file or directory"}, reasons(d)); diff != "" {
 		t.Errorf("skipped (-want +got):\n%s", diff)
 	}
 }

@@ -8,13 +8,16 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // label gives every item its label as the options say, and moves those that get none to Skipped.
 func label(d *Dataset, files []found, o Options) error {
 	mode := o.Labels
 	if mode == "" {
-		mode = detect(files)
+		from, notes := detect(files)
+		mode, d.Notes = string(from), append(d.Notes, notes...)
 	}
 	isTable, isPattern := tableName(mode), strings.Contains(mode, "{")
 	_, byFolders, err := folderLevels(o.Group)
@@ -23,18 +26,20 @@ func label(d *Dataset, files []found, o Options) error {
 		return err
 	case o.Group != "" && !byFolders && !isTable && !isPattern:
 		return fmt.Errorf("dataset: group by %q: labels from %q name no fields; group by folder or folder:2, or take labels from a pattern such as {label}_{%s}_{n} or from a table", o.Group, mode, o.Group)
-	case mode == "folder":
-		d.LabelSource = "name of the folder"
+	case mode == string(fromFolder):
+		d.LabelSource = folderSource
 		byFolder(d, files)
-	case mode == "prefix":
-		d.LabelSource = "file name up to the first _"
-		for i := range d.Items {
-			d.Items[i].Label, _, _ = strings.Cut(stem(d.Items[i].Name), "_")
+	case mode == string(fromNames):
+		byName(d, files)
+	case o.Labels == "" && mode == string(fromAbove):
+		d.LabelSource = "name of the folder above"
+		for i, f := range files {
+			d.Items[i].Label = aboveLabel(f)
 		}
-	case mode == "root":
+	case o.Labels == "" && mode == string(fromRoot):
 		d.LabelSource = "name of the only folder"
 		for i, f := range files {
-			d.Items[i].Label = filepath.Base(filepath.Dir(f.abs))
+			d.Items[i].Label = TextName(filepath.Base(filepath.Dir(f.abs)))
 		}
 	case isTable:
 		d.LabelSource = "table " + filepath.Base(mode)
@@ -54,7 +59,7 @@ func label(d *Dataset, files []found, o Options) error {
 			d.Items[i].Label, d.Items[i].Group = p.match(d.Items[i].Name)
 		}
 	default:
-		return fmt.Errorf("dataset: labels from %q: want folder, prefix, FILE.csv, FILE.jsonl or a pattern such as {label}_{speaker}_{n}", mode)
+		return fmt.Errorf("dataset: labels from %q: want folder, prefix, FILE.csv, FILE.tsv, FILE.jsonl or a pattern such as {label}_{speaker}_{n}", mode)
 	}
 	if byFolders {
 		if err := groupByFolder(d, files, o.Group); err != nil {
@@ -62,13 +67,21 @@ func label(d *Dataset, files []found, o Options) error {
 		}
 	}
 	d.dropUnlabelled()
+	for i := range d.Items {
+		it := &d.Items[i]
+		it.Label, it.Group = norm.NFC.String(it.Label), norm.NFC.String(it.Group)
+	}
+	warnLabels(d, o.Labels != "")
 	return nil
 }
+
+// folderSource is the LabelSource of labels that are names of folders.
+const folderSource = "name of the folder"
 
 // tableName reports whether labels come from a table of that name.
 func tableName(mode string) bool {
 	lower := strings.ToLower(mode)
-	return strings.HasSuffix(lower, ".csv") || strings.HasSuffix(lower, ".jsonl") || strings.HasSuffix(lower, ".ndjson")
+	return slices.Contains([]string{".csv", ".tsv", ".jsonl", ".ndjson"}, filepath.Ext(lower))
 }
 
 // folderLevels parses "folder" and "folder:N": 1 is the folder a file lies in, 2 the one above.
@@ -97,7 +110,7 @@ func groupByFolder(d *Dataset, files []found, group string) error {
 	for i, f := range files {
 		names := strings.Split(path.Join(filepath.Base(f.top), relative(f.top, f.abs)), "/")
 		if at := len(names) - 1 - levels; at >= 0 {
-			d.Items[i].Group = names[at]
+			d.Items[i].Group = TextName(names[at])
 			some = true
 		}
 	}
@@ -111,34 +124,10 @@ func groupByFolder(d *Dataset, files []found, group string) error {
 func (d *Dataset) dropUnlabelled() {
 	d.Items = slices.DeleteFunc(d.Items, func(it Item) bool {
 		if it.Label == "" {
-			d.Skipped = append(d.Skipped, Skip{it.Path, "no label from the " + d.LabelSource})
+			d.Skipped = append(d.Skipped, Skip{Path: it.Path, Reason: "no label from the " + d.LabelSource})
 		}
 		return it.Label == ""
 	})
-}
-
-// detect chooses between folders and file names.
-func detect(files []found) string {
-	folders := map[string]bool{}
-	for _, f := range files {
-		folders[folderLabel(f)] = true
-	}
-	delete(folders, "")
-	tops := map[string]bool{}
-	underscore := false
-	for _, f := range files {
-		tops[filepath.Dir(f.abs)] = true
-		underscore = underscore || strings.Contains(stem(f.abs), "_")
-	}
-	switch {
-	case len(folders) >= 2:
-		return "folder"
-	case len(folders) == 0 && len(tops) >= 2: // Several roots: wavemill … three four.
-		return "folder"
-	case !underscore && len(tops) == 1:
-		return "root"
-	}
-	return "prefix"
 }
 
 // folderLabel is the name of the folder a file lies in, "" when that is the root itself.
@@ -147,7 +136,7 @@ func folderLabel(f found) string {
 	if dir == f.top {
 		return ""
 	}
-	return filepath.Base(dir)
+	return TextName(filepath.Base(dir))
 }
 
 // byFolder labels by folder. A root's own name counts only when no root has folders below it.
@@ -156,7 +145,7 @@ func byFolder(d *Dataset, files []found) {
 	for i, f := range files {
 		d.Items[i].Label = folderLabel(f)
 		if !nested {
-			d.Items[i].Label = filepath.Base(filepath.Dir(f.abs))
+			d.Items[i].Label = TextName(filepath.Base(filepath.Dir(f.abs)))
 		}
 	}
 }

@@ -21,6 +21,12 @@ type Recording struct {
 	Clip audio.Clip
 	// Truncated reports that the file ends before the data it promises; Clip holds what is there.
 	Truncated bool
+	// Cut reports that the recording is longer than codec.Limit; Clip holds its beginning.
+	Cut bool
+	// Notes are what the decoder says of faults of the file, in sentences.
+	Notes []string
+	// Flaw says why nothing can be learnt from the samples; "" for sound.
+	Flaw Flaw
 	// Err says why the recording cannot be used; nil for a usable one.
 	Err error
 	// Digest and Print identify the recording; both are empty where Err is set.
@@ -79,10 +85,11 @@ func load(ctx context.Context, item Item) Recording {
 	if r.Err = err; err != nil {
 		clip = audio.Clip{}
 	} else {
+		r.Flaw = flawOf(clip)
 		r.Digest, r.Print = fingerprint.Digest(clip), fingerprint.Of(clip)
 	}
 	clip.Label, clip.Source = item.Label, item.Name
-	r.Clip, r.Truncated = clip, info.Truncated
+	r.Clip, r.Truncated, r.Cut, r.Notes = clip, info.Truncated, info.Cut, info.Notes
 	return r
 }
 

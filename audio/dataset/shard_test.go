@@ -465,15 +465,20 @@ func FuzzManifest(f *testing.F) {
 // FuzzLabels shows anything to the readers of label tables.
 func FuzzLabels(f *testing.F) {
 	f.Add("file,label\na.wav,x\n")
+	f.Add("\xff\xfef\x00i\x00l\x00e\x00;\x00")
 	f.Add(`{"file":"a.wav","label":"x"}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, read := range []func(string) ([]row, error){
-			func(s string) ([]row, error) { return readCSV(strings.NewReader(s), "") },
-			func(s string) ([]row, error) { return readJSONL(strings.NewReader(s), "speaker") },
+		decoded, _, err := decodeText([]byte(text))
+		if err != nil {
+			return
+		}
+		for _, read := range []func(string) (rows, error){
+			func(s string) (rows, error) { return readCSV(s, "") },
+			func(s string) (rows, error) { return readJSONL(s, "speaker") },
 		} {
-			rows, err := read(text)
-			for _, r := range rows {
-				if err == nil && (r.file == "" || r.label == "") {
+			table, err := read(decoded)
+			for _, r := range table.good {
+				if err == nil && (strings.TrimSpace(r.file) == "" || r.label == "" || r.line < 1) {
 					t.Fatalf("%q: %+v", text, r)
 				}
 			}

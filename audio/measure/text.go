@@ -8,23 +8,28 @@ import (
 	"strings"
 
 	"wavemill/audio"
+	"wavemill/audio/codec"
+	"wavemill/internal/text"
 )
 
 // String describes the file in several lines, without a final newline.
 func (r Report) String() string {
 	lines := []string{
-		fmt.Sprintf("%s: %s (%s)", r.File, r.Format, r.Encoding),
+		fmt.Sprintf("%s: %s (%s)", text.Line(r.File), r.Format, r.Encoding),
 		fmt.Sprintf("  %d Hz, %d channels, %d frames, %.3f s", r.SampleRate, r.Channels, r.Frames, r.Duration),
 		fmt.Sprintf("  peak %.4f (%s), rms %.4f (%s), bandwidth %.0f Hz", r.Peak, level(r.Peak), r.RMS, level(r.RMS), r.Bandwidth),
 	}
+	if !r.Measured {
+		lines[2] = fmt.Sprintf("  longer than %d s: length and tags are those of the header, levels were not measured; --full decodes all of it", codec.MaxSeconds)
+	}
 	for _, tag := range slices.Sorted(maps.Keys(r.Tags)) {
-		lines = append(lines, fmt.Sprintf("  %s: %s", tag, r.Tags[tag]))
+		lines = append(lines, fmt.Sprintf("  %s: %s", text.Line(tag), text.Line(r.Tags[tag])))
 	}
 	if r.Truncated {
 		lines = append(lines, "  truncated: the file ends before the data that its header declares")
 	}
 	for _, n := range r.Notes {
-		lines = append(lines, "  "+n)
+		lines = append(lines, "  "+text.Line(n))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -129,8 +129,9 @@ func (q *Quantizer) Step(v float32) int32 {
 // quantizer turns floats into the bytes of one file.
 type quantizer struct {
 	*Quantizer
-	format format
-	done   int64 // Samples encoded.
+	format  format
+	done    int64 // Samples encoded.
+	clipped int64 // Of these, samples beyond full scale of an integer format.
 }
 
 func newQuantizer(channels, rate int, o Options) (*quantizer, error) {
@@ -148,11 +149,19 @@ func newQuantizer(channels, rate int, o Options) (*quantizer, error) {
 
 // encode appends samples to out.
 func (q *quantizer) encode(out []byte, samples []float32) ([]byte, error) {
-	const exponent = 0x7F800000
+	const exponent, magnitude, one = 0x7F800000, 0x7FFFFFFF, 0x3F800000
+	over := int64(0)
 	for i, v := range samples {
-		if math.Float32bits(v)&exponent == exponent {
+		bits := math.Float32bits(v)
+		if bits&exponent == exponent {
 			return out, q.format.badSample(v, q.done+int64(i))
 		}
+		if bits&magnitude > one {
+			over++
+		}
+	}
+	if q.format.kind != kindFloat {
+		q.clipped += over
 	}
 	q.done += int64(len(samples))
 	le := binary.LittleEndian

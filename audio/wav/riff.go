@@ -100,6 +100,8 @@ const (
 	maxInfo = 1 << 20
 	// maxFmt bounds how much of a fmt chunk is read; the extensible one has 40 bytes.
 	maxFmt = 64
+	// maxBehind bounds what is expected to lie behind the data of a file whose data size is that of a streamed one.
+	maxBehind = 16 << 20
 	// maxDS64 bounds how much of a ds64 chunk is read: its head and a table of 16 entries.
 	maxDS64 = 28 + 16*12
 )
@@ -322,10 +324,15 @@ func knownChunk(id string) bool {
 // dataSize settles how much data there is: as declared, or all that comes.
 func (w *walker) dataSize(c chunk) chunk {
 	left := w.src.rest()
+	const wrap = 1 << 32
 	switch {
-	case !c.wide && placeholder(c.size) && (left < 0 || c.size > left):
+	case !c.wide && placeholder(c.size) && (left < 0 || c.size == unset || c.size > left || left-c.size > maxBehind):
 		w.header.note("The file was streamed: its data size was never filled in, and all that follows is taken.")
 		c.open = true
+	case !c.wide && c.size > 0 && left-c.size >= wrap:
+		true64 := c.size + (left-c.size)/wrap*wrap
+		w.header.note("The data size, %d bytes, is that of a file of more than 4 GiB with its upper bits lost: %d bytes are taken, which is what the length of the file says.", c.size, true64)
+		c.size, c.wide = true64, true
 	case c.size == 0 && left != 0:
 		if next := w.src.peek(8); len(next) == 8 && knownChunk(string(next[:4])) && w.plausible(next) || len(next) == 0 {
 			return c

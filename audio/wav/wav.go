@@ -9,7 +9,8 @@
 // reports it. Compressed formats are
 // refused by name, see UnsupportedError.
 //
-// Sizes in the file are clamped to what the file holds.
+// Sizes in the file are clamped to what the file holds. A data size of 32 bits that lost its upper bits, in a file of more
+// than 4 GiB, is completed from the length of the file.
 //
 // Sources: Microsoft, "Multiple Channel Audio Data and WAVE Files" (2007); RFC 2361; EBU Tech 3306
 // (RF64); ITU-R BS.2088 (BW64); ITU-T G.711 (A-law, µ-law).

@@ -662,3 +662,65 @@ func TestLaws(t *testing.T) {
 		}
 	}
 }
+
+// hollow is the head of a file, before as many zero bytes as make it so long.
+type hollow struct {
+	head []byte
+	size int64
+	at   int64
+}
+
+func (h *hollow) Read(p []byte) (int, error) {
+	if h.at >= h.size {
+		return 0, io.EOF
+	}
+	n := int(min(int64(len(p)), h.size-h.at))
+	clear(p[:n])
+	if h.at < int64(len(h.head)) {
+		copy(p[:n], h.head[h.at:])
+	}
+	h.at += int64(n)
+	return n, nil
+}
+
+func (h *hollow) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += h.at
+	case io.SeekEnd:
+		offset += h.size
+	}
+	h.at = offset
+	return offset, nil
+}
+
+// TestWrappedSize takes all of a file of more than 4 GiB whose sizes have 32 bits, and no more than what is declared of
+// others.
+func TestWrappedSize(t *testing.T) {
+	const wrap = int64(1) << 32
+	for _, tc := range []struct {
+		name         string
+		declared     uint32
+		size, behind int64 // Bytes of data, and after it.
+		open         bool
+	}{
+		{"just beyond", 400, wrap + 400, 0, false},
+		{"five gigabytes", uint32(5_000_000_000 & (wrap - 1)), 5_000_000_000, 0, false},
+		{"three times, with tags", 1000, 3*wrap + 1000, 26, false},
+		{"exactly four gibibytes", 0, wrap, 0, true},
+		{"streamed by ffmpeg", math.MaxUint32, wrap + 5000, 0, true},
+		{"streamed by SoX", 0x7FFFF000, 2*wrap + 2, 0, true},
+		{"not wrapped", 400, 400, 1 << 31, false},
+	} {
+		head := little.file("RIFF", little.fmt(1, 1, 8000, 16), little.chunk("data", tc.declared, nil))
+		r, err := NewReader(&hollow{head: head, size: int64(len(head)) + tc.size + tc.behind})
+		if err != nil {
+			t.Errorf("%s: %v", tc.name, err)
+			continue
+		}
+		h := r.Header()
+		if h.Frames != tc.size/2 || len(h.Notes) != 1 && tc.size > wrap || len(h.Notes) != 0 && tc.size < wrap || r.Complete() == tc.open {
+			t.Errorf("%s: %d frames of %d, complete %v, %q", tc.name, h.Frames, tc.size/2, r.Complete(), h.Notes)
+		}
+	}
+}

@@ -149,6 +149,10 @@ func (w *Writer) WriteFrames(samples []float32) error {
 // Frames is the number of frames written so far.
 func (w *Writer) Frames() int64 { return w.size / int64(w.q.format.frame()) }
 
+// Clipped is the number of samples written so far whose absolute value is above 1 and that were clipped to full scale: none
+// of a float encoding.
+func (w *Writer) Clipped() int64 { return w.q.clipped }
+
 // Close completes the file. It does not close the underlying writer. Closing twice is an error.
 func (w *Writer) Close() error {
 	if w.err != nil {

@@ -226,8 +226,12 @@ func TestReplicasCanBeZero(t *testing.T) {
 func TestURLInASecretIsNotInThePod(t *testing.T) {
 	pod := pods(mustRender(t, "nats: {existingSecret: bus, urlKey: address}"))["generate"]
 	env := pod.Spec.Containers[0].Env[0]
-	if env.Name != "NATS_URL" || env.Value != "" || env.ValueFrom.SecretKeyRef.Name != "bus" || env.ValueFrom.SecretKeyRef.Key != "address" {
-		t.Errorf("NATS_URL is %+v", env)
+	if env.Name != "WAVEMILL_NATS" || env.Value != "" || env.ValueFrom.SecretKeyRef.Name != "bus" || env.ValueFrom.SecretKeyRef.Key != "address" {
+		t.Errorf("WAVEMILL_NATS is %+v", env)
+	}
+	// The value of a variable in an argument is in the command line of the process, which others can read.
+	if args := strings.Join(pod.Spec.Containers[0].Args, " "); strings.Contains(args, "--nats") || strings.Contains(args, "$(") {
+		t.Errorf("arguments %s", args)
 	}
 }
 
@@ -262,7 +266,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"bad pipeline name", minimal + "pipeline: {name: 'My Drums'}", "/pipeline/name"},
 		{"bad digest", minimal + "image: {digest: latest}", "/image/digest"},
 		{"nothing enabled", minimal + "operators: {spectrogram: {enabled: false}, train: {enabled: false}, generate: {enabled: false}}", "every operator is disabled"},
-		{"variable of the chart set again", minimal + "operators: {train: {extraEnv: [{name: NATS_URL, value: x}]}}", "operators.train.extraEnv: NATS_URL is set twice"},
+		{"variable of the chart set again", minimal + "operators: {train: {extraEnv: [{name: WAVEMILL_NATS, value: x}]}}", "operators.train.extraEnv: WAVEMILL_NATS is set twice"},
 		{"variable set twice", minimal + "operators: {train: {extraEnv: [{name: A, value: one}, {name: A, value: two}]}}", "A is set twice"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"wavemill/internal/progress"
+	"wavemill/internal/text"
 	"wavemill/internal/usage"
 	"wavemill/models/nn/kernel"
 )
@@ -56,7 +57,7 @@ func (a *app) setup(ctx context.Context) error {
 func (a *app) note(format string, args ...any) {
 	line := fmt.Sprintf(format, args...)
 	// Where standard error cannot be written, there is no other place to report it.
-	_, _ = io.WriteString(a.console, strings.TrimRight(line, "\n")+"\n")
+	_, _ = io.WriteString(a.console, text.Block(strings.TrimRight(line, "\n"))+"\n")
 }
 
 // notes writes lines as note does.
@@ -101,7 +102,7 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 
 // execute runs one command line under ctx and returns its exit code. Tests call it with buffers.
 func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
-	a := &app{in: in, out: out, err: errOut}
+	a := &app{in: in, out: text.NewWriter(out), err: errOut}
 	root := newRoot(a)
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)

@@ -30,7 +30,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 
 // addLabels adds the flag --labels: where the labels of recordings come from.
 func addLabels(cmd *cobra.Command, labels *string) {
-	cmd.Flags().StringVar(labels, "labels", "", `where labels come from: folder, prefix, FILE.csv, FILE.jsonl or a pattern such as "{label}_{speaker}_{n}" (default: detected)`)
+	cmd.Flags().StringVar(labels, "labels", "", `where labels come from: folder, prefix, FILE.csv, FILE.tsv, FILE.jsonl or a pattern such as "{label}_{speaker}_{n}" (default: detected)`)
 }
 
 // scan lists labelled recordings, and prints the source of the labels and the files that were skipped.
@@ -44,9 +44,7 @@ func (a *app) scanGroups(ctx context.Context, roots []string, labels, group stri
 	if err != nil {
 		return dataset.Dataset{}, err
 	}
-	for _, skip := range set.Skipped {
-		a.note("skipped %s: %s", skip.Path, skip.Reason)
-	}
+	a.notes(set.Findings()...)
 	if len(set.Items) == 0 {
 		return dataset.Dataset{}, fmt.Errorf("no labelled recordings in %s; it needs audio files such as .wav or .flac, and labels as --labels describes", strings.Join(roots, ", "))
 	}

@@ -44,6 +44,7 @@ there. Files that cannot be read are listed in DIR/skipped.jsonl with the reason
 	f.IntVar(&o.Workers, "workers", 0, "files converted at once (default: one for each processor)")
 	addLabels(cmd, &o.Labels)
 	f.IntVar(&o.Rate, "rate", 0, "sample rate in Hz of the output (default: that of most recordings; for wav that of each recording)")
+	f.StringVar(&o.Bits, "bits", "", "sample format of wav: 16, 24 or 32f (default: what holds the samples of each recording; 32f from shards)")
 	f.Int64Var(&o.shardMiB, "shard-size", 256, "MiB at which a shard ends")
 	f.IntVar(&o.config.NFFT, "n-fft", 0, "samples in a frame (default: about 64 ms)")
 	f.IntVar(&o.config.Hop, "hop", 0, "samples between frames (default: a quarter of a frame)")
@@ -61,6 +62,8 @@ func (o *convertOptions) check() error {
 	switch {
 	case !slices.Contains(convert.Targets(), o.To):
 		return usagef("--to is one of npy, png, wav; not %q", o.To)
+	case !slices.Contains(convert.BitChoices(), o.Bits):
+		return usagef("--bits is one of 16, 24, 32f; not %q", o.Bits)
 	case o.Workers < 0, o.Rate < 0, o.config.NFFT < 0, o.config.Hop < 0, o.config.Mels < 0:
 		return usagef("--workers, --rate, --n-fft, --hop and --mels cannot be negative")
 	case o.shardMiB < 1:

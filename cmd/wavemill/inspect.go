@@ -15,7 +15,7 @@ import (
 )
 
 // inspectFlags are the flags of `wavemill inspect`.
-type inspectFlags struct{ heldOut, asJSON bool }
+type inspectFlags struct{ heldOut, full, asJSON bool }
 
 func newInspect(a *app) *cobra.Command {
 	var o inspectFlags
@@ -23,8 +23,9 @@ func newInspect(a *app) *cobra.Command {
 		Use:   "inspect FILE...",
 		Short: "Print what an audio file or a checkpoint contains",
 		Long: `Inspect prints the format and levels of audio files, and the architecture, labels,
-front end, training and recordings of checkpoints. With --held-out it lists the
-recordings that a checkpoint was not trained on.`,
+front end, training and recordings of checkpoints. Of a recording of more than five
+minutes it reads the header only, unless --full is given. With --held-out it lists
+the recordings that a checkpoint was not trained on.`,
 		Example: `  wavemill inspect recording.flac
   wavemill inspect --json model.safetensors
   wavemill inspect --held-out model.safetensors`,
@@ -38,6 +39,7 @@ recordings that a checkpoint was not trained on.`,
 		},
 	}
 	cmd.Flags().BoolVar(&o.heldOut, "held-out", false, "list the recordings that a checkpoint was not trained on")
+	cmd.Flags().BoolVar(&o.full, "full", false, "decode and measure recordings of any length")
 	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print one line of JSON for each file")
 	return cmd
 }
@@ -54,7 +56,9 @@ func (a *app) inspect(ctx context.Context, path string, o inspectFlags) error {
 	} else if info.IsDir() {
 		return fmt.Errorf("%s is a folder; inspect takes files", path)
 	}
-	facts, err := measure.File(ctx, path)
+	task := a.console.Start("inspect", 0, "frames")
+	defer task.Cancel()
+	facts, err := measure.File(ctx, path, measure.Options{Full: o.full, OnProgress: task.Of})
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"wavemill/audio"
+	"wavemill/audio/wav"
 	"wavemill/models"
 	"wavemill/models/training"
 )
@@ -92,5 +95,28 @@ func TestInspectHeldOutOfATraining(t *testing.T) {
 	}
 	if len(r.HeldOut) == 0 || len(r.HeldOut) != len(c.Data.HeldOut) || r.HeldOut[0].Digest == "" || r.HeldOut[0].Source == "" {
 		t.Errorf("%s", stdout)
+	}
+}
+
+// Names with escape sequences and line ends cannot write to the terminal.
+func TestNamesAreEscaped(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "a\x1b[2J\nb.wav")
+	clip := audio.Clip{Samples: make([]float32, 100), Channels: 1, Rate: 8000}
+	if err := wav.WriteFile(name, clip, wav.Options{Tags: map[string]string{"INAM": "x\x1by"}}); err != nil {
+		t.Skip("the file system refuses such names: ", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "\x1b.txt"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"inspect", name}, {"inspect", filepath.Join(dir, "none\x1b\n.wav")}, {"convert", dir, "--labels", "prefix", "--out", filepath.Join(t.TempDir(), "o")}, {"plan", "--data", dir, "--ceiling", "off"},
+	} {
+		var stdout, stderr strings.Builder
+		execute(t.Context(), args, strings.NewReader(""), &stdout, &stderr)
+		text := stdout.String() + stderr.String()
+		if strings.ContainsRune(text, '\x1b') || !strings.Contains(text, `\u001b`) || strings.Contains(text, "\nb.wav") || strings.Contains(text, "\n.wav") {
+			t.Errorf("%q prints %q", args, text)
+		}
 	}
 }

@@ -48,16 +48,11 @@ func (a *app) load(ctx context.Context, roots []string, labels string, h holdout
 	return a.loadItems(ctx, set.Items)
 }
 
-// loadItems decodes recordings. Files that cannot be decoded are noted and left out.
+// loadItems decodes recordings. Files that cannot be decoded are left out.
 func (a *app) loadItems(ctx context.Context, items []dataset.Item) ([]dataset.Recording, error) {
 	all, err := a.decode(ctx, items)
 	if err != nil {
 		return nil, err
-	}
-	for _, r := range all {
-		if r.Err != nil {
-			a.note("skipped %s: %v", r.Path, r.Err)
-		}
 	}
 	if all = dataset.Usable(all); len(all) == 0 {
 		return nil, errors.New("none of the recordings can be used")
@@ -65,9 +60,11 @@ func (a *app) loadItems(ctx context.Context, items []dataset.Item) ([]dataset.Re
 	return all, nil
 }
 
-// decode decodes files in parallel and shows the progress.
+// decode decodes files in parallel, shows the progress, and notes what is wrong with them.
 func (a *app) decode(ctx context.Context, items []dataset.Item) ([]dataset.Recording, error) {
 	task := a.console.Start("read", int64(len(items)), "files")
 	defer task.Done()
-	return dataset.Load(ctx, items, func(done int) { task.Set(int64(done)) })
+	all, err := dataset.Load(ctx, items, func(done int) { task.Set(int64(done)) })
+	a.notes(dataset.Faults(all)...)
+	return all, err
 }

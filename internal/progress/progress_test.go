@@ -81,6 +81,18 @@ func TestUnknownTotalHasNoPercentage(t *testing.T) {
 	}
 }
 
+func TestOfTellsTheTotalWhereItIsKnown(t *testing.T) {
+	c, buf, now := clocked(Lines)
+	task := c.Start("inspect", 0, "frames")
+	*now = now.Add(10 * time.Second)
+	task.Of(5, -1)
+	*now = now.Add(10 * time.Second)
+	task.Of(10, 40)
+	if got, want := buf.String(), "inspect: 5 frames, 0.50 frames/s\ninspect: 10/40 frames, 25%, 0.50 frames/s, 1m0s left\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestOffPrintsOnlyWhatIsWritten(t *testing.T) {
 	c, buf, now := clocked(Off)
 	task := c.Start("train", 10, "steps")

@@ -75,6 +75,12 @@ func (t *Task) Set(n int64) {
 	t.set(n)
 }
 
+// Of is Set together with Total; a negative total is not known.
+func (t *Task) Of(done, total int64) {
+	t.Total(max(0, total))
+	t.Set(done)
+}
+
 // Total says how many units there are, when that becomes known or changes.
 func (t *Task) Total(n int64) {
 	if t == nil {

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"wavemill/internal/text"
 )
 
 // The exit codes of a program, a contract with scripts.
@@ -38,7 +41,7 @@ func WithCode(err error, code int) error {
 // Explain prints the error of a command, behind the name of the program, and returns the exit code that belongs to it. A
 // usage error is followed by a pointer to the help of cmd.
 func Explain(w io.Writer, cmd *cobra.Command, err error) int {
-	fmt.Fprintf(w, "%s: %s\n", cmd.Root().Name(), reason(err))
+	fmt.Fprintf(w, "%s: %s\n", cmd.Root().Name(), text.Block(reason(err)))
 	if Is(err) {
 		fmt.Fprintf(w, "Run '%s --help' for usage.\n", cmd.CommandPath())
 		return ExitUsage
@@ -52,11 +55,15 @@ func Explain(w io.Writer, cmd *cobra.Command, err error) int {
 
 // reason is the message of an error. The end of a context is an interruption by the user, and said once.
 func reason(err error) string {
+	message := err.Error()
+	if file, ok := errors.AsType[*fs.PathError](err); ok { // A name may hold line ends.
+		message = strings.ReplaceAll(message, file.Path, text.Line(file.Path))
+	}
 	if !errors.Is(err, context.Canceled) {
-		return err.Error()
+		return message
 	}
 	var lines []string
-	for line := range strings.Lines(err.Error()) {
+	for line := range strings.Lines(message) {
 		line = strings.ReplaceAll(strings.TrimRight(line, "\n"), context.Canceled.Error(), "interrupted")
 		if !slices.Contains(lines, line) {
 			lines = append(lines, line)

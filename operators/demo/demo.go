@@ -55,6 +55,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if o.Steps > 0 {
 		o.Budget = 0
 	}
+	o.Command = pipeline.Redact(o.Command)
 	if o.Progress == nil {
 		o.Progress = silent{}
 	}

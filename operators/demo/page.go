@@ -15,6 +15,7 @@ import (
 	"wavemill/internal/text"
 	"wavemill/models/nn/kernel"
 	"wavemill/models/report"
+	"wavemill/pipeline"
 )
 
 // writeClips writes one line for each clip, with file names relative to the folder.
@@ -52,7 +53,7 @@ func (r *run) page() (report.Page, error) {
 		{Name: "seed", Value: strconv.FormatUint(r.o.Seed, 10)},
 		{Name: "labels from", Value: r.set.LabelSource},
 		{Name: "recordings", Value: fmt.Sprintf("%d, hash %s", len(r.set.Items), r.set.Hash()[:16])},
-		{Name: "bus", Value: fmt.Sprintf("pipeline %s on %s", r.spec.Name, cmp.Or(r.spec.NATS, "its own NATS server, data in "+r.spec.DataDir))},
+		{Name: "bus", Value: fmt.Sprintf("pipeline %s on %s", r.spec.Name, cmp.Or(pipeline.Redact(r.spec.NATS), "its own NATS server, data in "+r.spec.DataDir))},
 		{Name: "machine", Value: fmt.Sprintf("%s/%s, %d processors, kernels %s, %s, wavemill %s", runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), kernel.Class(), runtime.Version(), r.o.Version)},
 	}
 	return d.Page()

@@ -65,8 +65,9 @@ func (r *run) writePipeline() error {
 		}
 		spec.DataDir, spec.Listen = dir, "127.0.0.1:4222"
 	}
+	address := pipeline.Redact(spec.NATS)
 	doc := yaml.MapSlice{{Key: "name", Value: spec.Name}}
-	for _, f := range []yaml.MapItem{{Key: "nats", Value: spec.NATS}, {Key: "data_dir", Value: spec.DataDir}, {Key: "listen", Value: spec.Listen}} {
+	for _, f := range []yaml.MapItem{{Key: "nats", Value: address}, {Key: "data_dir", Value: spec.DataDir}, {Key: "listen", Value: spec.Listen}} {
 		if f.Value != "" {
 			doc = append(doc, f)
 		}
@@ -88,5 +89,8 @@ func (r *run) writePipeline() error {
 		return fmt.Errorf("%s: %w", PipelineFile, err)
 	}
 	head := "# The pipeline of this demo. It serves the trained model:\n#   wavemill up -f " + text.Quote(filepath.Join(r.o.Out, PipelineFile)) + "\n"
+	if address != spec.NATS {
+		head += "# The login is left out of nats: give the whole URL as --nats.\n"
+	}
 	return write(filepath.Join(r.o.Out, PipelineFile), append([]byte(head), content...))
 }

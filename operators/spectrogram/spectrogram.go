@@ -186,4 +186,7 @@ func (o *operator) logConversions(name string, notes frontend.Notes, info codec.
 	if info.Truncated {
 		once("truncated", "truncated files: the frames that are present are used")
 	}
+	if info.Cut {
+		once("long", fmt.Sprintf("recordings of more than %d s or %d MiB of samples: their beginning is used", codec.MaxSeconds, codec.MaxBytes>>20))
+	}
 }

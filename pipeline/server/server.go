@@ -31,6 +31,9 @@ type Config struct {
 	DataDir string
 	// Listen is host:port for other clients; port 0 picks a free one. Empty: in-process connections only.
 	Listen string
+	// User and Password, or Token, are the login that the server asks every client for, InProcess ones too; none: it asks for
+	// none.
+	User, Password, Token string
 	// Name is the server's name in its INFO; empty: "wavemill".
 	Name string
 	// NoSync syncs to disk every two minutes instead of after every write. A power failure then loses acknowledged
@@ -115,7 +118,8 @@ func (c Config) options() (*natsserver.Options, error) {
 		SyncAlways: !c.NoSync,
 		MaxPayload: MaxPayload,
 		DontListen: c.Listen == "",
-		NoSigs:     true, // Signals belong to the program around the server.
+		Username:   c.User, Password: c.Password, Authorization: c.Token,
+		NoSigs: true, // Signals belong to the program around the server.
 	}
 	if o.ServerName == "" {
 		o.ServerName = "wavemill"

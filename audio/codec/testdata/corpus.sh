@@ -63,8 +63,8 @@ ff -i stereo.wav -c:a flac -f ogg ff-flac.oga
 sox -R stereo.wav -b 16 sox.aiff
 sox -R stereo.wav -b 16 sox.au
 
-# What is refused by name.
-ff -i mono.wav -c:a adpcm_ms refused-MS_ADPCM.wav
-ff -i mono.wav -c:a adpcm_ima_wav refused-IMA_ADPCM.wav
-ff -i mono.wav -c:a libmp3lame -f wav refused-MP3.wav
-sox -R mono.wav -r 8000 -e gsm-full-rate refused-GSM_6.10.wav
+# WAV of compressed encodings, which goes through ffmpeg.
+ff -i mono.wav -c:a adpcm_ms ff-adpcm-ms.wav
+ff -i mono.wav -c:a adpcm_ima_wav ff-adpcm-ima.wav
+ff -i mono.wav -c:a libmp3lame -f wav ff-mp3.wav
+sox -R mono.wav -r 8000 -e gsm-full-rate sox-gsm.wav

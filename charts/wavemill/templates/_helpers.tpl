@@ -156,7 +156,7 @@ and puts them into the dict into: a template can only return text.
 {{- if gt (len (printf "%s-%s" (include "wavemill.fullname" $) $name)) 63 -}}
 {{- fail (printf "operators.%s: the name %s-%s is longer than the 63 characters of a Kubernetes name; shorten it or set fullnameOverride" $name (include "wavemill.fullname" $) $name) -}}
 {{- end -}}
-{{- $seen := dict "NATS_URL" true "GOMEMLIMIT" true -}}
+{{- $seen := dict "WAVEMILL_NATS" true "GOMEMLIMIT" true -}}
 {{- range $o.extraEnv -}}
 {{- if hasKey $seen .name -}}
 {{- fail (printf "operators.%s.extraEnv: %s is set twice or by the chart itself" $name .name) -}}

@@ -29,14 +29,13 @@ spec:
         - operator
         - {{ .name }}
         - --file=/etc/wavemill/pipeline.yaml
-        - --nats=$(NATS_URL)
         - --http=:{{ $root.Values.http.port }}
         - --log=json
         {{- if eq $o.operator "train" }}
         - --checkpoints=/var/lib/wavemill
         {{- end }}
       env:
-        - name: NATS_URL
+        - name: WAVEMILL_NATS
           {{- if $root.Values.nats.existingSecret }}
           valueFrom:
             secretKeyRef:
