@@ -5,11 +5,11 @@ import (
 	"context"
 	"log/slog"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"wavemill/audio/dataset"
 	"wavemill/audio/synth"
@@ -23,6 +23,7 @@ import (
 // demoOptions are the flags of `wavemill demo`.
 type demoOptions struct {
 	holdoutFlags
+	flags            *pflag.FlagSet // of the command line
 	data             []string
 	labels           string
 	out              string
@@ -72,6 +73,7 @@ model.safetensors, and report.html, which opens from disk.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context(), o) },
 	}
 	f := cmd.Flags()
+	o.flags = f
 	f.StringArrayVar(&o.data, "data", nil, "folder or file with recordings; may be repeated (default: synthesise some)")
 	f.StringVar(&o.out, "out", demoOut, "folder for the results and the data of the bus")
 	f.DurationVar(&o.budget, "budget", demoBudget, "how long to train; reading, evaluating and writing take extra time")
@@ -99,29 +101,7 @@ func (o *demoOptions) check() error {
 
 // command is the command line that repeats this demo.
 func (o *demoOptions) command() string {
-	parts := []string{"wavemill demo"}
-	add := func(differs bool, flag, value string) {
-		if differs {
-			parts = append(parts, flag+" "+quote(value))
-		}
-	}
-	for _, d := range o.data {
-		add(true, "--data", d)
-	}
-	add(o.labels != "", "--labels", o.labels)
-	add(o.group != "", "--group", o.group)
-	for _, group := range o.holdoutFlags.out {
-		add(true, "--hold-out", group)
-	}
-	add(o.steps > 0, "--steps", strconv.FormatInt(o.steps, 10))
-	add(o.steps == 0 && o.budget != demoBudget, "--budget", o.budget.String())
-	add(o.seed != 1, "--seed", strconv.FormatUint(o.seed, 10))
-	add(o.arch != "vae", "--model", o.arch)
-	add(o.perLabel != demoPerLabel, "--per-label", strconv.Itoa(o.perLabel))
-	add(o.url != "", "--nats", o.url)
-	add(o.pipeline != "", "--pipeline", o.pipeline)
-	add(o.out != demoOut, "--out", o.out)
-	return strings.Join(parts, " ")
+	return strings.Join(append([]string{"wavemill demo"}, givenFlags(o.flags, "json")...), " ")
 }
 
 // options of the demo that the flags ask for.

@@ -18,6 +18,8 @@ import (
 
 	goaudiowav "github.com/go-audio/wav"
 
+	"github.com/spf13/pflag"
+
 	"wavemill/audio/dataset"
 	"wavemill/audio/synth"
 	"wavemill/audio/wav"
@@ -103,7 +105,7 @@ func quickDemo(t *testing.T, o demoOptions, change func(*demoOptions)) (demo.Sum
 		o.out = filepath.Join(t.TempDir(), "demo")
 	}
 	o.steps, o.seed, o.arch, o.perLabel, o.asJSON, o.classifierEpochs = quickSteps, 3, "vae", 2, true, 2
-	o.operators = operators
+	o.operators, o.flags = operators, demoFlags(t)
 	ctx := t.Context()
 	if change != nil {
 		change(&o)
@@ -313,6 +315,7 @@ func interruptDemo(t *testing.T, o demoOptions, step int64) {
 		}
 		return operators(h)
 	}
+	o.flags = demoFlags(t, "--data", o.data[0])
 	err := a.demo(ctx, o)
 	if err == nil || !strings.Contains(err.Error(), "wavemill demo --data") || !strings.Contains(err.Error(), "interrupted at step") {
 		t.Fatalf("an interrupted demo says %v", err)
@@ -400,17 +403,28 @@ func TestDemoRefusesAFolderOfOthers(t *testing.T) {
 }
 
 func TestDemoCommandRepeatsTheFlags(t *testing.T) {
-	o := demoOptions{data: []string{"my data"}, out: "run 1", budget: 3 * time.Minute, seed: 7, arch: "vae", perLabel: 4}
-	if got, want := o.command(), "wavemill demo --data 'my data' --budget 3m0s --seed 7 --per-label 4 --out 'run 1'"; got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--data", "my data", "--out", "run 1", "--budget", "3m", "--seed", "7", "--per-label", "4", "--json"},
+			"wavemill demo --budget 3m0s --data 'my data' --out 'run 1' --per-label 4 --seed 7"},
+		{nil, "wavemill demo"},
+		{[]string{"--data", "d", "--data", "e", "--group", "kit", "--hold-out", "kit=909 b"}, "wavemill demo --data d --data e --group kit --hold-out 'kit=909 b'"},
+	} {
+		o := demoOptions{flags: demoFlags(t, c.args...)}
+		if got := o.command(); got != c.want {
+			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
 	}
-	plain := demoOptions{out: demoOut, budget: demoBudget, seed: 1, arch: "vae", perLabel: demoPerLabel}
-	if got := plain.command(); got != "wavemill demo" {
-		t.Errorf("got %s", got)
+}
+
+// demoFlags are the flags of a demo's command line.
+func demoFlags(t *testing.T, args ...string) *pflag.FlagSet {
+	t.Helper()
+	f := newDemo(&app{}).Flags()
+	if err := f.Parse(args); err != nil {
+		t.Fatal(err)
 	}
-	grouped := plain
-	grouped.data, grouped.holdoutFlags = []string{"d"}, holdoutFlags{group: "kit", out: []string{"kit=909 b"}}
-	if got, want := grouped.command(), "wavemill demo --data d --group kit --hold-out 'kit=909 b'"; got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
+	return f
 }
