@@ -240,3 +240,33 @@ func TestOneShotConfigs(t *testing.T) {
 		}
 	}
 }
+
+// TestTailEnds: the silence of a decoder is not exact, and a clip is to end where its mark says.
+func TestTailEnds(t *testing.T) {
+	c := OneShot(shotRate)
+	tr, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const frames = 144
+	x := make([]float32, c.Samples(frames))
+	copy(x, struck(60, 0.05, 0.5, 1))
+	s, err := tr.Forward(nil, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := tr.shot.measure(x).tail
+	rng := rand.New(rand.NewPCG(2, 3))
+	for i := range s.Data {
+		if i%s.Bins < c.Mels {
+			s.Data[i] = max(s.Data[i], -1) + float32(0.04*math.Abs(rng.NormFloat64()))
+		}
+	}
+	y, err := tr.Reconstruct(s, len(x), Phase{Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := tr.shot.measure(y).tail; math.Abs(math.Log(got/want)) > 0.2 {
+		t.Errorf("a tail of %.2f s becomes %.2f s", want, got)
+	}
+}

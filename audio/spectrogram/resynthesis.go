@@ -32,7 +32,7 @@ func (o *oneShot) reconstruct(s *Spectrogram, n int, ph Phase) []float32 {
 const silentPeak = 1e-8
 
 const (
-	mostStretch = 25  // dB, the largest change that stretchTail makes
+	mostStretch = 25  // dB, the most by which stretchTail makes an end louder
 	hingeDB     = -30 // below the loudest sample, where a tail begins
 )
 
@@ -53,7 +53,7 @@ func stretchTail(x []float32, start, tail int) {
 		return
 	}
 	slope := (hingeDB - tailDB) * (1/is - 1/want) // dB per sample
-	step := audio.Amplitude(min(max(slope, -mostStretch/is), mostStretch/is))
+	step := audio.Amplitude(min(slope, mostStretch/is))
 	limit := audio.Amplitude(mostStretch)
 	gain := 1.0
 	for i := max(hinge, 0); i < len(x); i++ {
@@ -61,6 +61,10 @@ func stretchTail(x []float32, start, tail int) {
 		gain = min(gain*step, limit)
 	}
 }
+
+// silentValue is how far above the floor, as a factor of it, a value still is silence: a decoder's silence is not exact, and
+// eight seconds of it would be heard.
+const silentValue = 1.25
 
 // amplitudes returns those of all filters in frames of the first hop, interpolated between the frames of s.
 func (o *oneShot) amplitudes(s *Spectrogram) []float32 {
@@ -81,7 +85,7 @@ func (o *oneShot) amplitudes(s *Spectrogram) []float32 {
 		}
 		for m := range c.Mels {
 			v := a[m] + part*(b[m]-a[m])
-			out[g*c.Mels+m] = float32(max(0, math.Exp(c.Min+(float64(v)+1)*gain)-c.Floor)) / o.gain[m]
+			out[g*c.Mels+m] = float32(max(0, math.Exp(c.Min+(float64(v)+1)*gain)-silentValue*c.Floor)) / o.gain[m]
 		}
 	}
 	return out
