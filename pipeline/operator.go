@@ -42,9 +42,16 @@ type Producer interface {
 
 // A Runner is an operator that also works beside its messages: it trains, or answers requests. Run is called once,
 // in its own goroutine, while Process is called from another one. It returns nil soon after ctx is done, having
-// saved what is worth saving; an error stops the pipeline. A Runner always has exactly one worker.
+// saved what is worth saving. After an error, a panic or an early end the runtime closes the operator and builds a new one,
+// after a delay; the other operators go on. A Runner always has exactly one worker.
 type Runner interface {
 	Run(ctx context.Context) error
+}
+
+// A Readier is an operator that cannot always do its work, such as one that waits for a model. Ready returns the reason as
+// an error, or nil. It must return quickly; several goroutines call it.
+type Readier interface {
+	Ready() error
 }
 
 // A Closer is an operator that holds resources. Close is called once, after the last Process and after Run has

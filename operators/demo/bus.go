@@ -43,7 +43,7 @@ func (r *run) onBus(ctx context.Context) (err error) {
 		defer cancel()
 		err = errors.Join(err, bus.Close(closing))
 	}()
-	running, err := pipeline.Start(ctx, bus, r.o.Operators(r.hooks()), pipeline.Options{Log: r.o.operatorLog(), OnEvent: r.watch.event})
+	running, err := pipeline.Start(ctx, bus, r.o.Operators(r.hooks()), pipeline.Options{Log: r.o.operatorLog(), OnEvent: r.watch.event, FailFast: true})
 	if err != nil {
 		return err
 	}
