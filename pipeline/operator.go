@@ -54,6 +54,12 @@ type Readier interface {
 	Ready() error
 }
 
+// A Detailer is an operator with more to tell in its status than the runtime counts. Details returns a value for
+// encoding/json. It must return quickly; several goroutines call it.
+type Detailer interface {
+	Details() any
+}
+
 // A Closer is an operator that holds resources. Close is called once, after the last Process and after Run has
 // returned; ctx limits how long it may take.
 type Closer interface {

@@ -59,6 +59,8 @@ type Status struct {
 	InFlight    int           `json:"held"`             // InFlight counts messages fetched and not yet settled.
 	Waiting     uint64        `json:"waiting"`          // Waiting is the stream's backlog, as last reported.
 	Busy        time.Duration `json:"busy"`             // Busy is the time spent in Process, summed over workers, ns.
+	// Details are the operator's own, see [Detailer].
+	Details any `json:"details,omitempty"`
 	// DeadLetters are the last thousand, oldest first.
 	DeadLetters []DeadLetter `json:"dead_letters,omitempty"`
 }
@@ -87,6 +89,9 @@ func (s *stage) snapshot() Status {
 	err := s.notReady()
 	if status.Ready = err == nil; err != nil {
 		status.Reason = oneLine(err.Error())
+	}
+	if d, ok := s.works.Load().operators[0].(Detailer); ok {
+		status.Details = d.Details()
 	}
 	if loop := s.works.Load().loop; loop != nil {
 		status.InFlight = loop.InFlight()
