@@ -101,13 +101,18 @@ func (c *client) putObject(body []byte) string {
 	return bucket + "/" + name
 }
 
+// next returns the next message of a kind. Notices of the trainer are passed over: models are announced under their names.
 func (c *client) next(kind string) *nats.Msg {
 	c.t.Helper()
-	msg, err := c.seen[kind].NextMsg(patience)
-	if err != nil {
-		c.t.Fatalf("no message on %s.%s: %v", c.pipe, kind, err)
+	for {
+		msg, err := c.seen[kind].NextMsg(patience)
+		if err != nil {
+			c.t.Fatalf("no message on %s.%s: %v", c.pipe, kind, err)
+		}
+		if msg.Subject != c.pipe+".model.progress" {
+			return msg
+		}
 	}
-	return msg
 }
 
 // generate asks for clips, again and again while there is no model yet.
