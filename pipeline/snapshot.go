@@ -90,9 +90,7 @@ func (s *stage) snapshot() Status {
 	if status.Ready = err == nil; err != nil {
 		status.Reason = oneLine(err.Error())
 	}
-	if d, ok := s.works.Load().operators[0].(Detailer); ok {
-		status.Details = d.Details()
-	}
+	status.Details = s.details()
 	if loop := s.works.Load().loop; loop != nil {
 		status.InFlight = loop.InFlight()
 		status.Waiting, _ = loop.Pending()

@@ -91,6 +91,7 @@ func (s *stage) announce() (err error) {
 		Metadata: map[string]string{
 			"pipeline": s.bus.spec.Name, "operator": s.spec.Operator, "config": s.hash, "from": s.route.from, "to": s.route.to,
 		},
+		StatsHandler: func(*micro.Endpoint) any { return s.details() },
 	})
 	if err != nil {
 		return fmt.Errorf("operator %s: announce it as a service: %w", s.spec.Name, err)
@@ -98,6 +99,16 @@ func (s *stage) announce() (err error) {
 	err = s.service.AddEndpoint("status", micro.HandlerFunc(s.status), micro.WithEndpointSubject(s.bus.spec.Name+".status."+s.spec.Name))
 	if err != nil {
 		return errors.Join(fmt.Errorf("operator %s: answer status requests: %w", s.spec.Name, err), s.service.Stop())
+	}
+	return nil
+}
+
+// details are the operator's own, nil where it has none.
+func (s *stage) details() any {
+	if w := s.works.Load(); w != nil {
+		if d, ok := w.operators[0].(Detailer); ok {
+			return d.Details()
+		}
 	}
 	return nil
 }

@@ -104,8 +104,9 @@ var errStopping = errors.New("stopping; ask again, another replica or the restar
 var errNoModel = errors.New("no model yet: it is still being trained, or nothing has been published to train on; ask again later")
 
 // refuse answers a request with an error, from its handler.
-func (o *operator) refuse(r micro.Request, err error) {
+func (o *operator) refuse(r micro.Request, err error, began time.Time) {
 	m := errorMessage(err)
+	o.answered(began, 0, m.Header.Get(micro.ErrorCodeHeader))
 	if err := r.Error(m.Header.Get(micro.ErrorCodeHeader), m.Header.Get(micro.ErrorHeader), m.Data); err != nil {
 		o.log.Warn("answer a request", "error", err)
 	}
