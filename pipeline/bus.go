@@ -31,6 +31,7 @@ type Bus struct {
 	closed  chan struct{} // Closed when the connection is closed for good.
 
 	connection atomic.Pointer[connection]
+	waits      waits
 }
 
 // connection is one period of being connected. Its context ends when the connection is lost, and with it every wait for an

@@ -56,6 +56,7 @@ type Status struct {
 	Redelivered uint64        `json:"redelivered"`      // Redelivered counts deliveries that were not the first.
 	Retried     uint64        `json:"retried"`          // Retried counts failures that will be tried again.
 	Dead        uint64        `json:"dead"`             // Dead counts dead letters.
+	Waits       uint64        `json:"publish_waits"`    // Waits counts publications on To that took longer than five seconds, by all of this process.
 	InFlight    int           `json:"held"`             // InFlight counts messages fetched and not yet settled.
 	Waiting     uint64        `json:"waiting"`          // Waiting is the stream's backlog, as last reported.
 	Busy        time.Duration `json:"busy"`             // Busy is the time spent in Process, summed over workers, ns.
@@ -83,7 +84,7 @@ func (s *stage) snapshot() Status {
 		Operator: s.spec.Name, From: s.route.from, To: s.route.to,
 		Received: c.received.Load(), Processed: c.processed.Load(), Emitted: c.emitted.Load(),
 		Duplicates: c.duplicates.Load(), Redelivered: c.redelivered.Load(), Retried: c.retried.Load(),
-		Dead: c.dead.Load(), Busy: time.Duration(c.busy.Load()), DeadLetters: c.letters(),
+		Dead: c.dead.Load(), Waits: s.bus.waits.count(s.route.to), Busy: time.Duration(c.busy.Load()), DeadLetters: c.letters(),
 	}
 	status.Restarts = s.state.restarts.Load()
 	err := s.notReady()
