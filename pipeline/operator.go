@@ -48,6 +48,13 @@ type Runner interface {
 	Run(ctx context.Context) error
 }
 
+// A Waiter is an operator that must not always begin at once, such as one of which one process alone may work. Wait is called
+// before any message is delivered and before Run; an error is one of the operator. It returns soon after ctx is done. An
+// operator that waits counts as ready, unless it is a [Readier] that says otherwise.
+type Waiter interface {
+	Wait(ctx context.Context) error
+}
+
 // A Readier is an operator that cannot always do its work, such as one that waits for a model. Ready returns the reason as
 // an error, or nil. It must return quickly; several goroutines call it.
 type Readier interface {

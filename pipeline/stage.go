@@ -150,6 +150,12 @@ func (s *stage) run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 
+	if err := s.wait(ctx, w); err != nil {
+		if ctx.Err() != nil {
+			err = nil // Stopped while waiting.
+		}
+		return errors.Join(err, s.service.Stop(), w.close())
+	}
 	var wg sync.WaitGroup
 	var runErr, loopErr error
 	if r, ok := w.operators[0].(Runner); ok {
@@ -169,6 +175,14 @@ func (s *stage) run(ctx context.Context) error {
 	stopBeside()
 	wg.Wait()
 	return errors.Join(loopErr, runErr, s.service.Stop(), w.close())
+}
+
+// wait waits until the operator may begin.
+func (s *stage) wait(ctx context.Context, w *works) error {
+	if waiter, ok := w.operators[0].(Waiter); ok {
+		return guard(func() error { return waiter.Wait(ctx) })
+	}
+	return nil
 }
 
 func (w *works) close() error {

@@ -69,6 +69,8 @@ type Config struct {
 	// FrontEnd is the front end of the spectrograms, with the field names of a checkpoint. Empty: that of the served model,
 	// else the one that most clips have when the first training begins. Other spectrograms are refused.
 	FrontEnd yaml.RawMessage `yaml:"front_end"`
+	// Lease is how long other trainers of the model wait for a sign of life of the active one before one takes over.
+	Lease time.Duration `yaml:"lease"`
 	// Gate compares a complete model with the served one, and serves it only if it is no worse.
 	Gate bool `yaml:"gate"`
 	// MaxClips bounds the memory. Of more clips a sample is kept that does not depend on their order.
@@ -83,7 +85,7 @@ func Defaults() Config {
 	rule := dataset.DefaultHoldout(0)
 	return Config{
 		Model: "vae", Holdout: rule.Share, Validation: rule.Validation, BestBy: monitor.Distance,
-		MinClips: 16, MinPerLabel: 1, Idle: 3 * time.Second, Again: 16, AgainShare: 0.1, Gate: true,
+		MinClips: 16, MinPerLabel: 1, Idle: 3 * time.Second, Again: 16, AgainShare: 0.1, Gate: true, Lease: 10 * time.Second,
 		MaxClips: 20000, // 330 MB of 64 x 64 spectrograms.
 	}
 }
@@ -172,6 +174,7 @@ func (c Config) check() (Config, json.RawMessage, *models.FrontEnd, error) {
 	fault(c.WaitFor < 0 || c.Again < 0 || c.BatchSize < 0 || c.EvalEvery < 0 || c.SaveEvery < 0, "wait_for, again, batch_size, eval_every and save_every must not be negative")
 	fault(c.BestBy != monitor.Distance && c.BestBy != training.BestByLast && !strings.HasPrefix(c.BestBy, "val/"), "best_by must be "+monitor.Distance+", val/ and a loss, or last")
 	fault(c.Idle <= 0, "idle must be positive")
+	fault(c.Lease < 300*time.Millisecond, "lease must be at least 300ms")
 	fault(c.MaxClips < c.MinClips, "max_clips must be at least min_clips")
 	var config json.RawMessage
 	if len(c.Config) > 0 {

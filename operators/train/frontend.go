@@ -98,30 +98,3 @@ func (o *operator) pin(ctx context.Context, fe models.FrontEnd) error {
 	o.tell(ctx, Notice{Kind: NoticeForeign, Reason: reason.Error(), Clips: len(sequences)})
 	return o.env.Bus.Refuse(ctx, o.env.Operator, o.env.From, sequences, reason)
 }
-
-// working is the store of checkpoints of which only the last is needed.
-func (o *operator) working() *modelstore.Store {
-	spec := o.env.Bus.Spec()
-	return &modelstore.Store{
-		JetStream: o.env.Bus.JetStream(), Bucket: spec.ModelBucket(), Replicas: spec.Streams.Replicas, Bind: spec.Streams.Bind, Keep: 1,
-	}
-}
-
-// Details is what the operator tells about itself in its status.
-type Details struct {
-	Model   string   `json:"model"`
-	Clips   int      `json:"clips"`                      // Clips to learn from.
-	New     int      `json:"new_clips"`                  // New counts those that no training has been given.
-	Aside   []string `json:"labels_set_aside,omitempty"` // Aside are labels with too few clips to learn from.
-	Waiting string   `json:"waiting,omitempty"`          // Waiting says why no training begins.
-}
-
-// Details implements pipeline.Detailer.
-func (o *operator) Details() any {
-	clips, fresh, _ := o.count()
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	d := o.state
-	d.Model, d.Clips, d.New = o.config.Name, clips, fresh
-	return d
-}

@@ -200,7 +200,7 @@ func TestNewClipsAreLearntByDefault(t *testing.T) {
 
 // The usual measurement tells a model that has learnt from one that has not, and repeats its figures.
 func TestMeasuresModels(t *testing.T) {
-	recordings := realRecordings(t, 60)
+	recordings := realRecordings(t, 48)
 	fe := frontend.PlanFor(dataset.Clips(recordings))
 	set, err := training.Prepare(t.Context(), recordings, training.Options{
 		Holdout: dataset.Holdout{Seed: 5}, FrontEnd: func([]dataset.Recording) (models.FrontEnd, error) { return fe, nil },
@@ -208,7 +208,7 @@ func TestMeasuresModels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	job := training.Job{Arch: "vae", Config: json.RawMessage(`{"channels":4,"latent":4,"embedding":4}`), Seed: 5, Steps: 120, BatchSize: 16, EvalEvery: 1000, BestBy: training.BestByLast}
+	job := training.Job{Arch: "vae", Config: json.RawMessage(`{"channels":4,"latent":4,"embedding":4}`), Seed: 5, Steps: 80, BatchSize: 16, EvalEvery: 1000, BestBy: training.BestByLast}
 	trained, _, err := job.Run(t.Context(), set)
 	if err != nil {
 		t.Fatal(err)

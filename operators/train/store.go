@@ -13,6 +13,7 @@ import (
 	"wavemill/models"
 	"wavemill/pipeline"
 	"wavemill/pipeline/header"
+	"wavemill/pipeline/lease"
 	"wavemill/pipeline/modelstore"
 )
 
@@ -29,7 +30,7 @@ func (r *run) intermediate(ctx context.Context, c models.Checkpoint) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	err := r.storeUnfinished(ctx, c)
-	if err != nil && !errors.Is(err, modelstore.ErrConflict) {
+	if err != nil && !overruled(err) {
 		r.log.Warn("a checkpoint could not be stored; training goes on", "step", c.Step, "error", err)
 		return nil
 	}
@@ -54,13 +55,18 @@ func (r *run) finish(ctx context.Context, c models.Checkpoint, complete bool) er
 	})
 }
 
+// overruled reports whether another trainer stores this model: no repetition helps.
+func overruled(err error) bool {
+	return errors.Is(err, modelstore.ErrConflict) || errors.Is(err, lease.ErrLost)
+}
+
 // patiently repeats what fails for a while, conflicts with another trainer excepted.
 func (r *run) patiently(ctx context.Context, c models.Checkpoint, patience time.Duration, store func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		err := store(ctx)
-		if err == nil || errors.Is(err, modelstore.ErrConflict) {
+		if err == nil || overruled(err) {
 			return err
 		}
 		r.log.Warn("the checkpoint could not be stored, trying again", "error", err)
@@ -88,6 +94,9 @@ func (r *run) event(c models.Checkpoint, digest string, old version) Event {
 
 // put stores c under a key as the version after old. Fill completes the event.
 func (r *run) put(ctx context.Context, store *modelstore.Store, key string, c models.Checkpoint, old *version, fill func(*Event)) (content []byte, err error) {
+	if err := r.lease.Check(ctx); err != nil {
+		return nil, err // It is not ours to store, or the server is away.
+	}
 	digest, err := c.Digest()
 	if err != nil {
 		return nil, err

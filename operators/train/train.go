@@ -22,6 +22,12 @@
 // [Unfinished], and a training that was stopped goes on from there when the operator starts again. A model that is refused
 // is kept under [Refused].
 //
+// # One trainer at a time
+//
+// Replicas share a lease in the model store: one is active, reads the stream and trains, and the others stand by. When the
+// active one ends, is cut off or is killed, another takes over within seconds, reads the stream and goes on from the last
+// checkpoint. One that has lost the lease stores nothing any more.
+//
 // # The front end
 //
 // All clips of a model have one front end: the configured one, else that of the served model, else the one that most clips
@@ -41,6 +47,7 @@ import (
 	"wavemill/internal/text"
 	"wavemill/models"
 	"wavemill/pipeline"
+	"wavemill/pipeline/lease"
 )
 
 type operator struct {
@@ -50,6 +57,7 @@ type operator struct {
 	env      pipeline.Env
 	hooks    Hooks
 	log      *slog.Logger
+	lease    *lease.Lease // Held from Wait to Close.
 
 	mu       sync.Mutex
 	pinned   *models.FrontEnd // Of the clips that are learnt; nil until there is one.
@@ -67,6 +75,8 @@ var (
 	_ pipeline.Producer = (*operator)(nil)
 	_ pipeline.Runner   = (*operator)(nil)
 	_ pipeline.Detailer = (*operator)(nil)
+	_ pipeline.Waiter   = (*operator)(nil)
+	_ pipeline.Closer   = (*operator)(nil)
 )
 
 func newOperator(c Config, env pipeline.Env, h Hooks) (*operator, error) {
@@ -135,8 +145,20 @@ func (o *operator) count() (clips, fresh int, last time.Time) {
 	return clips, o.added - o.given, o.last
 }
 
-// Run reads what the stream has, and then trains whenever there is enough to learn from, until ctx is done.
+// Run reads what the stream has, and then trains whenever there is enough to learn from, until ctx is done or another
+// process has taken over.
 func (o *operator) Run(ctx context.Context) error {
+	held, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	defer context.AfterFunc(o.lease.Context(), func() { stop(context.Cause(o.lease.Context())) })()
+	err := o.run(held)
+	if cause := context.Cause(held); errors.Is(cause, lease.ErrLost) && ctx.Err() == nil {
+		return fmt.Errorf("model %s: %w", o.config.Name, cause)
+	}
+	return err
+}
+
+func (o *operator) run(ctx context.Context) error {
 	if err := o.pinServed(ctx); err != nil {
 		return err
 	}

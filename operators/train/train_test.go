@@ -125,6 +125,9 @@ func (m *mill) close() {
 	if m.bus == nil {
 		return
 	}
+	if m.stop != nil {
+		m.stop()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if m.told != nil {

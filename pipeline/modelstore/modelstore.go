@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -131,6 +132,46 @@ func (s *Store) Delete(ctx context.Context, e Entry) error {
 		}
 	}
 	return nil
+}
+
+// Sweep removes content of the given names that no entry refers to, such as that of a writer which was killed before it
+// stored the entry, and returns how many objects it removed. Content younger than age is left: its writer may be at work.
+func (s *Store) Sweep(ctx context.Context, names []string, age time.Duration) (removed int, err error) {
+	if err := s.open(ctx); err != nil {
+		return 0, err
+	}
+	objects, err := s.objects.List(ctx)
+	if errors.Is(err, jetstream.ErrNoObjectsFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("sweep %s: %w", s.Bucket, err)
+	}
+	for _, name := range names {
+		entry, err := s.Get(ctx, name)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return removed, err
+		}
+		for _, o := range objects {
+			digest, ours := strings.CutPrefix(o.Name, name+"-")
+			if !ours || strings.Contains(digest, "-") || o.Name == entry.Object || slices.Contains(entry.Kept, o.Name) || time.Since(o.ModTime) < age {
+				continue
+			}
+			if err := s.objects.Delete(ctx, o.Name); err != nil && !errors.Is(err, jetstream.ErrObjectNotFound) {
+				return removed, fmt.Errorf("sweep %s: %w", s.Bucket, err)
+			}
+			removed++
+		}
+	}
+	return removed, nil
+}
+
+// Entries returns the key-value bucket, for keys beside those of versions.
+func (s *Store) Entries(ctx context.Context) (jetstream.KeyValue, error) {
+	if err := s.open(ctx); err != nil {
+		return nil, err
+	}
+	return s.entries, nil
 }
 
 // wrongRevision reports whether a write to the key-value bucket failed because another one came before it.
