@@ -62,6 +62,9 @@ func (b *Bus) publish(ctx context.Context, msg *nats.Msg, stream string) (Ack, e
 			b.log.Warn("the stream does not confirm messages, waiting", "stream", b.spec.StreamName(stream), "subject", msg.Subject, "attempt", attempt, "error", err)
 			tell, told = now.Add(tellAgain), true
 		}
+		if unanswered(err) && b.isDenied(msg.Subject) {
+			return Ack{}, &Error{Kind: Transient, Err: fmt.Errorf("publish on %s: %w", msg.Subject, b.explain(err))}
+		}
 		wait, ok := b.waitAfter(ctx, err, attempt, stream)
 		if !ok {
 			return Ack{}, fmt.Errorf("publish on %s: %w", msg.Subject, err)
@@ -128,7 +131,7 @@ func (b *Bus) waitAfter(ctx context.Context, err error, attempt int, stream stri
 		// The stream does not exist, or the server is still starting.
 		b.restore(ctx, stream)
 		return wait, true
-	case errors.Is(err, nats.ErrTimeout) || errors.Is(err, context.DeadlineExceeded):
+	case unanswered(err):
 		b.restore(ctx, stream)
 		return wait, true
 	case errors.Is(err, nats.ErrDisconnected), errors.Is(err, nats.ErrConnectionReconnecting),
