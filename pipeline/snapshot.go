@@ -47,6 +47,7 @@ type Status struct {
 	Ready       bool          `json:"ready"`            // Ready: the operator runs and can do its work.
 	Reason      string        `json:"reason,omitempty"` // Reason says why it is not ready.
 	Restarts    uint64        `json:"restarts"`         // Restarts counts how often it was started again after a failure.
+	Mixed       bool          `json:"mixed,omitempty"`  // Mixed: another replica works with another configuration, and the outputs are a mixture.
 	From        string        `json:"from,omitempty"`   // From is the stream it reads.
 	To          string        `json:"to,omitempty"`     // To is the stream it writes, where that is known.
 	Received    uint64        `json:"received"`         // Received counts deliveries, repeated ones too.
@@ -93,7 +94,7 @@ func (s *stage) snapshot() Status {
 	}
 	status.Details = s.details()
 	if loop := s.works.Load().loop; loop != nil {
-		status.InFlight = loop.InFlight()
+		status.InFlight, status.Mixed = loop.InFlight(), loop.Mixed()
 		status.Waiting, _ = loop.Pending()
 	}
 	return status

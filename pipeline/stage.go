@@ -137,7 +137,7 @@ func (s *stage) newLoop(workers int) (*delivery.Loop, error) {
 		Workers:     workers, Replicas: s.spec.Replicas, AckWait: s.spec.AckWait,
 		DrainTimeout: s.options.DrainTimeout, Bind: s.bus.spec.Streams.Bind,
 		Restore: func(ctx context.Context) error { return s.bus.ensureStream(ctx, s.route.from) },
-		Opened:  s.opened,
+		Opened:  s.opened, Configured: s.hash,
 	}, s.log, s.handle)
 }
 

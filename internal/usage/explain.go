@@ -21,7 +21,7 @@ const (
 // Explain prints the error of a command, behind the name of the program, and returns the exit code that belongs to it. A
 // usage error is followed by a pointer to the help of cmd.
 func Explain(w io.Writer, cmd *cobra.Command, err error) int {
-	fmt.Fprintf(w, "%s: %s\n", cmd.Root().Name(), reason(err))
+	fmt.Fprintf(w, "%s: %s\n", cmd.Root().Name(), Reason(err))
 	if Is(err) {
 		fmt.Fprintf(w, "Run '%s --help' for usage.\n", cmd.CommandPath())
 		return ExitUsage
@@ -29,8 +29,8 @@ func Explain(w io.Writer, cmd *cobra.Command, err error) int {
 	return ExitFailed
 }
 
-// reason is the message of an error. The end of a context is an interruption by the user, and said once.
-func reason(err error) string {
+// Reason is the message of an error. The end of a context is an interruption by the user, and said once.
+func Reason(err error) string {
 	if !errors.Is(err, context.Canceled) {
 		return err.Error()
 	}

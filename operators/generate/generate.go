@@ -288,6 +288,7 @@ type task struct {
 	encoding    wav.Encoding
 	sampler     *sampling.Sampler
 	reply       string // Subject of the answer.
+	trace       string // The request's traceparent; empty: none.
 }
 
 // take answers an invalid request at once, and starts a goroutine for a valid one. While all slots are taken it blocks,
@@ -315,6 +316,9 @@ func (o *operator) take(ctx context.Context, r micro.Request) {
 		if err != nil {
 			o.log.Warn("a request could not be fulfilled", "label", t.Label, "n", t.N, "seed", *t.Seed, "error", err)
 			answer = errorMessage(err)
+		}
+		if t.trace != "" {
+			answer.Header[header.Traceparent] = []string{t.trace}
 		}
 		o.answered(began, t.N, answer.Header.Get(micro.ErrorCodeHeader))
 		// Not by r: it is not safe for use after its handler has returned.
@@ -378,7 +382,7 @@ func (o *operator) check(r micro.Request) (task, error) {
 	if request.Mix != nil && !m.CanBlend() {
 		return task{}, fmt.Errorf("%w: a model of architecture %s cannot mix labels", errUsage, m.Arch)
 	}
-	t.sampler, t.reply = m, r.Reply()
+	t.sampler, t.reply, t.trace = m, r.Reply(), traceOf(r)
 	return t, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
 	"wavemill/models"
@@ -197,4 +198,49 @@ func TestCountsRequests(t *testing.T) {
 		}
 	}
 	t.Errorf("no endpoint: %s", reply.Data)
+}
+
+// The trace context of a request is on its clips and in its answer, however its name is written.
+func TestPassesTheTraceOn(t *testing.T) {
+	const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	m := newMill(t, "{}", generate.Hooks{}, nil)
+	m.train(1)
+	<-m.inUse
+	m.ask(`{"label":"high"}`)
+	last, err := m.bus.LastSequence(t.Context(), pipeline.TypeClip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, request := range map[string]string{"traceparent": `{"label":"high","seed":1}`, "Traceparent": `{"label":"high","n":3,"seed":10}`} {
+		msg := nats.NewMsg("t.generate")
+		msg.Data, msg.Header[name] = []byte(request), []string{trace}
+		reply, err := m.bus.Conn().RequestMsg(msg, patience)
+		if err != nil || reply.Header.Get("traceparent") != trace {
+			t.Errorf("%s: %v %v", request, reply.Header, err)
+		}
+	}
+	n := 0
+	for msg, err := range m.bus.Messages(t.Context(), pipeline.Subscription{Stream: pipeline.TypeClip, From: last + 1, Last: true}) {
+		if err != nil || msg.Header["traceparent"] != trace {
+			t.Errorf("%v %v", msg.Header, err)
+		}
+		n++
+	}
+	if n != 4 {
+		t.Errorf("%d clips, want 4", n)
+	}
+}
+
+// An answer does not send a large request back.
+func TestDoesNotEchoLargeRequests(t *testing.T) {
+	m := newMill(t, "{}", generate.Hooks{}, nil)
+	m.train(1)
+	<-m.inUse
+	large := strings.Repeat("x", 5<<20)
+	for _, request := range []string{`{"label":"` + large + `"}`, `{"label":"high","mix":{"label":"` + large + `","weight":0.5}}`, `{"` + large + `":1}`, `{"label":"high","format":"` + large + `"}`} {
+		reply := m.ask(request)
+		if reply.Header.Get(micro.ErrorCodeHeader) != "400" || len(reply.Data) > 5000 || reply.Size() > 20000 {
+			t.Errorf("%.30s: code %s, %d bytes", request, reply.Header.Get(micro.ErrorCodeHeader), reply.Size())
+		}
+	}
 }
