@@ -12,18 +12,20 @@ import (
 	"wavemill/models/architectures"
 	"wavemill/models/frontend"
 	"wavemill/models/monitor"
+	"wavemill/models/training"
 )
 
 // The gate compares a complete model with the served one. Both generate the same number of clips of the labels that both
-// know, with the same seeds, and are measured on the same recordings, which neither has learnt from: how many clips are
+// know and that have held-out recordings, with the same seeds, and are measured on the same recordings, which neither has learnt from: how many clips are
 // nearest to their own label (Accuracy), and how far they are from the recordings (Distance). The new model passes if
 // neither figure is worse than the served one's by more than the interval of the latter.
 
 // Sizes of the comparison.
 const (
-	draws     = 5
-	drawClips = 128
-	studentT  = 2.776 // The 97.5 % quantile of Student's t with draws-1 degrees of freedom.
+	draws        = 5
+	drawClips    = 128
+	studentT     = 2.776 // The 97.5 % quantile of Student's t with draws-1 degrees of freedom.
+	leastHeldOut = 2     // Held-out recordings of a label; clips of other labels are not compared.
 )
 
 // Verdict is the outcome of a comparison.
@@ -46,7 +48,7 @@ type Figures struct {
 // Reference is what two models are compared on.
 type Reference struct {
 	FrontEnd models.FrontEnd
-	Labels   []string     // The labels that both models know, sorted.
+	Labels   []string     // The labels that both models know and that have held-out recordings, sorted.
 	HeldOut  models.Batch // Recordings that neither has learnt from; labels are indices into Labels.
 	Seed     uint64
 }
@@ -82,8 +84,8 @@ func (r *run) judge(ctx context.Context, c models.Checkpoint) (Verdict, error) {
 	if err != nil {
 		return Verdict{}, err
 	}
-	if reference.HeldOut.B < 2*len(reference.Labels) {
-		return Verdict{Accepted: true, HeldOut: reference.HeldOut.B, Reason: "it is complete; there are too few held-out clips to compare it with the served model"}, nil
+	if reference.HeldOut.B == 0 {
+		return Verdict{Accepted: true, Reason: "it is complete; there are too few held-out clips to compare it with the served model"}, nil
 	}
 	return r.compare(ctx, reference, *s, c)
 }
@@ -125,11 +127,6 @@ func (r *run) compare(ctx context.Context, reference Reference, served, c models
 // from by the served one.
 func (r *run) reference(served models.Checkpoint) (Reference, error) {
 	out := Reference{FrontEnd: r.set.FrontEnd, Seed: r.config.Seed}
-	for _, label := range served.Labels {
-		if slices.Contains(r.set.Labels, label) {
-			out.Labels = append(out.Labels, label)
-		}
-	}
 	unseen := map[string]bool{}
 	for _, x := range r.set.Data.HeldOut {
 		unseen[x.Digest] = true
@@ -139,11 +136,17 @@ func (r *run) reference(served models.Checkpoint) (Reference, error) {
 			delete(unseen, x.Digest)
 		}
 	}
+	held := slices.DeleteFunc(slices.Clone(r.clips.examples), func(e training.Example) bool { return !unseen[e.Identity.Digest] })
+	count := countLabels(held)
+	for _, label := range served.Labels {
+		if slices.Contains(r.set.Labels, label) && count[label] >= leastHeldOut {
+			out.Labels = append(out.Labels, label)
+		}
+	}
 	var specs []*spectrogram.Spectrogram
 	var labels []int
-	for _, e := range r.clips.examples {
-		at, ok := slices.BinarySearch(out.Labels, e.Identity.Label)
-		if ok && unseen[e.Identity.Digest] {
+	for _, e := range held {
+		if at, ok := slices.BinarySearch(out.Labels, e.Identity.Label); ok {
 			specs, labels = append(specs, e.Spectrogram), append(labels, at)
 		}
 	}

@@ -87,7 +87,7 @@ func TestTheGateRefusesAWorseModel(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			config := "{model: average, steps: 20, batch_size: 4, seed: 5, min_clips: 24, idle: 50ms, again: 3, holdout: 0.4}"
+			config := "{model: average, steps: 20, batch_size: 4, seed: 5, min_clips: 25, idle: 50ms, again: 3, holdout: 0.4}"
 			m := newMill(t, dir, config)
 			measured := figures{20: {Accuracy: 0.9, AccuracyLow: 0.8, Distance: 0.3, DistanceHigh: 0.4}, 40: worse}
 			measured.hook(m)
@@ -96,6 +96,7 @@ func TestTheGateRefusesAWorseModel(t *testing.T) {
 			for i := range 12 {
 				m.feed(clip([]string{"a", "b", "two words"}[i%3], fmt.Sprint("more", i), uint64(200+i)))
 			}
+			m.feed(clip("single", "one", 999)) // It has nothing held out, and is not compared.
 			m.start()
 			first := m.complete(1)
 			m.feed(clip("a", "x", 50), clip("b", "y", 51), clip("b", "z", 52))
@@ -119,13 +120,13 @@ func TestTheGateRefusesAWorseModel(t *testing.T) {
 			measured.hook(m)
 			m.onStep = func(step int64) {
 				if len(m.all()) == 0 && step == 21 {
-					if d := m.details(); d.Clips != 30 {
+					if d := m.details(); d.Clips != 31 {
 						t.Errorf("a training of %d clips that were refused", d.Clips)
 					}
 				}
 			}
 			m.start()
-			m.until("it has looked at the clips", func() bool { return m.details().Clips == 27 && m.details().New == 3 })
+			m.until("it has looked at the clips", func() bool { return m.details().Clips == 28 && m.details().New == 3 })
 			m.feed(clip("a", "x1", 53), clip("b", "y1", 54), clip("b", "z1", 55))
 			if e := m.complete(1); !e.Gate.Accepted || e.Version != 2 || e.Step != 40 {
 				t.Errorf("%+v %+v", e, e.Gate)

@@ -253,11 +253,14 @@ func (o *operator) notYet(first bool, clips, fresh int) string {
 // waits tells why no training begins.
 func (o *operator) waits(ctx context.Context, clips, fresh int, reason string) {
 	o.mu.Lock()
+	nothing := o.trained > 0 && fresh == 0
+	if nothing {
+		reason = ""
+	}
 	o.state.Waiting = reason
-	model := o.trained > 0
 	o.mu.Unlock()
-	if model && fresh == 0 {
-		return // Nothing waits.
+	if nothing {
+		return
 	}
 	o.log.Info("waiting for clips", "have", clips, "new", fresh, "reason", reason)
 	o.tell(ctx, Notice{Kind: NoticeWaiting, Reason: reason, Clips: clips, New: fresh})
