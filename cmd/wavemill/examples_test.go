@@ -283,11 +283,9 @@ func (s *shell) python(bus *pipeline.Bus) {
 	}
 	_, code, _ := strings.Cut(string(text), "```python\n")
 	code, _, _ = strings.Cut(code, "```")
-	program := "import asyncio, nats\nasync def main():\n    nc = await nats.connect()\n    js = nc.jetstream()\n"
-	for line := range strings.Lines(code) {
-		program += "    " + line
-	}
-	program += "    print(ack.stream)\n    await nc.close()\nasyncio.run(main())\n"
+	program := "import asyncio, nats\nasync def main():\n    nc = await nats.connect()\n    js = nc.jetstream()\n    " +
+		strings.ReplaceAll(strings.TrimSpace(code), "\n", "\n    ") +
+		"\n    print(ack.stream)\n    await nc.close()\nasyncio.run(main())\n"
 	file := filepath.Join(s.dir, "publish.py")
 	if err := os.WriteFile(file, []byte(program), 0o600); err != nil {
 		s.t.Fatal(err)

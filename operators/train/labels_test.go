@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 
 	"wavemill/models"
@@ -53,7 +54,7 @@ func TestEveryLabelHasAClipToLearnFrom(t *testing.T) {
 		m := newMill(t, t.TempDir(), fmt.Sprintf("{model: average, steps: 2, batch_size: 4, seed: %d, min_clips: 60, wait_for: 60, idle: 1h, holdout: 0.3}", seed))
 		for i := range 30 {
 			m.feed(clip(fmt.Sprintf("stray%02d", i), "one", uint64(i)))
-			m.feed(clip("many", fmt.Sprint(i), uint64(100+i%15))) // Each twice, under two names.
+			m.feed(clip("many", strconv.Itoa(i), uint64(100+i%15))) // Each twice, under two names.
 		}
 		m.start()
 		e := m.complete(1)
@@ -76,7 +77,7 @@ func TestSetsLabelsAside(t *testing.T) {
 	m.feed(dozen()...)
 	m.feed(clip("single", "x", 50))
 	for i := range 3 {
-		c := clip("only theo", fmt.Sprint(i), uint64(60+i))
+		c := clip("only theo", strconv.Itoa(i), uint64(60+i))
 		c.SetHeader(header.Group, "theo")
 		m.feed(c)
 	}

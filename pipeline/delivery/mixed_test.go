@@ -43,7 +43,9 @@ func TestMixedConfigurations(t *testing.T) {
 		l, err := delivery.New(conn, js, delivery.Config{
 			Stream: "WORK", Durable: "d", Workers: 1, AckWait: time.Second, InfoEvery: 20 * time.Millisecond, Configured: configured,
 			Opened: func(time.Time, uint64) { opened <- struct{}{} },
-		}, slog.New(slog.DiscardHandler), func(context.Context, int, jetstream.Msg) delivery.Outcome { return delivery.Outcome{Verdict: delivery.Ack} })
+		}, slog.New(slog.DiscardHandler), func(context.Context, int, jetstream.Msg) delivery.Outcome {
+			return delivery.Outcome{Verdict: delivery.Ack}
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,7 +3,7 @@ package lease_test
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -143,7 +143,7 @@ func TestOneOfManyTakesItOver(t *testing.T) {
 	got := make(chan *lease.Lease, 8)
 	for i := range 8 {
 		go func() {
-			l, err := lease.Acquire(ctx, lease.Config{Bucket: kv, Key: "k", Holder: fmt.Sprint(i), TTL: ttl})
+			l, err := lease.Acquire(ctx, lease.Config{Bucket: kv, Key: "k", Holder: strconv.Itoa(i), TTL: ttl})
 			if err != nil && ctx.Err() == nil {
 				t.Error(err)
 			}
