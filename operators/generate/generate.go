@@ -101,11 +101,12 @@ type operator struct {
 	sampler atomic.Pointer[sampling.Sampler]
 	running sync.WaitGroup // Accepted requests.
 
+	joined  bool       // Requests arrive; of the goroutine of Run.
+	arrived chan token // Capacity 1: a request has arrived since it was read last.
+
 	mu       sync.Mutex
-	joined   bool       // Requests arrive.
-	stopping bool       // No more of them, soon.
-	counts   Details    // Of requests.
-	arrived  chan token // Capacity 1: a request has arrived since it was read last.
+	stopping bool    // No more of them, soon.
+	counts   Details // Of requests.
 }
 
 type token struct{}
@@ -142,10 +143,9 @@ func (o *operator) Run(ctx context.Context) error {
 	return o.leave(context.WithoutCancel(ctx))
 }
 
-// join begins to answer requests, if it has not begun: other replicas get them all while this one has no model.
+// join begins to answer requests, if it has not begun: other replicas get them all while this one has no model. It belongs
+// to the goroutine of Run, and holds no lock: the service asks for Details under a lock of its own.
 func (o *operator) join(ctx context.Context) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	if o.joined || ctx.Err() != nil {
 		return nil
 	}

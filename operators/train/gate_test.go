@@ -16,6 +16,7 @@ import (
 	"wavemill/models/frontend"
 	"wavemill/models/training"
 	"wavemill/operators/train"
+	"wavemill/pipeline/header"
 )
 
 // A stop in a later training leaves the served model as it is. The training goes on afterwards.
@@ -163,6 +164,43 @@ func TestTheGateKeepsLabels(t *testing.T) {
 	}
 	if entry, err := m.bus.Models().Get(t.Context(), "average"); err != nil || entry.Digest != first.Digest {
 		t.Errorf("served: %+v, %v", entry, err)
+	}
+}
+
+// A label whose only clip left was held out before stays held out: it is set aside, and the training of the others goes on.
+func TestALabelWhoseTrainingClipIsGone(t *testing.T) {
+	dir := t.TempDir()
+	m := newMill(t, dir, quick)
+	clips := append(dozen(), clip("small", "s0", 70), clip("small", "s1", 71))
+	m.feed(clips...)
+	m.start()
+	m.complete(1)
+	gone := ""
+	for _, r := range m.stored("average").Data.Learnt {
+		if r.Label == "small" {
+			gone = r.Source
+		}
+	}
+	m.stop()
+	stream, err := m.bus.JetStream().Stream(t.Context(), "T_SPECTROGRAM")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m.shutdown()
+
+	m = newMill(t, dir, quick)
+	for i, c := range append(clips, clip("a", "x", 50), clip("b", "y", 51), clip("b", "z", 52)) {
+		if c.ID = fmt.Sprint("again ", i); c.Header[header.Source] != gone {
+			m.feed(c)
+		}
+	}
+	m.start()
+	e := m.complete(1)
+	if !slices.Equal(e.Aside, []string{"small"}) || slices.Contains(e.Labels, "small") || e.Gate.Accepted || m.p.Snapshot()[0].Restarts != 0 {
+		t.Errorf("%s is gone: %+v, %+v", gone, e, e.Gate)
 	}
 }
 
