@@ -125,7 +125,7 @@ func onStandardPort(t *testing.T, recordings string) *pipeline.Bus {
 operators:
   - {operator: spectrogram, config: {rate: 8000, duration: 300ms}}
   - operator: train
-    config: {steps: 30, batch_size: 8, seed: 1, validation: 0, min_clips: 16, wait_for: 16, config: {channels: 4, latent: 4, embedding: 4}}
+    config: {steps: 16, batch_size: 8, seed: 1, validation: 0, min_clips: 16, wait_for: 16, config: {channels: 4, latent: 4, embedding: 4}}
   - operator: generate
 `))
 	if err != nil {

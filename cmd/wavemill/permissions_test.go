@@ -52,7 +52,7 @@ auth: {user: %s, password: %[2]s-secret}
 operators:
   - {operator: spectrogram, config: {rate: 8000, duration: 300ms}}
   - operator: train
-    config: {steps: 30, batch_size: 8, seed: 1, validation: 0, min_clips: 12, wait_for: 12, config: {channels: 4, latent: 4, embedding: 4}}
+    config: {steps: 16, batch_size: 8, seed: 1, validation: 0, min_clips: 12, wait_for: 12, config: {channels: 4, latent: 4, embedding: 4}}
   - operator: generate
 `, url, user)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

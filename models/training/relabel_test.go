@@ -16,7 +16,7 @@ import (
 // Every architecture takes over what it has learnt under other labels: the clips it generates of a label that both
 // know resemble those of before far more than those of a new network do, and the training goes on.
 func TestRelabel(t *testing.T) {
-	recordings := synthetic(t, 36)
+	recordings := synthetic(t, 18)
 	fe := frontend.PlanFor(dataset.Clips(recordings))
 	o := training.Options{
 		Holdout:  dataset.Holdout{Seed: 1},
