@@ -70,7 +70,7 @@ var arrows = []arrow{
 	{"internal", []string{"internal"}, "small tools that know nothing of audio, models or the bus"},
 	{"pipeline", []string{"pipeline"}, "the runtime knows nothing of what it carries"},
 	{"operators", []string{"audio", "models", "pipeline"}, "operators join the halves and never see each other"},
-	{"operators/files", []string{"audio/dataset", "audio/codec", "pipeline"}, "files and messages, without models"},
+	{"operators/files", []string{"audio", "pipeline"}, "files and messages, without models"},
 	{"operators/demo", []string{"audio", "models", "pipeline", "operators"}, "runs the whole pipeline on one machine: it follows the operators by their hooks and is their client"},
 	{"operators/contract", []string{"audio", "models", "pipeline", "operators"}, "the test of the bus contract runs the operators together"},
 	{"cmd", []string{"audio", "models", "pipeline", "operators", "cmd"}, "commands may use everything"},

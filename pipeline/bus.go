@@ -31,6 +31,8 @@ type Bus struct {
 	closed  chan struct{} // Closed when the connection is closed for good.
 
 	connection atomic.Pointer[connection]
+	waits      waits
+	denied     atomic.Pointer[string] // The last refusal for want of permission.
 }
 
 // connection is one period of being connected. Its context ends when the connection is lost, and with it every wait for an
@@ -49,6 +51,9 @@ func newConnection() *connection {
 type BusOptions struct {
 	Log  *slog.Logger // Log receives connection changes; nil: none.
 	Name string       // Name is the connection's name in the server's lists; empty: the pipeline's name.
+	// Streams are those that must exist, or are created; nil: all of the pipeline, and the object store. A client that needs
+	// one alone needs rights to that one alone.
+	Streams []string
 }
 
 // Open connects to the server of spec, or starts the embedded one, and creates or updates the pipeline's streams.
@@ -105,7 +110,7 @@ func (b *Bus) open(ctx context.Context, o BusOptions) error {
 		Replicas: b.spec.Streams.Replicas, Bind: b.spec.Streams.Bind,
 	}
 	b.models = &modelstore.Store{JetStream: b.js, Bucket: b.spec.ModelBucket(), Replicas: b.spec.Streams.Replicas, Bind: b.spec.Streams.Bind}
-	return b.ensureStreams(ctx)
+	return b.explain(b.ensureStreams(ctx, o.Streams))
 }
 
 // place names the server in errors.
@@ -135,13 +140,7 @@ func (b *Bus) connectOptions(name string) ([]nats.Option, error) {
 			}
 		}),
 		nats.ReconnectHandler(func(c *nats.Conn) { b.log.Info("reconnected to NATS", "url", c.ConnectedUrlRedacted()) }),
-		nats.ErrorHandler(func(_ *nats.Conn, s *nats.Subscription, err error) {
-			if s != nil {
-				b.log.Error("NATS error", "subject", s.Subject, "error", err)
-			} else {
-				b.log.Error("NATS error", "error", err)
-			}
-		}),
+		nats.ErrorHandler(b.asynchronous),
 		nats.ClosedHandler(func(*nats.Conn) {
 			b.connection.Load().lose()
 			close(b.closed)

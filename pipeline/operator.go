@@ -42,9 +42,29 @@ type Producer interface {
 
 // A Runner is an operator that also works beside its messages: it trains, or answers requests. Run is called once,
 // in its own goroutine, while Process is called from another one. It returns nil soon after ctx is done, having
-// saved what is worth saving; an error stops the pipeline. A Runner always has exactly one worker.
+// saved what is worth saving. After an error, a panic or an early end the runtime closes the operator and builds a new one,
+// after a delay; the other operators go on. A Runner always has exactly one worker.
 type Runner interface {
 	Run(ctx context.Context) error
+}
+
+// A Waiter is an operator that must not always begin at once, such as one of which one process alone may work. Wait is called
+// before any message is delivered and before Run; an error is one of the operator. It returns soon after ctx is done. An
+// operator that waits counts as ready, unless it is a [Readier] that says otherwise.
+type Waiter interface {
+	Wait(ctx context.Context) error
+}
+
+// A Readier is an operator that cannot always do its work, such as one that waits for a model. Ready returns the reason as
+// an error, or nil. It must return quickly; several goroutines call it.
+type Readier interface {
+	Ready() error
+}
+
+// A Detailer is an operator with more to tell in its status than the runtime counts. Details returns a value for
+// encoding/json. It must return quickly; several goroutines call it.
+type Detailer interface {
+	Details() any
 }
 
 // A Closer is an operator that holds resources. Close is called once, after the last Process and after Run has

@@ -58,7 +58,7 @@ func (s *stage) process(ctx context.Context, worker int, m *Message) error {
 	}
 	in := s.parentOf(m)
 	emit := func(ctx context.Context, out *Message) error { return s.emit(ctx, in, out) }
-	err := guard(func() error { return s.operators[worker].Process(ctx, m, emit) })
+	err := guard(func() error { return s.works.Load().operators[worker].Process(ctx, m, emit) })
 	if err != nil && errors.Is(context.Cause(ctx), errTimeout) {
 		return &Error{Kind: Other, Message: fmt.Sprintf("no result after %v (timeout)", s.spec.Timeout), Err: err}
 	}

@@ -19,6 +19,12 @@ type Options struct {
 	Version string
 	// DrainTimeout is how long messages in flight may be worked on after a stop; 0: twenty seconds.
 	DrainTimeout time.Duration
+	// FailFast ends the whole pipeline with the first operator that fails, for programs that wait for a result. Without it,
+	// a failed operator is started again, and the others go on.
+	FailFast bool
+	// RestartDelay is the wait before the first restart of a failed operator; it doubles with every failure in a row, up to
+	// a minute. 0: one second.
+	RestartDelay time.Duration
 }
 
 // Run opens the bus of spec and runs its operators until ctx is done, then drains and closes everything. It
@@ -41,6 +47,7 @@ func Run(ctx context.Context, spec Spec, reg Registry, o Options) error {
 type Pipeline struct {
 	bus    *Bus
 	stages []*stage
+	ctx    context.Context // Done when the operators are asked to stop.
 	stop   context.CancelFunc
 	done   chan struct{}
 	err    error // Set before done is closed.
@@ -48,7 +55,7 @@ type Pipeline struct {
 
 // Start builds the operators of the bus's spec and runs them until ctx is done or [Pipeline.Stop] is called. It
 // reports every operator that cannot be built and every stage that would read its own output, and starts none in that
-// case. The bus stays open.
+// case. The bus stays open. An operator that fails later is started again, and the others go on, see [Options.FailFast].
 func Start(ctx context.Context, bus *Bus, reg Registry, o Options) (*Pipeline, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -73,8 +80,8 @@ func Start(ctx context.Context, bus *Bus, reg Registry, o Options) (*Pipeline, e
 	if err := errors.Join(faults...); err != nil {
 		return nil, errors.Join(err, p.discard())
 	}
-	ctx, p.stop = context.WithCancel(ctx)
-	go p.run(ctx)
+	p.ctx, p.stop = context.WithCancel(ctx)
+	go p.run(p.ctx)
 	return p, nil
 }
 
@@ -118,8 +125,8 @@ func (p *Pipeline) run(ctx context.Context) {
 	errs := make([]error, len(p.stages))
 	for i, s := range p.stages {
 		wg.Go(func() {
-			defer p.stop() // A stage that ends by itself ends the pipeline.
-			if err := s.run(ctx); err != nil {
+			defer p.stop() // With FailFast, a stage that ends by itself ends the pipeline.
+			if err := s.supervise(ctx); err != nil {
 				errs[i] = fmt.Errorf("operator %s: %w", s.spec.Name, err)
 			}
 		})

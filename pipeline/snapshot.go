@@ -44,18 +44,25 @@ type DeadLetter struct {
 // Status is the state of one operator since it was started in this process.
 type Status struct {
 	Operator    string        `json:"operator"`
-	From        string        `json:"from,omitempty"` // From is the stream it reads.
-	To          string        `json:"to,omitempty"`   // To is the stream it writes, where that is known.
-	Received    uint64        `json:"received"`       // Received counts deliveries, repeated ones too.
-	Processed   uint64        `json:"processed"`      // Processed counts messages whose outputs are all stored.
-	Emitted     uint64        `json:"emitted"`        // Emitted counts outputs.
-	Duplicates  uint64        `json:"duplicates"`     // Duplicates counts outputs that were there already.
-	Redelivered uint64        `json:"redelivered"`    // Redelivered counts deliveries that were not the first.
-	Retried     uint64        `json:"retried"`        // Retried counts failures that will be tried again.
-	Dead        uint64        `json:"dead"`           // Dead counts dead letters.
-	InFlight    int           `json:"held"`           // InFlight counts messages fetched and not yet settled.
-	Waiting     uint64        `json:"waiting"`        // Waiting is the stream's backlog, as last reported.
-	Busy        time.Duration `json:"busy"`           // Busy is the time spent in Process, summed over workers, ns.
+	Ready       bool          `json:"ready"`            // Ready: the operator runs and can do its work.
+	Reason      string        `json:"reason,omitempty"` // Reason says why it is not ready.
+	Restarts    uint64        `json:"restarts"`         // Restarts counts how often it was started again after a failure.
+	Mixed       bool          `json:"mixed,omitempty"`  // Mixed: another replica works with another configuration, and the outputs are a mixture.
+	From        string        `json:"from,omitempty"`   // From is the stream it reads.
+	To          string        `json:"to,omitempty"`     // To is the stream it writes, where that is known.
+	Received    uint64        `json:"received"`         // Received counts deliveries, repeated ones too.
+	Processed   uint64        `json:"processed"`        // Processed counts messages whose outputs are all stored.
+	Emitted     uint64        `json:"emitted"`          // Emitted counts outputs.
+	Duplicates  uint64        `json:"duplicates"`       // Duplicates counts outputs that were there already.
+	Redelivered uint64        `json:"redelivered"`      // Redelivered counts deliveries that were not the first.
+	Retried     uint64        `json:"retried"`          // Retried counts failures that will be tried again.
+	Dead        uint64        `json:"dead"`             // Dead counts dead letters.
+	Waits       uint64        `json:"publish_waits"`    // Waits counts publications on To that took longer than five seconds, by all of this process.
+	InFlight    int           `json:"held"`             // InFlight counts messages fetched and not yet settled.
+	Waiting     uint64        `json:"waiting"`          // Waiting is the stream's backlog, as last reported.
+	Busy        time.Duration `json:"busy"`             // Busy is the time spent in Process, summed over workers, ns.
+	// Details are the operator's own, see [Detailer].
+	Details any `json:"details,omitempty"`
 	// DeadLetters are the last thousand, oldest first.
 	DeadLetters []DeadLetter `json:"dead_letters,omitempty"`
 }
@@ -65,6 +72,9 @@ func (p *Pipeline) Snapshot() []Status {
 	all := make([]Status, len(p.stages))
 	for i, s := range p.stages {
 		all[i] = s.snapshot()
+		if p.ctx.Err() != nil {
+			all[i].Ready, all[i].Reason = false, "stopping"
+		}
 	}
 	return all
 }
@@ -75,11 +85,17 @@ func (s *stage) snapshot() Status {
 		Operator: s.spec.Name, From: s.route.from, To: s.route.to,
 		Received: c.received.Load(), Processed: c.processed.Load(), Emitted: c.emitted.Load(),
 		Duplicates: c.duplicates.Load(), Redelivered: c.redelivered.Load(), Retried: c.retried.Load(),
-		Dead: c.dead.Load(), Busy: time.Duration(c.busy.Load()), DeadLetters: c.letters(),
+		Dead: c.dead.Load(), Waits: s.bus.waits.count(s.route.to), Busy: time.Duration(c.busy.Load()), DeadLetters: c.letters(),
 	}
-	if s.loop != nil {
-		status.InFlight = s.loop.InFlight()
-		status.Waiting, _ = s.loop.Pending()
+	status.Restarts = s.state.restarts.Load()
+	err := s.notReady()
+	if status.Ready = err == nil; err != nil {
+		status.Reason = oneLine(err.Error())
+	}
+	status.Details = s.details()
+	if loop := s.works.Load().loop; loop != nil {
+		status.InFlight, status.Mixed = loop.InFlight(), loop.Mixed()
+		status.Waiting, _ = loop.Pending()
 	}
 	return status
 }

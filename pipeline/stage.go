@@ -22,15 +22,24 @@ type stage struct {
 	route     route
 	hash      string // Of the configuration.
 	log       *slog.Logger
-	operators []Operator // One per worker.
-	loop      *delivery.Loop
-	service   micro.Service
+	upstream  []string
+	reg       Registry
+	options   Options
+	service   micro.Service // Of the supervising goroutine once the stage runs.
+	works     atomic.Pointer[works]
+	state     stageState
 	counters  counters
 	onEvent   func(Event)
 	published *published
 
 	incarnation  atomic.Pointer[string] // Of the input stream; part of the ids of outputs.
 	repeatedUpTo atomic.Uint64          // The last sequence that a deleted consumer may have worked on before.
+}
+
+// works is what a restart of a stage replaces.
+type works struct {
+	operators []Operator     // One per worker.
+	loop      *delivery.Loop // Nil where the stage reads no stream.
 }
 
 // buildOperators builds one operator per worker.
@@ -60,59 +69,96 @@ func newStage(bus *Bus, spec OperatorSpec, r route, up []string, reg Registry, o
 		return nil, fmt.Errorf("operator %s: configuration: %w", spec.Name, err)
 	}
 	s := &stage{
-		bus: bus, spec: spec, route: r, hash: hash, onEvent: o.OnEvent,
-		log: o.Log.With("pipeline", bus.spec.Name, "operator", spec.Name),
+		bus: bus, spec: spec, route: r, hash: hash, onEvent: o.OnEvent, upstream: up, reg: reg, options: o,
+		log: o.Log.With("pipeline", bus.spec.Name, "operator", spec.Name), published: &published{bus: bus},
 	}
-	s.service, err = micro.AddService(bus.conn, micro.Config{
-		Name: bus.spec.Name + "-" + spec.Name, Version: o.Version,
-		Description: "wavemill operator " + spec.Operator,
-		Metadata: map[string]string{
-			"pipeline": bus.spec.Name, "operator": spec.Operator, "config": hash, "from": r.from, "to": r.to,
-		},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("operator %s: announce it as a service: %w", spec.Name, err)
+	none := ""
+	s.incarnation.Store(&none)
+	if err = s.announce(); err != nil {
+		return nil, err
 	}
-	env := Env{Pipeline: bus.spec.Name, Operator: spec.Name, Hash: hash, Log: s.log, Bus: bus, Service: s.service, Upstream: up}
-	s.operators, err = buildOperators(spec, r, reg, env)
-	if err == nil && r.from != "" {
-		err = s.newLoop(o)
-	}
-	if err == nil {
-		err = s.service.AddEndpoint("status", micro.HandlerFunc(s.status), micro.WithEndpointSubject(bus.spec.Name+".status."+spec.Name))
-	}
-	if err != nil {
+	if err = s.build(); err != nil {
 		return nil, errors.Join(err, s.service.Stop())
 	}
 	return s, nil
 }
 
-func (s *stage) newLoop(o Options) error {
-	none := ""
-	s.incarnation.Store(&none)
-	s.published = &published{bus: s.bus}
-	var err error
-	s.loop, err = delivery.New(s.bus.conn, s.bus.js, delivery.Config{
-		Stream: s.bus.spec.StreamName(s.route.from), Durable: s.bus.spec.ConsumerName(s.spec.Name),
+// announce makes the stage a service that answers status requests.
+func (s *stage) announce() (err error) {
+	s.service, err = micro.AddService(s.bus.conn, micro.Config{
+		Name: s.bus.spec.Name + "-" + s.spec.Name, Version: s.options.Version,
 		Description: "wavemill operator " + s.spec.Operator,
-		Workers:     len(s.operators), Replicas: s.spec.Replicas, AckWait: s.spec.AckWait,
-		DrainTimeout: o.DrainTimeout, Bind: s.bus.spec.Streams.Bind,
-		Restore: func(ctx context.Context) error { return s.bus.ensureStream(ctx, s.route.from) },
-		Opened:  s.opened,
-	}, s.log, s.handle)
+		Metadata: map[string]string{
+			"pipeline": s.bus.spec.Name, "operator": s.spec.Operator, "config": s.hash, "from": s.route.from, "to": s.route.to,
+		},
+		StatsHandler: func(*micro.Endpoint) any { return s.details() },
+	})
+	if err != nil {
+		return fmt.Errorf("operator %s: announce it as a service: %w", s.spec.Name, err)
+	}
+	err = s.service.AddEndpoint("status", micro.HandlerFunc(s.status), micro.WithEndpointSubject(s.bus.spec.Name+".status."+s.spec.Name))
+	if err != nil {
+		return errors.Join(fmt.Errorf("operator %s: answer status requests: %w", s.spec.Name, err), s.service.Stop())
+	}
+	return nil
+}
+
+// details are the operator's own, nil where it has none.
+func (s *stage) details() any {
+	if w := s.works.Load(); w != nil {
+		if d, ok := w.operators[0].(Detailer); ok {
+			return d.Details()
+		}
+	}
+	return nil
+}
+
+// build makes the operators and the loop that feeds them.
+func (s *stage) build() error {
+	env := Env{Pipeline: s.bus.spec.Name, Operator: s.spec.Name, Hash: s.hash, Log: s.log, Bus: s.bus, Service: s.service, Upstream: s.upstream}
+	var w works
+	var err error
+	if w.operators, err = buildOperators(s.spec, s.route, s.reg, env); err != nil {
+		return err
+	}
+	if s.route.from != "" {
+		w.loop, err = s.newLoop(len(w.operators))
+	}
+	if err == nil {
+		s.works.Store(&w)
+	}
 	return err
 }
 
-// run works until ctx is done and then stops in order: the messages, Run of the operator, its service, the operator.
+func (s *stage) newLoop(workers int) (*delivery.Loop, error) {
+	return delivery.New(s.bus.conn, s.bus.js, delivery.Config{
+		Stream: s.bus.spec.StreamName(s.route.from), Durable: s.bus.spec.ConsumerName(s.spec.Name),
+		Description: "wavemill operator " + s.spec.Operator,
+		Workers:     workers, Replicas: s.spec.Replicas, AckWait: s.spec.AckWait,
+		DrainTimeout: s.options.DrainTimeout, Bind: s.bus.spec.Streams.Bind,
+		Restore: func(ctx context.Context) error { return s.bus.ensureStream(ctx, s.route.from) },
+		Opened:  s.opened, Configured: s.hash,
+	}, s.log, s.handle)
+}
+
+// run works until ctx is done or the operator fails, and then stops in order: the messages, Run of the operator, its
+// service, the operator.
 func (s *stage) run(ctx context.Context) error {
+	w := s.works.Load()
 	beside, stopBeside := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBeside()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 
+	if err := s.wait(ctx, w); err != nil {
+		if ctx.Err() != nil {
+			err = nil // Stopped while waiting.
+		}
+		return errors.Join(err, s.service.Stop(), w.close())
+	}
 	var wg sync.WaitGroup
 	var runErr, loopErr error
-	if r, ok := s.operators[0].(Runner); ok {
+	if r, ok := w.operators[0].(Runner); ok {
 		wg.Go(func() {
 			defer stop()
 			runErr = guard(func() error { return r.Run(beside) })
@@ -121,21 +167,29 @@ func (s *stage) run(ctx context.Context) error {
 			}
 		})
 	}
-	if s.loop != nil {
-		loopErr = s.loop.Run(ctx)
+	if w.loop != nil {
+		loopErr = w.loop.Run(ctx)
 	} else {
 		<-ctx.Done()
 	}
 	stopBeside()
 	wg.Wait()
-	return errors.Join(loopErr, runErr, s.service.Stop(), s.closeOperators())
+	return errors.Join(loopErr, runErr, s.service.Stop(), w.close())
 }
 
-func (s *stage) closeOperators() error {
+// wait waits until the operator may begin.
+func (s *stage) wait(ctx context.Context, w *works) error {
+	if waiter, ok := w.operators[0].(Waiter); ok {
+		return guard(func() error { return waiter.Wait(ctx) })
+	}
+	return nil
+}
+
+func (w *works) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	var errs []error
-	for _, op := range s.operators {
+	for _, op := range w.operators {
 		if c, ok := op.(Closer); ok {
 			errs = append(errs, guard(func() error { return c.Close(ctx) }))
 		}

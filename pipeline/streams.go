@@ -9,12 +9,19 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// ensureStreams creates or updates the pipeline's streams; with Bind it only checks that they exist.
-func (b *Bus) ensureStreams(ctx context.Context) error {
-	for _, stream := range b.spec.streams() {
+// ensureStreams creates or updates the pipeline's streams, or only some; with Bind it only checks that they exist.
+func (b *Bus) ensureStreams(ctx context.Context, only []string) error {
+	streams := only
+	if only == nil {
+		streams = b.spec.streams()
+	}
+	for _, stream := range streams {
 		if err := b.ensureStream(ctx, stream); err != nil {
 			return err
 		}
+	}
+	if only != nil {
+		return nil // The object store is opened when it is needed.
 	}
 	return b.objects.Open(ctx)
 }

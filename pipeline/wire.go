@@ -2,10 +2,8 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -110,95 +108,4 @@ func (b *Bus) resolve(ctx context.Context, m *Message) error {
 	m.Body = body
 	delete(m.Header, header.Object)
 	return nil
-}
-
-// publishWait is how long one attempt waits for the stream's confirmation.
-const publishWait = 5 * time.Second
-
-// publish stores msg in a stream and returns the confirmation. It repeats what fails temporarily, until ctx ends.
-func (b *Bus) publish(ctx context.Context, msg *nats.Msg, stream string) (Ack, error) {
-	if err := b.offload(ctx, msg); err != nil {
-		return Ack{}, err
-	}
-	for attempt := 1; ; attempt++ {
-		ack, err := b.publishOnce(ctx, msg)
-		if err == nil {
-			return Ack{Stream: ack.Stream, Sequence: ack.Sequence, Duplicate: ack.Duplicate}, nil
-		}
-		wait, ok := b.waitAfter(ctx, err, attempt, stream)
-		if !ok {
-			return Ack{}, fmt.Errorf("publish on %s: %w", msg.Subject, err)
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return Ack{}, fmt.Errorf("publish on %s: %w: %w", msg.Subject, context.Cause(ctx), err)
-		}
-	}
-}
-
-// publishOnce waits for one answer, at most publishWait, and not longer than the connection lasts.
-func (b *Bus) publishOnce(ctx context.Context, msg *nats.Msg) (*jetstream.PubAck, error) {
-	ctx, cancel := context.WithTimeout(ctx, publishWait)
-	defer cancel()
-	defer context.AfterFunc(b.connection.Load().ctx, cancel)()
-	return b.js.PublishMsg(ctx, msg)
-}
-
-// offload moves a body that is too large for the server into the object store.
-func (b *Bus) offload(ctx context.Context, msg *nats.Msg) error {
-	if int64(msg.Size()-len(msg.Subject)) <= b.conn.MaxPayload() {
-		return nil
-	}
-	ref, err := b.objects.Put(ctx, msg.Data)
-	if err != nil {
-		return err
-	}
-	msg.Header.Set(header.Object, ref)
-	msg.Data = nil
-	return nil
-}
-
-// Codes of temporary server errors that nats.go has no names for.
-const (
-	codeUnavailable  jetstream.ErrorCode = 10008 // JetStream is temporarily unavailable: an election, for example.
-	codeNoResources  jetstream.ErrorCode = 10023 // The server's store has reached its limit.
-	codeNoStorage    jetstream.ErrorCode = 10047 // As above, for a stream that reserves its space.
-	codeStoreFailed  jetstream.ErrorCode = 10077 // The stream is full and discards new messages, or the disk is full.
-	codeOffline      jetstream.ErrorCode = 10118 // The stream's server is away.
-	codeInProcess    jetstream.ErrorCode = 10158 // A message with this id is being stored just now.
-	codeManyRequests jetstream.ErrorCode = 10167 // Too many requests.
-)
-
-// waitAfter decides whether a failed publish is worth repeating, and when.
-func (b *Bus) waitAfter(ctx context.Context, err error, attempt int, stream string) (time.Duration, bool) {
-	const first, longest = 50 * time.Millisecond, 5 * time.Second
-	wait := longest
-	if attempt < 8 {
-		wait = min(longest, first<<(attempt-1))
-	}
-	api, isAPI := errors.AsType[*jetstream.APIError](err)
-	switch {
-	case ctx.Err() != nil:
-		return 0, false
-	case isAPI:
-		switch api.ErrorCode {
-		case codeUnavailable, codeNoResources, codeNoStorage, codeStoreFailed, codeOffline, codeInProcess, codeManyRequests:
-			if attempt == 6 || attempt%100 == 0 { // Not for what passes within seconds.
-				b.log.Warn("the stream does not accept messages, waiting", "stream", b.spec.StreamName(stream), "error", err)
-			}
-			return wait, true
-		}
-		return 0, false
-	case errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, nats.ErrNoResponders):
-		// The stream does not exist, or the server is still starting: create it.
-		if err := b.ensureStream(ctx, stream); err != nil {
-			b.log.Warn("the stream could not be created, trying again", "stream", b.spec.StreamName(stream), "error", err)
-		}
-		return wait, true
-	case errors.Is(err, nats.ErrTimeout), errors.Is(err, nats.ErrDisconnected), errors.Is(err, nats.ErrConnectionReconnecting),
-		errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return wait, true
-	}
-	return 0, false
 }

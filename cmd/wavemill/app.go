@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"wavemill/internal/progress"
 	"wavemill/internal/text"
@@ -50,7 +48,20 @@ func (a *app) setup(ctx context.Context) error {
 	if a.log, err = a.console.Log(a.logFormat, a.level); err != nil {
 		return usagef("--%w", err)
 	}
+	context.AfterFunc(ctx, func() { a.stopping(context.Cause(ctx)) })
 	return nil
+}
+
+// stopping says that the work stops, in the form of the log where that is JSON, because a program reads it.
+func (a *app) stopping(cause error) {
+	const text = "stopping and saving; interrupt again to stop at once"
+	switch {
+	case !errors.Is(cause, usage.ErrInterrupted):
+	case a.logFormat == "json":
+		a.log.Info(text)
+	default:
+		fmt.Fprintln(a.err, "\nwavemill: "+text)
+	}
 }
 
 // note writes one line for a person to standard error, above the progress bar if there is one.
@@ -82,21 +93,8 @@ func (a *app) printJSON(v any) error {
 
 // run executes one command line and returns its exit code. It is main without the process around it.
 func run(args []string, in io.Reader, out, errOut io.Writer) int {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer close(signals)
-	defer signal.Stop(signals)
-	go func() {
-		if _, interrupted := <-signals; !interrupted {
-			return
-		}
-		// The next signal has its default effect: it ends the process.
-		signal.Reset(os.Interrupt, syscall.SIGTERM)
-		fmt.Fprintln(errOut, "\nwavemill: stopping and saving; interrupt again to stop at once")
-		cancel()
-	}()
+	ctx, stop := usage.Interruptible()
+	defer stop()
 	return execute(ctx, args, in, out, errOut)
 }
 
@@ -108,6 +106,10 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
+	}
+	if a.log != nil && a.logFormat == "json" && !usage.Is(err) {
+		a.log.Error(usage.Reason(err))
+		return exitFailed
 	}
 	return usage.Explain(errOut, cmd, err)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -40,14 +41,17 @@ func (b *busFlags) read(o pipeline.Overrides) (spec pipeline.Spec, err error) {
 	return spec.Override(o)
 }
 
-// openClient connects to a pipeline that other processes run.
-func openClient(ctx context.Context, a *app, b *busFlags) (*pipeline.Bus, error) {
+// openClient connects to a pipeline that other processes run, to use some of its streams.
+func openClient(ctx context.Context, a *app, b *busFlags, streams ...string) (*pipeline.Bus, error) {
 	spec, err := b.read(pipeline.Overrides{})
 	if err != nil {
 		return nil, err
 	}
-	bus, err := pipeline.OpenClient(ctx, spec.Client(defaultURL), pipeline.BusOptions{Log: a.log, Name: "wavemill"})
-	if err != nil {
+	bus, err := pipeline.OpenClient(ctx, spec.Client(defaultURL), pipeline.BusOptions{Log: a.log, Name: "wavemill", Streams: streams})
+	switch {
+	case errors.Is(err, pipeline.ErrPermission), errors.Is(err, pipeline.ErrNoJetStream):
+		return nil, err
+	case err != nil:
 		return nil, fmt.Errorf("%w; check --nats, or start a server with `wavemill up`", err)
 	}
 	return bus, nil

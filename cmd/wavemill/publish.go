@@ -43,7 +43,7 @@ func (a *app) publish(ctx context.Context, flags *busFlags, roots []string, labe
 	if err != nil {
 		return err
 	}
-	bus, err := openClient(ctx, a, flags)
+	bus, err := openClient(ctx, a, flags, pipeline.TypeAudio)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"wavemill/operators/files"
+	"wavemill/pipeline"
 )
 
 func newSubscribe(a *app) *cobra.Command {
@@ -37,7 +38,7 @@ func (a *app) subscribe(ctx context.Context, flags *busFlags, o files.SaveOption
 	if o.Count < 0 {
 		return usagef("--count %d is negative", o.Count)
 	}
-	bus, err := openClient(ctx, a, flags)
+	bus, err := openClient(ctx, a, flags, pipeline.TypeClip)
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A pipeline file without operators runs nothing: that is an error, whose message states what is missing.
@@ -22,5 +25,40 @@ func TestUpNeedsOperators(t *testing.T) {
 	}
 	if _, err := os.Stat(defaultDataDir); err == nil {
 		t.Error("a server was started")
+	}
+}
+
+// With --log json every line on standard error is JSON, when a signal stops the command and when it fails.
+func TestJSONLogsAreJSONAlone(t *testing.T) {
+	s := newShell(t)
+	stop := s.start("wavemill up --log json --listen 127.0.0.1:0 --data-dir data")
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) { // A poll: the file is written by the server.
+		if _, err := os.Stat(filepath.Join(s.dir, "data", "jetstream", "$G", "streams", "KV_WAVEMILL_MODEL")); err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("it does not start")
+		}
+	}
+	_, stderr, err := stop()
+	if err != nil {
+		t.Errorf("%v: %s", err, stderr)
+	}
+	code, _, failed := runCLI(t, "publish", "--log", "json", "--progress", "off", "--nats", "nats://127.0.0.1:1", recordingsFolder(t, 1))
+	if code != exitFailed {
+		t.Errorf("exit code %d", code)
+	}
+	for want, text := range map[string]string{"stopping and saving": stderr, "nats://127.0.0.1:1": failed} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q does not occur in %s", want, text)
+		}
+		for line := range strings.Lines(text) {
+			if want == "nats://127.0.0.1:1" && !strings.Contains(line, want) {
+				continue // Notes about the recordings are for a person.
+			}
+			if !json.Valid([]byte(line)) {
+				t.Errorf("not JSON: %s", line)
+			}
+		}
 	}
 }

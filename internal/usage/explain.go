@@ -41,7 +41,7 @@ func WithCode(err error, code int) error {
 // Explain prints the error of a command, behind the name of the program, and returns the exit code that belongs to it. A
 // usage error is followed by a pointer to the help of cmd.
 func Explain(w io.Writer, cmd *cobra.Command, err error) int {
-	fmt.Fprintf(w, "%s: %s\n", cmd.Root().Name(), text.Block(reason(err)))
+	fmt.Fprintf(w, "%s: %s\n", cmd.Root().Name(), text.Block(Reason(err)))
 	if Is(err) {
 		fmt.Fprintf(w, "Run '%s --help' for usage.\n", cmd.CommandPath())
 		return ExitUsage
@@ -53,8 +53,8 @@ func Explain(w io.Writer, cmd *cobra.Command, err error) int {
 	return ExitFailed
 }
 
-// reason is the message of an error. The end of a context is an interruption by the user, and said once.
-func reason(err error) string {
+// Reason is the message of an error. The end of a context is an interruption by the user, and said once.
+func Reason(err error) string {
 	message := err.Error()
 	if file, ok := errors.AsType[*fs.PathError](err); ok { // A name may hold line ends.
 		message = strings.ReplaceAll(message, file.Path, text.Line(file.Path))

@@ -101,13 +101,18 @@ func (c *client) putObject(body []byte) string {
 	return bucket + "/" + name
 }
 
+// next returns the next message of a kind. Notices of the trainer are passed over: models are announced under their names.
 func (c *client) next(kind string) *nats.Msg {
 	c.t.Helper()
-	msg, err := c.seen[kind].NextMsg(patience)
-	if err != nil {
-		c.t.Fatalf("no message on %s.%s: %v", c.pipe, kind, err)
+	for {
+		msg, err := c.seen[kind].NextMsg(patience)
+		if err != nil {
+			c.t.Fatalf("no message on %s.%s: %v", c.pipe, kind, err)
+		}
+		if msg.Subject != c.pipe+".model.progress" {
+			return msg
+		}
 	}
-	return msg
 }
 
 // generate asks for clips, again and again while there is no model yet.
@@ -116,14 +121,14 @@ func (c *client) generate(request string) *nats.Msg {
 	deadline := time.Now().Add(patience)
 	for {
 		msg, err := c.nc.Request(c.pipe+".generate", []byte(request), patience)
-		if err != nil {
+		if err != nil && !errors.Is(err, nats.ErrNoResponders) {
 			c.t.Fatal(err)
 		}
-		if msg.Header.Get("Nats-Service-Error-Code") != "503" {
+		if err == nil && msg.Header.Get("Nats-Service-Error-Code") != "503" {
 			return msg
 		}
 		if time.Now().After(deadline) {
-			c.t.Fatalf("no model after %v: %s", patience, msg.Header.Get("Nats-Service-Error"))
+			c.t.Fatalf("no model after %v: %v", patience, err)
 		}
 		if _, err := c.seen["model"].NextMsg(time.Second); err != nil && !errors.Is(err, nats.ErrTimeout) {
 			c.t.Fatal(err)

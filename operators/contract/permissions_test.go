@@ -1,6 +1,7 @@
 package contract_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"testing"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"wavemill/pipeline"
 )
@@ -73,5 +76,84 @@ func TestDocumentedPermissionsSuffice(t *testing.T) {
 		if strings.Contains(strings.ToLower(line), "permission") {
 			t.Error(line)
 		}
+	}
+}
+
+// A stranger with a client's rights sees the messages that the server delivers to operators, and answers all of them. That
+// acknowledges none.
+func TestStrangersCannotAcknowledge(t *testing.T) {
+	url := guardedServer(t)
+	login := func(user string) string {
+		return strings.Replace(url, "nats://", "nats://"+user+":"+strings.TrimSuffix(user, "-bound")+"-secret@", 1)
+	}
+	s := spec(t, "mill", 12)
+	s.NATS = login("train")
+	bus, err := pipeline.Open(t.Context(), s, pipeline.BusOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := bus.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	answered, refused := make(chan string, 100), make(chan string, 100)
+	stranger, err := nats.Connect(login("client"), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err.Error() }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stranger.Close)
+	for _, subject := range []string{"_INBOX.>", "mill.spectrogram.>"} {
+		_, err := stranger.Subscribe(subject, func(m *nats.Msg) {
+			if strings.HasPrefix(m.Reply, "$JS.ACK") {
+				if err := stranger.Publish(m.Reply, nil); err != nil {
+					t.Error(err)
+				}
+				if err := stranger.Flush(); err != nil {
+					t.Error(err)
+				}
+				answered <- m.Reply
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := stranger.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	consumer, err := bus.JetStream().CreateConsumer(t.Context(), "MILL_SPECTROGRAM", jetstream.ConsumerConfig{Durable: "mill-train", AckPolicy: jetstream.AckExplicitPolicy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	writer, err := nats.Connect(login("spectrogram"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(writer.Close)
+	if _, err := writer.Request("mill.spectrogram.x", []byte("x"), patience); err != nil {
+		t.Fatal(err)
+	}
+	batch, err := consumer.Fetch(1, jetstream.FetchMaxWait(patience))
+	if err != nil {
+		t.Fatal(err)
+	}
+	msg := <-batch.Messages()
+	if msg == nil {
+		t.Fatalf("nothing is delivered: %v", batch.Error())
+	}
+	<-answered
+	info, err := consumer.Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.NumAckPending != 1 || info.AckFloor.Stream != 0 {
+		t.Fatalf("a stranger has acknowledged the message: %+v", info)
+	}
+	if text := <-refused; !strings.Contains(text, "$JS.ACK.MILL_SPECTROGRAM.mill-train.") {
+		t.Errorf("refused: %s", text)
+	}
+	if err := msg.DoubleAck(t.Context()); err != nil {
+		t.Errorf("its receiver cannot acknowledge it: %v", err)
 	}
 }

@@ -43,7 +43,7 @@ func (r *run) onBus(ctx context.Context) (err error) {
 		defer cancel()
 		err = errors.Join(err, bus.Close(closing))
 	}()
-	running, err := pipeline.Start(ctx, bus, r.o.Operators(r.hooks()), pipeline.Options{Log: r.o.operatorLog(), OnEvent: r.watch.event})
+	running, err := pipeline.Start(ctx, bus, r.o.Operators(r.hooks()), pipeline.Options{Log: r.o.operatorLog(), OnEvent: r.watch.event, FailFast: true})
 	if err != nil {
 		return err
 	}
@@ -55,11 +55,18 @@ func (r *run) onBus(ctx context.Context) (err error) {
 	defer cancel()
 	err = errors.Join(err, running.Stop(stopping))
 	if err != nil || ctx.Err() != nil {
-		// The last checkpoint is written to its file too.
-		if e := bus.Models().WriteFile(stopping, r.o.Arch, filepath.Join(r.o.Out, ModelFile)); e != nil && !errors.Is(e, modelstore.ErrNotFound) {
-			err = errors.Join(err, e)
+		return errors.Join(err, r.writeLast(stopping, bus), ctx.Err())
+	}
+	return nil
+}
+
+// writeLast writes the last checkpoint to its file: that of the training which was stopped, else the complete one.
+func (r *run) writeLast(ctx context.Context, bus *pipeline.Bus) error {
+	for _, key := range []string{train.Unfinished(r.o.Arch), r.o.Arch} {
+		err := bus.Models().WriteFile(ctx, key, filepath.Join(r.o.Out, ModelFile))
+		if !errors.Is(err, modelstore.ErrNotFound) {
+			return err
 		}
-		return errors.Join(err, ctx.Err())
 	}
 	return nil
 }

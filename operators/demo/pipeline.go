@@ -23,6 +23,7 @@ func (r *run) pipelineSpec() (pipeline.Spec, error) {
 	settings := map[string]any{
 		"model": r.o.Arch, "name": r.o.Arch, "seed": r.o.Seed, "steps": r.o.Steps, "budget": r.o.Budget.String(),
 		"holdout": rule.Share, "validation": rule.Validation, "min_clips": 1, "wait_for": len(r.recordings),
+		"front_end": r.frontEnd,
 	}
 	if rule.Group != "" {
 		settings["group"] = rule.Group

@@ -1,6 +1,7 @@
 package files_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +12,9 @@ import (
 	"sync"
 	"testing"
 
+	"wavemill/audio"
 	"wavemill/audio/dataset"
+	"wavemill/audio/wav"
 	"wavemill/operators/files"
 	"wavemill/pipeline"
 	"wavemill/pipeline/header"
@@ -148,13 +151,24 @@ func TestPublishStops(t *testing.T) {
 
 // clip is a message of the clip stream.
 func clip(sequence uint64, label string, headers map[string]string) *pipeline.Message {
-	return &pipeline.Message{Type: pipeline.TypeClip, Label: label, Sequence: sequence, Header: headers, Body: []byte("RIFF")}
+	return &pipeline.Message{Type: pipeline.TypeClip, Label: label, Sequence: sequence, Header: headers, Body: sound()}
+}
+
+// sound is a WAV file.
+func sound() []byte {
+	body, err := wav.Encode(audio.Clip{Rate: 8000, Channels: 1, Samples: []float32{0, 0.5, -0.5, 0}}, wav.Options{})
+	if err != nil {
+		panic(err)
+	}
+	return body
 }
 
 func TestSaveAll(t *testing.T) {
 	bus := &stream{messages: []*pipeline.Message{
 		clip(1, "kick", map[string]string{header.Seed: "12", header.Confidence: "0.5", header.Model: "abc"}),
 		nil,
+		{Type: pipeline.TypeClip, Label: "kick", Sequence: 5, Body: []byte("anything")},
+		{Type: pipeline.TypeClip, Label: "kick", Sequence: 6},
 		clip(7, "../up", map[string]string{header.Seed: "x"}),
 		clip(8, "kick", nil),
 	}}
@@ -165,7 +179,7 @@ func TestSaveAll(t *testing.T) {
 		got = append(got, c)
 		return nil
 	})
-	if err != nil || n != 2 || bad != 1 || len(got) != 2 {
+	if err != nil || n != 2 || bad != 3 || len(got) != 2 {
 		t.Fatalf("%d clips, %d errors, %v: %+v", n, bad, err, got)
 	}
 	if c := got[0]; c.File != filepath.Join(dir, "kick_000001.wav") || c.Label != "kick" || c.Seed != 12 || *c.Confidence != 0.5 || c.Model != "abc" {
@@ -175,8 +189,8 @@ func TestSaveAll(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	for _, c := range got {
-		if body, err := os.ReadFile(c.File); err != nil || string(body) != "RIFF" {
-			t.Errorf("%q, %v", body, err)
+		if body, err := os.ReadFile(c.File); err != nil || !bytes.Equal(body, sound()) {
+			t.Errorf("%d bytes, %v", len(body), err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package files
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 
 	"wavemill/audio/dataset"
+	"wavemill/audio/wav"
 	"wavemill/internal/atomicfile"
 	"wavemill/pipeline"
 	"wavemill/pipeline/header"
@@ -32,7 +34,7 @@ type SaveOptions struct {
 	Label  string // Label of the clips; empty: all labels.
 	Stored bool   // Stored begins with the clips that the stream holds, otherwise with the next one.
 	Count  int    // Count ends after this many clips; 0: when ctx is done.
-	// OnError, if not nil, receives the error of a message that cannot be read; the message is left out.
+	// OnError, if not nil, receives the error of a message that cannot be read or is no WAV file; the message is left out.
 	OnError func(error)
 }
 
@@ -64,6 +66,12 @@ func SaveAll(ctx context.Context, bus Subscriber, o SaveOptions, onClip func(Cli
 			continue
 		}
 		clip, err := Save(o.Dir, m)
+		if errors.Is(err, ErrNotWAV) {
+			if o.OnError != nil {
+				o.OnError(err)
+			}
+			continue
+		}
 		if err != nil {
 			return saved, err
 		}
@@ -81,9 +89,16 @@ func SaveAll(ctx context.Context, bus Subscriber, o SaveOptions, onClip func(Cli
 	return saved, nil
 }
 
+// ErrNotWAV is the error of a message whose body is no WAV file: any client may publish on the subject of clips.
+var ErrNotWAV = errors.New("not a WAV file")
+
 // Save writes the clip of a message into dir, whose name is <label>_<sequence>.wav. The sequence in the stream makes the
-// name unique, and the same whenever the clip is saved. The file is either complete or absent.
+// name unique, and the same whenever the clip is saved. The file is either complete or absent. The error of a
+// body that cannot be read as WAV wraps ErrNotWAV.
 func Save(dir string, m *pipeline.Message) (Clip, error) {
+	if _, _, err := wav.Decode(m.Body); err != nil {
+		return Clip{}, fmt.Errorf("message %d of %s, label %q: %w: %w", m.Sequence, m.Stream, m.Label, ErrNotWAV, err)
+	}
 	path := filepath.Join(dir, fmt.Sprintf("%s_%06d.wav", dataset.FileSlug(m.Label), m.Sequence))
 	// Without sync: the clip can be saved again from the bus.
 	if err := atomicfile.Write(path, m.Body, atomicfile.Options{NoSync: true}); err != nil {

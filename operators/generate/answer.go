@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -39,6 +40,9 @@ func (o *operator) publish(ctx context.Context, t task, clip sampling.Clip) (pub
 		header.ContentType: ContentType, header.Model: t.sampler.Digest, header.Seed: strconv.FormatUint(p.Seed, 10), header.Source: clip.Audio.Source,
 	}}
 	out.listed = Listed{Label: p.Name(), Seed: p.Seed, ID: o.id(t, p)}
+	if t.trace != "" {
+		out.header[header.Traceparent] = t.trace
+	}
 	if p.Mix != nil {
 		out.listed.Mix = &ListedMix{From: p.Label, To: p.Mix.Label, Weight: p.Mix.Weight}
 	}
@@ -106,9 +110,20 @@ var errStopping = errors.New("stopping; ask again, another replica or the restar
 // errNoModel answers requests before the first model is stored.
 var errNoModel = errors.New("no model yet: it is still being trained, or nothing has been published to train on; ask again later")
 
+// traceOf is the trace context of a request. NATS header names are case-sensitive, and some libraries write it in capitals.
+func traceOf(r micro.Request) string {
+	for name, values := range r.Headers() {
+		if strings.EqualFold(name, header.Traceparent) && len(values) > 0 {
+			return values[0]
+		}
+	}
+	return ""
+}
+
 // refuse answers a request with an error, from its handler.
-func (o *operator) refuse(r micro.Request, err error) {
+func (o *operator) refuse(r micro.Request, err error, began time.Time) {
 	m := errorMessage(err)
+	o.answered(began, 0, m.Header.Get(micro.ErrorCodeHeader))
 	if err := r.Error(m.Header.Get(micro.ErrorCodeHeader), m.Header.Get(micro.ErrorHeader), m.Data); err != nil {
 		o.log.Warn("answer a request", "error", err)
 	}
@@ -120,7 +135,7 @@ func errorMessage(err error) *nats.Msg {
 	body := struct {
 		Error  string   `json:"error"`
 		Labels []string `json:"labels,omitempty"`
-	}{Error: err.Error()}
+	}{Error: clipped(err.Error())}
 	if l, ok := errors.AsType[*sampling.LabelError](err); ok {
 		code, body.Labels = "404", l.Labels
 	}
@@ -137,14 +152,23 @@ func errorMessage(err error) *nats.Msg {
 	return &nats.Msg{Header: nats.Header{micro.ErrorCodeHeader: {code}, micro.ErrorHeader: {headerText(err.Error())}}, Data: data}
 }
 
-// headerText returns an error as one header line of at most 1000 characters, encoded where it is not ASCII.
-func headerText(s string) string {
+// clipped returns at most 1000 characters of an error: it may quote what the client has sent.
+func clipped(s string) string {
 	const most = 1000
-	line := []rune(s)
+	if len(s) <= most {
+		return s
+	}
+	short := []rune(s[:min(len(s), 4*most)])
+	return string(short[:min(len(short), most)])
+}
+
+// headerText returns an error as one header line, encoded where it is not ASCII.
+func headerText(s string) string {
+	line := []rune(clipped(s))
 	for i, r := range line {
 		if r == '\n' || r == '\r' {
 			line[i] = ' '
 		}
 	}
-	return header.EncodeValue(string(line[:min(len(line), most)]))
+	return header.EncodeValue(string(line))
 }

@@ -5,6 +5,9 @@
 // clip is the WAV file itself, with headers; for more, it is a [Listing] of where each clip is stored. A failed request
 // is answered with the headers Nats-Service-Error and Nats-Service-Error-Code, and the same as JSON in the body.
 //
+// The operator answers from its first model on: a new replica takes no request before it has one, and one that stops takes
+// none any more before it finishes those that have arrived. Where no replica has a model, a request has no responders.
+//
 // The model comes from the pipeline's model store. A newer version replaces it as soon as it is stored; requests that
 // are in progress end with the model they began with. Package sampling generates the clips: a clip, and so its message
 // ID, is a function of model, label, seed, temperature, mix and given clips. A clip that is requested twice within the
@@ -17,7 +20,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -83,7 +88,7 @@ func Factory(h Hooks) pipeline.Factory {
 		if c.Concurrency == 0 {
 			c.Concurrency = runtime.GOMAXPROCS(0)
 		}
-		return &operator{config: c, env: env, hooks: h, log: env.Log, slots: make(chan struct{}, c.Concurrency)}, nil
+		return &operator{config: c, env: env, hooks: h, log: env.Log, slots: make(chan struct{}, c.Concurrency), arrived: make(chan token, 1)}, nil
 	})
 }
 
@@ -96,13 +101,21 @@ type operator struct {
 	sampler atomic.Pointer[sampling.Sampler]
 	running sync.WaitGroup // Accepted requests.
 
+	joined  bool       // Requests arrive; of the goroutine of Run.
+	arrived chan token // Capacity 1: a request has arrived since it was read last.
+
 	mu       sync.Mutex
-	stopping bool // No request is accepted any more.
+	stopping bool    // No more of them, soon.
+	counts   Details // Of requests.
 }
+
+type token struct{}
 
 var (
 	_ pipeline.Producer = (*operator)(nil)
 	_ pipeline.Runner   = (*operator)(nil)
+	_ pipeline.Readier  = (*operator)(nil)
+	_ pipeline.Detailer = (*operator)(nil)
 )
 
 // Output implements pipeline.Producer.
@@ -113,16 +126,28 @@ func (o *operator) Process(context.Context, *pipeline.Message, pipeline.Emit) er
 	return pipeline.Errorf(pipeline.Invalid, "generate reads no stream; send requests to %s.generate", o.env.Pipeline)
 }
 
-// Run answers requests until ctx is done, and then finishes those that it has accepted.
+// Run answers requests, from the first model on, until ctx is done, and then finishes those that have arrived.
 func (o *operator) Run(ctx context.Context) error {
 	if o.config.File != "" {
 		c, err := models.Read(o.config.File)
 		if err == nil {
-			err = o.use(c)
+			err = o.use(ctx, c)
 		}
 		if err != nil {
 			return err
 		}
+	} else {
+		o.follow(ctx)
+	}
+	<-ctx.Done()
+	return o.leave(context.WithoutCancel(ctx))
+}
+
+// join begins to answer requests, if it has not begun: other replicas get them all while this one has no model. It belongs
+// to the goroutine of Run, and holds no lock: the service asks for Details under a lock of its own.
+func (o *operator) join(ctx context.Context) error {
+	if o.joined || ctx.Err() != nil {
+		return nil
 	}
 	working := context.WithoutCancel(ctx)
 	err := o.env.Service.AddEndpoint("generate", micro.HandlerFunc(func(r micro.Request) { o.take(working, r) }),
@@ -131,11 +156,30 @@ func (o *operator) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("answer requests on %s.generate: %w", o.env.Pipeline, err)
 	}
-	if o.config.File == "" {
-		err = o.follow(ctx)
+	o.joined = true
+	return nil
+}
+
+// quiet is how long no request must have arrived before the operator takes all to have been seen that the server had sent
+// it when it left. They are in the memory of this process, and each is seen at once when the one before has a slot.
+const quiet = 100 * time.Millisecond
+
+// leave stops requests from arriving and finishes those that have.
+func (o *operator) leave(ctx context.Context) error {
+	err := o.env.Service.Stop()
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if o.env.Bus.Conn().IsConnected() { // The answer to a ping comes after all that the server has sent.
+		err = errors.Join(err, o.env.Bus.Conn().FlushWithContext(ctx))
 	}
-	<-ctx.Done()
-	err = errors.Join(err, o.env.Service.Stop())
+	for seen := true; seen; {
+		o.running.Wait()
+		select {
+		case <-o.arrived:
+		case <-time.After(quiet):
+			seen = false
+		}
+	}
 	o.mu.Lock()
 	o.stopping = true
 	o.mu.Unlock()
@@ -143,8 +187,55 @@ func (o *operator) Run(ctx context.Context) error {
 	return err
 }
 
+// Ready implements pipeline.Readier.
+func (o *operator) Ready() error {
+	if o.sampler.Load() == nil {
+		return errNoModel
+	}
+	return nil
+}
+
+// Details is what the operator tells about itself in its status, and as data in $SRV.STATS. The statistics of the micro
+// service itself end when a request has been accepted, and do not know how it ended.
+type Details struct {
+	Model    string            `json:"model,omitempty"` // Model is the digest of the model in use.
+	Labels   int               `json:"labels"`
+	Requests uint64            `json:"requests"`           // Requests counts those that have been answered.
+	Failed   map[string]uint64 `json:"failed,omitempty"`   // Failed counts by error code those that were answered with an error.
+	Clips    uint64            `json:"clips"`              // Clips counts generated clips.
+	Seconds  float64           `json:"processing_seconds"` // Seconds is the time from arrival to answer, summed over requests.
+}
+
+// Details implements pipeline.Detailer.
+func (o *operator) Details() any {
+	o.mu.Lock()
+	d := o.counts
+	d.Failed = maps.Clone(d.Failed)
+	o.mu.Unlock()
+	if m := o.sampler.Load(); m != nil {
+		d.Model, d.Labels = m.Digest, len(m.Labels)
+	}
+	return d
+}
+
+// answered counts a request; code is empty for one that was fulfilled.
+func (o *operator) answered(since time.Time, clips int, code string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.counts.Requests++
+	o.counts.Seconds += time.Since(since).Seconds()
+	if code == "" {
+		o.counts.Clips += uint64(clips)
+		return
+	}
+	if o.counts.Failed == nil {
+		o.counts.Failed = map[string]uint64{}
+	}
+	o.counts.Failed[code]++
+}
+
 // follow opens every new version of the model, until ctx is done. It tries again while the store is not available.
-func (o *operator) follow(ctx context.Context) error {
+func (o *operator) follow(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := o.env.Bus.Models().Watch(ctx, o.config.Model, func(e modelstore.Entry) {
 			if err := o.load(ctx, e); err != nil && ctx.Err() == nil {
@@ -159,12 +250,11 @@ func (o *operator) follow(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
 }
 
 func (o *operator) load(ctx context.Context, e modelstore.Entry) error {
 	if m := o.sampler.Load(); m != nil && m.Digest == e.Digest {
-		return nil
+		return o.join(ctx)
 	}
 	content, err := o.env.Bus.Models().Load(ctx, e)
 	if err != nil {
@@ -174,20 +264,21 @@ func (o *operator) load(ctx context.Context, e modelstore.Entry) error {
 	if err != nil {
 		return err
 	}
-	return o.use(c)
+	return o.use(ctx, c)
 }
 
-func (o *operator) use(c models.Checkpoint) error {
+func (o *operator) use(ctx context.Context, c models.Checkpoint) error {
 	m, err := sampling.OpenWith(c, o.hooks.Open)
 	if err != nil {
 		return err
 	}
 	o.sampler.Store(m)
 	o.log.Info("model in use", "digest", m.Digest[:12], "arch", c.Arch, "step", c.Step, "labels", len(m.Labels))
+	err = o.join(ctx)
 	if o.hooks.OnModel != nil {
 		o.hooks.OnModel(m.Digest)
 	}
-	return nil
+	return err
 }
 
 // A task is a valid request, and the model that serves it.
@@ -197,18 +288,20 @@ type task struct {
 	encoding    wav.Encoding
 	sampler     *sampling.Sampler
 	reply       string // Subject of the answer.
+	trace       string // The request's traceparent; empty: none.
 }
 
 // take answers an invalid request at once, and starts a goroutine for a valid one. While all slots are taken it blocks,
 // so that requests are served in the order of their arrival.
 func (o *operator) take(ctx context.Context, r micro.Request) {
+	began := time.Now()
 	if !o.begin() {
-		o.refuse(r, errStopping)
+		o.refuse(r, errStopping, began)
 		return
 	}
 	t, err := o.check(r)
 	if err != nil {
-		o.refuse(r, err)
+		o.refuse(r, err, began)
 		o.running.Done()
 		return
 	}
@@ -219,11 +312,15 @@ func (o *operator) take(ctx context.Context, r micro.Request) {
 		defer cancel()
 		release := sync.OnceFunc(func() { <-o.slots })
 		defer release()
-		answer, err := o.fulfil(ctx, t, release)
+		answer, err := guarded(o.log, func() (*nats.Msg, error) { return o.fulfil(ctx, t, release) })
 		if err != nil {
 			o.log.Warn("a request could not be fulfilled", "label", t.Label, "n", t.N, "seed", *t.Seed, "error", err)
 			answer = errorMessage(err)
 		}
+		if t.trace != "" {
+			answer.Header[header.Traceparent] = []string{t.trace}
+		}
+		o.answered(began, t.N, answer.Header.Get(micro.ErrorCodeHeader))
 		// Not by r: it is not safe for use after its handler has returned.
 		answer.Subject = t.reply
 		if err := o.env.Bus.Conn().PublishMsg(answer); err != nil {
@@ -232,12 +329,27 @@ func (o *operator) take(ctx context.Context, r micro.Request) {
 	}()
 }
 
+// guarded calls f and returns a panic as an error: one request does not end the process.
+func guarded[T any](log *slog.Logger, f func() (T, error)) (result T, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			log.Error("a request led to a panic", "panic", r, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	return f()
+}
+
 // begin counts an accepted request. It returns false when the operator is stopping.
 func (o *operator) begin() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.stopping {
 		o.running.Add(1)
+	}
+	select {
+	case o.arrived <- token{}:
+	default:
 	}
 	return !o.stopping
 }
@@ -273,7 +385,7 @@ func (o *operator) check(r micro.Request) (task, error) {
 	if err := m.CheckSteps(request.Steps); err != nil {
 		return task{}, fmt.Errorf("%w: %w", errUsage, err)
 	}
-	t.sampler, t.reply = m, r.Reply()
+	t.sampler, t.reply, t.trace = m, r.Reply(), traceOf(r)
 	return t, nil
 }
 

@@ -148,8 +148,11 @@ func (m *mill) ask(request string) *nats.Msg {
 
 func TestModelsAreReplaced(t *testing.T) {
 	m := newMill(t, "{}", generate.Hooks{}, nil)
-	if reply := m.ask(`{"label":"high"}`); reply.Header.Get("Nats-Service-Error-Code") != "503" || !strings.Contains(reply.Header.Get("Nats-Service-Error"), "no model yet") {
-		t.Errorf("before the first model: %v", reply.Header)
+	if reply, err := m.bus.Conn().Request("t.generate", []byte(`{"label":"high"}`), patience); !errors.Is(err, nats.ErrNoResponders) {
+		t.Errorf("before the first model: %v, %v", reply, err)
+	}
+	if s := m.p.Snapshot()[0]; s.Ready || !strings.Contains(s.Reason, "no model yet") {
+		t.Errorf("before the first model: %+v", s)
 	}
 	first := m.train(1)
 	if got := <-m.inUse; got != first {

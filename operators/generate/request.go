@@ -87,6 +87,9 @@ type ListedMix struct {
 // errUsage marks a request that no model can serve.
 var errUsage = errors.New("wrong request")
 
+// maxLabel is the longest label, in bytes: it has to fit into the headers of a message, encoded.
+const maxLabel = 4096
+
 // parseRequest parses a request, in which unknown fields are errors, and fills in its defaults. The task has no sampler
 // yet.
 func parseRequest(data []byte, maxN int) (task, error) {
@@ -101,6 +104,9 @@ func parseRequest(data []byte, maxN int) (task, error) {
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return fail("there is more after the JSON object")
+	}
+	if len(r.Label) > maxLabel || r.Mix != nil && len(r.Mix.Label) > maxLabel {
+		return fail("a label of more than %d bytes", maxLabel)
 	}
 	if r.N == 0 {
 		r.N = 1

@@ -28,11 +28,13 @@ func (o *operator) series(ctx context.Context, t task, ps []sampling.Provenance)
 			}
 			group.Go(func() error {
 				defer func() { <-o.slots }()
-				clip, err := t.sampler.Vocode(batch, i, p)
-				if err != nil {
-					return err
-				}
-				sent, err := o.publish(ctx, t, clip)
+				sent, err := guarded(o.log, func() (published, error) {
+					clip, err := t.sampler.Vocode(batch, i, p)
+					if err != nil {
+						return published{}, err
+					}
+					return o.publish(ctx, t, clip)
+				})
 				listed[lo+i] = sent.listed
 				return err
 			})

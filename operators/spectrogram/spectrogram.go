@@ -151,6 +151,9 @@ func (o *operator) Process(ctx context.Context, m *pipeline.Message, emit pipeli
 		},
 		Body: npy.Encode([]int{s.Frames, s.Bins}, s.Data),
 	}
+	if info.Truncated {
+		out.Header[header.Truncated] = "true"
+	}
 	if err := identify(clip, m, out); err != nil {
 		return routed(ctx, fmt.Errorf("%s: identity: %w", name, err))
 	}

@@ -14,6 +14,7 @@ import (
 	"wavemill/audio"
 	"wavemill/audio/fingerprint"
 	"wavemill/audio/npy"
+	"wavemill/audio/synth"
 	"wavemill/audio/wav"
 	"wavemill/models"
 	"wavemill/models/frontend"
@@ -58,6 +59,32 @@ func build(t *testing.T, f pipeline.Factory, config []byte, log *slog.Logger) pi
 		t.Fatal(err)
 	}
 	return op
+}
+
+// A file that ends before its header says is used, and its spectrogram says so; that of a whole file does not.
+func TestTruncatedFilesAreMarked(t *testing.T) {
+	op, err := spectrogram.Factory()(nil, pipeline.Env{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := synth.Clip("kick", 1, 8000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := wav.Encode(c, wav.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, data := range map[string][]byte{"": body, "true": body[:len(body)-1000]} {
+		var out *pipeline.Message
+		err := op.Process(t.Context(), &pipeline.Message{Type: pipeline.TypeAudio, Label: "kick", Body: data}, func(_ context.Context, m *pipeline.Message) error {
+			out = m
+			return nil
+		})
+		if err != nil || out == nil || out.Header["Wavemill-Truncated"] != want {
+			t.Errorf("%d of %d bytes: %v, %+v", len(data), len(body), err, out)
+		}
+	}
 }
 
 func TestOneSpectrogramPerFile(t *testing.T) {

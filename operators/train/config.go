@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -58,8 +59,20 @@ type Config struct {
 	WaitFor int `yaml:"wait_for"`
 	// Idle begins when no new clip has come for so long and none is waiting.
 	Idle time.Duration `yaml:"idle"`
-	// Again is how many new clips make a trained model learn again, from where it is. 0: it is left as it is.
-	Again int `yaml:"again"`
+	// MinPerLabel is how many clips a label must have to be learnt; smaller ones are set aside. A label of which no clip can be
+	// trained on, because all are held out, is set aside in any case.
+	MinPerLabel int `yaml:"min_per_label"`
+	// Again is how many new clips make a trained model learn again, from where it is, and AgainShare how many as a share of
+	// those that it was given last; both must be reached. Again 0: it is left as it is, and the log says so.
+	Again      int     `yaml:"again"`
+	AgainShare float64 `yaml:"again_share"`
+	// FrontEnd is the front end of the spectrograms, with the field names of a checkpoint. Empty: that of the served model,
+	// else the one that most clips have when the first training begins. Other spectrograms are refused.
+	FrontEnd yaml.RawMessage `yaml:"front_end"`
+	// Lease is how long other trainers of the model wait for a sign of life of the active one before one takes over.
+	Lease time.Duration `yaml:"lease"`
+	// Gate compares a complete model with the served one, and serves it only if it is no worse.
+	Gate bool `yaml:"gate"`
 	// MaxClips bounds the memory. Of more clips a sample is kept that does not depend on their order.
 	MaxClips int `yaml:"max_clips"`
 }
@@ -72,7 +85,7 @@ func Defaults() Config {
 	rule := dataset.DefaultHoldout(0)
 	return Config{
 		Model: "vae", Holdout: rule.Share, Validation: rule.Validation, BestBy: monitor.Distance,
-		MinClips: 16, Idle: 3 * time.Second,
+		MinClips: 16, MinPerLabel: 1, Idle: 3 * time.Second, Again: 16, AgainShare: 0.1, Gate: true, Lease: 10 * time.Second,
 		MaxClips: 20000, // 330 MB of 64 x 64 spectrograms.
 	}
 }
@@ -87,10 +100,14 @@ type Hooks struct {
 	OnClips func(model string, clips int)
 	// OnProgress is called after every training step, evaluation and save.
 	OnProgress func(model string, p models.Progress)
-	// OnEvent is called with each event that is published on <pipeline>.model.<model>.
+	// OnEvent is called with the event of each stored checkpoint: those of intermediate ones are not complete, and those of
+	// complete ones say in Gate whether they are served. Served ones are published on <pipeline>.model.<model>.
 	OnEvent func(Event)
 	// NewLearner replaces models/architectures, for tests and for architectures that are not in that map.
 	NewLearner func(arch string, config json.RawMessage, fe models.FrontEnd, labels []string, seed uint64) (models.Learner, error)
+	// NewMeasure replaces the comparison with the served model; the result measures checkpoints on one set of held-out clips.
+	// Without it, the learners of NewLearner are not compared.
+	NewMeasure func(Reference) (Measure, error)
 	// NewEvaluator replaces package monitor; the result evaluates the checkpoints of one training. Without it, the learners of
 	// NewLearner are not evaluated.
 	NewEvaluator func(set training.Set, seed uint64) (training.Evaluator, error)
@@ -128,8 +145,13 @@ func (c Config) budget() time.Duration {
 	return *c.Budget
 }
 
+// again is how many new clips begin another training of a model that was given so many.
+func (c Config) again(trained int) int {
+	return max(c.Again, int(math.Ceil(c.AgainShare*float64(trained))), 1)
+}
+
 // check fills in what follows from other fields and reports every fault.
-func (c Config) check() (Config, json.RawMessage, error) {
+func (c Config) check() (Config, json.RawMessage, *models.FrontEnd, error) {
 	var faults []error
 	fault := func(bad bool, text string) {
 		if bad {
@@ -140,16 +162,19 @@ func (c Config) check() (Config, json.RawMessage, error) {
 		c.Name = c.Model
 	}
 	fault(c.Name == "" || pipeline.Slug(c.Name) != c.Name, "name: use letters, digits, - and _")
+	fault(c.Name == Progress, "name: "+Progress+" is the subject of notices; choose another name")
 	if c.Budget == nil && c.Steps == 0 {
 		c.Budget = new(DefaultBudget)
 	}
 	fault(c.Steps < 0 || c.budget() < 0 || c.Steps == 0 && c.budget() == 0, "steps or budget must be positive")
 	fault(!(c.Validation >= 0 && c.Validation <= 0.9), "validation must be between 0 and 0.9")
 	fault(!(c.Holdout >= 0 && c.Holdout <= 0.9), "holdout must be between 0 and 0.9")
-	fault(c.MinClips < 1, "min_clips must be at least 1")
+	fault(c.MinClips < 1 || c.MinPerLabel < 1, "min_clips and min_per_label must be at least 1")
+	fault(!(c.AgainShare >= 0 && c.AgainShare <= 1), "again_share must be between 0 and 1")
 	fault(c.WaitFor < 0 || c.Again < 0 || c.BatchSize < 0 || c.EvalEvery < 0 || c.SaveEvery < 0, "wait_for, again, batch_size, eval_every and save_every must not be negative")
 	fault(c.BestBy != monitor.Distance && c.BestBy != training.BestByLast && !strings.HasPrefix(c.BestBy, "val/"), "best_by must be "+monitor.Distance+", val/ and a loss, or last")
 	fault(c.Idle <= 0, "idle must be positive")
+	fault(c.Lease < 300*time.Millisecond, "lease must be at least 300ms")
 	fault(c.MaxClips < c.MinClips, "max_clips must be at least min_clips")
 	var config json.RawMessage
 	if len(c.Config) > 0 {
@@ -159,5 +184,6 @@ func (c Config) check() (Config, json.RawMessage, error) {
 		}
 		config = text
 	}
-	return c, config, errors.Join(faults...)
+	fe, err := parseFrontEnd(c.FrontEnd)
+	return c, config, fe, errors.Join(append(faults, err)...)
 }

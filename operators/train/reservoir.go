@@ -169,32 +169,65 @@ func (h *largestFirst) Pop() any {
 	return c
 }
 
-// A collection is the clips that one training is given: those with the front end of the newest.
+// A collection is the clips that one training is given: those of one front end.
 type collection struct {
 	frontEnd models.FrontEnd
 	hash     string // Of all its clips in order.
 	examples []training.Example
-	leftOut  int // Clips of another front end than the newest.
 }
 
-// collect returns the clips with the front end of the newest clip.
-func (r *reservoir) collect() (collection, error) {
-	if len(r.heap) == 0 {
-		return collection{}, errors.New("no clips")
-	}
-	newest := slices.MaxFunc(r.heap, func(a, b *clip) int {
-		return cmp.Or(cmp.Compare(a.sequence, b.sequence), compare(a, b))
-	})
-	c := collection{frontEnd: newest.frontEnd}
+// collect returns the clips of a front end.
+func (r *reservoir) collect(fe models.FrontEnd) collection {
+	c := collection{frontEnd: fe}
 	h := sha256.New()
 	for _, x := range slices.SortedFunc(slices.Values(r.heap), compare) {
-		if x.frontEnd != newest.frontEnd {
-			c.leftOut++
+		if x.frontEnd != fe {
 			continue
 		}
 		h.Write(x.hash[:])
 		c.examples = append(c.examples, training.Example{Identity: x.identity, Spectrogram: x.spec})
 	}
 	c.hash = hex.EncodeToString(h.Sum(nil))
-	return c, nil
+	return c
+}
+
+// majority returns the front end that most clips have, and how many have it. Of two with equally many it is that of the
+// clip that came first; without clips, the zero value.
+func (r *reservoir) majority() (fe models.FrontEnd, clips int) {
+	type group struct {
+		clips int
+		first uint64
+	}
+	groups := map[models.FrontEnd]group{}
+	for _, x := range r.heap {
+		g, ok := groups[x.frontEnd]
+		if !ok || x.sequence < g.first {
+			g.first = x.sequence
+		}
+		g.clips++
+		groups[x.frontEnd] = g
+	}
+	best := group{}
+	for f, g := range groups {
+		if g.clips > best.clips || g.clips == best.clips && g.first < best.first {
+			fe, best = f, g
+		}
+	}
+	return fe, best.clips
+}
+
+// keepOnly takes out the clips of other front ends and returns their places in the stream.
+func (r *reservoir) keepOnly(fe models.FrontEnd) (sequences []uint64) {
+	var kept largestFirst
+	for _, x := range r.heap {
+		if x.frontEnd == fe {
+			kept = append(kept, x)
+			continue
+		}
+		sequences = append(sequences, x.sequence)
+		delete(r.byID, x.hash)
+	}
+	r.heap = kept
+	heap.Init(&r.heap)
+	return sequences
 }

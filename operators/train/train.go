@@ -17,8 +17,21 @@
 //
 // # The model
 //
-// Every checkpoint is stored under its digest and then made current by compare-and-set: two trainers of one model
-// notice each other. A training that was stopped goes on from the last checkpoint when the operator starts again.
+// The version that is served changes only through a gate: a training must have reached its steps or budget, know every
+// label of the served version, and make clips that are no worse, see gate.go. Until then its checkpoints are stored under
+// [Unfinished], and a training that was stopped goes on from there when the operator starts again. A model that is refused
+// is kept under [Refused].
+//
+// # One trainer at a time
+//
+// Replicas share a lease in the model store: one is active, reads the stream and trains, and the others stand by. When the
+// active one ends, is cut off or is killed, another takes over within seconds, reads the stream and goes on from the last
+// checkpoint. One that has lost the lease stores nothing any more.
+//
+// # The front end
+//
+// All clips of a model have one front end: the configured one, else that of the served model, else the one that most clips
+// have when the first training begins. Spectrograms of another one become dead letters, whoever sent them.
 package train
 
 import (
@@ -31,19 +44,28 @@ import (
 	"sync"
 	"time"
 
+	"wavemill/internal/text"
 	"wavemill/models"
 	"wavemill/pipeline"
+	"wavemill/pipeline/lease"
 )
 
 type operator struct {
-	config Config
-	arch   json.RawMessage // The architecture's configuration.
-	env    pipeline.Env
-	hooks  Hooks
-	log    *slog.Logger
+	config   Config
+	arch     json.RawMessage // The architecture's configuration.
+	frontEnd *models.FrontEnd
+	env      pipeline.Env
+	hooks    Hooks
+	log      *slog.Logger
+	lease    *lease.Lease // Held from Wait to Close.
 
 	mu       sync.Mutex
+	pinned   *models.FrontEnd // Of the clips that are learnt; nil until there is one.
 	clips    *reservoir
+	added    int           // Counts the clips that were new.
+	given    int           // What added was when the model was last trained.
+	trained  int           // The clips of that training.
+	state    Details       // What is told about it.
 	last     time.Time     // When a new clip came.
 	arrivals chan struct{} // Capacity 1: there is something to look at.
 }
@@ -52,16 +74,19 @@ var (
 	_ pipeline.Consumer = (*operator)(nil)
 	_ pipeline.Producer = (*operator)(nil)
 	_ pipeline.Runner   = (*operator)(nil)
+	_ pipeline.Detailer = (*operator)(nil)
+	_ pipeline.Waiter   = (*operator)(nil)
+	_ pipeline.Closer   = (*operator)(nil)
 )
 
 func newOperator(c Config, env pipeline.Env, h Hooks) (*operator, error) {
-	c, arch, err := c.check()
+	c, arch, fe, err := c.check()
 	if err != nil {
 		return nil, err
 	}
 	return &operator{
-		config: c, arch: arch, env: env, hooks: h, log: env.Log.With("model", c.Name),
-		clips: newReservoir(c.MaxClips), arrivals: make(chan struct{}, 1),
+		config: c, arch: arch, frontEnd: fe, env: env, hooks: h, log: env.Log.With("model", c.Name),
+		pinned: fe, clips: newReservoir(c.MaxClips), arrivals: make(chan struct{}, 1),
 	}, nil
 }
 
@@ -71,26 +96,31 @@ func (o *operator) Input() string { return pipeline.TypeSpectrogram }
 // Output implements pipeline.Producer: models are announced, and no stream is written.
 func (o *operator) Output() string { return pipeline.TypeModel }
 
-// Process takes one spectrogram into the reservoir. It emits nothing.
+// Process takes one spectrogram into the reservoir. It emits nothing. A spectrogram of another front end than the one that
+// is learnt is invalid.
 func (o *operator) Process(_ context.Context, m *pipeline.Message, _ pipeline.Emit) error {
 	c, err := decode(m)
 	if err != nil {
 		return err
 	}
-	o.add(c)
-	return nil
+	return o.add(c)
 }
 
-func (o *operator) add(c *clip) {
+func (o *operator) add(c *clip) error {
 	o.mu.Lock()
+	if o.pinned != nil && c.frontEnd != *o.pinned {
+		defer o.mu.Unlock()
+		return &pipeline.Error{Kind: pipeline.Invalid, Err: foreign(c.frontEnd, *o.pinned)}
+	}
 	isNew := o.clips.add(c)
 	n := o.clips.len()
 	if isNew {
+		o.added++
 		o.last = time.Now()
 	}
 	o.mu.Unlock()
 	if !isNew {
-		return
+		return nil
 	}
 	if o.hooks.OnClips != nil {
 		o.hooks.OnClips(o.config.Name, n)
@@ -99,46 +129,58 @@ func (o *operator) add(c *clip) {
 	case o.arrivals <- struct{}{}:
 	default:
 	}
+	return nil
 }
 
-func (o *operator) count() (clips int, last time.Time) {
+// count returns how many clips there are to learn from, how many of them are new since the last training, and when the
+// last one came.
+func (o *operator) count() (clips, fresh int, last time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.clips.len(), o.last
+	if o.pinned == nil {
+		_, clips = o.clips.majority()
+	} else {
+		clips = o.clips.len()
+	}
+	return clips, o.added - o.given, o.last
 }
 
-// Run reads what the stream has, and then trains whenever there is enough to learn from, until ctx is done.
+// Run reads what the stream has, and then trains whenever there is enough to learn from, until ctx is done or another
+// process has taken over.
 func (o *operator) Run(ctx context.Context) error {
+	held, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	defer context.AfterFunc(o.lease.Context(), func() { stop(context.Cause(o.lease.Context())) })()
+	err := o.run(held)
+	if cause := context.Cause(held); errors.Is(cause, lease.ErrLost) && ctx.Err() == nil {
+		return fmt.Errorf("model %s: %w", o.config.Name, cause)
+	}
+	return err
+}
+
+func (o *operator) run(ctx context.Context) error {
+	if err := o.pinServed(ctx); err != nil {
+		return err
+	}
 	if err := o.rebuild(ctx); err != nil {
 		return err
 	}
-	trained := 0
-	for {
-		want := o.config.MinClips
-		if trained > 0 {
-			want = trained + max(o.config.Again, 1)
-		}
-		if trained > 0 && o.config.Again == 0 {
-			<-ctx.Done()
-			return nil
-		}
-		if err := o.await(ctx, want, trained == 0); err != nil {
+	for first := true; ; first = false {
+		if err := o.await(ctx, first); err != nil {
 			return nil // Stopped while waiting.
 		}
-		clips, err := o.train(ctx)
-		if err != nil {
+		if err := o.train(ctx); err != nil {
 			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 				o.log.Info("training stopped; it goes on from the last checkpoint when the operator is started again", "reason", err)
 				return nil
 			}
 			return fmt.Errorf("model %s: %w", o.config.Name, err)
 		}
-		trained = clips
 	}
 }
 
-// rebuild reads the stream from its beginning. Messages that cannot be read are passed over: Process sees to it that
-// they become dead letters.
+// rebuild reads the stream from its beginning. Messages that cannot be read or used are passed over: Process sees to it
+// that they become dead letters.
 func (o *operator) rebuild(ctx context.Context) error {
 	for m, err := range o.env.Bus.Messages(ctx, pipeline.Subscription{Stream: o.env.From, From: 1, Last: true}) {
 		if m == nil {
@@ -149,10 +191,10 @@ func (o *operator) rebuild(ctx context.Context) error {
 			continue
 		}
 		if c, err := decode(m); err == nil {
-			o.add(c)
+			_ = o.add(c)
 		}
 	}
-	if n, _ := o.count(); n > 0 {
+	if n, _, _ := o.count(); n > 0 {
 		o.log.Info("spectrograms read from the stream", "clips", n)
 	}
 	return nil
@@ -160,21 +202,22 @@ func (o *operator) rebuild(ctx context.Context) error {
 
 // await returns nil when training should begin: there are enough clips, and either WaitFor of them, or none has come
 // for Idle and none is on its way.
-func (o *operator) await(ctx context.Context, enough int, first bool) error {
-	var said bool
+func (o *operator) await(ctx context.Context, first bool) error {
+	told := 0
 	for {
-		n, last := o.count()
+		n, fresh, last := o.count()
 		if first && o.config.WaitFor > 0 && n >= max(o.config.WaitFor, o.config.MinClips) {
 			return nil
 		}
 		idle := time.Until(last.Add(o.config.Idle))
 		if idle <= 0 {
-			if n >= enough && !o.underway(ctx) {
+			reason := o.notYet(first, n, fresh)
+			if reason == "" && !o.underway(ctx) {
 				return ctx.Err()
 			}
-			if n < enough && !said && first {
-				said = true
-				o.log.Info("waiting for clips", "have", n, "want", enough)
+			if reason != "" && told != n+fresh+1 {
+				told = n + fresh + 1
+				o.waits(ctx, n, fresh, reason)
 			}
 			idle = o.config.Idle
 		}
@@ -189,6 +232,38 @@ func (o *operator) await(ctx context.Context, enough int, first bool) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// notYet says why no training begins with so many clips; empty where one should.
+func (o *operator) notYet(first bool, clips, fresh int) string {
+	o.mu.Lock()
+	again := o.config.again(o.trained)
+	o.mu.Unlock()
+	switch {
+	case first && clips < o.config.MinClips:
+		return fmt.Sprintf("there are %d clips, and a training needs %d (min_clips)", clips, o.config.MinClips)
+	case first || fresh >= again && o.config.Again > 0:
+		return ""
+	case o.config.Again == 0:
+		return fmt.Sprintf("the model was not given %s, and will not be: again is 0", text.Count(fresh, "new clip", "new clips"))
+	}
+	return fmt.Sprintf("the model was not given %s; it learns again from %d (again, again_share)", text.Count(fresh, "new clip", "new clips"), again)
+}
+
+// waits tells why no training begins.
+func (o *operator) waits(ctx context.Context, clips, fresh int, reason string) {
+	o.mu.Lock()
+	nothing := o.trained > 0 && fresh == 0
+	if nothing {
+		reason = ""
+	}
+	o.state.Waiting = reason
+	o.mu.Unlock()
+	if nothing {
+		return
+	}
+	o.log.Info("waiting for clips", "have", clips, "new", fresh, "reason", reason)
+	o.tell(ctx, Notice{Kind: NoticeWaiting, Reason: reason, Clips: clips, New: fresh})
 }
 
 // underway reports whether messages wait in a stream that leads here, as far as the server tells.
@@ -212,45 +287,70 @@ func (o *operator) underway(ctx context.Context) bool {
 	return false
 }
 
-// snapshot returns the clips that there are now.
-func (o *operator) snapshot() (collection, error) {
+// snapshot returns the clips that there are now. The first one decides on the front end, unless it is decided already.
+func (o *operator) snapshot(ctx context.Context) (c collection, added int, err error) {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.clips.collect()
+	fe, clips := o.clips.majority()
+	if o.pinned != nil {
+		fe, clips = *o.pinned, o.clips.len()
+	}
+	if clips > 0 {
+		c, added = o.clips.collect(fe), o.added
+	}
+	o.mu.Unlock()
+	if clips == 0 {
+		return c, 0, errors.New("no clips")
+	}
+	return c, added, o.pin(ctx, fe)
 }
 
-// train trains one model on the clips collected so far and returns how many there were.
-func (o *operator) train(ctx context.Context) (clips int, err error) {
-	all, err := o.snapshot()
+// train trains one model on the clips collected so far.
+func (o *operator) train(ctx context.Context) error {
+	all, added, err := o.snapshot(ctx)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	clips = len(all.examples) + all.leftOut
-	if all.leftOut > 0 {
-		o.log.Warn("spectrograms with another front end than the newest are left out", "left_out", all.leftOut)
-	}
-	r := &run{operator: o, clips: all}
+	r := &run{operator: o, clips: all, working: o.working()}
 	job, err := r.plan(ctx)
-	if err != nil || job == nil {
-		return clips, err
+	if err != nil {
+		return err
+	}
+	if job == nil {
+		o.isGiven(added-r.newClips(), r)
+		return nil
 	}
 	started, err := job.Start(ctx, r.set)
 	if err != nil {
-		return clips, err
+		return err
 	}
+	o.isGiven(added, r)
 	for _, line := range started.Settings.Lines() {
 		o.log.Info(strings.Join(strings.Fields(line), " "))
 	}
 	o.log.Info("training", "clips", r.set.Train.B, "validation", r.set.Validation.B, "held_out", len(r.set.Data.HeldOut),
 		"labels", len(r.set.Labels), "from_step", max(started.From(), 0))
+	notice := Notice{Kind: NoticeTraining, Clips: len(all.examples), Step: max(started.From(), 0), Aside: r.aside}
+	if len(r.aside) > 0 {
+		notice.Reason = "these labels have too few clips to learn from: " + strings.Join(r.aside, ", ")
+		o.log.Warn("labels are set aside: they have too few clips to learn from", "labels", r.aside)
+	}
+	o.tell(ctx, notice)
 	c, _, runErr := started.Train(ctx)
 	if runErr != nil && (ctx.Err() == nil || !errors.Is(runErr, ctx.Err())) {
-		return clips, runErr
+		return runErr
 	}
 	if err := r.finish(ctx, c, runErr == nil); err != nil {
-		return clips, err
+		return err
 	}
-	return clips, runErr
+	return runErr
+}
+
+// isGiven records which clips the model has been given.
+func (o *operator) isGiven(added int, r *run) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.given, o.trained = added, len(r.clips.examples)
+	o.state.Aside, o.state.Waiting = r.aside, ""
 }
 
 // progress passes the trainer's events on, and logs what goes wrong.

@@ -84,6 +84,23 @@ func (l *Loop) wanted() jetstream.ConsumerConfig {
 		AckPolicy: jetstream.AckExplicitPolicy, AckWait: l.config.AckWait,
 		MaxDeliver:    -1, // The handler ends messages that keep failing, and records the reason.
 		MaxAckPending: ackPendingPerWorker * l.config.Workers * l.config.Replicas,
+		Metadata:      map[string]string{configured: l.config.Configured},
+	}
+}
+
+// configured is the name of Config.Configured in the consumer's metadata.
+const configured = "wavemill-configured"
+
+// compare finds out whether another loop has opened the consumer with another configuration, and says so once.
+func (l *Loop) compare(info *jetstream.ConsumerInfo) {
+	theirs := info.Config.Metadata[configured]
+	if l.config.Bind || theirs == "" || theirs == l.config.Configured {
+		l.mixed.Store(false)
+		return
+	}
+	if !l.mixed.Swap(true) {
+		l.log.Warn("another process handles messages of this consumer with another configuration: the outputs are a mixture",
+			"consumer", l.config.Durable, "configuration", l.config.Configured, "other", theirs)
 	}
 }
 
@@ -96,5 +113,6 @@ func (l *Loop) refresh(ctx context.Context, consumer jetstream.Consumer) error {
 	l.infoAt = time.Now()
 	l.floor = max(l.floor, info.AckFloor.Stream)
 	l.pending.store(info)
+	l.compare(info)
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -36,7 +37,9 @@ type Config struct {
 	Replicas     int                             // Replicas is how many processes share the consumer; 0: 1.
 	AckWait      time.Duration                   // AckWait is the lease: it is renewed every third of it.
 	DrainTimeout time.Duration                   // DrainTimeout is how long handlers may continue after a stop; 0: DefaultDrainTimeout.
+	InfoEvery    time.Duration                   // InfoEvery is the interval of consumer info requests, which are expensive for servers; 0: DefaultInfoEvery.
 	Bind         bool                            // Bind uses an existing consumer and never creates or changes one.
+	Configured   string                          // Configured identifies what the handlers do; it is kept with the consumer, see Loop.Mixed.
 	Restore      func(ctx context.Context) error // Restore creates the stream when it does not exist; nil: Run waits for it.
 	// Opened, if not nil, is called before the first fetch, and again when the stream or the consumer was created anew.
 	// It gets the creation time of the stream, and the last sequence that a deleted consumer may have delivered: 0 when
@@ -55,8 +58,8 @@ const (
 	// pullExpiry is how long a pull waits for messages. A stop waits for it: messages delivered to an abandoned pull
 	// would not be delivered again before their lease runs out.
 	pullExpiry = 500 * time.Millisecond
-	// infoEvery is the interval of consumer info requests, which are expensive for servers.
-	infoEvery = 10 * time.Second
+	// DefaultInfoEvery keeps the load of many consumers on a server low.
+	DefaultInfoEvery = 10 * time.Second
 )
 
 // Verdict says how a message is settled.
@@ -97,6 +100,7 @@ type Loop struct {
 	repeated uint64    // repeated is the last sequence that an earlier consumer may have worked on.
 	infoAt   time.Time
 	pending  atomicPending
+	mixed    atomic.Bool
 }
 
 // New returns a loop; log must not be nil.
@@ -115,6 +119,9 @@ func New(conn *nats.Conn, js jetstream.JetStream, c Config, log *slog.Logger, ha
 	if c.DrainTimeout == 0 {
 		c.DrainTimeout = DefaultDrainTimeout
 	}
+	if c.InfoEvery == 0 {
+		c.InfoEvery = DefaultInfoEvery
+	}
 	slots := prefetch * c.Workers
 	l := &Loop{config: c, conn: conn, js: js, log: log, handle: handle, queue: make(chan *entry, slots)}
 	l.inFlight.init(slots)
@@ -124,6 +131,10 @@ func New(conn *nats.Conn, js jetstream.JetStream, c Config, log *slog.Logger, ha
 // Pending returns how many messages wait in the stream for this consumer and how many are delivered but not yet
 // acknowledged, as the server last reported.
 func (l *Loop) Pending() (waiting, unacknowledged uint64) { return l.pending.load() }
+
+// Mixed reports whether another process handles messages of this consumer in another way: since this loop opened the
+// consumer, a loop with another Config.Configured has opened it.
+func (l *Loop) Mixed() bool { return l.mixed.Load() }
 
 // InFlight returns how many fetched messages are not yet settled.
 func (l *Loop) InFlight() int { return l.inFlight.len() }

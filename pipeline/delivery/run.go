@@ -97,7 +97,7 @@ func (l *Loop) fetch(ctx, working context.Context, consumer jetstream.Consumer) 
 			// Not even the end of the pull was answered: the server or the consumer does not exist any more.
 			return errors.New("fetch: the server does not answer")
 		}
-		if time.Since(l.infoAt) > infoEvery {
+		if time.Since(l.infoAt) > l.config.InfoEvery {
 			if err := l.refresh(ctx, consumer); err != nil {
 				return err
 			}

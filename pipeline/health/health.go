@@ -1,8 +1,9 @@
 // Package health serves the state of a running pipeline over HTTP, for orchestrators and people:
 //
-//	/livez   200 while the process answers
-//	/readyz  200 while the operators run and the bus is connected, else 503
-//	/status  the operators' counters as JSON
+//	/livez            200 while the process answers
+//	/readyz           200 while every operator can do its work and the bus answers, else 503 with the reasons
+//	/readyz/OPERATOR  the same of one operator
+//	/status           the operators' counters as JSON
 package health
 
 import (
@@ -13,6 +14,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -34,13 +37,8 @@ func Handler(bus *pipeline.Bus, running *pipeline.Pipeline) http.Handler {
 func (h state) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "alive") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if fault := h.fault(); fault != nil {
-			answer(w, http.StatusServiceUnavailable, fault.Error())
-			return
-		}
-		answer(w, http.StatusOK, "ready")
-	})
+	mux.HandleFunc("GET /readyz", h.ready)
+	mux.HandleFunc("GET /readyz/{operator}", h.ready)
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		// It fails only if the client has disconnected.
@@ -49,8 +47,25 @@ func (h state) handler() http.Handler {
 	return mux
 }
 
-// fault returns the reason why the pipeline is not ready, or nil.
-func (h state) fault() error {
+// pingTimeout is how long the server may take to answer a ping before the pipeline counts as not ready. A server that hangs
+// keeps its connections open.
+const pingTimeout = 2 * time.Second
+
+func (h state) ready(w http.ResponseWriter, r *http.Request) {
+	operator := r.PathValue("operator")
+	if operator != "" && !slices.Contains(h.bus.Spec().OperatorNames(), operator) {
+		answer(w, http.StatusNotFound, fmt.Sprintf("there is no operator %q here; there are: %s", operator, strings.Join(h.bus.Spec().OperatorNames(), ", ")))
+		return
+	}
+	if fault := h.fault(r.Context(), operator); fault != nil {
+		answer(w, http.StatusServiceUnavailable, fault.Error())
+		return
+	}
+	answer(w, http.StatusOK, "ready")
+}
+
+// fault returns why one operator, or any of them where none is named, is not ready, or nil.
+func (h state) fault(ctx context.Context, operator string) error {
 	select {
 	case <-h.running.Done():
 		return errors.New("the operators have stopped")
@@ -58,6 +73,20 @@ func (h state) fault() error {
 	}
 	if s := h.bus.Conn().Status(); s != nats.CONNECTED {
 		return fmt.Errorf("the bus is %s", s)
+	}
+	var faults []error
+	for _, s := range h.running.Snapshot() {
+		if !s.Ready && (operator == "" || s.Operator == operator) {
+			faults = append(faults, fmt.Errorf("operator %s: %s", s.Operator, s.Reason))
+		}
+	}
+	if len(faults) > 0 {
+		return errors.Join(faults...)
+	}
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	if err := h.bus.Conn().FlushWithContext(ctx); err != nil {
+		return fmt.Errorf("the bus does not answer a ping within %v: %w", pingTimeout, err)
 	}
 	return nil
 }

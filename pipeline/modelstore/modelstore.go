@@ -10,6 +10,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -84,8 +86,8 @@ func (s *Store) Put(ctx context.Context, name, digest string, content []byte, in
 		e.revision, err = s.entries.Update(ctx, name, value, old.revision)
 	}
 	if err != nil {
-		if api, ok := errors.AsType[*jetstream.APIError](err); errors.Is(err, jetstream.ErrKeyExists) ||
-			ok && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant) {
+		s.discard(ctx, e, old)
+		if wrongRevision(err) {
 			return Entry{}, fmt.Errorf("store %s version %d: %w", name, e.Version, ErrConflict)
 		}
 		return Entry{}, fmt.Errorf("store %s version %d: %w", name, e.Version, err)
@@ -94,6 +96,89 @@ func (s *Store) Put(ctx context.Context, name, digest string, content []byte, in
 		_ = s.objects.Delete(ctx, object) // The new version is stored; a leftover old one is harmless.
 	}
 	return e, nil
+}
+
+// discard removes the content of a version that did not become one, unless the current version or one that it keeps has the
+// same content.
+func (s *Store) discard(ctx context.Context, e, old Entry) {
+	current, err := s.Get(ctx, e.Name)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return // Sweep will find it.
+	}
+	for _, x := range []Entry{current, old} {
+		if x.Object == e.Object || slices.Contains(x.Kept, e.Object) {
+			return
+		}
+	}
+	_ = s.objects.Delete(ctx, e.Object) // As above.
+}
+
+// Delete removes an entry, the content of its version and that of the versions it keeps. It returns ErrConflict when another
+// writer has stored a version since the entry was read.
+func (s *Store) Delete(ctx context.Context, e Entry) error {
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	err := s.entries.Delete(ctx, e.Name, jetstream.LastRevision(e.revision))
+	if wrongRevision(err) {
+		err = ErrConflict
+	}
+	if err != nil {
+		return fmt.Errorf("delete %s version %d: %w", e.Name, e.Version, err)
+	}
+	for _, object := range append([]string{e.Object}, e.Kept...) {
+		if err := s.objects.Delete(ctx, object); err != nil && !errors.Is(err, jetstream.ErrObjectNotFound) {
+			return fmt.Errorf("delete %s version %d: %w", e.Name, e.Version, err)
+		}
+	}
+	return nil
+}
+
+// Sweep removes content of the given names that no entry refers to, such as that of a writer which was killed before it
+// stored the entry, and returns how many objects it removed. Content younger than age is left: its writer may be at work.
+func (s *Store) Sweep(ctx context.Context, names []string, age time.Duration) (removed int, err error) {
+	if err := s.open(ctx); err != nil {
+		return 0, err
+	}
+	objects, err := s.objects.List(ctx)
+	if errors.Is(err, jetstream.ErrNoObjectsFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("sweep %s: %w", s.Bucket, err)
+	}
+	for _, name := range names {
+		entry, err := s.Get(ctx, name)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return removed, err
+		}
+		for _, o := range objects {
+			digest, ours := strings.CutPrefix(o.Name, name+"-")
+			if !ours || strings.Contains(digest, "-") || o.Name == entry.Object || slices.Contains(entry.Kept, o.Name) || time.Since(o.ModTime) < age {
+				continue
+			}
+			if err := s.objects.Delete(ctx, o.Name); err != nil && !errors.Is(err, jetstream.ErrObjectNotFound) {
+				return removed, fmt.Errorf("sweep %s: %w", s.Bucket, err)
+			}
+			removed++
+		}
+	}
+	return removed, nil
+}
+
+// Entries returns the key-value bucket, for keys beside those of versions.
+func (s *Store) Entries(ctx context.Context) (jetstream.KeyValue, error) {
+	if err := s.open(ctx); err != nil {
+		return nil, err
+	}
+	return s.entries, nil
+}
+
+// wrongRevision reports whether a write to the key-value bucket failed because another one came before it.
+func wrongRevision(err error) bool {
+	api, ok := errors.AsType[*jetstream.APIError](err)
+	return errors.Is(err, jetstream.ErrKeyExists) ||
+		ok && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
 }
 
 // rotate sets e.Kept from old and returns the objects beyond the number to keep.

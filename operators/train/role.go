@@ -1,0 +1,118 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"wavemill/pipeline/lease"
+	"wavemill/pipeline/modelstore"
+)
+
+// Roles of a trainer.
+const (
+	RoleActive  = "active"
+	RoleStandby = "standby"
+)
+
+// Lease is the key in the model store that the active trainer of a model holds.
+func Lease(model string) string { return model + ".lease" }
+
+// Wait implements pipeline.Waiter: it returns when no other process trains the model, and removes what such a process may have
+// left.
+func (o *operator) Wait(ctx context.Context) error {
+	l, err := o.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	o.mu.Lock()
+	o.lease, o.state.Holder = l, ""
+	o.mu.Unlock()
+	names := []string{o.config.Name, Unfinished(o.config.Name), Refused(o.config.Name)}
+	switch n, err := o.env.Bus.Models().Sweep(ctx, names, o.config.Lease); {
+	case err != nil:
+		o.log.Warn("the model store could not be searched for checkpoints that no version refers to", "error", err)
+	case n > 0:
+		o.log.Info("checkpoints that no version refers to were removed", "objects", n)
+	}
+	return nil
+}
+
+// acquire gets the lease. While the model store is not available it tries again.
+func (o *operator) acquire(ctx context.Context) (*lease.Lease, error) {
+	for {
+		entries, err := o.env.Bus.Models().Entries(ctx)
+		if err == nil {
+			return lease.Acquire(ctx, lease.Config{
+				Bucket: entries, Key: Lease(o.config.Name), Holder: holder(), TTL: o.config.Lease, OnWait: o.standsBy,
+			})
+		}
+		o.log.Warn("the model store is not available, trying again", "error", err)
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (o *operator) standsBy(other string) {
+	o.mu.Lock()
+	o.state.Holder = other
+	o.mu.Unlock()
+	o.log.Info("another process trains this model; this one stands by and takes over when that one ends", "holder", other)
+}
+
+// holder names this process.
+func holder() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown host"
+	}
+	return fmt.Sprintf("%s, process %d", host, os.Getpid())
+}
+
+// Close implements pipeline.Closer: another trainer may take over.
+func (o *operator) Close(ctx context.Context) error {
+	if o.lease == nil {
+		return nil
+	}
+	if err := o.lease.Release(ctx); err != nil { // It ends by itself.
+		o.log.Warn("another trainer cannot take over at once", "error", err, "after", o.config.Lease)
+	}
+	return nil
+}
+
+// working is the store of checkpoints of which only the last is needed.
+func (o *operator) working() *modelstore.Store {
+	spec := o.env.Bus.Spec()
+	return &modelstore.Store{
+		JetStream: o.env.Bus.JetStream(), Bucket: spec.ModelBucket(), Replicas: spec.Streams.Replicas, Bind: spec.Streams.Bind, Keep: 1,
+	}
+}
+
+// Details is what the operator tells about itself in its status.
+type Details struct {
+	Model   string   `json:"model"`
+	Role    string   `json:"role"`                       // Role is active, or standby where another process trains the model.
+	Holder  string   `json:"holder,omitempty"`           // Holder names that process.
+	Clips   int      `json:"clips"`                      // Clips to learn from.
+	New     int      `json:"new_clips"`                  // New counts those that no training has been given.
+	Aside   []string `json:"labels_set_aside,omitempty"` // Aside are labels with too few clips to learn from.
+	Waiting string   `json:"waiting,omitempty"`          // Waiting says why no training begins.
+}
+
+// Details implements pipeline.Detailer.
+func (o *operator) Details() any {
+	clips, fresh, _ := o.count()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	d := o.state
+	d.Role = RoleActive
+	if d.Holder != "" || o.lease == nil {
+		d.Role = RoleStandby
+	}
+	d.Model, d.Clips, d.New = o.config.Name, clips, fresh
+	return d
+}

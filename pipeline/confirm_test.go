@@ -1,0 +1,115 @@
+package pipeline_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"wavemill/pipeline"
+)
+
+// lines collects what is logged.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *lines) has(text string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Contains(l.b.String(), text)
+}
+
+// listen subscribes to everything, as a stranger may, and never answers.
+func listen(t *testing.T, bus *pipeline.Bus) {
+	t.Helper()
+	sub, err := bus.Conn().Subscribe(">", func(*nats.Msg) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sub.Unsubscribe() })
+	if err := bus.Conn().Flush(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A subscriber to the outputs does not hide that their stream is gone: it is created again, and nothing waits for long.
+func TestASubscriberDoesNotHideAMissingStream(t *testing.T) {
+	var logged lines
+	bus, err := pipeline.Open(within(t), specOf(t, "", nil), pipeline.BusOptions{Log: slog.New(slog.NewTextHandler(&logged, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := bus.Close(within(t)); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	_, _ = start(t, bus, on(shout))
+	listen(t, bus)
+	if err := bus.JetStream().DeleteStream(within(t), "T_CLIP"); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	feed(t, bus, "m", 3)
+	settled(t, bus)
+	exactlyOnce(t, bus, 1)
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if !logged.has("the stream did not exist any more; it has been created again") {
+		t.Errorf("nothing says that the stream was gone: %s", logged.b.String())
+	}
+
+	// A client that publishes with little patience gets its confirmation too.
+	if err := bus.JetStream().DeleteStream(within(t), "T_CLIP"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // That of generate.
+	defer cancel()
+	if ack, err := bus.Publish(ctx, &pipeline.Message{Type: pipeline.TypeClip, Label: "l", Body: []byte("x")}); err != nil || ack.Sequence != 1 {
+		t.Errorf("%+v, %v", ack, err)
+	}
+}
+
+// A stream that takes no messages for five seconds shows in the log and in the status.
+func TestALongWaitIsToldAndCounted(t *testing.T) {
+	var logged lines
+	bus, err := pipeline.Open(within(t), specOf(t, "", func(s *pipeline.Spec) { s.Streams.MaxBytes = 1 << 20 }), pipeline.BusOptions{Log: slog.New(slog.NewTextHandler(&logged, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := bus.Close(within(t)); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	p, _ := start(t, bus, on(shout))
+	if _, err := bus.JetStream().Publish(within(t), "t.clip.full", make([]byte, 1<<20-1000)); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, bus, "l", strings.Repeat("x", 5000))
+	eventually(t, "the wait is counted", func() bool { return p.Snapshot()[0].Waits == 1 })
+	if !logged.has("the stream does not confirm messages, waiting") || !logged.has("stream=T_CLIP") {
+		t.Errorf("it is not logged: %s", logged.b.String())
+	}
+	if err := rawStream(t, bus, pipeline.TypeClip).Purge(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	settled(t, bus)
+	if n := p.Snapshot()[0].Waits; n != 1 {
+		t.Errorf("%d waits, want 1", n)
+	}
+}

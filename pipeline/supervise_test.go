@@ -1,0 +1,127 @@
+package pipeline_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"wavemill/pipeline"
+)
+
+// fragile is an operator beside which another one works. Its Run returns what next returns.
+type fragile struct {
+	next func(ctx context.Context) error
+}
+
+func (fragile) Process(context.Context, *pipeline.Message, pipeline.Emit) error { return nil }
+
+func (f fragile) Run(ctx context.Context) error { return f.next(ctx) }
+
+// statusOf asks an operator for its status as any client does.
+func statusOf(t *testing.T, bus *pipeline.Bus, operator string) (s pipeline.Status) {
+	t.Helper()
+	reply, err := bus.Conn().Request("t.status."+operator, nil, patience)
+	if err != nil {
+		t.Fatalf("status of %s: %v", operator, err)
+	}
+	if err := json.Unmarshal(reply.Data, &s); err != nil {
+		t.Fatalf("status of %s: %s: %v", operator, reply.Data, err)
+	}
+	return s
+}
+
+// An operator that fails by an error, by a panic or by ending is started again. The others go on, the server stays, and
+// the failure shows at that operator alone.
+func TestAFailedOperatorLeavesItsNeighboursAlone(t *testing.T) {
+	fail, runs := make(chan func() error), atomic.Int32{}
+	reg := on(shout)
+	reg["fragile"] = func([]byte, pipeline.Env) (pipeline.Operator, error) {
+		return fragile{func(ctx context.Context) error {
+			runs.Add(1)
+			select {
+			case f := <-fail:
+				return f()
+			case <-ctx.Done():
+				return nil
+			}
+		}}, nil
+	}
+	bus := open(t, specOf(t, "", func(s *pipeline.Spec) {
+		s.Operators = append(s.Operators, pipeline.OperatorSpec{Operator: "fragile"})
+	}))
+	p, err := pipeline.Start(t.Context(), bus, reg, pipeline.Options{Log: testLog(t), RestartDelay: 300 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Stop(within(t)); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+	})
+	for i, f := range []func() error{
+		func() error { return errors.New("no luck") },
+		func() error { panic("no sense") },
+		func() error { return nil },
+	} {
+		eventually(t, "it runs", func() bool { return statusOf(t, bus, "fragile").Ready && runs.Load() == int32(i+1) })
+		fail <- f
+		want := []string{"no luck", "no sense", "ended by itself"}[i]
+		eventually(t, "the failure shows: "+want, func() bool {
+			s := statusOf(t, bus, "fragile")
+			return !s.Ready && strings.Contains(s.Reason, want)
+		})
+		feed(t, bus, want, 5)
+		settled(t, bus)
+		if s := statusOf(t, bus, "work"); !s.Ready || s.Reason != "" || s.Restarts != 0 {
+			t.Errorf("its neighbour: %+v", s)
+		}
+	}
+	eventually(t, "it runs for the fourth time", func() bool { return runs.Load() == 4 })
+	if s := statusOf(t, bus, "fragile"); s.Restarts != 3 || !s.Ready {
+		t.Errorf("%+v", s)
+	}
+	select {
+	case <-p.Done():
+		t.Error("the pipeline has ended")
+	default:
+	}
+	exactlyOnce(t, bus, 1)
+}
+
+// A stop does not wait for the restart of a failed operator.
+func TestStopWhileAnOperatorWaitsForItsRestart(t *testing.T) {
+	reg := pipeline.Registry{"work": func([]byte, pipeline.Env) (pipeline.Operator, error) {
+		return fragile{func(context.Context) error { return errors.New("no luck") }}, nil
+	}}
+	bus := open(t, specOf(t, "", func(s *pipeline.Spec) { s.Operators[0].Workers = 1 }))
+	p, err := pipeline.Start(t.Context(), bus, reg, pipeline.Options{Log: testLog(t), RestartDelay: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it has failed", func() bool { return !p.Snapshot()[0].Ready })
+	if err := p.Stop(within(t)); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+}
+
+// A program that waits for a result can ask for the first failure to end everything.
+func TestFailFast(t *testing.T) {
+	reg := on(shout)
+	reg["fragile"] = func([]byte, pipeline.Env) (pipeline.Operator, error) {
+		return fragile{func(context.Context) error { return errors.New("no luck") }}, nil
+	}
+	bus := open(t, specOf(t, "", func(s *pipeline.Spec) {
+		s.Operators = append(s.Operators, pipeline.OperatorSpec{Operator: "fragile"})
+	}))
+	p, err := pipeline.Start(t.Context(), bus, reg, pipeline.Options{Log: testLog(t), FailFast: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Wait(); err == nil || !strings.Contains(err.Error(), "operator fragile: no luck") {
+		t.Errorf("%v", err)
+	}
+}
