@@ -121,7 +121,7 @@ func TestOneShotKeepsBalance(t *testing.T) {
 	x := struck(150, 0.1, 0.7, 0.8)
 	a, b := parts(x)
 	c, d := parts(roundTrip(t, x, 96))
-	if db := 10 * math.Log10(d / c / (b / a)); math.Abs(db) > 1.5 {
+	if db := 10 * math.Log10(d/c/(b/a)); math.Abs(db) > 1.5 {
 		t.Errorf("the part above the crossover is %.1f dB louder than it was", db)
 	}
 }

@@ -18,6 +18,7 @@ const (
 	defaultMomentum         = 0.99 // the paper's recommendation
 	defaultIterations       = 32   // from random phase
 	defaultRefineIterations = 32   // from PGHI's phase
+	mostIterations          = 4096 // results stay the same long before
 )
 
 // A Phase selects the method of phase reconstruction. The zero value is the best default: PGHI and 32 iterations of fast
@@ -31,6 +32,9 @@ type Phase struct {
 
 // withDefaults sets the fields of ph that are zero to their defaults.
 func (ph Phase) withDefaults() (Phase, error) {
+	if ph.Iterations > mostIterations {
+		return ph, fmt.Errorf("spectrogram: phase: %d iterations; at most %d", ph.Iterations, mostIterations)
+	}
 	if ph.Iterations < 0 || !(ph.Momentum >= 0 && ph.Momentum < 1) {
 		return ph, fmt.Errorf("spectrogram: phase: %d iterations with momentum %g; iterations are at least 0, momentum is at least 0 and below 1", ph.Iterations, ph.Momentum)
 	}

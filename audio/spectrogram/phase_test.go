@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sort"
+	"strings"
 	"testing"
 
 	"wavemill/audio/spectrogram/signals"
@@ -197,4 +198,19 @@ func reconstructionError(t *testing.T, tr *Transform, x []float32, ph Phase) flo
 		t.Fatal(err)
 	}
 	return db
+}
+
+// TestIterationsAreBounded: a checkpoint may come from a stranger.
+func TestIterationsAreBounded(t *testing.T) {
+	tr, err := New(Default(8000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := tr.Forward(nil, make([]float32, 2000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tr.Reconstruct(s, 0, Phase{Iterations: 1 << 40}); err == nil || !strings.Contains(err.Error(), "at most 4096") {
+		t.Errorf("2^40 iterations: %v", err)
+	}
 }

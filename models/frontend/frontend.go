@@ -119,11 +119,22 @@ func (f *FrontEnd) Analyze(c audio.Clip) (*spectrogram.Spectrogram, Notes, error
 	return s, notes, nil
 }
 
-// Usable returns why no front end can analyze c, or nil: c is not a valid clip, a sample is not a finite number, there are
-// no samples, or the clip is silent (ErrSilent).
+// What a clip must lie within. A header of 1 Hz, and floats that are scaled as integers, are mistakes that would decide
+// the plan for all other clips.
+const (
+	leastRate   = 500     // Hz
+	mostRate    = 768_000 // Hz
+	loudestPeak = 100     // 40 dB above full scale
+)
+
+// Usable returns why no front end can analyze c, or nil: c is not a valid clip, its rate is not between 500 Hz and 768 kHz, a
+// sample is not a finite number or more than 40 dB above full scale, there are no samples, or the clip is silent (ErrSilent).
 func Usable(c audio.Clip) error {
 	if err := c.Validate(); err != nil {
 		return fmt.Errorf("front end: %w", err)
+	}
+	if c.Rate < leastRate || c.Rate > mostRate {
+		return fmt.Errorf("front end: a sample rate of %d Hz is not between %d and %d Hz; the file's header is wrong", c.Rate, leastRate, mostRate)
 	}
 	for i, v := range c.Samples {
 		if v != v || math.IsInf(float64(v), 0) {
@@ -132,6 +143,9 @@ func Usable(c audio.Clip) error {
 	}
 	if c.Frames() == 0 {
 		return fmt.Errorf("front end: %w: the recording has no samples; its file ends where they should begin", ErrSilent)
+	}
+	if p := c.Peak(); p > loudestPeak {
+		return fmt.Errorf("front end: the peak is %.3g times full scale; floats are probably scaled as integers: divide them by 32768", p)
 	}
 	if c.Peak() < silentPeak {
 		return fmt.Errorf("front end: %w: its peak is %.1f dB", ErrSilent, audio.Decibels(c.Peak()))

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -147,5 +148,27 @@ func TestCutOneShotsFade(t *testing.T) {
 	}
 	if end := (audio.Clip{Samples: x[len(x)-200:], Channels: 1, Rate: 44100}).Peak(); notes.Cut < time.Second || end > 0.02 {
 		t.Errorf("%v cut, and the end is as loud as %.3f", notes.Cut, end)
+	}
+}
+
+// TestUsable: what would decide the plan for all other clips is refused, with the figure.
+func TestUsable(t *testing.T) {
+	good := burst(1, 0, 0.1, 0.3)
+	for want, change := range map[string]func(*audio.Clip){
+		"":                      func(*audio.Clip) {},
+		"sample rate of 1 Hz":   func(c *audio.Clip) { c.Rate = 1 },
+		"sample rate of 900000": func(c *audio.Clip) { c.Rate = 900_000 },
+		"times full scale":      func(c *audio.Clip) { c.Samples[1000] = 1e29 },
+		"integers":              func(c *audio.Clip) { c.Samples[1000] = -32768 },
+		"sample 7 is NaN":       func(c *audio.Clip) { c.Samples[7] = float32(math.NaN()) },
+		"silent":                func(c *audio.Clip) { clear(c.Samples) },
+	} {
+		c := good
+		c.Samples = slices.Clone(good.Samples)
+		change(&c)
+		err := Usable(c)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", want, err)
+		}
 	}
 }
