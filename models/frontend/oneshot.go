@@ -15,7 +15,7 @@ const (
 	oneShotCoverage = 0.9   // share of clips that fit without being cut; the longest are tails
 	oneShotFrames   = 176   // at most: 8.7 s at 44.1 kHz
 	oneShotTrim     = -60   // dB below the peak
-	compared        = 32    // clips that are sent through both front ends
+	compared        = 16    // clips that are sent through both front ends
 	prerollHops     = 2     // frames before the attack, at least
 	prerollDB       = -40   // below the peak; what is louder before the attack is kept
 	cutFade         = 250 * time.Millisecond
