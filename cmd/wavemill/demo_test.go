@@ -407,8 +407,10 @@ func TestDemoCommandRepeatsTheFlags(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"--data", "my data", "--out", "run 1", "--budget", "3m", "--seed", "7", "--per-label", "4", "--json"},
-			"wavemill demo --budget 3m0s --data 'my data' --out 'run 1' --per-label 4 --seed 7"},
+		{
+			[]string{"--data", "my data", "--out", "run 1", "--budget", "3m", "--seed", "7", "--per-label", "4", "--json"},
+			"wavemill demo --budget 3m0s --data 'my data' --out 'run 1' --per-label 4 --seed 7",
+		},
 		{nil, "wavemill demo"},
 		{[]string{"--data", "d", "--data", "e", "--group", "kit", "--hold-out", "kit=909 b"}, "wavemill demo --data d --data e --group kit --hold-out 'kit=909 b'"},
 	} {

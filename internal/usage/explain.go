@@ -46,8 +46,7 @@ func Explain(w io.Writer, cmd *cobra.Command, err error) int {
 		fmt.Fprintf(w, "Run '%s --help' for usage.\n", cmd.CommandPath())
 		return ExitUsage
 	}
-	var coded codedError
-	if errors.As(err, &coded) {
+	if coded, ok := errors.AsType[codedError](err); ok {
 		return coded.code
 	}
 	return ExitFailed
