@@ -50,6 +50,7 @@ func TestArchitecturesComeBack(t *testing.T) {
 		"vae":    `{"channels":2,"latent":4}`,
 		"gan":    `{"channels":2,"latent":4}`,
 		"vaegan": `{"vae":{"channels":2,"latent":4},"discriminator_channels":2,"share":0.5}`,
+		"flow":   `{"channels":2,"latent_channels":2,"flow_channels":4,"discriminator_channels":2,"share":0.5}`,
 	}
 	train := recordings(24, 1)
 	for _, arch := range architectures.Names() {
