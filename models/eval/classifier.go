@@ -104,7 +104,7 @@ func (c *Classifier) HeldOut() HeldOut { return c.heldOut }
 func (c *Classifier) Predict(ctx context.Context, clips []audio.Clip) (Prediction, error) {
 	var p Prediction
 	for part := range slices.Chunk(clips, 8*batchSize) {
-		b, err := analyze(ctx, c.model.front, part)
+		b, err := hear(ctx, c.model.front, part)
 		if err != nil {
 			return Prediction{}, err
 		}

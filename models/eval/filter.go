@@ -87,7 +87,7 @@ func NewFilter(ctx context.Context, c *Classifier, train []audio.Clip, confidenc
 	if confidence < 0 {
 		return nil, fmt.Errorf("eval: a confidence of %g is not between 0 and 1", confidence)
 	}
-	known, err := analyze(ctx, c.model.front, train)
+	known, err := hear(ctx, c.model.front, train)
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +190,7 @@ func (s *Filter) CheckFor(ctx context.Context, clips []audio.Clip, conditions []
 		return nil, nil
 	}
 	m := s.classifier.model
-	b, err := analyze(ctx, m.front, clips)
+	b, err := hear(ctx, m.front, clips)
 	if err != nil {
 		return nil, err
 	}

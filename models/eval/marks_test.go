@@ -7,6 +7,7 @@ import (
 
 	"wavemill/audio"
 	"wavemill/audio/spectrogram"
+	"wavemill/models"
 )
 
 // TestClassifierHearsNoMarks: a classifier of one-shots gets a grid of few frames, and neither level nor length as such.
@@ -42,5 +43,22 @@ func TestClassifierHearsNoMarks(t *testing.T) {
 	}
 	if len(marks) != 1 || marks[silence] == 0 || len(levels) < 1000 {
 		t.Errorf("%d values of marks, %d of levels", len(marks), len(levels))
+	}
+}
+
+// TestRoundTripKeepsMarks: a round trip is through the whole front end.
+func TestRoundTripKeepsMarks(t *testing.T) {
+	c := audio.Clip{Label: "burst", Channels: 1, Rate: 44100, Samples: make([]float32, 30000)}
+	rng := rand.New(rand.NewPCG(1, 0))
+	for i := range c.Samples {
+		c.Samples[i] = float32(0.1 * math.Exp(-float64(i)/5000) * rng.NormFloat64())
+	}
+	fe := models.FrontEnd{Spectrogram: spectrogram.OneShot(44100), Frames: 96, TrimDB: -60}
+	back, err := RoundTrip(t.Context(), fe, []audio.Clip{c}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := back[0].Peak() / c.Peak(); math.Abs(r-1) > 0.02 {
+		t.Errorf("the peak comes back %.3f times as high", r)
 	}
 }

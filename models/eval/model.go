@@ -144,8 +144,16 @@ func analyze(ctx context.Context, front *frontend.FrontEnd, clips []audio.Clip) 
 	if err != nil {
 		return models.Batch{}, fmt.Errorf("eval: %w", err)
 	}
-	withoutMarks(b, front.Config().Spectrogram)
 	return b, nil
+}
+
+// hear is analyze for a classifier: without marks, which say of a clip what its levels do not.
+func hear(ctx context.Context, front *frontend.FrontEnd, clips []audio.Clip) (models.Batch, error) {
+	b, err := analyze(ctx, front, clips)
+	if err == nil {
+		withoutMarks(b, front.Config().Spectrogram)
+	}
+	return b, err
 }
 
 // silence is the front end's lowest value.

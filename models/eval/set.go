@@ -47,7 +47,7 @@ func newFront(clips []audio.Clip) (*set, error) {
 
 // batch analyzes labelled clips. The labels must be the set's.
 func (s *set) batch(ctx context.Context, clips []audio.Clip) (models.Batch, error) {
-	b, err := analyze(ctx, s.front, clips)
+	b, err := hear(ctx, s.front, clips)
 	if err != nil {
 		return models.Batch{}, err
 	}
@@ -125,8 +125,7 @@ func plan(clips []audio.Clip) models.FrontEnd {
 	return fe
 }
 
-// withoutMarks sets the marks of a batch, which say of a clip what its levels do not, to silence: the classifier is to hear
-// the levels.
+// withoutMarks sets the marks of a batch to silence.
 func withoutMarks(b models.Batch, c spectrogram.Config) {
 	for n := c.Marks(); n > 0; n-- {
 		for at := b.F - n; at < len(b.Data); at += b.F {
