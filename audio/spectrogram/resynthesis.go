@@ -9,11 +9,15 @@ import (
 
 // reconstruct makes n samples from features: see oneShot. Noise and phases that are drawn at random come from ph.Seed.
 func (o *oneShot) reconstruct(s *Spectrogram, n int, ph Phase) []float32 {
-	k := o.strokeOf(s)
-	amplitude := o.amplitudes(s)
-	out := o.tones(amplitude, k, n, ph)
-	add(out, o.noise(amplitude, k, n, ph.Seed))
-	stretchTail(out, k.start, int(k.tail*float64(o.config.SampleRate)))
+	c, k := o.config, o.strokeOf(s)
+	tail := int(k.tail * float64(c.SampleRate))
+	// What follows the tail is silence, and need not be made.
+	sounding := min(n, k.start+int(tailMargin*float64(tail))+c.NFFT)
+	amplitude := o.amplitudes(s, min(c.Samples(s.Frames), sounding+c.NFFT)/c.Hop+1)
+	out := o.tones(amplitude, k, sounding, ph)
+	add(out, o.noise(amplitude, k, sounding, ph.Seed))
+	stretchTail(out, k.start, tail)
+	out = append(out, make([]float32, n-sounding)...)
 	var peak float32
 	for _, v := range out {
 		peak = max(peak, v, -v)
@@ -30,6 +34,9 @@ func (o *oneShot) reconstruct(s *Spectrogram, n int, ph Phase) []float32 {
 
 // silentPeak is the largest sample, relative to that of a sound, that counts as silence.
 const silentPeak = 1e-8
+
+// tailMargin is how much longer than its tail a sound is made, so that the tail can be measured.
+const tailMargin = 1.2
 
 const (
 	mostStretch = 25  // dB, the most by which stretchTail makes an end louder
@@ -66,10 +73,9 @@ func stretchTail(x []float32, start, tail int) {
 // eight seconds of it would be heard.
 const silentValue = 1.25
 
-// amplitudes returns those of all filters in frames of the first hop, interpolated between the frames of s.
-func (o *oneShot) amplitudes(s *Spectrogram) []float32 {
+// amplitudes returns those of all filters in so many frames of the first hop, interpolated between the frames of s.
+func (o *oneShot) amplitudes(s *Spectrogram, fine int) []float32 {
 	c := o.config
-	fine := 1 + c.Samples(s.Frames)/c.Hop
 	out := make([]float32, fine*c.Mels)
 	gain := (c.Max - c.Min) / 2
 	f, here, next := 0, 0, 0
