@@ -38,6 +38,9 @@ func resampled(t *testing.T, clips []audio.Clip, rate int) []audio.Clip {
 // TestPlanOfSynthetic holds the choices for each synthetic class, and for the whole set, to those made by the
 // first version of the survey, which measured with the spectrogram's own transform.
 func TestPlanOfSynthetic(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it sends the classes of several rates through two front ends")
+	}
 	for _, c := range []struct {
 		class      string
 		from, rate int

@@ -37,6 +37,9 @@ func bursts() []audio.Clip {
 
 // TestPlanForOneShots: noise that is struck is planned in two resolutions, sung vowels and low rates are not.
 func TestPlanForOneShots(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it sends dozens of clips through two front ends")
+	}
 	fe := PlanFor(bursts())
 	if fe.Spectrogram.Scale != spectrogram.ScaleOneShot || fe.TrimDB != oneShotTrim {
 		t.Errorf("bursts of noise are planned as %+v", fe)
