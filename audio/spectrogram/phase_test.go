@@ -210,7 +210,7 @@ func TestIterationsAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tr.Reconstruct(s, 0, Phase{Iterations: 1 << 40}); err == nil || !strings.Contains(err.Error(), "at most 4096") {
-		t.Errorf("2^40 iterations: %v", err)
+	if _, err := tr.Reconstruct(s, 0, Phase{Iterations: 1 << 30}); err == nil || !strings.Contains(err.Error(), "at most 4096") {
+		t.Errorf("2^30 iterations: %v", err)
 	}
 }
