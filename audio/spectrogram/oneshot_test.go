@@ -270,3 +270,24 @@ func TestTailEnds(t *testing.T) {
 		t.Errorf("a tail of %.2f s becomes %.2f s", want, got)
 	}
 }
+
+// TestOneShotsAreNotStreamed: there are frames only of a whole sound, and no single STFT.
+func TestOneShotsAreNotStreamed(t *testing.T) {
+	tr, err := New(OneShot(shotRate))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := tr.NewStream(func([]float32) error { return nil })
+	if err := s.Write(make([]float32, 100)); err == nil || !strings.Contains(err.Error(), "whole sound") {
+		t.Errorf("Write: %v", err)
+	}
+	if err := s.Close(); err == nil {
+		t.Error("Close: no error")
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("STFT does not panic")
+		}
+	}()
+	tr.STFT(nil, make([]float32, 1000))
+}

@@ -121,8 +121,9 @@ func (t *Transform) phased(s *Spectrogram, n, lead int, ph Phase) []float32 {
 
 // Magnitude writes the linear magnitudes of features to dst, s.Frames by NFFT/2+1, and returns it. It inverts the logarithm
 // and its scaling, and mel filters by non-negative least squares; a dropped Nyquist bin becomes zero. A dst that is nil
-// or too short is replaced. s must have t's Config.
+// or too short is replaced. s must have t's Config. It panics for ScaleOneShot.
 func (t *Transform) Magnitude(dst []float32, s *Spectrogram) []float32 {
+	t.mustBeOne()
 	values := make([]float32, len(s.Data))
 	t.config.decode(values, s.Data)
 	dst = grow(dst, s.Frames*t.linear)

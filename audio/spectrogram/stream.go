@@ -25,13 +25,20 @@ type Stream struct {
 const streamBlock = 4
 
 // NewStream begins a signal. emit is called with whole frames of Bins() values, one after the other, as soon as they are
-// computed; it must not keep the slice. An error from emit ends the stream.
+// computed; it must not keep the slice. An error from emit ends the stream. One-shots are not streamed: what a frame of theirs
+// holds depends on the whole sound.
 func (t *Transform) NewStream(emit func(frames []float32) error) *Stream {
+	if t.shot != nil {
+		return &Stream{err: fmt.Errorf("spectrogram: the scale %q needs the whole sound at once", ScaleOneShot)}
+	}
 	return &Stream{t: t, emit: emit, out: make([]float32, 0, streamBlock*t.lanes*t.config.Bins())}
 }
 
 // Write adds samples to the signal. It keeps none of x.
 func (s *Stream) Write(x []float32) error {
+	if s.err != nil {
+		return s.err
+	}
 	for i, v := range x {
 		if s.err == nil && v-v != 0 {
 			s.err = fmt.Errorf("spectrogram: sample %d is %g", s.total+i, v)

@@ -150,8 +150,10 @@ func mirrored(x []float32, i int) float32 {
 }
 
 // STFT writes the short-time Fourier transform of x to dst, Frames(len(x)) by NFFT/2+1 values, time-major, and returns
-// it. It is not normalised, like torch.stft. A dst that is nil or too short is replaced.
+// it. It is not normalised, like torch.stft. A dst that is nil or too short is replaced. It panics for ScaleOneShot, which has
+// two transforms.
 func (t *Transform) STFT(dst []complex64, x []float32) []complex64 {
+	t.mustBeOne()
 	frames := t.config.Frames(len(x))
 	dst = grow(dst, frames*t.linear)
 	out, stride := floats(dst), 2*t.linear
@@ -160,6 +162,12 @@ func (t *Transform) STFT(dst []complex64, x []float32) []complex64 {
 		t.scatter(out[f*stride:], s, stride, frames-f)
 	}
 	return dst
+}
+
+func (t *Transform) mustBeOne() {
+	if t.shot != nil {
+		panic(fmt.Sprintf("spectrogram: the scale %q has two transforms", ScaleOneShot))
+	}
 }
 
 // scatter writes rows of the block's first frames (at most as many as there are lanes) to dst, frame by frame.
@@ -185,11 +193,13 @@ func (t *Transform) gather(dst, src []float32, rows, frames int) {
 
 // ISTFT writes the n samples whose STFT is closest to s in the least-squares sense to dst and returns it; n <= 0 is the
 // natural length, Samples(frames). It inverts STFT up to rounding errors if s has Frames(n) frames; samples that no frame
-// covers are zero. A dst that is nil or too short is replaced. It panics if s is not a whole number of frames.
+// covers are zero. A dst that is nil or too short is replaced. It panics if s is not a whole number of frames, and for
+// ScaleOneShot.
 //
 // The last n%Hop samples are covered only by the tails of the last frames' windows. With a Hann window at the longest hop,
 // NFFT/2, rounding errors grow there by up to 1/window; at a hop of NFFT/4 they do not.
 func (t *Transform) ISTFT(dst []float32, s []complex64, n int) []float32 {
+	t.mustBeOne()
 	if len(s)%t.linear != 0 {
 		panic(fmt.Sprintf("spectrogram: ISTFT of %d values, not whole frames of %d", len(s), t.linear))
 	}
