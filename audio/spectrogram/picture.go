@@ -47,16 +47,17 @@ func WritePNG(w io.Writer, s *Spectrogram, o PictureOptions) error {
 	if o.Seconds > 0 {
 		seconds = o.Seconds
 	}
+	bins := s.Bins - s.Config.Marks() // marks are no levels
 	p := picture.Plot{
-		Width: side(o.Width, s.Frames, 400, 1600), Height: side(o.Height, s.Bins, 240, 513),
+		Width: side(o.Width, s.Frames, 400, 1600), Height: side(o.Height, bins, 240, 513),
 		Title: o.Title, Colormap: o.Colormap,
 	}
 	p.X = picture.Linear(0, seconds, picture.XTicks(p.Width), "time (s)")
 	p.Y = s.Config.frequencyAxis(p.Height)
 	p.Bar = picture.Linear(float64(top)-pictureRange, float64(top), 4, "dB")
 	return p.WriteField(w, func(x, y int) float64 {
-		f0, f1 := cells(x, p.Width, s.Frames)
-		b0, b1 := cells(y, p.Height, s.Bins)
+		f0, f1 := s.framesAt(x, p.Width)
+		b0, b1 := cells(y, p.Height, bins)
 		loudest := float32(math.Inf(-1))
 		for f := f0; f < f1; f++ {
 			for _, v := range level[f*s.Bins+b0 : f*s.Bins+b1] {
@@ -108,6 +109,16 @@ func side(asked, n, least, most int) int {
 func cells(i, width, n int) (first, end int) {
 	first = i * n / width
 	return first, max(first+1, min(n, (i+1)*n/width))
+}
+
+// framesAt are those that pixel x of width shows, as cells are. Where the hop grows, the last frames are wider.
+func (s *Spectrogram) framesAt(x, width int) (first, end int) {
+	if s.Config.HopGrowth == 0 {
+		return cells(x, width, s.Frames)
+	}
+	samples := s.Config.Samples(s.Frames + 1)
+	first = min(s.Config.Frames(x*samples/width)-1, s.Frames-1)
+	return first, min(max(first+1, s.Config.Frames((x+1)*samples/width)-1), s.Frames)
 }
 
 // frequencyAxis labels the bins of c in Hz.

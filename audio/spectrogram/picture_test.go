@@ -131,3 +131,37 @@ func TestPicturesOfOddData(t *testing.T) {
 type failing struct{}
 
 func (failing) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+// TestPictureOfOneShot: time is to scale though the hop grows, and marks are not drawn.
+func TestPictureOfOneShot(t *testing.T) {
+	c := OneShot(44100)
+	s := &Spectrogram{Config: c, Frames: 96, Bins: c.Bins(), Data: make([]float32, 96*c.Bins())}
+	const width = 400
+	last := 0
+	for x := range width {
+		first, end := s.framesAt(x, width)
+		at := float64(x) / width * float64(c.Samples(97))
+		if first < last || end <= first || end > s.Frames || float64(c.Samples(first+1)) > at+1 {
+			t.Fatalf("pixel %d shows frames %d to %d", x, first, end)
+		}
+		last = first
+	}
+	if first, _ := s.framesAt(width/2, width); first < 60 {
+		t.Errorf("the middle is frame %d, as if the hop did not grow", first)
+	}
+	for i := range s.Data {
+		s.Data[i] = -1
+		if i%s.Bins >= c.Mels {
+			s.Data[i] = 1
+		}
+	}
+	s.Data[0] = 0.5
+	o := PictureOptions{Width: width, Height: 122}
+	img := drawn(t, s, o)
+	left, top := plotOrigin(img, o)
+	for y := range 60 {
+		if b := brightness(img, left+width/2, top+y); b > 0x8000 {
+			t.Fatalf("row %d of a silent column has the brightness %#x: marks are drawn", y, b)
+		}
+	}
+}
