@@ -16,8 +16,9 @@ check:
 test:
 	go test $(if $(filter-out .,$(T)),-run $(T)) $(PKG)
 
-# The packages where goroutines meet, without those that only compute or only call the others.
-RACELESS := /fingerprint$$|/augment$$|/benchmark$$|/comparison$$|/endtoend$$|/architectures$$|/eval$$|/flow$$|/pseudolabel$$|/transfer$$
+# The packages where goroutines meet, without those that only compute or only call the others; operators/train runs
+# models/training.
+RACELESS := /fingerprint$$|/augment$$|/benchmark$$|/comparison$$|/endtoend$$|/architectures$$|/eval$$|/flow$$|/gan$$|/vae$$|/vaegan$$|/latentmap$$|/training$$|/pseudolabel$$|/transfer$$
 race:
 	go test -race -short -timeout 30m $$(go list ./pipeline/... ./operators/... ./models/... ./audio/... | grep -vE '$(RACELESS)')
 
