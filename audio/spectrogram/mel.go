@@ -50,8 +50,8 @@ func (c Config) hz(mel float64) float64 {
 	return slaneyKnee * math.Exp((mel-slaneyKnee/slaneyStep)*math.Log(slaneyRatio)/27)
 }
 
-// KneeFor returns the knee in Hz with which c's filters, one per bin below it, reach up to a frequency; it is as low as
-// there are few filters.
+// KneeFor returns the knee in Hz at which c's Mels filters of FormulaKnee end at the frequency top. More filters have a
+// higher knee.
 func (c Config) KneeFor(top float64) float64 {
 	c.MelFormula = FormulaKnee
 	step := float64(c.SampleRate) / float64(c.NFFT)
@@ -59,7 +59,7 @@ func (c Config) KneeFor(top float64) float64 {
 	for range 60 {
 		c.Knee = math.Sqrt(low * high)
 		if c.hz(float64(c.Mels+1)) > top {
-			low = c.Knee // a higher knee has wider linear part, and its filters end lower
+			low = c.Knee // with a higher knee, more filters lie below it, and the last one ends lower
 		} else {
 			high = c.Knee
 		}

@@ -72,6 +72,9 @@ type spread struct {
 	weight float32 // of the bin, 0 below the crossover
 }
 
+// maxHopGrowth is as many frames as a front end may have.
+const maxHopGrowth = 1 << 16
+
 // lowMargin is the lowest ratio of half the low part's rate to the crossover.
 const lowMargin = 1.25
 
@@ -97,8 +100,8 @@ func (c Config) validateOneShot(bad func(field, format string, args ...any)) {
 	if !(c.Crossover > 0 && c.Crossover <= float64(c.SampleRate)/4) {
 		bad("crossover", "%g Hz is not between 0 and a quarter of the sample rate", c.Crossover)
 	}
-	if c.HopGrowth < 0 {
-		bad("hop_growth", "%d is negative", c.HopGrowth)
+	if c.HopGrowth < 0 || c.HopGrowth > maxHopGrowth {
+		bad("hop_growth", "%d is not between 0 and %d", c.HopGrowth, maxHopGrowth)
 	}
 	if !(math.Abs(c.Tilt) <= 12) {
 		bad("tilt", "%g dB per octave is not between -12 and 12", c.Tilt)
@@ -142,8 +145,6 @@ func newOneShot(c Config) (*oneShot, error) {
 // planBands prepares the filters' gains: white noise of RMS 1 has the value 1 in all of them before the tilt.
 func (o *oneShot) planBands() {
 	c := o.config
-	short := c
-	short.NFFT = c.ShortNFFT
 	edge := func(m int) float64 { return c.hz(float64(m)) }
 	perBin := float64(c.SampleRate) / float64(c.ShortNFFT)
 	o.bands = make([]band, c.Mels-o.lows)
@@ -214,7 +215,7 @@ func energy(window []float64) float64 {
 	return sum
 }
 
-// forward computes the features of x: Frames(len(x)) by Mels+1.
+// forward computes the features of x: Frames(len(x)) by Bins(), the filters and the marks.
 func (o *oneShot) forward(dst *Spectrogram, x []float32) error {
 	c := o.config
 	bins := c.Bins()

@@ -219,14 +219,15 @@ func TestMelFormulasInvert(t *testing.T) {
 
 func TestOneShotConfigs(t *testing.T) {
 	for name, change := range map[string]func(*Config){
-		"short_n_fft": func(c *Config) { c.ShortNFFT = 300 },
-		"crossover":   func(c *Config) { c.Crossover = 0 },
-		"filters":     func(c *Config) { c.Crossover = 10 },
-		"hop_growth":  func(c *Config) { c.HopGrowth = -1 },
-		"tilt":        func(c *Config) { c.Tilt = math.NaN() },
-		"zero pad":    func(c *Config) { c.Pad = PadReflect },
-		"knee":        func(c *Config) { c.Knee = 0 },
-		"only the":    func(c *Config) { c.Scale = ScaleMel },
+		"short_n_fft":   func(c *Config) { c.ShortNFFT = 300 },
+		"crossover":     func(c *Config) { c.Crossover = 0 },
+		"filters":       func(c *Config) { c.Crossover = 10 },
+		"hop_growth":    func(c *Config) { c.HopGrowth = -1 },
+		"not between 0": func(c *Config) { c.HopGrowth = math.MaxInt32 },
+		"tilt":          func(c *Config) { c.Tilt = math.NaN() },
+		"zero pad":      func(c *Config) { c.Pad = PadReflect },
+		"knee":          func(c *Config) { c.Knee = 0 },
+		"only the":      func(c *Config) { c.Scale = ScaleMel },
 	} {
 		c := OneShot(shotRate)
 		change(&c)

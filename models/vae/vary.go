@@ -17,7 +17,7 @@ const (
 
 // Vary writes a varied copy of every clip of x to dst, which it returns, grown as needed: stretched in time, shifted along
 // the bins and tilted, each by a random amount up to strength times a limit. Where clips end with marks, these stay, their
-// attacks are aligned and stay, and nothing is shifted: their lowest bins are a third apart. It prevents overfitting to a few clips a
+// attacks are aligned and stay, and nothing is shifted: one of their lowest bins is 21 Hz, five semitones at 60 Hz. It prevents overfitting to a few clips a
 // label (vocal tract length perturbation, Jaitly and Hinton 2013; speed perturbation, Ko et al. 2015).
 func Vary(dst []float32, x models.Batch, marks int, strength float64, rng *rand.Rand) []float32 {
 	dst = append(dst[:0], x.Data...)
