@@ -8,6 +8,7 @@ import (
 
 	"wavemill/models"
 	"wavemill/models/internal/compiled"
+	"wavemill/models/internal/latent"
 	"wavemill/models/internal/shape"
 	"wavemill/models/internal/state"
 	"wavemill/models/nn"
@@ -70,22 +71,7 @@ func (f *matcher) sampler() (sampler, error) {
 
 // observe takes a batch's latents z [B, Z] into the statistics.
 func (f *matcher) observe(z []float32) {
-	width := len(f.mean)
-	n := float64(len(z) / width)
-	rate := max(1/float64(f.seen+1), memory)
-	f.seen = min(f.seen+1, 1/memory)
-	for j := range width {
-		var mean, square float64
-		for i := j; i < len(z); i += width {
-			mean += float64(z[i]) / n
-		}
-		m := float64(f.mean[j]) + rate*(mean-float64(f.mean[j]))
-		for i := j; i < len(z); i += width {
-			square += (float64(z[i]) - m) * (float64(z[i]) - m) / n
-		}
-		f.mean[j] = float32(m)
-		f.variance[j] = float32(float64(f.variance[j]) + rate*(square-float64(f.variance[j])))
-	}
+	f.seen = latent.Observe(f.mean, f.variance, f.seen, memory, z)
 }
 
 // step learns from latents z [B, Z] of clips with these labels, delayed by these shares of the largest delay, and returns

@@ -8,6 +8,7 @@ import (
 
 	"wavemill/models"
 	"wavemill/models/internal/compiled"
+	"wavemill/models/internal/latent"
 	"wavemill/models/internal/state"
 	"wavemill/models/nn"
 )
@@ -99,22 +100,7 @@ func (f *flowLearner) setTotalSteps(steps int64) { f.weights.Adam.SetTotalSteps(
 
 // observe takes a batch's latents into the statistics.
 func (f *flowLearner) observe(z []float32) {
-	width := len(f.mean)
-	n := float64(len(z) / width)
-	rate := max(1/float64(f.seen+1), flowMemory)
-	f.seen = min(f.seen+1, 1/flowMemory)
-	for j := range width {
-		var mean, square float64
-		for i := j; i < len(z); i += width {
-			mean += float64(z[i]) / n
-		}
-		m := float64(f.mean[j]) + rate*(mean-float64(f.mean[j]))
-		for i := j; i < len(z); i += width {
-			square += (float64(z[i]) - m) * (float64(z[i]) - m) / n
-		}
-		f.mean[j] = float32(m)
-		f.variance[j] = float32(float64(f.variance[j]) + rate*(square-float64(f.variance[j])))
-	}
+	f.seen = latent.Observe(f.mean, f.variance, f.seen, flowMemory, z)
 }
 
 // prepare fills in points on the ways from fresh noise to the latents. Times are spread evenly over a step's points

@@ -1,4 +1,5 @@
-// Package latent names the random numbers that latents are drawn with, and estimates the mean latents of a label.
+// Package latent names the random numbers that latents are drawn with, and estimates the mean latents of a label and the
+// running moments of all.
 // It alone defines how a request's seed becomes a generator of random numbers.
 package latent
 
