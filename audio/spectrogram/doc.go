@@ -7,4 +7,7 @@
 //
 // Frames are centred: frame t covers the samples around t*Hop. Config.Pad says how the signal is continued outside its
 // bounds. n samples make 1 + n/Hop frames, as with torch.stft. Data is time-major: bin f of frame t is Data[t*Bins+f].
+//
+// One-shots ([OneShot], [ScaleOneShot]) are the exception: their hop grows, so that [Config.Samples] gives the middle of a
+// frame, their last bins are marks of the whole clip ([Config.Marks]), and there is no single STFT.
 package spectrogram

@@ -1,8 +1,8 @@
 // Package frontend converts between clips and batches of spectrograms, in both directions. Training and generating, offline
 // and on the bus, all use it, so that a model generates in the form in which it was trained.
 //
-// From a clip: mix down, resample, trim silence, pad or cut to the model's length, spectrogram. Back to a clip: phase
-// reconstruction, trim the padding, limit the level.
+// From a clip: mix down, resample, trim silence, align the attack of a one-shot, pad or cut to the model's length,
+// spectrogram. Back to a clip: phase reconstruction (and noise, for one-shots), trim the padding, limit the level.
 package frontend
 
 import (
