@@ -17,7 +17,7 @@ import (
 // The command line holds flags, wiring and printing; whatever another program could use is a package below models or
 // audio. These limits, of code without tests, keep it so.
 const (
-	mostLines        = 3000 // in all
+	mostLines        = 5000 // in all: about 120 for each of 40 commands
 	mostFileLines    = 250
 	mostFunctionLine = 60
 )
