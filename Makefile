@@ -8,7 +8,7 @@ PYTHON ?= python3
 PEERS ?= ../shared/peers
 DATA ?= ../shared/data/fsdd
 
-.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo lint fmt
+.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo image lint fmt
 
 check:
 	.ci/run
@@ -34,6 +34,12 @@ fuzz:
 
 demo:
 	go run ./cmd/wavemill demo
+
+# The container image as an OCI layout with bills of materials and provenance; docs/deploy.md. The folder may not be there yet.
+IMAGE ?= bin/image
+IMAGE_FLAGS ?=
+image:
+	cd charts/image && go run . -module ../.. -out $(abspath $(IMAGE)) $(IMAGE_FLAGS)
 
 bench:
 	go test -run '^$$' -bench . -benchmem $(PKG)
