@@ -10,9 +10,8 @@ import (
 	"wavemill/models"
 )
 
-// TestClassifierHearsNoMarks: a classifier of one-shots gets a grid of few frames, and neither level nor length as such.
-func TestClassifierHearsNoMarks(t *testing.T) {
-	var clips []audio.Clip
+// oneShots returns eight decaying bursts of noise with two labels, for which the front end of one-shots is planned.
+func oneShots() (clips []audio.Clip) {
 	for seed := range uint64(8) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		c := audio.Clip{Label: []string{"burst", "crack"}[seed%2], Channels: 1, Rate: 44100, Samples: make([]float32, 60000)}
@@ -21,6 +20,27 @@ func TestClassifierHearsNoMarks(t *testing.T) {
 		}
 		clips = append(clips, c)
 	}
+	return clips
+}
+
+// TestTrainTunedOnOneShots: the classifier with tuned augmentation sees half the bins of the grid of one-shots, too.
+func TestTrainTunedOnOneShots(t *testing.T) {
+	clips := oneShots()
+	c, _, err := TrainTuned(t.Context(), clips, TunedOptions{Seed: 1, Steps: 6, Policies: Policies()[:1]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fe := c.model.front.Config(); fe.Spectrogram.Scale != spectrogram.ScaleOneShot || fe.Spectrogram.Bins() != 32 {
+		t.Errorf("it sees %d bins of %+v", fe.Spectrogram.Bins(), fe)
+	}
+	if p, err := c.Predict(t.Context(), clips); err != nil || len(p.Labels()) != len(clips) {
+		t.Errorf("%d predictions of %d clips, %v", len(p.Labels()), len(clips), err)
+	}
+}
+
+// TestClassifierHearsNoMarks: a classifier of one-shots gets a grid of few frames, and neither level nor length as such.
+func TestClassifierHearsNoMarks(t *testing.T) {
+	clips := oneShots()
 	s, err := newFront(clips)
 	if err != nil {
 		t.Fatal(err)

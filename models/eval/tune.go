@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 
 	"wavemill/audio"
+	"wavemill/audio/spectrogram"
 	"wavemill/models"
 	"wavemill/models/eval/metric"
 	"wavemill/models/frontend"
@@ -125,11 +126,16 @@ func newTunedSet(ctx context.Context, clips []audio.Clip) (*set, error) {
 // grain is the number of frames and of bins that the input of a grid is a multiple of.
 const grain = 16
 
-// blurred is a front end with half the bins and half the window, so that it shows formants more than harmonics.
+// blurred is a front end with half the bins and half the window, so that it shows formants more than harmonics. That of
+// one-shots keeps its windows, which differ between low and high bins already.
 func blurred(fe models.FrontEnd) models.FrontEnd {
 	up := func(n int) int { return (n + grain - 1) / grain * grain }
 	fe.Frames = up(fe.Frames)
 	c := &fe.Spectrogram
+	if c.Scale == spectrogram.ScaleOneShot {
+		c.Mels = up((c.Bins()+1)/2) - c.Marks() // the marks are bins too
+		return fe
+	}
 	c.Mels = up((c.Mels + 1) / 2)
 	if c.NFFT >= 2*c.Hop && c.NFFT >= 256 {
 		// A window of half the length gives half the magnitudes.
