@@ -4,7 +4,7 @@
 #
 #	draws.sh DATA OUT
 #
-# OUT gets a folder for each draw with the recordings, the model and topup.json; a draw that has topup.json is not made again.
+# OUT gets a folder for each draw with the recordings, the model and topup.json; what a draw has already is not made again.
 # A line for each draw, and the mean, go to standard output. The environment has the rest:
 #
 #	FEW     recordings of a label in a draw (5)
@@ -79,21 +79,24 @@ fi
 
 for draw in ${DRAWS:-1 2 3}; do
 	d=$out/$draw
-	if [ ! -f "$d/more/topup.json" ]; then
+	if [ ! -f "$d/model.safetensors" ]; then
 		rm -rf "$d"
 		mkdir -p "$d"
 		first "$few" "$draw" <"$out/drawn-from.txt" >"$d/few.txt"
 		place "$d/few" <"$d/few.txt"
 		if [ -n "${TEST:-}" ]; then
-			# of a new label's test only its own recordings count
+			# Of a new label only its own recordings are tested on.
 			if [ -n "${NEW:-}" ]; then matching "$NEW" <"$out/test.txt"; else cat "$out/test.txt"; fi | place "$d/test"
 		else
 			grep -Fxv -f "$d/few.txt" "$out/drawn-from.txt" | place "$d/test"
 		fi
 		"$wavemill" train --progress off --data "$d/few" ${known:+--data "$known" --init "$base"} --labels "$labels" $model \
-			--steps "${STEPS:-1000}" --seed "$draw" --out "$d/model.safetensors" >"$d/train.log" 2>&1
+			--steps "${STEPS:-1000}" --seed "$draw" --out "$d/new.safetensors" >"$d/train.log" 2>&1
+		mv "$d/new.safetensors" "$d/model.safetensors"
+	fi
+	if [ ! -f "$d/more/topup.json" ]; then
 		"$wavemill" topup --progress off --data "$d/few" ${known:+--data "$known"} --labels "$labels" --model "$d/model.safetensors" \
-			--to "${TO:-$((few + 200))}" --seed "$draw" --test "$d/test" --out "$d/more" >"$d/topup.log" 2>&1
+			--to "${TO:-$((few + 200))}" --seed "$draw" --test "$d/test" --overwrite --out "$d/more" >"$d/topup.log" 2>&1
 	fi
 done
 
