@@ -1,0 +1,84 @@
+package slice
+
+import (
+	"bytes"
+	"encoding/gob"
+	"errors"
+	"fmt"
+)
+
+// stateVersion changes with every change of what a Slicer knows or how it decides.
+const stateVersion = 1
+
+// state is a Slicer without its samples.
+type state struct {
+	Version        int
+	Config         Config
+	Rate, Channels int
+	Progress       progress
+	Noise          background
+	Rows           [][]float64
+	Heard, Judged  int64
+	Recent         []judgement
+	Clean          []float64
+}
+
+// State returns what the slicer knows, without samples, for [Restore].
+func (s *Slicer) State() ([]byte, error) {
+	st := state{Version: stateVersion, Config: s.config, Rate: s.rate, Channels: s.channels, Progress: s.p}
+	if d := s.d; d != nil {
+		st.Noise, st.Rows, st.Heard, st.Judged, st.Recent, st.Clean = d.Noise, d.Rows, d.Heard, d.Judged, d.Recent[:], d.Clean
+	}
+	var b bytes.Buffer
+	if err := gob.NewEncoder(&b).Encode(st); err != nil {
+		return nil, fmt.Errorf("slice: state: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// Restore continues where another slicer was when it returned the state. It is an error where the state is of another
+// configuration, rate or number of channels, or of another version of this package. The caller then gives the samples from
+// frame [Slicer.Needed] to [Slicer.Position] to [Slicer.Refill].
+func Restore(data []byte, c Config, rate, channels int) (*Slicer, error) {
+	var st state
+	if err := gob.NewDecoder(bytes.NewReader(data)).Decode(&st); err != nil {
+		return nil, fmt.Errorf("slice: state: %w", err)
+	}
+	if st.Version != stateVersion || st.Config != c || st.Rate != rate || st.Channels != channels {
+		return nil, errors.New("slice: the state is of another configuration or version")
+	}
+	s, err := New(c, rate, channels)
+	if err != nil {
+		return nil, err
+	}
+	s.p = st.Progress
+	if d := s.d; d != nil {
+		bands := d.s.bands()
+		if len(st.Rows) != rows || len(st.Clean) != bands || len(st.Recent) != judged || len(st.Noise.Smooth) != bands || len(st.Noise.Least) != bands || len(st.Noise.Past) >= history {
+			return nil, errors.New("slice: the state does not fit the configuration")
+		}
+		for _, row := range append(st.Rows, st.Noise.Past...) {
+			if len(row) != bands {
+				return nil, errors.New("slice: the state does not fit the configuration")
+			}
+		}
+		d.Noise, d.Rows, d.Heard, d.Judged, d.Clean = st.Noise, st.Rows, st.Heard, st.Judged, st.Clean
+		copy(d.Recent[:], st.Recent)
+	}
+	s.from = s.Needed()
+	return s, nil
+}
+
+// Refill gives a restored slicer samples that the one before had, in order: those from frame Needed to Position. It cuts
+// nothing, and returns how many frames are still missing.
+func (s *Slicer) Refill(samples []float32) (missing int64, err error) {
+	if len(samples)%s.channels != 0 {
+		return 0, fmt.Errorf("slice: %d samples do not fill whole frames of %d channels", len(samples), s.channels)
+	}
+	missing = s.p.Position - s.from - int64((len(s.kept)+len(samples))/s.channels)
+	if missing < 0 {
+		return 0, fmt.Errorf("slice: %d frames more than were missing", -missing)
+	}
+	s.kept = append(s.kept, samples...)
+	return missing, nil
+}
