@@ -71,6 +71,7 @@ type Slicer struct {
 	p              progress
 	kept           []float32 // Samples from frame from on.
 	from           int64
+	missing        int64 // Of kept, after Restore.
 	closed         bool
 }
 

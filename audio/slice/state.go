@@ -38,7 +38,7 @@ func (s *Slicer) State() ([]byte, error) {
 
 // Restore continues where another slicer was when it returned the state. It is an error where the state is of another
 // configuration, rate or number of channels, or of another version of this package. The caller then gives the samples from
-// frame [Slicer.Needed] to [Slicer.Position] to [Slicer.Refill].
+// frame [Slicer.Needed] to [Slicer.Position] to [Slicer.Refill], before it writes more.
 func Restore(data []byte, c Config, rate, channels int) (*Slicer, error) {
 	var st state
 	if err := gob.NewDecoder(bytes.NewReader(data)).Decode(&st); err != nil {
@@ -66,19 +66,21 @@ func Restore(data []byte, c Config, rate, channels int) (*Slicer, error) {
 		copy(d.Recent[:], st.Recent)
 	}
 	s.from = s.Needed()
+	s.missing = s.p.Position - s.from
+	if s.missing < 0 || s.missing > s.max+3*int64(rate) {
+		return nil, fmt.Errorf("slice: the state needs %d frames, more than a slicer keeps", s.missing)
+	}
+	s.kept = make([]float32, s.missing*int64(channels))
 	return s, nil
 }
 
-// Refill gives a restored slicer samples that the one before had, in order: those from frame Needed to Position. It cuts
-// nothing, and returns how many frames are still missing.
-func (s *Slicer) Refill(samples []float32) (missing int64, err error) {
-	if len(samples)%s.channels != 0 {
-		return 0, fmt.Errorf("slice: %d samples do not fill whole frames of %d channels", len(samples), s.channels)
+// Refill gives a restored slicer samples that the one before had, from frame at on; those that it does not need are passed over.
+// It cuts nothing, and returns how many frames are still missing. Parts may come in any order, each once.
+func (s *Slicer) Refill(at int64, samples []float32) (missing int64) {
+	end := min(s.p.Position, at+int64(len(samples)/s.channels))
+	if from := max(at, s.from); from < end {
+		copy(s.kept[(from-s.from)*int64(s.channels):], samples[(from-at)*int64(s.channels):(end-at)*int64(s.channels)])
+		s.missing -= end - from
 	}
-	missing = s.p.Position - s.from - int64((len(s.kept)+len(samples))/s.channels)
-	if missing < 0 {
-		return 0, fmt.Errorf("slice: %d frames more than were missing", -missing)
-	}
-	s.kept = append(s.kept, samples...)
-	return missing, nil
+	return s.missing
 }

@@ -51,8 +51,14 @@ func TestSlice(t *testing.T) {
 		t.Errorf("by length: %s", text)
 	}
 	for _, wrong := range [][]string{
-		{}, {take}, {take, "--out", out, "--by", "luck"}, {take, "--out", out, "--by", "table"}, {take, "--out", out, "--table", table},
-		{take, "--out", out, "--label", "x", "--labels", "prefix"}, {take, "--out", out, "--max", "1h"}, {take, "--out", out, "--bits", "8"},
+		{},
+		{take},
+		{take, "--out", out, "--by", "luck"},
+		{take, "--out", out, "--by", "table"},
+		{take, "--out", out, "--table", table},
+		{take, "--out", out, "--label", "x", "--labels", "prefix"},
+		{take, "--out", out, "--max", "1h"},
+		{take, "--out", out, "--bits", "8"},
 		{take, "--out", out, "--threshold", "0"},
 	} {
 		if code, _, stderr := runCLI(t, append([]string{"slice"}, wrong...)...); code != exitUsage {
