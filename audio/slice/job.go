@@ -29,6 +29,9 @@ type Job struct {
 	Table   string   // Table is a file for ReadTable; "": none.
 	Label   string   // Label is that of all clips; "": as Labels says. A label in the table counts more.
 	Labels  string   // Labels says where the labels of the files come from, as dataset.Options.Labels.
+	// Group says what the files' groups are, as dataset.Options.Group; the manifest has them as its column group, and in one of
+	// that name. "": each file is a group.
+	Group string
 	// Encoding is the sample format: "16", "24", "32f", or "" for what holds the samples of each file.
 	Encoding string
 }
@@ -47,7 +50,7 @@ const (
 type ClipRecord struct {
 	File   string  `json:"file"` // File is the path below Job.Out.
 	Label  string  `json:"label"`
-	Group  string  `json:"group"` // Group is the source: pieces of one recording belong on one side of a split.
+	Group  string  `json:"group"` // Group is the source, or its group: pieces of one recording belong on one side of a split.
 	Source string  `json:"source"`
 	Start  float64 `json:"start"` // Start and End are seconds from the beginning of the source.
 	End    float64 `json:"end"`
@@ -149,7 +152,7 @@ func (r *run) prepare(ctx context.Context) error {
 	if r.Label != "" {
 		labels = "prefix" // Every file has such a label; it is replaced.
 	}
-	set, err := dataset.Scan(ctx, r.Sources, dataset.Options{Labels: labels})
+	set, err := dataset.Scan(ctx, r.Sources, dataset.Options{Labels: labels, Group: r.Group})
 	if err != nil {
 		return err
 	}
@@ -231,12 +234,13 @@ type jobState struct {
 	Table    string `json:"table_sha256,omitempty"`
 	Label    string `json:"label,omitempty"`
 	Labels   string `json:"labels,omitempty"`
+	Group    string `json:"group,omitempty"`
 	Encoding string `json:"bits,omitempty"`
 }
 
 // open creates the folder, or finds that it holds this job.
 func (r *run) open(table string) error {
-	now := jobState{stateVersion, r.Config, table, r.Label, r.Labels, r.Encoding}
+	now := jobState{stateVersion, r.Config, table, r.Label, r.Labels, r.Group, r.Encoding}
 	file := filepath.Join(r.Out, stateName)
 	text, err := os.ReadFile(file)
 	switch {

@@ -242,6 +242,9 @@ func (w *writer) write(c Clip) error {
 		Label: label, Group: w.item.Name, Source: w.item.Name, Start: float64(c.Start) / rate, End: float64(c.End) / rate,
 		Rate: w.about.SampleRate, Peak: round(audio.Decibels(c.Peak)), RMS: round(audio.Decibels(c.RMS)), Ended: c.Ended, Row: c.Row,
 	}
+	if w.r.Group != "" && w.item.Group != "" {
+		rec.Group = w.item.Group
+	}
 	rec.File = w.name(c, label)
 	file := filepath.Join(w.r.Out, filepath.FromSlash(rec.File))
 	provenance, err := json.Marshal(map[string]any{"source": rec.Source, "start": rec.Start, "end": rec.End})
@@ -260,13 +263,29 @@ func (w *writer) write(c Clip) error {
 	if err := atomicfile.Write(file, body, atomicfile.Options{NoSync: true}); err != nil {
 		return err
 	}
-	line, err := json.Marshal(rec)
+	line, err := w.r.line(rec)
 	if err != nil {
 		return err
 	}
 	w.clips++
 	_, err = w.list.Write(append(line, '\n'))
 	return err
+}
+
+// line is a line of the manifest. It has the group also under the name that Job.Group gives it.
+func (r *run) line(rec ClipRecord) ([]byte, error) {
+	line, err := json.Marshal(rec)
+	if err != nil || r.Group == "" {
+		return line, err
+	}
+	var fields map[string]any
+	if err := json.Unmarshal(line, &fields); err != nil {
+		return nil, err
+	}
+	if _, taken := fields[r.Group]; !taken {
+		fields[r.Group] = rec.Group
+	}
+	return json.Marshal(fields)
 }
 
 // name is the path of a clip below Out.

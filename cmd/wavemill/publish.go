@@ -29,11 +29,15 @@ recognises its content.`,
   wavemill publish --to take sessions/`,
 		Args: needArgs("a folder or a file to publish"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.chop.check(cmd.Flags()); err != nil {
+				return err
+			}
 			return a.publish(cmd.Context(), &bus, args, o)
 		},
 	}
 	bus.add(cmd.Flags())
 	addLabels(cmd, &o.labels)
+	o.chop.add(cmd.Flags())
 	cmd.Flags().StringVar(&o.to, "to", pipeline.TypeAudio, "stream to publish to, such as take, from which segment cuts clips")
 	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print the result as one line of JSON")
 	return cmd
@@ -43,10 +47,16 @@ recognises its content.`,
 type publishOptions struct {
 	labels, to string
 	asJSON     bool
+	chop       chopFlags
 }
 
-func (a *app) publish(ctx context.Context, flags *busFlags, roots []string, o publishOptions) error {
-	set, err := a.scan(ctx, roots, o.labels)
+func (a *app) publish(ctx context.Context, flags *busFlags, roots []string, o publishOptions) (err error) {
+	p, err := a.chop(ctx, o.chop, roots, o.labels, "")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.release()) }()
+	set, err := a.scanGroups(ctx, p.data, p.labels, p.group)
 	if err != nil {
 		return err
 	}
