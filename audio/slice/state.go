@@ -52,6 +52,9 @@ func Restore(data []byte, c Config, rate, channels int) (*Slicer, error) {
 		return nil, err
 	}
 	s.p = st.Progress
+	if !s.plausible(st) {
+		return nil, errors.New("slice: the state contradicts itself")
+	}
 	if d := s.d; d != nil {
 		bands := d.s.bands()
 		if len(st.Rows) != rows || len(st.Clean) != bands || len(st.Recent) != judged || len(st.Noise.Smooth) != bands || len(st.Noise.Least) != bands || len(st.Noise.Past) >= history {
@@ -72,6 +75,21 @@ func Restore(data []byte, c Config, rate, channels int) (*Slicer, error) {
 	}
 	s.kept = make([]float32, s.missing*int64(channels))
 	return s, nil
+}
+
+// plausible reports whether the places in a state fit together.
+func (s *Slicer) plausible(st state) bool {
+	p := st.Progress
+	const most = int64(1) << 53
+	if p.Position < 0 || p.Position > most || p.End < 0 || p.End > p.Position || p.Start < 0 || p.Start > p.Position {
+		return false
+	}
+	if s.d == nil {
+		return true
+	}
+	hops := p.Position / int64(s.d.s.hop)
+	return st.Heard == hops && st.Judged == max(0, hops-delay) && p.Decided == max(0, st.Judged-after) &&
+		p.First >= 0 && p.First <= p.Last && p.Last <= p.Decided && p.Quiet >= 0 && p.Quiet <= p.Decided
 }
 
 // Refill gives a restored slicer samples that the one before had, from frame at on; those that it does not need are passed over.
