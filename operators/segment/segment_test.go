@@ -386,3 +386,31 @@ func TestConfigurationFaults(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A recording that is larger than a message travels as an object, and is cut as one stream.
+func TestLongRecording(t *testing.T) {
+	x := slices.Repeat(audio(t, 7, 30), 18) // 8.6 MB of 16 bits, more than the server's largest message.
+	_, bus := serve(t, quick)
+	start(t, bus)
+	file, err := wav.Encode(clip.Clip{Samples: x, Channels: 1, Rate: 8000}, wav.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if int64(len(file)) <= bus.Conn().MaxPayload() {
+		t.Fatalf("%d bytes fit into a message of %d", len(file), bus.Conn().MaxPayload())
+	}
+	if _, err := bus.Publish(t.Context(), &pipeline.Message{Type: segment.TypeTake, Label: "hits", Body: file, Header: map[string]string{header.Source: "session"}}); err != nil {
+		t.Fatal(err)
+	}
+	settled(t, bus)
+	var got []string
+	for m, err := range bus.Messages(t.Context(), pipeline.Subscription{Stream: pipeline.TypeAudio, From: 1, Last: true}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, m.Header[header.Start]+" "+m.Header[header.End])
+	}
+	if want := wanted(t, x); len(want) < 100 || !slices.Equal(got, want) {
+		t.Errorf("%d clips, want %d", len(got), len(want))
+	}
+}
