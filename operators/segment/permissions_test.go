@@ -25,9 +25,7 @@ func rights(t *testing.T) (publish []string) {
 	_, user, _ := strings.Cut(string(conf), `user: "spectrogram",`)
 	user, _, _ = strings.Cut(user, "subscribe:")
 	user = strings.NewReplacer("MILL_AUDIO", "MILL_TAKE", "MILL_SPECTROGRAM", "MILL_AUDIO", "mill.spectrogram.>", "mill.audio.>", "mill-spectrogram", "mill-segment", "dlq.spectrogram", "dlq.segment").Replace(user)
-	for _, quoted := range regexp.MustCompile(`"[^"]+"`).FindAllString(user, -1) {
-		publish = append(publish, quoted)
-	}
+	publish = append(publish, regexp.MustCompile(`"[^"]+"`).FindAllString(user, -1)...)
 	page, err := os.ReadFile("../../docs/operators/segment.md")
 	if err != nil {
 		t.Fatal(err)
