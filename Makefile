@@ -9,12 +9,17 @@ PEERS ?= ../shared/peers
 DATA ?= ../shared/data/fsdd
 
 .PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo image lint fmt
+.PHONY: check test test-endless race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo lint fmt
 
 check:
 	.ci/run
 
 test:
 	go test $(if $(filter-out .,$(T)),-run $(T)) $(PKG)
+
+# An hour of endless audio through the operator segment, at constant memory.
+test-endless:
+	WAVEMILL_ENDLESS=1 go test -run TestEndless -v -timeout 30m ./operators/segment
 
 # The packages where goroutines meet, without those that only compute or only call the others; operators/train runs
 # models/training.

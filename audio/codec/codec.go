@@ -199,6 +199,12 @@ func (t table) openFile(ctx context.Context, path string) (*Reader, error) {
 	return t.reader(ctx, path, content{file: f, size: info.Size()})
 }
 
+// NewReader begins to decode a file in memory, see Open. name begins every error; its extension helps only where the content
+// is of no known kind. data must not be changed before Close.
+func NewReader(ctx context.Context, name string, data []byte) (*Reader, error) {
+	return standard.reader(ctx, name, content{data: data, size: int64(len(data))})
+}
+
 // content is an encoded file, in memory or open.
 type content struct {
 	data []byte

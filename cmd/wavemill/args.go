@@ -33,12 +33,8 @@ func addLabels(cmd *cobra.Command, labels *string) {
 	cmd.Flags().StringVar(labels, "labels", "", `where labels come from: folder, prefix, FILE.csv, FILE.tsv, FILE.jsonl or a pattern such as "{label}_{speaker}_{n}" (default: detected)`)
 }
 
-// scan lists labelled recordings, and prints the source of the labels and the files that were skipped.
-func (a *app) scan(ctx context.Context, roots []string, labels string) (dataset.Dataset, error) {
-	return a.scanGroups(ctx, roots, labels, "")
-}
-
-// scanGroups is scan with the field that names the groups of recordings; "" is the default field.
+// scanGroups lists labelled recordings, and prints the source of the labels and the files that were skipped. group is the
+// field that names the groups of recordings; "" is the default field.
 func (a *app) scanGroups(ctx context.Context, roots []string, labels, group string) (dataset.Dataset, error) {
 	set, err := dataset.Scan(ctx, roots, dataset.Options{Labels: labels, Group: group})
 	if err != nil {

@@ -21,6 +21,7 @@ const closeTimeout = 30 * time.Second
 // busFlags are the flags that name a pipeline and its server.
 type busFlags struct {
 	file, url, pipeline, creds string
+	input                      string // A stream that the command writes; empty: a standard one.
 }
 
 func (b *busFlags) add(f *pflag.FlagSet) {
@@ -36,6 +37,9 @@ func (b *busFlags) read(o pipeline.Overrides) (spec pipeline.Spec, err error) {
 		if spec, err = pipeline.ReadSpec(b.file); err != nil {
 			return pipeline.Spec{}, err
 		}
+	}
+	if b.input != "" {
+		spec.Inputs = append(spec.Inputs, b.input)
 	}
 	o.NATS, o.Name, o.Creds = b.url, b.pipeline, b.creds
 	return spec.Override(o)

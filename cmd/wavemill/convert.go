@@ -18,6 +18,7 @@ type convertOptions struct {
 	convert.Options
 	shardMiB int64
 	config   spectrogram.Overrides
+	chop     chopFlags
 	asJSON   bool
 }
 
@@ -36,13 +37,19 @@ there. Files that cannot be read are listed in DIR/skipped.jsonl with the reason
   wavemill convert recordings/ --out pictures --to png
   wavemill convert shards --out sound --to wav`,
 		Args: needArgs("a folder or a file to convert"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.convert(cmd.Context(), args, o) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.chop.check(cmd.Flags()); err != nil {
+				return err
+			}
+			return a.convert(cmd.Context(), args, o)
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Out, "out", "", "folder for the results; it is created if necessary (required)")
 	f.StringVar((*string)(&o.To), "to", "npy", "output format: npy, png, wav")
 	f.IntVar(&o.Workers, "workers", 0, "files converted at once (default: one for each processor)")
 	addLabels(cmd, &o.Labels)
+	o.chop.add(f)
 	f.IntVar(&o.Rate, "rate", 0, "sample rate in Hz of the output (default: that of most recordings; for wav that of each recording)")
 	f.StringVar(&o.Bits, "bits", "", "sample format of wav: 16, 24 or 32f (default: what holds the samples of each recording; 32f from shards)")
 	f.Int64Var(&o.shardMiB, "shard-size", 256, "MiB at which a shard ends")
@@ -72,14 +79,19 @@ func (o *convertOptions) check() error {
 	return nil
 }
 
-func (a *app) convert(ctx context.Context, sources []string, o convertOptions) error {
+func (a *app) convert(ctx context.Context, sources []string, o convertOptions) (err error) {
 	if err := o.check(); err != nil {
 		return err
 	}
 	if o.config.FMin != nil && *o.config.FMin < 0 {
 		o.config.FMin = nil
 	}
-	o.Sources, o.ShardBytes = sources, o.shardMiB<<20
+	pieces, err := a.chop(ctx, o.chop, sources, o.Labels, "")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, pieces.release()) }()
+	o.Sources, o.Labels, o.ShardBytes = pieces.data, pieces.labels, o.shardMiB<<20
 	o.Config = func(rate int) spectrogram.Config { return o.config.Apply(spectrogram.Default(rate)) }
 	var task *progress.Task
 	summary, err := convert.Run(ctx, o.Options, func(p convert.Progress) {

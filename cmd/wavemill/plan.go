@@ -21,6 +21,7 @@ type planOptions struct {
 	data   []string
 	labels string
 	front  frontOptions
+	chop   chopFlags
 	asJSON bool
 }
 
@@ -42,21 +43,32 @@ after the round trip; --ceiling fast leaves it out.`,
   wavemill plan --data recordings/ --json > plan.json
   wavemill train --data recordings/ --front-end plan.json --out model.safetensors`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.plan(cmd.Context(), o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.chop.check(cmd.Flags()); err != nil {
+				return err
+			}
+			return a.plan(cmd.Context(), o)
+		},
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&o.data, "data", nil, "folder or file with recordings; may be repeated (required)")
 	o.front.add(cmd)
+	o.chop.add(f)
 	f.BoolVar(&o.asJSON, "json", false, "print the plan as one line of JSON")
 	addLabels(cmd, &o.labels)
 	return cmd
 }
 
-func (a *app) plan(ctx context.Context, o planOptions) error {
+func (a *app) plan(ctx context.Context, o planOptions) (err error) {
 	if err := o.front.check(); err != nil {
 		return err
 	}
-	recordings, err := a.load(ctx, o.data, o.labels, holdoutFlags{})
+	pieces, err := a.chop(ctx, o.chop, o.data, o.labels, "")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, pieces.release()) }()
+	recordings, err := a.load(ctx, pieces.data, pieces.labels, holdoutFlags{})
 	if err != nil {
 		return err
 	}

@@ -2,8 +2,11 @@ package main
 
 import (
 	"wavemill/operators/demo"
+	"wavemill/operators/embed"
 	"wavemill/operators/generate"
+	"wavemill/operators/segment"
 	"wavemill/operators/spectrogram"
+	"wavemill/operators/synthesize"
 	"wavemill/operators/train"
 	"wavemill/pipeline"
 )
@@ -15,8 +18,11 @@ type hooks = demo.Hooks
 // one line here; from and to in a pipeline file place it between others.
 func operators(h hooks) pipeline.Registry {
 	return pipeline.Registry{
+		"embed":       embed.Factory(),
 		"generate":    generate.Factory(h.Generate),
+		"segment":     segment.Factory(),
 		"spectrogram": spectrogram.Factory(),
+		"synthesize":  synthesize.Factory(),
 		"train":       train.Factory(h.Train),
 	}
 }

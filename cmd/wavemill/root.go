@@ -36,6 +36,8 @@ a server of its own it embeds one.`,
 	root.AddCommand(
 		newDemo(a), newUp(a), newOperator(a), newPublish(a), newSubscribe(a), newHealth(a), // on a bus
 		newConvert(a), newTrain(a), newGenerate(a), newRegenerate(a), newInspect(a), newExport(a), newLatents(a),
+		newDemo(a), newUp(a), newOperator(a), newPublish(a), newSubscribe(a), // on a bus
+		newConvert(a), newSlice(a), newTrain(a), newGenerate(a), newRegenerate(a), newInspect(a), newExport(a), newLatents(a),
 		newEval(a), newJudge(a), newCompare(a), newTopup(a), newPlan(a), newSynth(a), newBench(a),
 	)
 	root.SetIn(a.in)

@@ -59,6 +59,13 @@ func (a *app) train(ctx context.Context, o trainOptions) (err error) {
 		return err
 	}
 	began := time.Now()
+	pieces, err := a.chop(ctx, o.chop, o.data, o.labels, o.spec.Group)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, pieces.release()) }()
+	o.given = o.data
+	o.data, o.labels, o.spec.Group = pieces.data, pieces.labels, pieces.group
 	job, release, err := o.spec.Open(func(line string) { a.notes(line) })
 	switch {
 	case errors.Is(err, training.ErrExists):
@@ -138,7 +145,7 @@ func (a *app) reportTraining(o trainOptions, r training.Report) error {
 	a.notes(r.Lines()...)
 	a.note("try: wavemill generate --model %s --label %s --n 10 --seed 1 --out clips", quote(r.Out), quote(r.Labels[0]))
 	if o.spec.Latent == 2 {
-		a.note("try: wavemill latents --model %s --data %s", quote(r.Out), quote(o.data[0]))
+		a.note("try: wavemill latents --model %s --data %s", quote(r.Out), quote(o.given[0]))
 	}
 	took := time.Duration(r.Seconds * float64(time.Second))
 	return a.say("%s: %s, %s in %v, digest %s", r.Out, r.Model, r.StepsText(), roundDuration(took), r.Digest[:12])
@@ -149,10 +156,12 @@ type trainOptions struct {
 	spec    training.Spec
 	front   frontOptions
 	holdout holdoutFlags
+	chop    chopFlags
 	labels  string
 	asJSON  bool
 
 	data, unlabelled []string
+	given            []string       // What --data says; data may be pieces of it.
 	flags            *pflag.FlagSet // of the command line
 }
 
@@ -170,6 +179,7 @@ func (o *trainOptions) add(cmd *cobra.Command) {
 	f.StringVar(&s.Width, "channels", training.ChannelsAuto, "width of the network: a number, or auto for what suits the budget (with --steps: the default)")
 	o.front.add(cmd)
 	o.holdout.add(cmd)
+	o.chop.add(f)
 	f.Uint64Var(&s.Job.Seed, "seed", 1, "seed of everything random; a resumed training keeps its own")
 	f.StringVar(&s.Init, "init", "", "checkpoint of other recordings to start from: a base whose weights and labels are taken over")
 	f.BoolVar(&s.Resume, "resume", false, "go on from the checkpoint in --out; with --steps the result is that of an uninterrupted training")
@@ -198,7 +208,10 @@ func (o *trainOptions) check() error {
 	if err := s.Validate(); err != nil {
 		return usagef("--%w", err)
 	}
-	if err := cmp.Or(o.front.check(), o.holdout.check()); err != nil {
+	if o.chop.every > 0 && len(o.unlabelled) > 0 {
+		return usagef("--chop and --unlabelled exclude each other; cut the recordings with wavemill slice first")
+	}
+	if err := cmp.Or(o.chop.check(o.flags), o.front.check(), o.holdout.check()); err != nil {
 		return err
 	}
 	s.FrontEnd, s.Group, s.HoldOut = o.front.choice, o.holdout.group, o.holdout.out

@@ -28,6 +28,11 @@ const (
 	FrontEnd    = "Wavemill-Front-End"   // FrontEnd is everything between clip and spectrogram as JSON, the transform included.
 	Index       = "Wavemill-Index"       // Index is a clip's number in the series of its seed, from 0.
 	Truncated   = "Wavemill-Truncated"   // Truncated is "true" where the recording's file ends before the data that it declares.
+	Features    = "Wavemill-Features"    // Features says what an embedding is made of.
+	Chunk       = "Wavemill-Chunk"       // Chunk is the number of a piece of endless audio, from 0.
+	Last        = "Wavemill-Last"        // Last is "true" on the last piece of a source.
+	Start       = "Wavemill-Start"       // Start is where a clip begins in its source, in seconds.
+	End         = "Wavemill-End"         // End is where it ends.
 	Object      = "Wavemill-Object"      // Object names a stored body; the message's own body is then empty.
 )
 

@@ -1,0 +1,53 @@
+package frontend
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+
+	"wavemill/audio/npy"
+	"wavemill/audio/spectrogram"
+	"wavemill/models"
+)
+
+// arrayTrim is the silence threshold in dB of an array whose sender gives none.
+const arrayTrim = -40
+
+// DecodeArray reads a spectrogram as it travels on the bus: a .npy array of float32 [frames, bins], and its configuration as
+// JSON, either the whole front end or, where that is empty, the transform alone. It is an error where the array is not of the
+// shape that the configuration promises, or a value is no finite number. Nothing is allocated beyond the size of body.
+func DecodeArray(body []byte, whole, transform string) (models.FrontEnd, *spectrogram.Spectrogram, error) {
+	var fe models.FrontEnd
+	shape, data, err := npy.Decode(body)
+	if err != nil {
+		return fe, nil, err
+	}
+	if len(shape) != 2 || shape[0] < 1 || shape[1] < 1 {
+		return fe, nil, fmt.Errorf("front end: an array of shape %v; expected [frames, bins]", shape)
+	}
+	switch {
+	case whole != "":
+		err = json.Unmarshal([]byte(whole), &fe)
+	case transform != "":
+		err = json.Unmarshal([]byte(transform), &fe.Spectrogram)
+		fe.Frames, fe.TrimDB = shape[0], arrayTrim
+	default:
+		err = errors.New("the configuration of the transform is missing: without it there is no way back to sound")
+	}
+	if err != nil {
+		return fe, nil, fmt.Errorf("front end: %w", err)
+	}
+	if err := fe.Spectrogram.Validate(); err != nil {
+		return fe, nil, fmt.Errorf("front end: %w", err)
+	}
+	if fe.Frames != shape[0] || fe.Spectrogram.Bins() != shape[1] {
+		return fe, nil, fmt.Errorf("front end: the array is [%d, %d], but its configuration promises [%d, %d]", shape[0], shape[1], fe.Frames, fe.Spectrogram.Bins())
+	}
+	for i, v := range data {
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			return fe, nil, fmt.Errorf("front end: value %d (frame %d, bin %d) is %v", i, i/shape[1], i%shape[1], v)
+		}
+	}
+	return fe, &spectrogram.Spectrogram{Config: fe.Spectrogram, Frames: shape[0], Bins: shape[1], Data: data}, nil
+}
