@@ -2,6 +2,7 @@ package modelstore
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -115,4 +116,23 @@ func parse(kv jetstream.KeyValueEntry) (Entry, error) {
 		}
 	}
 	return e, nil
+}
+
+// Names returns the names of which there is a version, sorted. Keys of working checkpoints, which have a dot, are not among them.
+func (s *Store) Names(ctx context.Context) ([]string, error) {
+	if err := s.open(ctx); err != nil {
+		return nil, err
+	}
+	keys, err := s.entries.ListKeys(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", s.Bucket, err)
+	}
+	var names []string
+	for key := range keys.Keys() {
+		if !strings.Contains(key, ".") {
+			names = append(names, key)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
 }
