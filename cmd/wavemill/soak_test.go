@@ -238,7 +238,7 @@ func (s *soak) publish(n int, relabel func(string) string) {
 			s.t.Fatal(err)
 		}
 		if relabel != nil {
-			m.Label, m.ID = relabel(m.Label), "poison "+m.ID
+			m.Label, m.ID = relabel(m.Label), "poison "+item.Path
 			m.SetHeader(header.Source, "poison "+m.Header[header.Source])
 		}
 		if _, err := s.bus.Publish(s.t.Context(), m); err != nil {

@@ -17,9 +17,10 @@ import (
 	"wavemill/pipeline/modelstore"
 )
 
-// ReferenceKey is the key in the model store of the recordings that models are judged on, and ClassifierKey that of the
-// classifier that was trained on them.
-func ReferenceKey(model string) string  { return model + ".reference" }
+// ReferenceKey is the key in the model store of the recordings that models are judged on.
+func ReferenceKey(model string) string { return model + ".reference" }
+
+// ClassifierKey is the key of the classifier that was trained on them.
 func ClassifierKey(model string) string { return model + ".classifier" }
 
 // Limits of a reference, and the batches of 32 that its classifier learns from: ten passes over as many recordings as there

@@ -5,6 +5,7 @@ package versions
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -156,7 +157,7 @@ func (v Version) fields() []field {
 		if n == 0 {
 			return ""
 		}
-		return fmt.Sprint(n)
+		return strconv.FormatInt(n, 10)
 	}
 	withdrawn := ""
 	if v.Withdrawn != nil {
@@ -167,11 +168,26 @@ func (v Version) fields() []field {
 		trained = fmt.Sprintf("%.1f s", v.Seconds)
 	}
 	return []field{
-		{"model", v.Model}, {"version", fmt.Sprint(v.Version)}, {"state", v.State}, {"withdrawn", withdrawn}, {"digest", v.Digest},
-		{"created", v.Created.UTC().Format(time.RFC3339)}, {"size", text.Count(v.Size, "byte", "bytes")}, {"architecture", v.Arch},
-		{"labels", strings.Join(v.Labels, ", ")}, {"clips", number(int64(v.Clips))}, {"data", v.Data}, {"step", number(v.Step)},
-		{"training", trained}, {"seed", number(int64(v.Seed))}, {"gate", v.Verdict}, {"judged on", number(int64(v.HeldOut))}, {"reference", v.Reference},
-		{"accuracy", v.Accuracy.String()}, {"distance", v.Distance.String()}, {"memorisation", v.Memorisation.String()},
+		{"model", v.Model},
+		{"version", strconv.FormatUint(v.Version, 10)},
+		{"state", v.State},
+		{"withdrawn", withdrawn},
+		{"digest", v.Digest},
+		{"created", v.Created.UTC().Format(time.RFC3339)},
+		{"size", text.Count(v.Size, "byte", "bytes")},
+		{"architecture", v.Arch},
+		{"labels", strings.Join(v.Labels, ", ")},
+		{"clips", number(int64(v.Clips))},
+		{"data", v.Data},
+		{"step", number(v.Step)},
+		{"training", trained},
+		{"seed", strconv.FormatUint(v.Seed, 10)},
+		{"gate", v.Verdict},
+		{"judged on", number(int64(v.HeldOut))},
+		{"reference", v.Reference},
+		{"accuracy", v.Accuracy.String()},
+		{"distance", v.Distance.String()},
+		{"memorisation", v.Memorisation.String()},
 		{"warnings", strings.Join(v.Warnings, "; ")},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -87,7 +88,7 @@ func (s *Store) change(ctx context.Context, next, old Entry) (Entry, error) {
 func (e Entry) noVersion(version uint64) error {
 	var numbers []string
 	for _, v := range e.Versions() {
-		numbers = append(numbers, fmt.Sprint(v.Version))
+		numbers = append(numbers, strconv.FormatUint(v.Version, 10))
 	}
 	return fmt.Errorf("%s version %d: %w; there are %s", e.Name, version, ErrNoVersion, strings.Join(numbers, ", "))
 }

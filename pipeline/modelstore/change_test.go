@@ -27,14 +27,15 @@ func put(ctx context.Context, t *testing.T, s *modelstore.Store, e modelstore.En
 
 // summary is the current version and the others, "!" where withdrawn.
 func summary(e modelstore.Entry) string {
-	text := fmt.Sprint(e.Version, ":")
+	var text strings.Builder
+	fmt.Fprintf(&text, "%d:", e.Version)
 	for _, v := range e.Kept {
-		text += fmt.Sprint(" ", v.Version)
+		fmt.Fprintf(&text, " %d", v.Version)
 		if v.Withdrawn != nil {
-			text += "!"
+			text.WriteString("!")
 		}
 	}
-	return text
+	return text.String()
 }
 
 func TestRollback(t *testing.T) {
