@@ -19,13 +19,14 @@ import (
 	"wavemill/models/modeltest"
 	"wavemill/models/sampling"
 	"wavemill/operators/generate"
+	"wavemill/pipeline"
 )
 
 // BenchmarkServing compares requests over the bus, of a VAE of default size with an embedded server that syncs every write, with
 // the same clips made without a bus, as `wavemill bench generate` times them. Both take turns, so that the load of the machine
 // meets both. An iteration is a clip. Run it with -benchtime 500x.
 //
-// It reports the medians and 99 % quantiles of one client, and the clips a second of eight clients beside those of as many
+// It reports the medians and 99 % quantiles of one client, those of storing a clip alone, which is part of a request, and the clips a second of eight clients beside those of as many
 // goroutines as there are processors.
 func BenchmarkServing(b *testing.B) {
 	s, m := servedVAE(b)
@@ -59,11 +60,18 @@ func BenchmarkServing(b *testing.B) {
 		f(i)
 		return time.Since(began).Seconds() * 1000
 	}
-	var alone, bus []float64
+	stored := func(i int) { // What storing a clip takes alone: the server syncs it to disk before it confirms.
+		_, err := m.bus.Publish(b.Context(), &pipeline.Message{ID: fmt.Sprint("stored ", seed.Add(1), i), Type: pipeline.TypeClip, Label: "stored", Body: make([]byte, 12000)})
+		if err != nil {
+			b.Error(err)
+		}
+	}
+	var alone, bus, store []float64
 	b.ResetTimer()
 	for i := range b.N {
 		alone = append(alone, timed(direct, i))
 		bus = append(bus, timed(request, i))
+		store = append(store, timed(stored, i))
 	}
 	b.StopTimer()
 	rate := func(clients int, f func(int)) float64 {
@@ -86,11 +94,14 @@ func BenchmarkServing(b *testing.B) {
 	}
 	slices.Sort(alone)
 	slices.Sort(bus)
+	slices.Sort(store)
 	at := func(x []float64, q float64) float64 { return x[min(len(x)-1, int(q*float64(len(x))))] }
 	b.ReportMetric(at(alone, 0.5), "alone-p50-ms")
 	b.ReportMetric(at(bus, 0.5), "bus-p50-ms")
 	b.ReportMetric(at(alone, 0.99), "alone-p99-ms")
 	b.ReportMetric(at(bus, 0.99), "bus-p99-ms")
+	b.ReportMetric(at(store, 0.5), "store-p50-ms")
+	b.ReportMetric(at(store, 0.99), "store-p99-ms")
 	b.ReportMetric(at(bus, 0.5)/at(alone, 0.5), "p50-ratio")
 	b.ReportMetric(at(bus, 0.99)/at(alone, 0.99), "p99-ratio")
 	b.ReportMetric(aloneRate, "alone-clips/s")
