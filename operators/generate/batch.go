@@ -129,20 +129,52 @@ func (o *operator) runSame(jobs []job) {
 				o.answer(j, nil, err)
 				return
 			}
-			sent, err := guarded(o.log, func() (published, error) { return o.publish(j.ctx, j.task, clip) })
-			o.answer(j, &nats.Msg{Header: sent.headers(), Data: sent.body}, err)
-			if err == nil {
-				o.audit.observe(j.task.sampler, clip, sent.listed)
-			}
+			o.deliver(j, clip)
 		}()
 	}
 }
 
+// deliver stores a clip and answers its request, or the other way round.
+func (o *operator) deliver(j job, clip sampling.Clip) {
+	if o.config.StoreFirst {
+		sent, err := guarded(o.log, func() (published, error) { return o.publish(j.ctx, j.task, clip) })
+		o.answer(j, &nats.Msg{Header: sent.headers(), Data: sent.body}, err)
+		if err == nil {
+			o.audit.observe(j.task.sampler, clip, sent.listed)
+		}
+		return
+	}
+	sent, err := guarded(o.log, func() (published, error) { return o.encoded(j.ctx, j.task, clip) })
+	if err != nil {
+		o.answer(j, nil, err)
+		return
+	}
+	defer o.end(j)
+	o.reply(j, &nats.Msg{Header: sent.headers(), Data: sent.body}, nil)
+	if _, err := guarded(o.log, func() (token, error) { return token{}, o.store(j.ctx, &sent) }); err != nil {
+		o.mu.Lock()
+		o.counts.Unstored++
+		o.mu.Unlock()
+		o.log.Warn("a clip that has been sent to its client could not be stored", "id", sent.listed.ID, "error", err)
+	}
+	o.audit.observe(j.task.sampler, clip, sent.listed)
+}
+
 // answer sends the answer to a request, or the error, and ends the request.
 func (o *operator) answer(j job, answer *nats.Msg, err error) {
-	defer o.running.Done()
-	defer func() { <-o.open }()
-	defer j.cancel()
+	defer o.end(j)
+	o.reply(j, answer, err)
+}
+
+// end makes room for another request.
+func (o *operator) end(j job) {
+	j.cancel()
+	<-o.open
+	o.running.Done()
+}
+
+// reply sends the answer to a request, or the error.
+func (o *operator) reply(j job, answer *nats.Msg, err error) {
 	t := j.task
 	if err != nil {
 		o.log.Warn("a request could not be fulfilled", "label", t.Label, "n", t.N, "seed", *t.Seed, "error", err)

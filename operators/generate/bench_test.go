@@ -29,7 +29,13 @@ import (
 // It reports the medians and 99 % quantiles of one client, those of storing a clip alone, which is part of a request, and the clips a second of eight clients beside those of as many
 // goroutines as there are processors.
 func BenchmarkServing(b *testing.B) {
-	s, m := servedVAE(b)
+	for name, config := range map[string]string{"stored first": "{}", "answered first": "{store_first: false}"} {
+		b.Run(name, func(b *testing.B) { benchmarkServing(b, config) })
+	}
+}
+
+func benchmarkServing(b *testing.B, config string) {
+	s, m := servedVAE(b, config)
 	p := func(i int) sampling.Provenance {
 		return sampling.Provenance{Label: sounds[i%len(sounds)], Seed: uint64(i)}
 	}
@@ -108,8 +114,33 @@ func BenchmarkServing(b *testing.B) {
 	b.ReportMetric(busRate, "bus-clips/s")
 }
 
+// With store_first: false the answer comes before the clip is stored, and it is stored all the same.
+func TestAnswersBeforeItStores(t *testing.T) {
+	m := newMill(t, "{store_first: false}", generate.Hooks{}, nil)
+	m.train(1)
+	<-m.inUse
+	ids := map[string]bool{}
+	for seed := range 20 {
+		reply := m.ask(fmt.Sprintf(`{"label":"high","seed":%d}`, 1000+seed))
+		if code := reply.Header.Get("Nats-Service-Error-Code"); code != "" {
+			t.Fatalf("%s: %s", code, reply.Data)
+		}
+		ids[reply.Header.Get("Nats-Msg-Id")] = true
+	}
+	m.stop(m.p) // It finishes what it has begun.
+	for msg, err := range m.bus.Messages(t.Context(), pipeline.Subscription{Stream: pipeline.TypeClip, From: 1, Last: true}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		delete(ids, msg.ID)
+	}
+	if len(ids) > 0 {
+		t.Errorf("answered and not stored: %v", ids)
+	}
+}
+
 // servedVAE serves a VAE of default size for clips of 0.7 s at 8 kHz, and returns a sampler of it.
-func servedVAE(b *testing.B) (*sampling.Sampler, *mill) {
+func servedVAE(b *testing.B, config string) (*sampling.Sampler, *mill) {
 	b.Helper()
 	fe := frontend.Plan([]int{8000}, []time.Duration{700 * time.Millisecond})
 	l, err := architectures.NewLearner("vae", json.RawMessage(`{}`), fe, sounds, 1)
@@ -121,7 +152,7 @@ func servedVAE(b *testing.B) (*sampling.Sampler, *mill) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	m := newMill(b, "{}", generate.Hooks{}, nil, architectures.Open)
+	m := newMill(b, config, generate.Hooks{}, nil, architectures.Open)
 	content, err := c.Encode()
 	if err != nil {
 		b.Fatal(err)

@@ -55,6 +55,9 @@ type Config struct {
 	Timeout time.Duration `yaml:"timeout"`
 	// Concurrency is how many clips are generated at once; 0: as many as there are processors.
 	Concurrency int `yaml:"concurrency"`
+	// StoreFirst answers a request for one clip after its stream has the clip. Without it the answer comes first, which saves the
+	// time that the server takes to sync the clip to disk, and a clip that cannot be stored is only logged and counted.
+	StoreFirst bool `yaml:"store_first"`
 	// ShadowShare is the share of requests for one clip that is watched: the confidence of the classifier is noted, and while a
 	// new version is on trial, it answers them too, unseen. 0: new versions are used at once, and never taken back. The default
 	// costs a tenth of a replica's time during a trial.
@@ -68,7 +71,7 @@ type Config struct {
 
 // Defaults are the configuration of an empty document.
 func Defaults() Config {
-	return Config{Model: "vae", MaxN: 1000, Timeout: 2 * time.Minute, ShadowShare: 0.1, ShadowRequests: 20, ShadowFor: time.Minute, Rollback: true}
+	return Config{Model: "vae", MaxN: 1000, Timeout: 2 * time.Minute, StoreFirst: true, ShadowShare: 0.1, ShadowRequests: 20, ShadowFor: time.Minute, Rollback: true}
 }
 
 // Hooks connect the operator with the program around it. All may be nil; several goroutines call them.
@@ -248,6 +251,7 @@ type Details struct {
 	Clips    uint64            `json:"clips"`              // Clips counts generated clips.
 	Seconds  float64           `json:"processing_seconds"` // Seconds is the time from arrival to answer, summed over requests.
 
+	Unstored   uint64  `json:"unstored,omitempty"`   // Unstored counts clips that were answered and could not be stored.
 	Candidate  string  `json:"candidate,omitempty"`  // Candidate is the digest of the version on trial.
 	Compared   int     `json:"compared,omitempty"`   // Compared counts its shadow answers.
 	Confidence float64 `json:"confidence,omitempty"` // Confidence is the mean of that in watched answers of the model in use.
