@@ -70,7 +70,7 @@ func TestServingSoak(t *testing.T) {
 		if length, err = time.ParseDuration(text); err != nil {
 			t.Fatalf("%s: %v", soakTime, err)
 		}
-		swaps = 10
+		swaps = max(2, int(length/(90*time.Second))) // Ten in a quarter of an hour.
 		s.digits()
 	} else {
 		s.synthetic()
@@ -251,7 +251,7 @@ func (s *soak) publish(n int, relabel func(string) string) {
 // gate waits for the next decision of the gate.
 func (s *soak) gate() train.Notice {
 	s.t.Helper()
-	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(20 * time.Minute); time.Now().Before(deadline); {
 		msg, err := s.told.NextMsg(time.Second)
 		if err != nil {
 			continue
