@@ -10,6 +10,7 @@ DATA ?= ../shared/data/fsdd
 
 .PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo image lint fmt
 .PHONY: check test test-endless race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo lint fmt
+.PHONY: check soak-serve test race bench bench-audio bench-generate bench-serve bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo lint fmt
 
 check:
 	.ci/run
@@ -36,6 +37,16 @@ fmt:
 # Every fuzz target for FUZZTIME, one after the other; seeds lie in testdata/fuzz.
 fuzz:
 	.ci/fuzz $(FUZZTIME)
+
+# Serving for SOAK with a request every 200 ms: ten new versions or more of spoken digits, clips with wrong labels, a roll-back,
+# the death of a trainer. The log has the figures.
+SOAK ?= 15m
+soak-serve:
+	WAVEMILL_SOAK=$(SOAK) go test ./cmd/wavemill -run '^TestServingSoak$$' -v -count 1 -timeout 3h
+
+# The figures of requests over the bus, by turns with the same clips made without it.
+bench-serve:
+	go test ./operators/generate -run '^$$' -bench '^BenchmarkServing$$' -benchtime 500x
 
 demo:
 	go run ./cmd/wavemill demo

@@ -117,6 +117,13 @@ func TestEveryRoleHasTheRightsOfItsCommand(t *testing.T) {
 	} else if _, _, err := wav.Decode(body); err != nil {
 		t.Errorf("%s: %v", clips[0].File, err)
 	}
+	steward := pipelineFile(t, url, "models")
+	if stdout, _ = mustRun(t, "models", "ls", "-f", steward); !strings.Contains(stdout, "served") {
+		t.Errorf("models ls: %s", stdout)
+	}
+	if stdout, _ = mustRun(t, "models", "pin", "vae", "-f", steward); !strings.Contains(stdout, "pinned") {
+		t.Errorf("models pin: %s", stdout)
+	}
 	cancel()
 	running.Wait()
 	for name, errOut := range stderr {

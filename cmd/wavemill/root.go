@@ -35,6 +35,8 @@ a server of its own it embeds one.`,
 	f.StringVar(&a.progressMode, "progress", "auto", "progress on stderr: auto (a bar on a terminal, else lines), bar, lines, off")
 	root.AddCommand(
 		newDemo(a), newUp(a), newOperator(a), newPublish(a), newSubscribe(a), newHealth(a), // on a bus
+		newDemo(a), newUp(a), newOperator(a), newPublish(a), newSubscribe(a), // on a bus
+		newModels(a),
 		newConvert(a), newTrain(a), newGenerate(a), newRegenerate(a), newInspect(a), newExport(a), newLatents(a),
 		newDemo(a), newUp(a), newOperator(a), newPublish(a), newSubscribe(a), // on a bus
 		newConvert(a), newSlice(a), newTrain(a), newGenerate(a), newRegenerate(a), newInspect(a), newExport(a), newLatents(a),

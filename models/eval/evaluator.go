@@ -18,6 +18,9 @@ type EvaluatorOptions struct {
 	Seed uint64
 	// Epochs of the evaluator's classifier; 0 means as Options says.
 	Epochs int
+	// Classifier, when not nil, is used in place of one that is trained. Its labels must be those of the clips, and it must have
+	// been trained on clips that none of the held-out ones is among.
+	Classifier *Classifier
 	// Useful adds Row.Usefulness to the rows of models, which trains several classifiers a row.
 	Useful bool
 	// Quick trains one classifier of each kind for usefulness instead of three, with a third of the steps, and adds
@@ -118,11 +121,13 @@ func NewEvaluator(ctx context.Context, train, heldOut []audio.Clip, o EvaluatorO
 	}
 	e := &Evaluator{options: o, onRecordings: map[uint64][]float64{}, baselines: map[float64]Outcomes{}}
 	began := time.Now()
-	e.classifier, err = Train(ctx, train, Options{Seed: o.Seed, Epochs: o.Epochs, OnProgress: func(p Progress) {
-		o.OnProgress("training the evaluator", float64(p.Epoch)/float64(p.Epochs))
-	}})
-	if err != nil {
-		return nil, err
+	if e.classifier = o.Classifier; e.classifier == nil {
+		e.classifier, err = Train(ctx, train, Options{Seed: o.Seed, Epochs: o.Epochs, OnProgress: func(p Progress) {
+			o.OnProgress("training the evaluator", float64(p.Epoch)/float64(p.Epochs))
+		}})
+		if err != nil {
+			return nil, err
+		}
 	}
 	e.perStep = time.Since(began) / time.Duration(max(e.classifier.steps, 1))
 	if o.Useful && len(o.Shares) > 0 {

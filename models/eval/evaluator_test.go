@@ -173,6 +173,34 @@ func TestEvaluatorWithOneHeldOutClipALabel(t *testing.T) {
 	}
 }
 
+// A classifier that was trained before, and read from its checkpoint, gives the figures of the evaluator that trained it.
+func TestEvaluatorWithAClassifier(t *testing.T) {
+	train, heldOut, clips := synthetic(t, 6, 0, 8000), synthetic(t, 2, 500, 8000), synthetic(t, 3, 900, 8000)
+	first, err := eval.NewEvaluator(t.Context(), train, heldOut, eval.EvaluatorOptions{Epochs: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := first.Classifier().Checkpoint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	classifier, err := eval.Open(stored)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := eval.NewEvaluator(t.Context(), train, heldOut, eval.EvaluatorOptions{Classifier: classifier, OnProgress: func(what string, _ float64) {
+		if what == "training the evaluator" {
+			t.Error("a classifier is trained")
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := row(t, first, "clips", clips), row(t, second, "clips", clips); a.LabelAccuracy != b.LabelAccuracy || a.AudioKernel != b.AudioKernel || a.Memorisation.Spectrogram != b.Memorisation.Spectrogram {
+		t.Errorf("%+v, %+v", a, b)
+	}
+}
+
 func TestEvaluatorRefuses(t *testing.T) {
 	train, heldOut := synthetic(t, 4, 0, 8000), synthetic(t, 2, 500, 8000)
 	stranger := slices.Clone(heldOut)

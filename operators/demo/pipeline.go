@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/goccy/go-yaml"
 
@@ -24,6 +25,7 @@ func (r *run) pipelineSpec() (pipeline.Spec, error) {
 		"model": r.o.Arch, "name": r.o.Arch, "seed": r.o.Seed, "steps": r.o.Steps, "budget": r.o.Budget.String(),
 		"holdout": rule.Share, "validation": rule.Validation, "min_clips": 1, "wait_for": len(r.recordings),
 		"front_end": r.frontEnd,
+		"gate":      false, // There is one training, and the demo evaluates its model itself. Not in the file that is left behind.
 	}
 	if rule.Group != "" {
 		settings["group"] = rule.Group
@@ -79,6 +81,7 @@ func (r *run) writePipeline() error {
 		if err := yaml.UnmarshalWithOptions(o.Config, &config, yaml.UseOrderedMap()); err != nil {
 			return fmt.Errorf("%s: %w", PipelineFile, err)
 		}
+		config = slices.DeleteFunc(config, func(f yaml.MapItem) bool { return f.Key == "gate" })
 		stage := yaml.MapSlice{{Key: "name", Value: o.Name}, {Key: "operator", Value: o.Operator}}
 		if o.Workers > 0 {
 			stage = append(stage, yaml.MapItem{Key: "workers", Value: o.Workers})

@@ -28,9 +28,21 @@ type published struct {
 	header map[string]string
 }
 
-// publish encodes a clip and publishes it under its name, see [sampling.Provenance.Name]: a mixed clip is published
-// under a combined label.
+// publish encodes a clip and stores it.
 func (o *operator) publish(ctx context.Context, t task, clip sampling.Clip) (published, error) {
+	out, err := o.encoded(ctx, t, clip)
+	if err == nil {
+		err = o.store(ctx, &out)
+	}
+	if err != nil {
+		return published{}, err
+	}
+	return out, nil
+}
+
+// encoded is a clip that is ready to be stored under its name, see [sampling.Provenance.Name]: a mixed clip is stored under a
+// combined label.
+func (o *operator) encoded(ctx context.Context, t task, clip sampling.Clip) (published, error) {
 	body, err := clip.WAV(t.encoding)
 	if err != nil {
 		return published{}, err
@@ -57,16 +69,21 @@ func (o *operator) publish(ctx context.Context, t task, clip sampling.Clip) (pub
 		}
 	}
 	out.listed.Subject = o.env.Bus.Spec().Subject(o.env.To, p.Name())
+	return out, nil
+}
+
+// store publishes an encoded clip, and waits until its stream has it.
+func (o *operator) store(ctx context.Context, p *published) error {
 	ctx, cancel := context.WithTimeout(ctx, publishWait)
 	defer cancel()
 	ack, err := o.env.Bus.PublishTo(ctx, o.env.To, &pipeline.Message{
-		ID: out.listed.ID, Type: pipeline.TypeClip, Label: p.Name(), Header: maps.Clone(out.header), Body: body,
+		ID: p.listed.ID, Type: pipeline.TypeClip, Label: p.listed.Label, Header: maps.Clone(p.header), Body: p.body,
 	})
 	if err != nil {
-		return published{}, err
+		return err
 	}
-	out.listed.Stream, out.listed.Sequence, out.listed.Duplicate = ack.Stream, ack.Sequence, ack.Duplicate
-	return out, nil
+	p.listed.Stream, p.listed.Sequence, p.listed.Duplicate = ack.Stream, ack.Sequence, ack.Duplicate
+	return nil
 }
 
 // id is the message ID of a clip: a function of everything that the clip depends on, so that the same clip has the same

@@ -29,6 +29,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
+	"gonum.org/v1/gonum/stat"
 
 	"wavemill/audio"
 	"wavemill/audio/wav"
@@ -37,7 +38,6 @@ import (
 	"wavemill/models/sampling"
 	"wavemill/pipeline"
 	"wavemill/pipeline/header"
-	"wavemill/pipeline/modelstore"
 )
 
 // ContentType is the media type of clips.
@@ -55,11 +55,23 @@ type Config struct {
 	Timeout time.Duration `yaml:"timeout"`
 	// Concurrency is how many clips are generated at once; 0: as many as there are processors.
 	Concurrency int `yaml:"concurrency"`
+	// StoreFirst answers a request for one clip after its stream has the clip. Without it the answer comes first, which saves the
+	// time that the server takes to sync the clip to disk, and a clip that cannot be stored is only logged and counted.
+	StoreFirst bool `yaml:"store_first"`
+	// ShadowShare is the share of requests for one clip that is watched: the confidence of the classifier is noted, and while a
+	// new version is on trial, it answers them too, unseen. 0: new versions are used at once, and never taken back. The default
+	// costs a tenth of a replica's time during a trial.
+	ShadowShare float64 `yaml:"shadow_share"`
+	// ShadowRequests is how many watched requests end a trial, and ShadowFor how long it takes at most.
+	ShadowRequests int           `yaml:"shadow_requests"`
+	ShadowFor      time.Duration `yaml:"shadow_for"`
+	// Rollback uses the version before again when the classifier is less sure of the answers of the new one.
+	Rollback bool `yaml:"rollback"`
 }
 
 // Defaults are the configuration of an empty document.
 func Defaults() Config {
-	return Config{Model: "vae", MaxN: 1000, Timeout: 2 * time.Minute}
+	return Config{Model: "vae", MaxN: 1000, Timeout: 2 * time.Minute, StoreFirst: true, ShadowShare: 0.1, ShadowRequests: 20, ShadowFor: time.Minute, Rollback: true}
 }
 
 // Hooks connect the operator with the program around it. All may be nil; several goroutines call them.
@@ -88,8 +100,23 @@ func Factory(h Hooks) pipeline.Factory {
 		if c.Concurrency == 0 {
 			c.Concurrency = runtime.GOMAXPROCS(0)
 		}
-		return &operator{config: c, env: env, hooks: h, log: env.Log, slots: make(chan struct{}, c.Concurrency), arrived: make(chan token, 1)}, nil
+		if !(c.ShadowShare >= 0 && c.ShadowShare <= 1) || c.ShadowRequests < leastWatched || c.ShadowFor <= 0 {
+			return nil, fmt.Errorf("shadow_share must be between 0 and 1, shadow_requests at least %d, and shadow_for positive", leastWatched)
+		}
+		return newOperator(c, env, h), nil
 	})
+}
+
+func newOperator(c Config, env pipeline.Env, h Hooks) *operator {
+	o := &operator{
+		config: c, env: env, hooks: h, log: env.Log, slots: make(chan token, c.Concurrency), arrived: make(chan token, 1),
+		open: make(chan token, mostOpen), queue: make(chan job, mostOpen),
+	}
+	o.audit = &auditor{
+		config: c, hooks: h, log: env.Log, samples: make(chan sample, 8), changed: make(chan token, 1),
+		use: func(s *sampling.Sampler) { o.replace(s) }, withdraw: o.withdraw, tell: o.notify,
+	}
+	return o
 }
 
 type operator struct {
@@ -97,7 +124,10 @@ type operator struct {
 	env     pipeline.Env
 	hooks   Hooks
 	log     *slog.Logger
-	slots   chan struct{} // Holds one value per clip, or batch in the network, that is being generated.
+	slots   chan token // Holds one value per clip, or batch in the network, that is being generated.
+	open    chan token // Holds one value per valid request that has not been answered.
+	queue   chan job   // Requests for one clip. It never blocks: it is as long as open.
+	audit   *auditor
 	sampler atomic.Pointer[sampling.Sampler]
 	running sync.WaitGroup // Accepted requests.
 
@@ -128,12 +158,15 @@ func (o *operator) Process(context.Context, *pipeline.Message, pipeline.Emit) er
 
 // Run answers requests, from the first model on, until ctx is done, and then finishes those that have arrived.
 func (o *operator) Run(ctx context.Context) error {
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var workers sync.WaitGroup
+	workers.Go(o.batches)
+	workers.Go(func() { o.audit.run(working) })
+	defer workers.Wait()
+	defer stop()
+	defer close(o.queue) // Nothing is taken any more.
 	if o.config.File != "" {
-		c, err := models.Read(o.config.File)
-		if err == nil {
-			err = o.use(ctx, c)
-		}
-		if err != nil {
+		if err := o.useFile(ctx); err != nil {
 			return err
 		}
 	} else {
@@ -141,6 +174,19 @@ func (o *operator) Run(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	return o.leave(context.WithoutCancel(ctx))
+}
+
+// useFile uses the checkpoint of the configuration.
+func (o *operator) useFile(ctx context.Context) error {
+	c, err := models.Read(o.config.File)
+	if err != nil {
+		return err
+	}
+	s, err := sampling.OpenWith(c, o.hooks.Open)
+	if err != nil {
+		return err
+	}
+	return o.use(ctx, s)
 }
 
 // join begins to answer requests, if it has not begun: other replicas get them all while this one has no model. It belongs
@@ -204,6 +250,12 @@ type Details struct {
 	Failed   map[string]uint64 `json:"failed,omitempty"`   // Failed counts by error code those that were answered with an error.
 	Clips    uint64            `json:"clips"`              // Clips counts generated clips.
 	Seconds  float64           `json:"processing_seconds"` // Seconds is the time from arrival to answer, summed over requests.
+
+	Unstored   uint64  `json:"unstored,omitempty"`   // Unstored counts clips that were answered and could not be stored.
+	Candidate  string  `json:"candidate,omitempty"`  // Candidate is the digest of the version on trial.
+	Compared   int     `json:"compared,omitempty"`   // Compared counts its shadow answers.
+	Confidence float64 `json:"confidence,omitempty"` // Confidence is the mean of that in watched answers of the model in use.
+	Rollbacks  uint64  `json:"rollbacks"`            // Rollbacks counts the versions that this replica has taken back.
 }
 
 // Details implements pipeline.Detailer.
@@ -214,6 +266,13 @@ func (o *operator) Details() any {
 	o.mu.Unlock()
 	if m := o.sampler.Load(); m != nil {
 		d.Model, d.Labels = m.Digest, len(m.Labels)
+	}
+	d.Candidate = o.audit.trying()
+	o.audit.mu.Lock()
+	defer o.audit.mu.Unlock()
+	d.Compared, d.Rollbacks = len(o.audit.gains), o.audit.rollbacks
+	if len(o.audit.confidence) > 0 {
+		d.Confidence = stat.Mean(o.audit.confidence, nil)
 	}
 	return d
 }
@@ -234,53 +293,6 @@ func (o *operator) answered(since time.Time, clips int, code string) {
 	o.counts.Failed[code]++
 }
 
-// follow opens every new version of the model, until ctx is done. It tries again while the store is not available.
-func (o *operator) follow(ctx context.Context) {
-	for ctx.Err() == nil {
-		err := o.env.Bus.Models().Watch(ctx, o.config.Model, func(e modelstore.Entry) {
-			if err := o.load(ctx, e); err != nil && ctx.Err() == nil {
-				o.log.Error("a new version of the model cannot be used; the one before stays", "model", e.Name, "version", e.Version, "error", err)
-			}
-		})
-		if err != nil && ctx.Err() == nil {
-			o.log.Warn("the model store is not available, trying again", "error", err)
-			select {
-			case <-ctx.Done():
-			case <-time.After(time.Second):
-			}
-		}
-	}
-}
-
-func (o *operator) load(ctx context.Context, e modelstore.Entry) error {
-	if m := o.sampler.Load(); m != nil && m.Digest == e.Digest {
-		return o.join(ctx)
-	}
-	content, err := o.env.Bus.Models().Load(ctx, e)
-	if err != nil {
-		return err
-	}
-	c, err := models.Decode(content)
-	if err != nil {
-		return err
-	}
-	return o.use(ctx, c)
-}
-
-func (o *operator) use(ctx context.Context, c models.Checkpoint) error {
-	m, err := sampling.OpenWith(c, o.hooks.Open)
-	if err != nil {
-		return err
-	}
-	o.sampler.Store(m)
-	o.log.Info("model in use", "digest", m.Digest[:12], "arch", c.Arch, "step", c.Step, "labels", len(m.Labels))
-	err = o.join(ctx)
-	if o.hooks.OnModel != nil {
-		o.hooks.OnModel(m.Digest)
-	}
-	return err
-}
-
 // A task is a valid request, and the model that serves it.
 type task struct {
 	Request
@@ -289,44 +301,6 @@ type task struct {
 	sampler     *sampling.Sampler
 	reply       string // Subject of the answer.
 	trace       string // The request's traceparent; empty: none.
-}
-
-// take answers an invalid request at once, and starts a goroutine for a valid one. While all slots are taken it blocks,
-// so that requests are served in the order of their arrival.
-func (o *operator) take(ctx context.Context, r micro.Request) {
-	began := time.Now()
-	if !o.begin() {
-		o.refuse(r, errStopping, began)
-		return
-	}
-	t, err := o.check(r)
-	if err != nil {
-		o.refuse(r, err, began)
-		o.running.Done()
-		return
-	}
-	o.slots <- struct{}{}
-	go func() {
-		defer o.running.Done()
-		ctx, cancel := context.WithTimeout(ctx, o.config.Timeout)
-		defer cancel()
-		release := sync.OnceFunc(func() { <-o.slots })
-		defer release()
-		answer, err := guarded(o.log, func() (*nats.Msg, error) { return o.fulfil(ctx, t, release) })
-		if err != nil {
-			o.log.Warn("a request could not be fulfilled", "label", t.Label, "n", t.N, "seed", *t.Seed, "error", err)
-			answer = errorMessage(err)
-		}
-		if t.trace != "" {
-			answer.Header[header.Traceparent] = []string{t.trace}
-		}
-		o.answered(began, t.N, answer.Header.Get(micro.ErrorCodeHeader))
-		// Not by r: it is not safe for use after its handler has returned.
-		answer.Subject = t.reply
-		if err := o.env.Bus.Conn().PublishMsg(answer); err != nil {
-			o.log.Warn("answer a request", "error", err)
-		}
-	}()
 }
 
 // guarded calls f and returns a panic as an error: one request does not end the process.
@@ -389,15 +363,14 @@ func (o *operator) check(r micro.Request) (task, error) {
 	return t, nil
 }
 
-// fulfil generates and publishes the clips of a request, and returns the answer. It calls release when it gives up the
-// request's slot.
-func (o *operator) fulfil(ctx context.Context, t task, release func()) (*nats.Msg, error) {
-	ps, err := t.provenances(ctx)
+// fulfil generates and publishes the clips of a request for several clips, or with given ones, and returns the answer.
+func (o *operator) fulfil(ctx context.Context, t task) (*nats.Msg, error) {
+	ps, err := o.encode(ctx, t)
 	if err != nil {
 		return nil, err
 	}
 	if len(ps) == 1 {
-		clip, err := t.sampler.Generate(ctx, ps[0])
+		clip, err := o.generate(ctx, t, ps[0])
 		if err != nil {
 			return nil, err
 		}
@@ -407,7 +380,6 @@ func (o *operator) fulfil(ctx context.Context, t task, release func()) (*nats.Ms
 		}
 		return &nats.Msg{Header: sent.headers(), Data: sent.body}, nil
 	}
-	release() // Batches and clips take slots one by one.
 	clips, err := o.series(ctx, t, ps)
 	if err != nil {
 		return nil, err
@@ -417,4 +389,22 @@ func (o *operator) fulfil(ctx context.Context, t task, release func()) (*nats.Ms
 		return nil, fmt.Errorf("listing: %w", err)
 	}
 	return &nats.Msg{Header: nats.Header{header.ContentType: {"application/json"}}, Data: data}, nil
+}
+
+// encode describes the clips of a task. It holds a slot, because given clips go through the network.
+func (o *operator) encode(ctx context.Context, t task) ([]sampling.Provenance, error) {
+	if err := o.slot(ctx); err != nil {
+		return nil, err
+	}
+	defer func() { <-o.slots }()
+	return t.provenances(ctx)
+}
+
+// generate makes one clip. It holds a slot.
+func (o *operator) generate(ctx context.Context, t task, p sampling.Provenance) (sampling.Clip, error) {
+	if err := o.slot(ctx); err != nil {
+		return sampling.Clip{}, err
+	}
+	defer func() { <-o.slots }()
+	return t.sampler.Generate(ctx, p)
 }

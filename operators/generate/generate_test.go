@@ -68,7 +68,7 @@ func checkpoint(step int64) models.Checkpoint {
 }
 
 type mill struct {
-	t     *testing.T
+	t     testing.TB
 	bus   *pipeline.Bus
 	p     *pipeline.Pipeline
 	calls atomic.Int64
@@ -78,7 +78,7 @@ type mill struct {
 }
 
 // newMill runs the operator on ridges or, where open is given, on models of its own.
-func newMill(t *testing.T, config string, hooks generate.Hooks, block chan struct{}, open ...func(models.Checkpoint) (models.Generator, error)) *mill {
+func newMill(t testing.TB, config string, hooks generate.Hooks, block chan struct{}, open ...func(models.Checkpoint) (models.Generator, error)) *mill {
 	t.Helper()
 	m := &mill{t: t, inUse: make(chan string, 10), block: block}
 	hooks.OnModel = func(digest string) { m.inUse <- digest }

@@ -55,7 +55,7 @@ func (o *operator) sample(ctx context.Context, t task, ps []sampling.Provenance)
 // slot waits for a free slot and takes it.
 func (o *operator) slot(ctx context.Context) error {
 	select {
-	case o.slots <- struct{}{}:
+	case o.slots <- token{}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -18,6 +18,7 @@ import (
 	"wavemill/models/monitor"
 	"wavemill/models/training"
 	"wavemill/pipeline"
+	"wavemill/pipeline/modelstore"
 )
 
 // Config is the operator's configuration.
@@ -73,6 +74,8 @@ type Config struct {
 	Lease time.Duration `yaml:"lease"`
 	// Gate compares a complete model with the served one, and serves it only if it is no worse.
 	Gate bool `yaml:"gate"`
+	// Keep is how many complete versions are kept, the served one included. See modelstore.DefaultKeep for the default's reason.
+	Keep int `yaml:"keep"`
 	// MaxClips bounds the memory. Of more clips a sample is kept that does not depend on their order.
 	MaxClips int `yaml:"max_clips"`
 }
@@ -85,7 +88,7 @@ func Defaults() Config {
 	rule := dataset.DefaultHoldout(0)
 	return Config{
 		Model: "vae", Holdout: rule.Share, Validation: rule.Validation, BestBy: monitor.Distance,
-		MinClips: 16, MinPerLabel: 1, Idle: 3 * time.Second, Again: 16, AgainShare: 0.1, Gate: true, Lease: 10 * time.Second,
+		MinClips: 16, MinPerLabel: 1, Idle: 3 * time.Second, Again: 16, AgainShare: 0.1, Gate: true, Lease: 10 * time.Second, Keep: modelstore.DefaultKeep,
 		MaxClips: 20000, // 330 MB of 64 x 64 spectrograms.
 	}
 }
@@ -175,6 +178,7 @@ func (c Config) check() (Config, json.RawMessage, *models.FrontEnd, error) {
 	fault(c.BestBy != monitor.Distance && c.BestBy != training.BestByLast && !strings.HasPrefix(c.BestBy, "val/"), "best_by must be "+monitor.Distance+", val/ and a loss, or last")
 	fault(c.Idle <= 0, "idle must be positive")
 	fault(c.Lease < 300*time.Millisecond, "lease must be at least 300ms")
+	fault(c.Keep < 2, "keep must be at least 2: the served version, and one to go back to")
 	fault(c.MaxClips < c.MinClips, "max_clips must be at least min_clips")
 	var config json.RawMessage
 	if len(c.Config) > 0 {

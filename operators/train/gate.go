@@ -2,68 +2,86 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
+	"time"
 
-	"wavemill/audio/spectrogram"
 	"wavemill/models"
-	"wavemill/models/architectures"
-	"wavemill/models/frontend"
-	"wavemill/models/monitor"
-	"wavemill/models/training"
+	"wavemill/models/eval"
+	"wavemill/pipeline/modelstore"
 )
 
-// The gate compares a complete model with the served one. Both generate the same number of clips of the labels that both
-// know and that have held-out recordings, with the same seeds, and are measured on the same recordings, which neither has learnt from: how many clips are
-// nearest to their own label (Accuracy), and how far they are from the recordings (Distance). The new model passes if
-// neither figure is worse than the served one's by more than the interval of the latter.
+// The gate decides whether a complete model is served. Both the new model and the served one generate the same number of
+// clips of the labels that both know, with the same seeds, and are measured on the same recordings, which neither has
+// learnt from, see [Reference]: how many clips the classifier assigns to their own label, how far they are from the
+// recordings, and whether they are copies of them. The new model passes if no figure is worse than the served one's by more
+// than the 95 % interval of the difference.
 
-// Sizes of the comparison.
-const (
-	draws        = 5
-	drawClips    = 128
-	studentT     = 2.776 // The 97.5 % quantile of Student's t with draws-1 degrees of freedom.
-	leastHeldOut = 2     // Held-out recordings of a label; clips of other labels are not compared.
-)
-
-// Verdict is the outcome of a comparison.
+// Verdict is the outcome of the gate.
 type Verdict struct {
-	Accepted bool     `json:"accepted"`
-	Reason   string   `json:"reason"`
-	HeldOut  int      `json:"held_out,omitempty"` // HeldOut counts the recordings that both were measured on.
-	New      *Figures `json:"new,omitempty"`
-	Served   *Figures `json:"served,omitempty"`
+	Accepted  bool     `json:"accepted"`
+	Reason    string   `json:"reason"`
+	HeldOut   int      `json:"held_out,omitempty"`  // HeldOut counts the recordings that the models were measured on.
+	Reference string   `json:"reference,omitempty"` // Reference is the digest of the recordings, see [Reference].
+	New       *Figures `json:"new,omitempty"`
+	Served    *Figures `json:"served,omitempty"`    // Served is of the version that was served before; nil: there was none.
+	NewClips  *Figure  `json:"new_clips,omitempty"` // NewClips is the share of the new clips whose label the classifier agrees with.
+	Seconds   float64  `json:"seconds,omitempty"`   // Seconds is what the comparison took.
 }
 
-// Figures are measurements of one model. Each has a 95 % interval.
+// Figures are measurements of one model; nil: not measured.
 type Figures struct {
-	Accuracy     float64 `json:"accuracy"`      // The share of generated clips that are nearest to their own label, 0 to 1.
-	AccuracyLow  float64 `json:"accuracy_low"`  // The lower end of its Wilson interval.
-	Distance     float64 `json:"distance"`      // monitor.Distance, mean over draws; the lower the better.
-	DistanceHigh float64 `json:"distance_high"` // The upper end of the interval in which another draw of the same model lies.
+	// Accuracy is the share of generated clips that the classifier assigns to their own label, 0 to 1.
+	Accuracy *Figure `json:"accuracy,omitempty"`
+	// Distance is that of the clips to recordings, the lower the better: the kernel audio distance of models/eval, else its
+	// Fréchet distance; of a single label that of models/monitor.
+	Distance *Figure `json:"distance,omitempty"`
+	// Memorisation is that of models/eval by spectrograms: about RealMemorisation or more for new clips, 0 for copies.
+	Memorisation     *Figure `json:"memorisation,omitempty"`
+	RealMemorisation float64 `json:"real_memorisation,omitempty"` // RealMemorisation is the same of the held-out recordings.
+	// Recordings is the share of held-out recordings that the classifier assigns to their label.
+	Recordings *Figure `json:"recordings,omitempty"`
+
+	row      *eval.Row // To compare figures clip by clip; nil: by their intervals.
+	distance string    // The name of Distance in the row.
 }
 
-// Reference is what two models are compared on.
-type Reference struct {
-	FrontEnd models.FrontEnd
-	Labels   []string     // The labels that both models know and that have held-out recordings, sorted.
-	HeldOut  models.Batch // Recordings that neither has learnt from; labels are indices into Labels.
-	Seed     uint64
+// Figure is a value with its 95 % interval.
+type Figure struct {
+	Value float64 `json:"value"`
+	Low   float64 `json:"low"`
+	High  float64 `json:"high"`
+}
+
+// String gives the value and its interval.
+func (f *Figure) String() string {
+	if f == nil {
+		return "not measured"
+	}
+	return fmt.Sprintf("%.3f [%.3f, %.3f]", f.Value, f.Low, f.High)
 }
 
 // Measure measures a checkpoint on a reference.
 type Measure func(ctx context.Context, c models.Checkpoint) (Figures, error)
 
+// mostDisagreed is how much less often the classifier may agree with the labels of new clips than with those of held-out
+// recordings. New speakers or kits cost it some points; labels of which a quarter are wrong cost more.
+const mostDisagreed = 0.25
+
+// leastJudged is the least number of held-out recordings by which a first model is refused.
+const leastJudged = 20
+
 // judge decides whether a complete checkpoint becomes the served version.
 func (r *run) judge(ctx context.Context, c models.Checkpoint) (Verdict, error) {
 	s := r.served.checkpoint
 	switch {
-	case r.served.entry.Version == 0:
-		return Verdict{Accepted: true, Reason: "it is the first model"}, nil
 	case !r.config.Gate:
 		return Verdict{Accepted: true, Reason: "gate is false"}, nil
+	case r.served.entry.Version == 0:
+		return r.judgeFirst(ctx, c)
 	case s == nil:
 		return Verdict{Accepted: true, Reason: "the served model cannot be read"}, nil
 	case !r.served.event.Complete:
@@ -80,18 +98,29 @@ func (r *run) judge(ctx context.Context, c models.Checkpoint) (Verdict, error) {
 	if len(lost) > 0 {
 		return Verdict{Reason: "it does not know labels that the served model knows: " + strings.Join(lost, ", ")}, nil
 	}
-	reference, err := r.reference(*s)
+	reference, err := r.reference(ctx, *s, c)
 	if err != nil {
 		return Verdict{}, err
 	}
 	if reference.HeldOut.B == 0 {
 		return Verdict{Accepted: true, Reason: "it is complete; there are too few held-out clips to compare it with the served model"}, nil
 	}
-	return r.compare(ctx, reference, *s, c)
+	return r.compare(ctx, reference, s, c)
 }
 
-// compare measures both models.
-func (r *run) compare(ctx context.Context, reference Reference, served, c models.Checkpoint) (Verdict, error) {
+// judgeFirst decides on a model that there is nothing to compare with. It is refused only where the recordings themselves show
+// that their labels mean nothing.
+func (r *run) judgeFirst(ctx context.Context, c models.Checkpoint) (Verdict, error) {
+	first := Verdict{Accepted: true, Reason: "it is the first model"}
+	reference, err := r.reference(ctx, c)
+	if err != nil || reference.HeldOut.B == 0 {
+		return first, err
+	}
+	return r.compare(ctx, reference, nil, c)
+}
+
+// compare measures the models; served is nil where there is none.
+func (r *run) compare(ctx context.Context, reference Reference, served *models.Checkpoint, c models.Checkpoint) (Verdict, error) {
 	build := r.hooks.NewMeasure
 	if build == nil && r.hooks.NewLearner != nil {
 		return Verdict{Accepted: true, Reason: "it is complete; it cannot be measured"}, nil
@@ -99,200 +128,106 @@ func (r *run) compare(ctx context.Context, reference Reference, served, c models
 	if build == nil {
 		build = NewMeasure
 	}
+	began := time.Now()
 	measure, err := build(reference)
 	if err != nil {
 		return Verdict{}, err
 	}
-	before, err := measure(ctx, served)
-	if err != nil {
-		return Verdict{}, fmt.Errorf("measure the served model: %w", err)
+	v := Verdict{HeldOut: reference.HeldOut.B, Reference: reference.Digest}
+	if served != nil {
+		before, err := measure(ctx, *served)
+		if err != nil {
+			return Verdict{}, fmt.Errorf("measure the served model: %w", err)
+		}
+		v.Served = &before
 	}
 	now, err := measure(ctx, c)
 	if err != nil {
 		return Verdict{}, fmt.Errorf("measure the new model: %w", err)
 	}
-	v := Verdict{HeldOut: reference.HeldOut.B, New: &now, Served: &before}
-	switch {
-	case now.Accuracy < before.AccuracyLow:
-		v.Reason = fmt.Sprintf("its clips are nearest to their own label in %.0f %%, those of the served model in %.0f %% (at least %.0f %%)", 100*now.Accuracy, 100*before.Accuracy, 100*before.AccuracyLow)
-	case now.Distance > before.DistanceHigh:
-		v.Reason = fmt.Sprintf("its clips are at a distance of %.3f from recordings, those of the served model at %.3f (at most %.3f)", now.Distance, before.Distance, before.DistanceHigh)
-	default:
-		v.Accepted, v.Reason = true, "it is complete, and no worse than the served model"
+	v.New = &now
+	if served != nil && r.hooks.NewMeasure == nil {
+		if v.NewClips, err = r.agreement(ctx, reference, *served); err != nil {
+			return Verdict{}, fmt.Errorf("judge the labels of the new clips: %w", err)
+		}
 	}
+	v.decide(len(reference.Labels))
+	v.Seconds = math.Round(100*time.Since(began).Seconds()) / 100
+	r.log.Info("the new model was judged", "accepted", v.Accepted, "reason", v.Reason, "held_out", v.HeldOut, "accuracy", now.Accuracy, "distance", now.Distance, "new_clips", v.NewClips, "seconds", v.Seconds)
 	return v, nil
 }
 
-// reference collects the recordings on which both models are compared: held out of the new one's training, and not learnt
-// from by the served one.
-func (r *run) reference(served models.Checkpoint) (Reference, error) {
-	out := Reference{FrontEnd: r.set.FrontEnd, Seed: r.config.Seed}
-	unseen := map[string]bool{}
-	for _, x := range r.set.Data.HeldOut {
-		unseen[x.Digest] = true
-	}
-	if d := served.Data; d != nil {
-		for _, x := range slices.Concat(d.Learnt, d.Chosen) {
-			delete(unseen, x.Digest)
+// decide fills in the decision from the figures.
+func (v *Verdict) decide(labels int) {
+	if v.Served == nil {
+		v.Accepted, v.Reason = true, "it is the first model"
+		chance := 1 / float64(labels)
+		if r := v.New.Recordings; r != nil && v.HeldOut >= leastJudged && r.Low <= chance && r.High <= 0.5+chance/2 {
+			v.Accepted = false
+			v.Reason = fmt.Sprintf("the labels say nothing about the sounds: a classifier names %.0f %% [%.0f, %.0f] of the held-out recordings rightly, and guessing %.0f %%; check the labels", 100*r.Value, 100*r.Low, 100*r.High, 100*chance)
 		}
+		return
 	}
-	held := slices.DeleteFunc(slices.Clone(r.clips.examples), func(e training.Example) bool { return !unseen[e.Identity.Digest] })
-	count := countLabels(held)
-	for _, label := range served.Labels {
-		if slices.Contains(r.set.Labels, label) && count[label] >= leastHeldOut {
-			out.Labels = append(out.Labels, label)
-		}
+	if c, r := v.NewClips, v.New.Recordings; c != nil && r != nil && c.High < r.Value-mostDisagreed {
+		v.Reason = fmt.Sprintf("the labels of the new clips are doubtful: the classifier agrees with %.0f %% [%.0f, %.0f] of them, and with %.0f %% of held-out recordings; check the labels", 100*c.Value, 100*c.Low, 100*c.High, 100*r.Value)
+		return
 	}
-	var specs []*spectrogram.Spectrogram
-	var labels []int
-	for _, e := range held {
-		if at, ok := slices.BinarySearch(out.Labels, e.Identity.Label); ok {
-			specs, labels = append(specs, e.Spectrogram), append(labels, at)
-		}
+	v.Accepted, v.Reason = true, "it is complete, and no worse than the served model"
+	if d, ok := v.difference("label_accuracy", func(f *Figures) *Figure { return f.Accuracy }); ok && d.High < 0 {
+		v.Accepted = false
+		v.Reason = fmt.Sprintf("its clips are of their own label in %.0f %%, those of the served model in %.0f %% (difference %.0f to %.0f points)", 100*v.New.Accuracy.Value, 100*v.Served.Accuracy.Value, 100*d.Low, 100*d.High)
+		return
 	}
-	if len(specs) == 0 {
-		return out, nil
+	if d, ok := v.difference(v.New.distance, func(f *Figures) *Figure { return f.Distance }); ok && d.Low > 0 {
+		v.Accepted = false
+		v.Reason = fmt.Sprintf("its clips are at a distance of %.3f from recordings, those of the served model at %.3f (difference %.3f to %.3f)", v.New.Distance.Value, v.Served.Distance.Value, d.Low, d.High)
+		return
 	}
-	front, err := frontend.New(out.FrontEnd)
-	if err != nil {
-		return out, err
+	// A model that has learnt little is far from everything: copies are nearer to recordings than recordings are to each other.
+	if d, ok := v.difference(memorisation, func(f *Figures) *Figure { return f.Memorisation }); ok && d.High < 0 && v.New.Memorisation.Value < v.New.RealMemorisation {
+		v.Accepted = false
+		v.Reason = fmt.Sprintf("its clips are nearer to recordings that it learnt from than recordings are to each other: %.2f, those of the served model %.2f, recordings %.2f (memorisation)", v.New.Memorisation.Value, v.Served.Memorisation.Value, v.New.RealMemorisation)
 	}
-	out.HeldOut, err = front.Batch(specs, labels)
-	return out, err
 }
 
-// NewMeasure returns the usual measurement on a reference, of models of the known architectures.
-func NewMeasure(ref Reference) (Measure, error) {
-	centres := centresOf(ref.HeldOut, len(ref.Labels))
-	return func(ctx context.Context, c models.Checkpoint) (Figures, error) {
-		var right, of int
-		var distances []float64
-		for draw := range draws {
-			m, err := monitor.New(ref.HeldOut, models.Batch{}, ref.Labels, ref.FrontEnd, monitor.Options{
-				Seed: ref.Seed + uint64(draw)<<32, Clips: drawClips,
-				Open: func(c models.Checkpoint) (models.Generator, error) {
-					g, err := architectures.Open(c)
-					return translated{g, ref.Labels, c.Labels, func(b models.Batch) {
-						right += hits(b, centres)
-						of += b.B
-					}}, err
-				},
-			})
-			if err != nil {
-				return Figures{}, err
+// difference is a figure of the new model less that of the served one, and false where either lacks it. Clips are compared
+// request by request where models/eval measured them, else by the intervals of both (Zou and Donner, 2008).
+func (v *Verdict) difference(name string, of func(*Figures) *Figure) (Figure, bool) {
+	a, b := of(v.New), of(v.Served)
+	if a == nil || b == nil {
+		return Figure{}, false
+	}
+	if v.New.row != nil && v.Served.row != nil {
+		d, ok := eval.Compare(*v.New.row, *v.Served.row, name)
+		return Figure{d.Value, d.Interval[0], d.Interval[1]}, ok
+	}
+	d := a.Value - b.Value
+	return Figure{d, d - math.Hypot(a.Value-a.Low, b.High-b.Value), d + math.Hypot(a.High-a.Value, b.Value-b.Low)}, true
+}
+
+// conclude stores a complete checkpoint by the verdict of the gate. An entry that a person or a replica has changed meanwhile,
+// by a roll-back or a pin, is read again, and the model is judged against what is served then.
+func (r *run) conclude(ctx context.Context, c models.Checkpoint) error {
+	for {
+		verdict, err := r.judge(ctx, c)
+		if err != nil {
+			return err
+		}
+		err = r.patiently(ctx, c, 5*time.Minute, func(ctx context.Context) error {
+			if !verdict.Accepted {
+				return r.refuse(ctx, c, verdict)
 			}
-			v, err := m.Evaluate(ctx, c)
-			if err != nil {
-				return Figures{}, err
-			}
-			distances = append(distances, v.Metrics[monitor.Distance])
+			return r.serve(ctx, c, verdict)
+		})
+		if !errors.Is(err, modelstore.ErrConflict) {
+			return err
 		}
-		return figures(right, of, distances), nil
-	}, nil
-}
-
-// figures computes means and intervals.
-func figures(right, of int, distances []float64) Figures {
-	n, p := float64(of), float64(right)/float64(of)
-	const z = 1.96
-	wilson := (p + z*z/(2*n) - z*math.Sqrt(p*(1-p)/n+z*z/(4*n*n))) / (1 + z*z/n)
-	var sum, squares float64
-	for _, d := range distances {
-		sum += d
-	}
-	mean := sum / float64(len(distances))
-	for _, d := range distances {
-		squares += (d - mean) * (d - mean)
-	}
-	k := float64(len(distances))
-	half := studentT * math.Sqrt(squares/max(k-1, 1)*(1+1/k))
-	return Figures{Accuracy: p, AccuracyLow: wilson, Distance: mean, DistanceHigh: mean + half}
-}
-
-// translated is a generator whose labels are those of a reference. It shows what it has generated.
-type translated struct {
-	models.Generator
-	labels, known []string // Of the reference, and of the model.
-	show          func(models.Batch)
-}
-
-// Generate implements models.Generator.
-func (t translated) Generate(ctx context.Context, q models.Request) (models.Batch, error) {
-	asked := q.Labels
-	q.Labels = make([]int, len(asked))
-	for i, l := range asked {
-		at, ok := slices.BinarySearch(t.known, t.labels[l])
-		if !ok {
-			return models.Batch{}, fmt.Errorf("the model does not know the label %q", t.labels[l])
+		last := r.served.entry.Last
+		served, readErr := r.read(context.WithoutCancel(ctx), r.versions(), r.config.Name)
+		if readErr != nil || served.entry.Last != last {
+			return err // Another trainer has stored a version.
 		}
-		q.Labels[i] = at
+		r.log.Info("the served version was changed during the training; the new model is judged again", "served_version", served.entry.Version)
+		r.served = served
 	}
-	b, err := t.Generator.Generate(ctx, q)
-	if err == nil {
-		b.Labels = slices.Clone(asked)
-		t.show(b)
-	}
-	return b, err
-}
-
-// cells is the number of cells along each axis into which a clip is divided to compare it.
-const cells = 16
-
-// featuresOf is the mean of each cell of a grid over a clip [T, F].
-func featuresOf(b models.Batch, i int) []float64 {
-	rows, columns, x := min(cells, b.T), min(cells, b.F), b.Clip(i)
-	out := make([]float64, 0, rows*columns)
-	for r := range rows {
-		for c := range columns {
-			t0, t1, f0, f1 := r*b.T/rows, (r+1)*b.T/rows, c*b.F/columns, (c+1)*b.F/columns
-			sum := 0.0
-			for t := t0; t < t1; t++ {
-				for _, v := range x[t*b.F+f0 : t*b.F+f1] {
-					sum += float64(v)
-				}
-			}
-			out = append(out, sum/float64((t1-t0)*(f1-f0)))
-		}
-	}
-	return out
-}
-
-// centresOf is the mean of the features of each label; nil for a label without clips.
-func centresOf(b models.Batch, labels int) [][]float64 {
-	centres, n := make([][]float64, labels), make([]float64, labels)
-	for i, l := range b.Labels {
-		f := featuresOf(b, i)
-		if centres[l] == nil {
-			centres[l] = make([]float64, len(f))
-		}
-		n[l]++
-		for j, v := range f {
-			centres[l][j] += (v - centres[l][j]) / n[l]
-		}
-	}
-	return centres
-}
-
-// hits counts the clips that are nearest to the centre of their own label. Clips of a label without a centre are hits: there
-// is nothing to hold against them.
-func hits(b models.Batch, centres [][]float64) (right int) {
-	for i, label := range b.Labels {
-		f, best, nearest := featuresOf(b, i), math.Inf(1), label
-		for l, c := range centres {
-			if c == nil {
-				continue
-			}
-			d := 0.0
-			for j, v := range f {
-				d += (v - c[j]) * (v - c[j])
-			}
-			if d < best {
-				best, nearest = d, l
-			}
-		}
-		if nearest == label || centres[label] == nil {
-			right++
-		}
-	}
-	return right
 }

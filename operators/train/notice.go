@@ -15,6 +15,8 @@ const Progress = "progress"
 // Kinds of notices.
 const (
 	NoticeTraining = "training" // NoticeTraining: a training begins; Aside names the labels that it cannot learn.
+	NoticeAccepted = "accepted" // NoticeAccepted: a complete model has passed the gate, and is served.
+	NoticePinned   = "pinned"   // NoticePinned: a complete model has passed the gate, and another version is pinned.
 	NoticeRefused  = "refused"  // NoticeRefused: the gate has refused a complete model, and the served one stays.
 	NoticeWaiting  = "waiting"  // NoticeWaiting: there are new clips that no training has been begun for, and Reason says why.
 	NoticeForeign  = "foreign"  // NoticeForeign: clips of another front end were refused; they are dead letters.
@@ -22,15 +24,16 @@ const (
 
 // Notice is what is published as JSON on <pipeline>.model.progress. A notice may be lost: nothing depends on it.
 type Notice struct {
-	Name   string    `json:"name"` // Name is the model's.
-	Kind   string    `json:"kind"`
-	Reason string    `json:"reason,omitempty"` // Reason is a sentence for a person.
-	Aside  []string  `json:"labels_set_aside,omitempty"`
-	Clips  int       `json:"clips,omitempty"`
-	New    int       `json:"new_clips,omitempty"` // New counts clips that the served model was not given.
-	Step   int64     `json:"step,omitempty"`
-	Gate   *Verdict  `json:"gate,omitempty"`
-	Time   time.Time `json:"time"`
+	Name    string    `json:"name"` // Name is the model's.
+	Kind    string    `json:"kind"`
+	Reason  string    `json:"reason,omitempty"` // Reason is a sentence for a person.
+	Aside   []string  `json:"labels_set_aside,omitempty"`
+	Clips   int       `json:"clips,omitempty"`
+	New     int       `json:"new_clips,omitempty"` // New counts clips that the served model was not given.
+	Step    int64     `json:"step,omitempty"`
+	Gate    *Verdict  `json:"gate,omitempty"`
+	Version uint64    `json:"version,omitempty"` // Version is that of the accepted model.
+	Time    time.Time `json:"time"`
 }
 
 // tell publishes a notice.

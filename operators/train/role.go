@@ -29,7 +29,8 @@ func (o *operator) Wait(ctx context.Context) error {
 	o.mu.Lock()
 	o.lease, o.state.Holder = l, ""
 	o.mu.Unlock()
-	names := []string{o.config.Name, Unfinished(o.config.Name), Refused(o.config.Name)}
+	name := o.config.Name
+	names := []string{name, Unfinished(name), Refused(name), ReferenceKey(name), ClassifierKey(name)}
 	switch n, err := o.env.Bus.Models().Sweep(ctx, names, o.config.Lease); {
 	case err != nil:
 		o.log.Warn("the model store could not be searched for checkpoints that no version refers to", "error", err)
@@ -84,12 +85,22 @@ func (o *operator) Close(ctx context.Context) error {
 	return nil
 }
 
-// working is the store of checkpoints of which only the last is needed.
-func (o *operator) working() *modelstore.Store {
+// store is a store of models that keeps so many versions.
+func (o *operator) store(keep int) *modelstore.Store {
 	spec := o.env.Bus.Spec()
 	return &modelstore.Store{
-		JetStream: o.env.Bus.JetStream(), Bucket: spec.ModelBucket(), Replicas: spec.Streams.Replicas, Bind: spec.Streams.Bind, Keep: 1,
+		JetStream: o.env.Bus.JetStream(), Bucket: spec.ModelBucket(), Replicas: spec.Streams.Replicas, Bind: spec.Streams.Bind, Keep: keep,
 	}
+}
+
+// working is the store of checkpoints of which only the last is needed.
+func (o *operator) working() *modelstore.Store { return o.store(1) }
+
+// versions is the store of served versions. Replicas compare each with the one before.
+func (o *operator) versions() *modelstore.Store {
+	s := o.store(o.config.Keep)
+	s.Trial = true
+	return s
 }
 
 // Details is what the operator tells about itself in its status.

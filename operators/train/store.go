@@ -43,16 +43,7 @@ func (r *run) finish(ctx context.Context, c models.Checkpoint, complete bool) er
 	if !complete { // The operator is being stopped.
 		return r.patiently(ctx, c, 15*time.Second, func(ctx context.Context) error { return r.storeUnfinished(ctx, c) })
 	}
-	verdict, err := r.judge(ctx, c)
-	if err != nil {
-		return err
-	}
-	return r.patiently(ctx, c, 5*time.Minute, func(ctx context.Context) error {
-		if !verdict.Accepted {
-			return r.refuse(ctx, c, verdict)
-		}
-		return r.serve(ctx, c, verdict)
-	})
+	return r.conclude(ctx, c)
 }
 
 // overruled reports whether another trainer stores this model: no repetition helps.
@@ -81,7 +72,7 @@ func (r *run) patiently(ctx context.Context, c models.Checkpoint, patience time.
 // event describes a checkpoint that becomes the version after old.
 func (r *run) event(c models.Checkpoint, digest string, old version) Event {
 	e := Event{
-		Name: r.config.Name, Version: old.entry.Version + 1, Digest: digest, Metrics: c.Metrics, Arch: c.Arch, Labels: c.Labels,
+		Name: r.config.Name, Version: old.entry.Last + 1, Digest: digest, Metrics: c.Metrics, Arch: c.Arch, Labels: c.Labels,
 		Clips: len(r.clips.examples), Step: c.Step, Planned: c.Planned,
 		Elapsed: (r.earlier + r.elapsed).Seconds(), Seed: c.Seed, Recipe: r.recipe(c.Labels), Data: r.clips.hash,
 		Time: time.Now().UTC().Truncate(time.Millisecond), WeightsStep: c.GeneratesFrom(), FromStep: r.from, Aside: r.aside,
@@ -132,21 +123,32 @@ func (r *run) storeUnfinished(ctx context.Context, c models.Checkpoint) error {
 	}
 	r.log.Info("checkpoint stored", "step", c.Step, "complete", false, "digest", digest[:12])
 	r.writeFile(Unfinished(r.config.Name), c.Step, content)
-	r.stored(r.unfinished.event)
+	r.report(r.unfinished.event)
 	return nil
 }
 
-// serve makes c the served version, and announces it.
+// serve makes c the served version, and announces it. While the served version is pinned, c is kept beside it.
 func (r *run) serve(ctx context.Context, c models.Checkpoint, v Verdict) error {
-	content, err := r.put(ctx, r.env.Bus.Models(), r.config.Name, c, &r.served, func(e *Event) { e.Complete, e.Gate = true, &v })
+	content, err := r.put(ctx, r.versions(), r.config.Name, c, &r.served, func(e *Event) { e.Complete, e.Gate = true, &v })
 	if err != nil {
 		return err
 	}
 	e := r.served.event
-	r.log.Info("checkpoint stored", "version", e.Version, "step", e.Step, "complete", true, "digest", e.Digest[:12], "gate", v.Reason)
-	r.writeFile(r.config.Name, c.Step, content)
+	pinned := r.served.entry.Version != e.Version
+	r.log.Info("checkpoint stored", "version", e.Version, "step", e.Step, "complete", true, "digest", e.Digest[:12], "gate", v.Reason, "served", !pinned)
 	r.ended(ctx)
-	r.stored(e)
+	r.keepReference(ctx)
+	notice := Notice{Kind: NoticeAccepted, Reason: v.Reason, Step: c.Step, Version: e.Version, Gate: &v}
+	if pinned {
+		notice.Kind, notice.Reason = NoticePinned, fmt.Sprintf("it passed the gate and is kept, but version %d is pinned; `wavemill models unpin` ends that", r.served.entry.Version)
+		r.log.Warn("the new model is not served: another version is pinned", "version", e.Version, "pinned", r.served.entry.Version)
+		r.tell(ctx, notice)
+		r.report(e)
+		return nil
+	}
+	r.writeFile(r.config.Name, c.Step, content)
+	r.tell(ctx, notice)
+	r.report(e)
 	_, err = r.env.Bus.Publish(ctx, &pipeline.Message{
 		ID: fmt.Sprintf("%s/model/%s/%d", r.env.Pipeline, e.Name, e.Version), Type: pipeline.TypeModel, Label: e.Name,
 		Header: map[string]string{header.ContentType: "application/json", header.Model: e.Digest}, Body: r.served.entry.Info,
@@ -166,7 +168,7 @@ func (r *run) refuse(ctx context.Context, c models.Checkpoint, v Verdict) error 
 	r.log.Warn("the new model is refused, and the served one stays", "reason", v.Reason, "step", c.Step, "served_version", r.served.entry.Version, "kept_as", Refused(r.config.Name))
 	r.ended(ctx)
 	r.tell(ctx, Notice{Kind: NoticeRefused, Reason: v.Reason, Step: c.Step, Gate: &v})
-	r.stored(refused.event)
+	r.report(refused.event)
 	return nil
 }
 
@@ -184,6 +186,24 @@ func (r *run) refusedBefore(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
+// madeBefore reports whether these clips and settings have led to a version that is kept beside the served one: it was
+// withdrawn, or the served one is pinned.
+func (r *run) madeBefore() bool {
+	for _, v := range r.served.entry.Kept {
+		var e Event
+		if json.Unmarshal(v.Info, &e) != nil || e.Data != r.clips.hash || e.Recipe != r.recipe(r.set.Labels) || e.FromStep != r.served.checkpoint.Step {
+			continue
+		}
+		reason := "another version is pinned"
+		if v.Withdrawn != nil {
+			reason = v.Withdrawn.Reason
+		}
+		r.log.Warn("a model of these clips was made before and is not served; add clips, or change the settings", "version", v.Version, "reason", reason)
+		return true
+	}
+	return false
+}
+
 // ended removes the checkpoint of the training that has ended. One that remains is replaced by the next.
 func (r *run) ended(ctx context.Context) {
 	if r.unfinished.entry.Version == 0 {
@@ -199,7 +219,7 @@ func (r *run) ended(ctx context.Context) {
 	}
 }
 
-func (r *run) stored(e Event) {
+func (r *run) report(e Event) {
 	if r.hooks.OnEvent != nil {
 		r.hooks.OnEvent(e)
 	}

@@ -24,7 +24,7 @@ import (
 	"wavemill/pipeline/modelstore"
 )
 
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // average is a learner for tests: its one weight depends on every batch and every random number, in order.
 type average struct {

@@ -55,6 +55,7 @@ type run struct {
 	served     version
 	unfinished version
 	working    *modelstore.Store // Where unfinished and refused checkpoints are kept.
+	stored     Reference         // What models are judged on; without labels: not read yet.
 	resume     *models.Checkpoint
 	from       int64         // The step of the served model that the training begins with.
 	earlier    time.Duration // Spent before this run.
@@ -72,7 +73,7 @@ type version struct {
 // plan decides whether to begin, to go on, or to leave the model as it is: then the job is nil.
 func (r *run) plan(ctx context.Context) (*training.Job, error) {
 	var err error
-	if r.served, err = r.read(ctx, r.env.Bus.Models(), r.config.Name); err != nil {
+	if r.served, err = r.read(ctx, r.versions(), r.config.Name); err != nil {
 		return nil, err
 	}
 	if r.unfinished, err = r.read(ctx, r.working, Unfinished(r.config.Name)); err != nil {
@@ -126,7 +127,7 @@ func (r *run) choose(ctx context.Context, j *training.Job) (begin bool, err erro
 		r.goOn(j, s) // Given more time.
 		return true, nil
 	}
-	if refused, err := r.refusedBefore(ctx); err != nil || refused {
+	if refused, err := r.refusedBefore(ctx); err != nil || refused || r.madeBefore() {
 		return false, err
 	}
 	// Learn the new clips for as long again.

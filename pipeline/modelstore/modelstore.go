@@ -3,6 +3,9 @@
 //
 // [Store.Put] stores the content first and then the entry, by compare-and-set: an entry never names content that does not
 // exist, and of two concurrent writers one gets [ErrConflict].
+//
+// The entry of the current version lists the other versions that are kept. So every change, such as [Store.Serve] and
+// [Store.Remove], is one compare-and-set of one key: it is done or not done, and readers that watch the key see it at once.
 package modelstore
 
 import (
@@ -27,23 +30,10 @@ var (
 	ErrConflict = errors.New("another process has stored a newer version")
 )
 
-// DefaultKeep is how many versions stay readable, so that a reader that is loading one is not interrupted by the next, and
-// an earlier one can be restored.
-const DefaultKeep = 3
-
-// Entry describes the current version under a name. The key-value bucket holds it as JSON.
-type Entry struct {
-	Name    string          `json:"name"`
-	Version uint64          `json:"version"` // Version counts from 1.
-	Digest  string          `json:"digest"`  // Digest of the content, as its writer computes it.
-	Object  string          `json:"object"`  // Object is the name of the content in the object store.
-	Size    int             `json:"size"`    // Size of the content in bytes.
-	Created time.Time       `json:"created"`
-	Info    json.RawMessage `json:"info,omitempty"` // Info is the writer's own description.
-	Kept    []string        `json:"kept,omitempty"` // Kept lists the objects of earlier versions, newest first.
-
-	revision uint64
-}
+// DefaultKeep is how many versions are kept, the current one included: one to go back to, one more in case that one is bad
+// too, and two that a reader may still be loading while versions follow each other quickly. Five checkpoints of the default
+// size take 80 MiB.
+const DefaultKeep = 5
 
 // A Store reads and writes versions. It is safe for concurrent use.
 type Store struct {
@@ -52,65 +42,96 @@ type Store struct {
 	Replicas  int    // Replicas of both; 0 is 1.
 	Bind      bool   // Bind uses existing ones and never creates them.
 	Keep      int    // Keep is the number of versions to keep; 0: DefaultKeep.
+	Trial     bool   // Trial sets Entry.Trial in what Put makes current in place of another version.
 
 	mu      sync.Mutex
 	objects jetstream.ObjectStore
 	entries jetstream.KeyValue
 }
 
-// Put stores content as the version after old, which is the zero Entry for the first version. The digest names the
-// content; info, JSON or nil, is stored in the entry. Put returns ErrConflict when old is not the current version.
+// Put stores content as a new version and makes it the current one in place of old, which is the zero Entry for the first
+// version. The digest names the content; info, JSON or nil, is stored in the entry. While old is pinned, the new version is
+// kept and old stays current. Put returns ErrConflict when old is not the current entry.
 func (s *Store) Put(ctx context.Context, name, digest string, content []byte, info json.RawMessage, old Entry) (Entry, error) {
 	if err := s.open(ctx); err != nil {
 		return Entry{}, err
 	}
-	e := Entry{
-		Name: name, Version: old.Version + 1, Digest: digest, Object: name + "-" + digest, Size: len(content),
+	v := Stored{
+		Version: old.Last + 1, Digest: digest, Object: name + "-" + digest, Size: len(content),
 		Created: time.Now().UTC().Truncate(time.Millisecond), Info: info,
 	}
-	if _, err := s.objects.GetInfo(ctx, e.Object); errors.Is(err, jetstream.ErrObjectNotFound) {
-		if _, err := s.objects.PutBytes(ctx, e.Object, content); err != nil {
-			return Entry{}, fmt.Errorf("store %s version %d: %w", name, e.Version, err)
+	fail := func(err error) (Entry, error) {
+		return Entry{}, fmt.Errorf("store %s version %d: %w", name, v.Version, err)
+	}
+	if _, err := s.objects.GetInfo(ctx, v.Object); errors.Is(err, jetstream.ErrObjectNotFound) {
+		if _, err := s.objects.PutBytes(ctx, v.Object, content); err != nil {
+			return fail(err)
 		}
 	} else if err != nil {
-		return Entry{}, fmt.Errorf("store %s version %d: %w", name, e.Version, err)
+		return fail(err)
 	}
-	drop := s.rotate(&e, old)
+	e := s.joined(name, v, old)
+	stored, err := s.replace(ctx, e, old)
+	if err != nil {
+		s.discard(ctx, name, v.Object, old)
+		return fail(err)
+	}
+	return stored, nil
+}
+
+// joined is the entry after old that has the version v.
+func (s *Store) joined(name string, v Stored, old Entry) Entry {
+	e := Entry{Stored: v, Name: name, Last: v.Version, Since: v.Created}
+	e.Kept = slices.DeleteFunc(slices.Clone(old.Kept), func(k Stored) bool { return k.Object == v.Object })
+	switch {
+	case old.Pinned && old.Object != v.Object:
+		e.Stored, e.Since, e.Pinned, e.Trial = old.Stored, old.Since, true, old.Trial
+		e.Kept = append(e.Kept, v)
+	case old.Object != "" && old.Object != v.Object:
+		e.Trial = s.Trial
+		e.Kept = append(e.Kept, old.Stored)
+	default:
+		e.Pinned = old.Pinned
+	}
+	slices.SortFunc(e.Kept, newestFirst)
+	return e
+}
+
+// replace writes e in place of old, and removes the content that old refers to and e does not.
+func (s *Store) replace(ctx context.Context, e, old Entry) (Entry, error) {
+	s.rotate(&e)
 	value, err := json.Marshal(e)
 	if err != nil {
-		return Entry{}, fmt.Errorf("store %s version %d: %w", name, e.Version, err)
+		return Entry{}, err
 	}
 	if old.revision == 0 {
-		e.revision, err = s.entries.Create(ctx, name, value)
+		e.revision, err = s.entries.Create(ctx, e.Name, value)
 	} else {
-		e.revision, err = s.entries.Update(ctx, name, value, old.revision)
+		e.revision, err = s.entries.Update(ctx, e.Name, value, old.revision)
+	}
+	if wrongRevision(err) {
+		return Entry{}, ErrConflict
 	}
 	if err != nil {
-		s.discard(ctx, e, old)
-		if wrongRevision(err) {
-			return Entry{}, fmt.Errorf("store %s version %d: %w", name, e.Version, ErrConflict)
-		}
-		return Entry{}, fmt.Errorf("store %s version %d: %w", name, e.Version, err)
+		return Entry{}, err
 	}
-	for _, object := range drop {
-		_ = s.objects.Delete(ctx, object) // The new version is stored; a leftover old one is harmless.
+	for _, v := range old.Versions() {
+		if !e.refers(v.Object) {
+			_ = s.objects.Delete(ctx, v.Object) // The entry is stored; content that remains is harmless, and Sweep finds it.
+		}
 	}
 	return e, nil
 }
 
-// discard removes the content of a version that did not become one, unless the current version or one that it keeps has the
-// same content.
-func (s *Store) discard(ctx context.Context, e, old Entry) {
-	current, err := s.Get(ctx, e.Name)
+// discard removes content that did not become a version, unless the current entry or old refers to it.
+func (s *Store) discard(ctx context.Context, name, object string, old Entry) {
+	current, err := s.Get(ctx, name)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return // Sweep will find it.
 	}
-	for _, x := range []Entry{current, old} {
-		if x.Object == e.Object || slices.Contains(x.Kept, e.Object) {
-			return
-		}
+	if !current.refers(object) && !old.refers(object) {
+		_ = s.objects.Delete(ctx, object) // As above.
 	}
-	_ = s.objects.Delete(ctx, e.Object) // As above.
 }
 
 // Delete removes an entry, the content of its version and that of the versions it keeps. It returns ErrConflict when another
@@ -126,8 +147,8 @@ func (s *Store) Delete(ctx context.Context, e Entry) error {
 	if err != nil {
 		return fmt.Errorf("delete %s version %d: %w", e.Name, e.Version, err)
 	}
-	for _, object := range append([]string{e.Object}, e.Kept...) {
-		if err := s.objects.Delete(ctx, object); err != nil && !errors.Is(err, jetstream.ErrObjectNotFound) {
+	for _, v := range e.Versions() {
+		if err := s.objects.Delete(ctx, v.Object); err != nil && !errors.Is(err, jetstream.ErrObjectNotFound) {
 			return fmt.Errorf("delete %s version %d: %w", e.Name, e.Version, err)
 		}
 	}
@@ -154,7 +175,7 @@ func (s *Store) Sweep(ctx context.Context, names []string, age time.Duration) (r
 		}
 		for _, o := range objects {
 			digest, ours := strings.CutPrefix(o.Name, name+"-")
-			if !ours || strings.Contains(digest, "-") || o.Name == entry.Object || slices.Contains(entry.Kept, o.Name) || time.Since(o.ModTime) < age {
+			if !ours || strings.Contains(digest, "-") || entry.refers(o.Name) || time.Since(o.ModTime) < age {
 				continue
 			}
 			if err := s.objects.Delete(ctx, o.Name); err != nil && !errors.Is(err, jetstream.ErrObjectNotFound) {
@@ -181,27 +202,6 @@ func wrongRevision(err error) bool {
 		ok && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
 }
 
-// rotate sets e.Kept from old and returns the objects beyond the number to keep.
-func (s *Store) rotate(e *Entry, old Entry) (drop []string) {
-	keep := s.Keep
-	if keep == 0 {
-		keep = DefaultKeep
-	}
-	if old.Object != "" && old.Object != e.Object {
-		e.Kept = append(e.Kept, old.Object)
-	}
-	for _, object := range old.Kept {
-		if object != e.Object {
-			e.Kept = append(e.Kept, object)
-		}
-	}
-	if len(e.Kept) > keep-1 {
-		drop = e.Kept[keep-1:]
-		e.Kept = e.Kept[:keep-1]
-	}
-	return drop
-}
-
 // Get returns the current entry of name, or ErrNotFound.
 func (s *Store) Get(ctx context.Context, name string) (Entry, error) {
 	if err := s.open(ctx); err != nil {
@@ -217,16 +217,7 @@ func (s *Store) Get(ctx context.Context, name string) (Entry, error) {
 	return parse(kv)
 }
 
-func parse(kv jetstream.KeyValueEntry) (Entry, error) {
-	var e Entry
-	if err := json.Unmarshal(kv.Value(), &e); err != nil {
-		return Entry{}, fmt.Errorf("%s in %s, revision %d: %w", kv.Key(), kv.Bucket(), kv.Revision(), err)
-	}
-	e.revision = kv.Revision()
-	return e, nil
-}
-
-// Load returns the content of an entry.
+// Load returns the content of the current version of an entry. Entry.At makes an entry of another one that is kept.
 func (s *Store) Load(ctx context.Context, e Entry) ([]byte, error) {
 	if err := s.open(ctx); err != nil {
 		return nil, err

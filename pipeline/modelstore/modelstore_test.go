@@ -47,7 +47,7 @@ func TestVersions(t *testing.T) {
 	}
 	var e modelstore.Entry
 	var objects []string
-	for i := range 6 {
+	for i := range 8 {
 		var err error
 		e, err = s.Put(ctx, "vae", fmt.Sprintf("d%d", i), fmt.Appendf(nil, "content %d", i), []byte(`{"step":1}`), e)
 		if err != nil {
@@ -62,11 +62,15 @@ func TestVersions(t *testing.T) {
 			t.Errorf("%q %v", content, err)
 		}
 	}
-	if !slices.Equal(e.Kept, objects[1:modelstore.DefaultKeep]) {
+	var kept []string
+	for _, v := range e.Kept {
+		kept = append(kept, v.Object)
+	}
+	if !slices.Equal(kept, objects[1:modelstore.DefaultKeep]) {
 		t.Errorf("kept %v of %v", e.Kept, objects)
 	}
 	for i, object := range objects {
-		_, err := s.Load(ctx, modelstore.Entry{Name: "vae", Object: object})
+		_, err := s.Load(ctx, modelstore.Entry{Name: "vae", Stored: modelstore.Stored{Object: object}})
 		if (err == nil) != (i < modelstore.DefaultKeep) {
 			t.Errorf("object %d from the newest: %v", i, err)
 		}
