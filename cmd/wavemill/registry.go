@@ -3,6 +3,7 @@ package main
 import (
 	"wavemill/operators/demo"
 	"wavemill/operators/generate"
+	"wavemill/operators/guard"
 	"wavemill/operators/spectrogram"
 	"wavemill/operators/train"
 	"wavemill/pipeline"
@@ -16,6 +17,7 @@ type hooks = demo.Hooks
 func operators(h hooks) pipeline.Registry {
 	return pipeline.Registry{
 		"generate":    generate.Factory(h.Generate),
+		"guard":       guard.Factory(),
 		"spectrogram": spectrogram.Factory(),
 		"train":       train.Factory(h.Train),
 	}
