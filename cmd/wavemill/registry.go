@@ -5,6 +5,7 @@ import (
 	"wavemill/operators/generate"
 	"wavemill/operators/guard"
 	"wavemill/operators/spectrogram"
+	"wavemill/operators/topup"
 	"wavemill/operators/train"
 	"wavemill/pipeline"
 )
@@ -19,6 +20,7 @@ func operators(h hooks) pipeline.Registry {
 		"generate":    generate.Factory(h.Generate),
 		"guard":       guard.Factory(),
 		"spectrogram": spectrogram.Factory(),
+		"topup":       topup.Factory(topup.Hooks{}),
 		"train":       train.Factory(h.Train),
 	}
 }

@@ -28,6 +28,7 @@ const (
 	FrontEnd    = "Wavemill-Front-End"   // FrontEnd is everything between clip and spectrogram as JSON, the transform included.
 	Index       = "Wavemill-Index"       // Index is a clip's number in the series of its seed, from 0.
 	Truncated   = "Wavemill-Truncated"   // Truncated is "true" where the recording's file ends before the data that it declares.
+	Topup       = "Wavemill-Topup"       // Topup is the stage that has topped up a label with the clip.
 	Object      = "Wavemill-Object"      // Object names a stored body; the message's own body is then empty.
 )
 
