@@ -170,8 +170,8 @@ func (n neighbourhood) median(squared []float32, except uint64) float64 {
 	return stats.Median(all)
 }
 
-// robustLimit is the median plus spread robust standard deviations, and half as much again as the median at least, for
-// values that hardly differ.
+// robustLimit is the median plus spread robust standard deviations, and a quarter more than the median at least, for values
+// that hardly differ.
 func robustLimit(values []float64, spread float64) float64 {
 	median := stats.Median(values)
 	away := make([]float64, len(values))
@@ -180,6 +180,22 @@ func robustLimit(values []float64, spread float64) float64 {
 	}
 	return max(median+spread*1.4826*stats.Median(away), 1.25*median)
 }
+
+// robustRatio is robustLimit for values that vary by factors: errors.
+func robustRatio(values []float64, spread float64) float64 {
+	logs := make([]float64, len(values))
+	for i, v := range values {
+		logs[i] = math.Log(max(v, 1e-12))
+	}
+	median := stats.Median(logs)
+	for i, v := range logs {
+		logs[i] = math.Abs(v - median)
+	}
+	return math.Exp(median + max(spread*1.4826*stats.Median(logs), math.Log(leastRatio)))
+}
+
+// leastRatio is the least ratio of an error's limit to the median.
+const leastRatio = 1.5
 
 // Of judges a clip by all rules but those that need a [Model] or [Copies].
 func (j *Judge) Of(e Example) Verdict {

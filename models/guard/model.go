@@ -156,7 +156,7 @@ func (m *Model) Calibrate(ctx context.Context, samples []Sample, heard []string,
 		m.errors = map[string]float64{}
 		for label, of := range byLabel {
 			if len(of) >= l.Least {
-				m.errors[label] = robustLimit(of, l.Spread)
+				m.errors[label] = robustRatio(of, l.Spread)
 			}
 		}
 	}
