@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -273,6 +274,62 @@ func TestVerdictsSurviveRestarts(t *testing.T) {
 		for source := range maps.Keys(first) {
 			if first[source] != got[source] {
 				t.Errorf("%s\nwithout restarts: %s\nwith restarts: %s", source, first[source], got[source])
+			}
+		}
+	}
+}
+
+// Two replicas share the messages of a stream, and judge them as one does.
+func TestReplicasAgree(t *testing.T) {
+	all := recordings(t, 12)
+	var first map[string]string
+	for _, replicas := range []int{1, 2} {
+		s := spec(t, t.TempDir(), "{window: 64, min_clips: 32, idle: 100ms}")
+		s.Operators[0].Replicas = replicas
+		bus, _ := open(t, s)
+		publish(t, bus, all)
+		var processed atomic.Int64
+		var running []*pipeline.Pipeline
+		done := make(chan struct{})
+		for range replicas {
+			p, err := pipeline.Start(t.Context(), bus, registry(), pipeline.Options{OnEvent: func(e pipeline.Event) {
+				if e.Type == pipeline.EventProcessed && processed.Add(1) == int64(len(all)) {
+					close(done)
+				}
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			running = append(running, p)
+		}
+		select {
+		case <-done:
+		case <-time.After(patience):
+			t.Error("messages are not processed in time")
+		}
+		for _, p := range running {
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			if err := p.Stop(ctx); err != nil {
+				t.Error(err)
+			}
+			cancel()
+		}
+		passed, refused := outputs(t, bus)
+		got := map[string]string{}
+		for _, of := range []map[string]*pipeline.Message{passed, refused} {
+			for source, m := range of {
+				got[source] = fmt.Sprint(m.Header)
+			}
+		}
+		if len(got) != len(all) {
+			t.Errorf("%d replicas: %d of %d", replicas, len(got), len(all))
+		}
+		if first == nil {
+			first = got
+		}
+		for source := range first {
+			if first[source] != got[source] {
+				t.Errorf("%s\none replica: %s\ntwo: %s", source, first[source], got[source])
 			}
 		}
 	}
