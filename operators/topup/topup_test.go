@@ -48,7 +48,7 @@ func model(t *testing.T, seed uint64) (models.Checkpoint, []byte) {
 	var all []dataset.Recording
 	for i := range 12 {
 		c := sound(t, []string{"bell", "kick"}[i%2], i)
-		all = append(all, dataset.Recording{Item: dataset.Item{Name: fmt.Sprint(i), Label: c.Label}, Clip: c, Digest: fingerprint.Digest(c), Print: fingerprint.Of(c)})
+		all = append(all, dataset.Recording{Item: dataset.Item{Name: strconv.Itoa(i), Label: c.Label}, Clip: c, Digest: fingerprint.Digest(c), Print: fingerprint.Of(c)})
 	}
 	set, err := training.Prepare(t.Context(), all, training.Options{Holdout: dataset.Holdout{Seed: 1}})
 	if err != nil {
