@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -24,7 +25,7 @@ func quarantined(t *testing.T, url string, n int) *pipeline.Bus {
 	t.Cleanup(func() { closeQuietly(t, bus) })
 	for i := range n {
 		_, err := bus.Publish(t.Context(), &pipeline.Message{
-			ID: fmt.Sprint(i), Type: pipeline.TypeQuarantine, Label: []string{"three", "seven"}[i%2], Body: []byte("sound"),
+			ID: strconv.Itoa(i), Type: pipeline.TypeQuarantine, Label: []string{"three", "seven"}[i%2], Body: []byte("sound"),
 			Header: map[string]string{
 				header.Source: fmt.Sprintf("%d.wav", i), header.Guard: header.Refused, header.GuardRules: []string{"label", "loud"}[i%2],
 				header.GuardReason: "it sounds like another", header.QuarantineType: "audio", header.QuarantineTo: "guarded",

@@ -166,6 +166,9 @@ func (m *Model) Calibrate(ctx context.Context, samples []Sample, heard []string,
 	return nil
 }
 
+// farther is an error, relative to its limit, that no score of the classifier makes up for.
+const farther = 2
+
 // uncertain is by how much the classifier may prefer the clip's label where the model contradicts it.
 const uncertain = 0.25
 
@@ -185,7 +188,7 @@ func (m *Model) Judge(ctx context.Context, v *Verdict, s Sample, l Limits) error
 	if known && limit > 0 {
 		r := f.error / limit
 		v.Scores.Reconstruction = &r
-		if r > 1 {
+		if own := v.Scores.Own; r > farther || r > 1 && (own == nil || *own < max(certain, *v.Scores.Other)) {
 			v.find(l, RuleModel, "the model's reconstruction error is %.1f times the greatest usual one", r)
 		}
 	}
