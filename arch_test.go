@@ -56,6 +56,7 @@ var arrows = []arrow{
 	{"models/transfer", []string{"models/."}, "takes weights over by their names, whatever the architecture"},
 	{"models/training", []string{"models", "audio"}, "the one way from recordings to a checkpoint"},
 	{"models/augment", []string{"models", "audio"}, "generates with sampling and measures with eval"},
+	{"models/guard", []string{"models", "audio"}, "judges clips by recent ones and by a model, whatever carried them"},
 	{"models/comparison", []string{"models", "audio"}, "candidates, their rows and the verdict: sampling and eval"},
 	{"models/report", []string{"models", "audio"}, "the HTML page of a demo, a comparison, an evaluation"},
 	{"models/benchmark", []string{"models", "audio"}, "trains, samples and compares to make the published tables"},

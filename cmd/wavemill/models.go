@@ -59,8 +59,8 @@ func (m *modelsFlags) add(cmd *cobra.Command, least, most int, what string) *cob
 	return cmd
 }
 
-// numbers are the version numbers among checked arguments.
-func numbers(args []string) []uint64 {
+// versionNumbers are the version numbers among checked arguments.
+func versionNumbers(args []string) []uint64 {
 	var out []uint64
 	for _, arg := range args[1:] {
 		n, _ := strconv.ParseUint(arg, 10, 64) // Checked by Args.

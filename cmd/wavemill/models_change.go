@@ -33,7 +33,7 @@ nothing is rolled back. With VERSION, that one is served first.`,
   wavemill models pin vae 3`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.change(cmd.Context(), &m, args[0], "pinned", func(s *modelstore.Store, e modelstore.Entry) (_ modelstore.Entry, err error) {
-				for _, n := range numbers(args) {
+				for _, n := range versionNumbers(args) {
 					if n == e.Version {
 						continue
 					}
@@ -79,7 +79,7 @@ that is served then. Use pin to keep a version.`,
   wavemill models rollback vae 3`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.change(cmd.Context(), &m, args[0], "rolled back", func(s *modelstore.Store, e modelstore.Entry) (modelstore.Entry, error) {
-				if asked := numbers(args); len(asked) > 0 {
+				if asked := versionNumbers(args); len(asked) > 0 {
 					return s.Serve(cmd.Context(), e, asked[0], reason)
 				}
 				return s.Rollback(cmd.Context(), e, reason)
@@ -99,7 +99,7 @@ func newModelsRm(a *app) *cobra.Command {
   wavemill models rm vae 2 3`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.change(cmd.Context(), &m, args[0], "removed", func(s *modelstore.Store, e modelstore.Entry) (_ modelstore.Entry, err error) {
-				for _, n := range numbers(args) {
+				for _, n := range versionNumbers(args) {
 					if e, err = s.Remove(cmd.Context(), e, n); err != nil {
 						return e, err
 					}

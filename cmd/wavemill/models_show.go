@@ -63,7 +63,7 @@ func newModelsShow(a *app) *cobra.Command {
   wavemill models show vae 3 --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withModels(cmd.Context(), &m, func(s *modelstore.Store) error {
-				v, err := find(cmd.Context(), s, args[0], numbers(args)...)
+				v, err := find(cmd.Context(), s, args[0], versionNumbers(args)...)
 				if err != nil {
 					return err
 				}
@@ -83,7 +83,7 @@ func newModelsDiff(a *app) *cobra.Command {
   wavemill models diff vae 3 4 --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withModels(cmd.Context(), &m, func(s *modelstore.Store) error {
-				asked := numbers(args)
+				asked := versionNumbers(args)
 				if len(asked) == 1 {
 					e, err := s.Get(cmd.Context(), args[0])
 					if err != nil {

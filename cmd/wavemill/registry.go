@@ -4,9 +4,11 @@ import (
 	"wavemill/operators/demo"
 	"wavemill/operators/embed"
 	"wavemill/operators/generate"
+	"wavemill/operators/guard"
 	"wavemill/operators/segment"
 	"wavemill/operators/spectrogram"
 	"wavemill/operators/synthesize"
+	"wavemill/operators/topup"
 	"wavemill/operators/train"
 	"wavemill/pipeline"
 )
@@ -20,9 +22,11 @@ func operators(h hooks) pipeline.Registry {
 	return pipeline.Registry{
 		"embed":       embed.Factory(),
 		"generate":    generate.Factory(h.Generate),
+		"guard":       guard.Factory(),
 		"segment":     segment.Factory(),
 		"spectrogram": spectrogram.Factory(),
 		"synthesize":  synthesize.Factory(),
+		"topup":       topup.Factory(topup.Hooks{}),
 		"train":       train.Factory(h.Train),
 	}
 }

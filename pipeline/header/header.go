@@ -33,7 +33,35 @@ const (
 	Last        = "Wavemill-Last"        // Last is "true" on the last piece of a source.
 	Start       = "Wavemill-Start"       // Start is where a clip begins in its source, in seconds.
 	End         = "Wavemill-End"         // End is where it ends.
+	Topup       = "Wavemill-Topup"       // Topup is the stage that has topped up a label with the clip.
 	Object      = "Wavemill-Object"      // Object names a stored body; the message's own body is then empty.
+)
+
+// Headers of a message that a guard has judged.
+const (
+	Guard       = "Wavemill-Guard"        // Guard is passed, refused, or accepted where a person has let a refused message pass.
+	GuardRules  = "Wavemill-Guard-Rules"  // GuardRules are the names of the rules that the message breaks, with commas.
+	GuardReason = "Wavemill-Guard-Reason" // GuardReason says the same on one line for a person.
+	GuardScores = "Wavemill-Guard-Scores" // GuardScores is JSON: what was measured.
+	GuardBasis  = "Wavemill-Guard-Basis"  // GuardBasis is JSON: by which clips and which model was judged.
+	GuardLabel  = "Wavemill-Guard-Label"  // GuardLabel is the label that a relabelled message had.
+)
+
+// Headers of a message in quarantine, beside its own and those of the guard.
+const (
+	QuarantineOperator  = "Wavemill-Quarantine-Operator"   // QuarantineOperator is the stage that refused the message.
+	QuarantineType      = "Wavemill-Quarantine-Type"       // QuarantineType is the type of the message.
+	QuarantineTo        = "Wavemill-Quarantine-To"         // QuarantineTo is the stream that it would have passed to.
+	QuarantineStream    = "Wavemill-Quarantine-Stream"     // QuarantineStream and QuarantineSequence are the place of the original.
+	QuarantineSequence  = "Wavemill-Quarantine-Sequence"   //
+	QuarantineMessageID = "Wavemill-Quarantine-Message-Id" // QuarantineMessageID is the original's Nats-Msg-Id.
+)
+
+// Values of the header [Guard].
+const (
+	Passed   = "passed"
+	Refused  = "refused"
+	Accepted = "accepted"
 )
 
 // Headers of a dead letter, beside the headers of the failed message.
