@@ -24,7 +24,7 @@ const (
 	tellAgain = time.Minute
 )
 
-// waits counts by stream the publications that had to wait for longWait.
+// waits counts by name, such as by stream the publications that had to wait for longWait.
 type waits struct{ byStream sync.Map }
 
 func (w *waits) of(stream string) *atomic.Uint64 {

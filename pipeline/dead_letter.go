@@ -35,7 +35,7 @@ func (s *stage) deadLetter(ctx context.Context, msg jetstream.Msg, m *Message, e
 		return delivery.Outcome{Verdict: delivery.Retry, Delay: firstDelay}
 	}
 	s.logPanic(m, err)
-	s.counters.dead.Add(1)
+	s.counters.died(reasonOf(err))
 	s.counters.remember(DeadLetter{Label: m.Label, Source: letter.Source, ID: m.ID, Sequence: m.Sequence, Kind: KindOf(err), Reason: letter.Reason, Attempts: m.Attempt})
 	s.event(EventDead, m, err)
 	s.log.Warn("dead letter", "sequence", m.Sequence, "label", m.Label, "source", letter.Source, "attempt", m.Attempt, "reason", letter.Reason)

@@ -24,16 +24,17 @@ func (s *stage) handle(ctx context.Context, worker int, msg jetstream.Msg) deliv
 		return delivery.Outcome{Verdict: delivery.Drop, Reason: "no metadata"}
 	}
 	s.counters.received.Add(1)
+	s.counters.receivedBytes.Add(uint64(len(m.Body)))
 	if m.Attempt > 1 {
 		s.counters.redelivered.Add(1)
 	}
 	if err == nil && m.Attempt > maxDeliveries {
-		err = Errorf(Invalid, "delivered %d times without an outcome; it may be crashing the process that works on it", m.Attempt-1)
+		err = Errorf(Invalid, "delivered %d times without an outcome; %w", m.Attempt-1, errDeliveries)
 	}
 	if err == nil {
 		start := time.Now()
 		err = s.process(ctx, worker, m.Clone())
-		s.counters.busy.Add(int64(time.Since(start)))
+		s.processed(time.Since(start))
 	}
 	if err == nil {
 		s.counters.processed.Add(1)
@@ -60,13 +61,27 @@ func (s *stage) process(ctx context.Context, worker int, m *Message) error {
 	emit := func(ctx context.Context, out *Message) error { return s.emit(ctx, in, out) }
 	err := guard(func() error { return s.works.Load().operators[worker].Process(ctx, m, emit) })
 	if err != nil && errors.Is(context.Cause(ctx), errTimeout) {
-		return &Error{Kind: Other, Message: fmt.Sprintf("no result after %v (timeout)", s.spec.Timeout), Err: err}
+		return &Error{Kind: Other, Message: fmt.Sprintf("no result after %v (%v)", s.spec.Timeout, errTimeout), Err: &timedOut{err}}
 	}
 	return err
 }
 
 // errTimeout is the cause of a context that ended because of the stage's timeout.
 var errTimeout = errors.New("timeout")
+
+// timedOut is the error of an operator that the timeout has interrupted.
+type timedOut struct{ err error }
+
+func (e *timedOut) Error() string   { return e.err.Error() }
+func (e *timedOut) Unwrap() []error { return []error{errTimeout, e.err} }
+
+// processed records the time of one attempt.
+func (s *stage) processed(took time.Duration) {
+	s.counters.busy.Add(int64(took))
+	if o := s.options.Observer; o != nil {
+		o.Processed(s.spec.Name, s.bus.spec.StreamName(s.route.from), s.bus.spec.ConsumerName(s.spec.Name), took)
+	}
+}
 
 // guard calls f and returns a panic as an error.
 func guard(f func() error) (err error) {
@@ -156,11 +171,13 @@ func (s *stage) emit(ctx context.Context, in *parent, out *Message) error {
 			return nil
 		}
 	}
+	size := uint64(len(out.Body))
 	ack, err := s.bus.store(ctx, stream, out)
 	if err != nil {
 		return err
 	}
 	s.counters.emitted.Add(1)
+	s.counters.emittedBytes.Add(size)
 	if ack.Duplicate {
 		s.counters.duplicates.Add(1)
 	}

@@ -25,6 +25,7 @@ type Options struct {
 	// RestartDelay is the wait before the first restart of a failed operator; it doubles with every failure in a row, up to
 	// a minute. 0: one second.
 	RestartDelay time.Duration
+	Observer     Observer // Observer; nil: none.
 }
 
 // Run opens the bus of spec and runs its operators until ctx is done, then drains and closes everything. It
@@ -45,8 +46,9 @@ func Run(ctx context.Context, spec Spec, reg Registry, o Options) error {
 
 // A Pipeline is a running set of operators.
 type Pipeline struct {
-	bus    *Bus
-	stages []*stage
+	mu     sync.Mutex
+	bus    *Bus            // Guarded by mu, like stages: [Pipeline.Reload] replaces both.
+	stages []*stage        // It is never changed in place.
 	ctx    context.Context // Done when the operators are asked to stop.
 	stop   context.CancelFunc
 	done   chan struct{}

@@ -68,6 +68,7 @@ func newStage(bus *Bus, spec OperatorSpec, r route, up []string, reg Registry, o
 	if err != nil {
 		return nil, fmt.Errorf("operator %s: configuration: %w", spec.Name, err)
 	}
+	bus = bus.of(spec.Name, o.Observer)
 	s := &stage{
 		bus: bus, spec: spec, route: r, hash: hash, onEvent: o.OnEvent, upstream: up, reg: reg, options: o,
 		log: o.Log.With("pipeline", bus.spec.Name, "operator", spec.Name), published: &published{bus: bus},
@@ -137,7 +138,7 @@ func (s *stage) newLoop(workers int) (*delivery.Loop, error) {
 		Workers:     workers, Replicas: s.spec.Replicas, AckWait: s.spec.AckWait,
 		DrainTimeout: s.options.DrainTimeout, Bind: s.bus.spec.Streams.Bind,
 		Restore: func(ctx context.Context) error { return s.bus.ensureStream(ctx, s.route.from) },
-		Opened:  s.opened, Configured: s.hash,
+		Settled: s.settled, Opened: s.opened, Configured: s.hash,
 	}, s.log, s.handle)
 }
 

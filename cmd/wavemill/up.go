@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"wavemill/pipeline"
 	"wavemill/pipeline/health"
+	"wavemill/pipeline/metrics"
 )
 
 // defaultDataDir is where the server of `wavemill up` keeps its data: in the current folder, not a hidden one.
@@ -51,7 +53,7 @@ Without -f it runs the standard pipeline: spectrogram, train, generate.`,
 	cmd.Flags().Lookup("nats").Usage = "URL of the NATS server (default: run one)"
 	cmd.Flags().StringVar(&flags.dataDir, "data-dir", "", "data folder of the server that up runs (default ./"+defaultDataDir+")")
 	cmd.Flags().StringVar(&flags.listen, "listen", "", "host:port where other clients can connect to the server that up runs (default "+defaultListen+")")
-	cmd.Flags().StringVar(&flags.http, "http", "", "host:port for /livez, /readyz and /status, such as :8080 (default: none)")
+	cmd.Flags().StringVar(&flags.http, "http", "", "host:port for /livez, /readyz, /metrics and /status, such as :8080 (default: none)")
 	cmd.Flags().StringVar(&flags.checkpoints, "checkpoints", "", "folder where the trainer also writes its checkpoints, <model>.safetensors (default: on the bus only)")
 	return cmd
 }
@@ -88,7 +90,7 @@ generate.`,
 	}
 	flags.busFlags.add(cmd.Flags())
 	cmd.Flags().Lookup("nats").Usage = "URL of the NATS server (required here or in the file)"
-	cmd.Flags().StringVar(&flags.http, "http", "", "host:port for /livez, /readyz and /status, such as :8080 (default: none)")
+	cmd.Flags().StringVar(&flags.http, "http", "", "host:port for /livez, /readyz, /metrics and /status, such as :8080 (default: none)")
 	cmd.Flags().StringVar(&flags.checkpoints, "checkpoints", "", "folder where the trainer also writes its checkpoints, <model>.safetensors (default: on the bus only)")
 	return cmd
 }
@@ -115,6 +117,14 @@ func (r *runFlags) runnable() (pipeline.Spec, error) {
 	return spec, nil
 }
 
+// pages are what --http serves.
+func pages(running *pipeline.Pipeline, figures *metrics.Set) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", health.Handler(running))
+	mux.Handle("GET /metrics", figures.Handler())
+	return mux
+}
+
 // runPipeline runs the operators of a spec until ctx is done or one of them fails.
 func (a *app) runPipeline(ctx context.Context, spec pipeline.Spec, flags runFlags) (err error) {
 	var h hooks
@@ -132,11 +142,13 @@ func (a *app) runPipeline(ctx context.Context, spec pipeline.Spec, flags runFlag
 		return err
 	}
 	defer func() { err = errors.Join(err, closeBus(ctx, bus)) }()
-	running, err := pipeline.Start(ctx, bus, registry, pipeline.Options{Log: a.log})
+	figures := metrics.New(bus.Spec().Name)
+	running, err := pipeline.Start(ctx, bus, registry, pipeline.Options{Log: a.log, Observer: figures})
 	if err != nil {
 		return err
 	}
-	stop, err := health.Serve(ctx, flags.http, health.Handler(bus, running), a.log)
+	figures.Follow(running)
+	stop, err := health.Serve(ctx, flags.http, pages(running, figures), a.log)
 	if err != nil {
 		return errors.Join(fmt.Errorf("--http: %w", err), running.Stop(ctx))
 	}

@@ -88,7 +88,7 @@ func Factory(h Hooks) pipeline.Factory {
 		if c.Concurrency == 0 {
 			c.Concurrency = runtime.GOMAXPROCS(0)
 		}
-		return &operator{config: c, env: env, hooks: h, log: env.Log, slots: make(chan struct{}, c.Concurrency), arrived: make(chan token, 1)}, nil
+		return &operator{config: c, env: env, hooks: h, log: env.Log, slots: make(chan struct{}, c.Concurrency), arrived: make(chan token, 1), meters: newMeters()}, nil
 	})
 }
 
@@ -107,6 +107,7 @@ type operator struct {
 	mu       sync.Mutex
 	stopping bool    // No more of them, soon.
 	counts   Details // Of requests.
+	meters   meters
 }
 
 type token struct{}
@@ -220,6 +221,7 @@ func (o *operator) Details() any {
 
 // answered counts a request; code is empty for one that was fulfilled.
 func (o *operator) answered(since time.Time, clips int, code string) {
+	o.meters.durations.Observe(time.Since(since).Seconds())
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.counts.Requests++
@@ -264,7 +266,10 @@ func (o *operator) load(ctx context.Context, e modelstore.Entry) error {
 	if err != nil {
 		return err
 	}
-	return o.use(ctx, c)
+	if err = o.use(ctx, c); err == nil {
+		o.follows(e)
+	}
+	return err
 }
 
 func (o *operator) use(ctx context.Context, c models.Checkpoint) error {

@@ -62,10 +62,11 @@ type operator struct {
 	mu       sync.Mutex
 	pinned   *models.FrontEnd // Of the clips that are learnt; nil until there is one.
 	clips    *reservoir
-	added    int           // Counts the clips that were new.
-	given    int           // What added was when the model was last trained.
-	trained  int           // The clips of that training.
-	state    Details       // What is told about it.
+	added    int     // Counts the clips that were new.
+	given    int     // What added was when the model was last trained.
+	trained  int     // The clips of that training.
+	state    Details // What is told about it.
+	meters   meters
 	last     time.Time     // When a new clip came.
 	arrivals chan struct{} // Capacity 1: there is something to look at.
 }
@@ -374,6 +375,9 @@ func (r *run) progress(p models.Progress) {
 
 // progress passes an event on.
 func (o *operator) progress(p models.Progress) {
+	o.mu.Lock()
+	o.meters.progress(p)
+	o.mu.Unlock()
 	if o.hooks.OnProgress != nil {
 		o.hooks.OnProgress(o.config.Name, p)
 	}

@@ -25,6 +25,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	beat, stopBeat := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBeat()
 	beats.Go(func() { l.heartbeat(beat) })
+	beats.Go(func() { l.poll(beat) })
 
 	err := l.supervise(ctx, working)
 
@@ -53,6 +54,7 @@ func (l *Loop) supervise(ctx, working context.Context) error {
 		if permanent(err) {
 			return fmt.Errorf("consumer %s of stream %s: %w", l.config.Durable, l.config.Stream, err)
 		}
+		l.backlog.failed(err)
 		l.log.Warn("the consumer is not available, trying again", "consumer", l.config.Durable, "error", err, "wait", wait)
 		select {
 		case <-ctx.Done():
@@ -97,7 +99,7 @@ func (l *Loop) fetch(ctx, working context.Context, consumer jetstream.Consumer) 
 			// Not even the end of the pull was answered: the server or the consumer does not exist any more.
 			return errors.New("fetch: the server does not answer")
 		}
-		if time.Since(l.infoAt) > l.config.InfoEvery {
+		if l.backlog.due(l.config.InfoEvery) {
 			if err := l.refresh(ctx, consumer); err != nil {
 				return err
 			}
@@ -112,7 +114,7 @@ func (l *Loop) accept(working context.Context, msg jetstream.Msg) {
 		l.log.Error("a message without JetStream metadata is ignored", "subject", msg.Subject(), "error", err)
 		return
 	}
-	l.pending.waiting.Store(meta.NumPending)
+	l.backlog.waiting.Store(meta.NumPending)
 	e := &entry{msg: msg, seq: meta.Sequence.Stream, reply: msg.Reply(), lease: time.Now()}
 	e.ctx, e.cancel = context.WithCancelCause(working)
 	if !l.inFlight.add(e) {
@@ -151,6 +153,9 @@ func (l *Loop) settle(e *entry, o Outcome) {
 	case Retry:
 		err = l.conn.Publish(l.inFlight.replyOf(e), fmt.Appendf(nil, `-NAK {"delay": %d}`, o.Delay.Nanoseconds()))
 	case Abandon:
+	}
+	if err == nil && o.Verdict != Abandon && l.config.Settled != nil {
+		l.config.Settled(o.Verdict)
 	}
 	if err != nil {
 		l.log.Warn("the outcome of a message could not be reported; the server will deliver it again", "consumer", l.config.Durable, "sequence", e.seq, "error", err)
