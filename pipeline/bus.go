@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/trace"
 
 	"wavemill/pipeline/deadletter"
 	"wavemill/pipeline/modelstore"
@@ -35,6 +36,7 @@ type link struct {
 	js      jetstream.JetStream
 	objects *objectstore.Store
 	models  *modelstore.Store
+	tracer  trace.Tracer  // Nil: publications and attempts are not traced.
 	closed  chan struct{} // Closed when the connection is closed for good.
 
 	connection atomic.Pointer[connection]
@@ -62,6 +64,7 @@ type BusOptions struct {
 	// Streams are those that must exist, or are created; nil: all of the pipeline, and the object store. A client that needs
 	// one alone needs rights to that one alone.
 	Streams []string
+	Tracer  trace.TracerProvider // Tracer makes the spans of publications and of attempts at messages; nil: none.
 }
 
 // Open connects to the server of spec, or starts the embedded one, and creates or updates the pipeline's streams.
@@ -76,6 +79,10 @@ func Open(ctx context.Context, spec Spec, o BusOptions) (*Bus, error) {
 	b.connection.Store(newConnection())
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
+	}
+	b.log = aboutMessages(b.log)
+	if o.Tracer != nil {
+		b.tracer = o.Tracer.Tracer(instrumentation)
 	}
 	if err := b.open(ctx, o); err != nil {
 		return nil, errors.Join(err, b.abort())

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"context"
 	"errors"
 	"iter"
 	"time"
@@ -73,19 +72,6 @@ func (s *stage) settled(v delivery.Verdict) {
 	case delivery.Drop:
 		s.counters.termed.Add(1)
 	case delivery.Abandon:
-	}
-}
-
-// begin starts the observation of a publication. The returned function ends it.
-func (b *Bus) begin(_ context.Context, stream string) func(error) {
-	if b.observer == nil {
-		return func(error) {}
-	}
-	start := time.Now()
-	return func(err error) {
-		if err == nil {
-			b.observer.Published(b.operator, b.spec.StreamName(stream), time.Since(start))
-		}
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 func (s *stage) handle(ctx context.Context, worker int, msg jetstream.Msg) delivery.Outcome {
 	m, err := decode(msg)
 	if m == nil {
-		s.log.Error("a message without metadata is skipped", "subject", msg.Subject(), "error", err)
+		s.log.ErrorContext(ctx, "a message without metadata is skipped", "subject", msg.Subject(), "error", err)
 		return delivery.Outcome{Verdict: delivery.Drop, Reason: "no metadata"}
 	}
 	s.counters.received.Add(1)
@@ -28,6 +28,8 @@ func (s *stage) handle(ctx context.Context, worker int, msg jetstream.Msg) deliv
 	if m.Attempt > 1 {
 		s.counters.redelivered.Add(1)
 	}
+	ctx, span := s.consume(ctx, m)
+	ctx = withMessage(ctx, m)
 	if err == nil && m.Attempt > maxDeliveries {
 		err = Errorf(Invalid, "delivered %d times without an outcome; %w", m.Attempt-1, errDeliveries)
 	}
@@ -36,6 +38,7 @@ func (s *stage) handle(ctx context.Context, worker int, msg jetstream.Msg) deliv
 		err = s.process(ctx, worker, m.Clone())
 		s.processed(time.Since(start))
 	}
+	finish(span, err)
 	if err == nil {
 		s.counters.processed.Add(1)
 		s.event(EventProcessed, m, nil)
@@ -113,7 +116,7 @@ type parent struct {
 // inheritedHeaders are the headers that an output takes from its input where it has none of its own: which recording it
 // is made from, and the trace.
 func inheritedHeaders() []string {
-	return []string{header.Source, header.Recording, header.Fingerprint, header.Group, header.Traceparent}
+	return []string{header.Source, header.Recording, header.Fingerprint, header.Group, header.Traceparent, header.Tracestate}
 }
 
 func (s *stage) parentOf(m *Message) *parent {
@@ -188,7 +191,7 @@ func (s *stage) emit(ctx context.Context, in *parent, out *Message) error {
 func (s *stage) failed(ctx context.Context, msg jetstream.Msg, m *Message, err error) delivery.Outcome {
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, delivery.ErrLeaseLost):
-		s.log.Warn("work on a message stopped: its lease on the server has run out; it will be delivered again", "sequence", m.Sequence, "error", cause)
+		s.log.WarnContext(ctx, "work on a message stopped: its lease on the server has run out; it will be delivered again", "error", cause)
 		return delivery.Outcome{Verdict: delivery.Abandon}
 	case cause != nil: // Stopping: not the message's fault.
 		return delivery.Outcome{Verdict: delivery.Retry}
@@ -197,16 +200,16 @@ func (s *stage) failed(ctx context.Context, msg jetstream.Msg, m *Message, err e
 	if kind == Invalid || (kind == Other && m.Attempt >= s.spec.MaxAttempts) || m.Attempt >= maxDeliveries {
 		return s.deadLetter(ctx, msg, m, err)
 	}
-	s.logPanic(m, err)
+	s.logPanic(ctx, err)
 	s.counters.retried.Add(1)
 	s.event(EventRetried, m, err)
 	delay := retryDelay(m.Attempt, rand.Float64()) // Jitter: results do not depend on it.
-	s.log.Warn("failed, trying again", "sequence", m.Sequence, "label", m.Label, "attempt", m.Attempt, "kind", kind.String(), "delay", delay, "error", err)
+	s.log.WarnContext(ctx, "failed, trying again", "label", m.Label, "attempt", m.Attempt, "kind", kind.String(), "delay", delay, "error", err)
 	return delivery.Outcome{Verdict: delivery.Retry, Delay: delay}
 }
 
-func (s *stage) logPanic(m *Message, err error) {
+func (s *stage) logPanic(ctx context.Context, err error) {
 	if p, ok := errors.AsType[*panicError](err); ok {
-		s.log.Error("the operator panicked", "sequence", m.Sequence, "panic", p.value, "stack", p.stack)
+		s.log.ErrorContext(ctx, "the operator panicked", "panic", p.value, "stack", p.stack)
 	}
 }

@@ -65,6 +65,7 @@ func Start(ctx context.Context, bus *Bus, reg Registry, o Options) (*Pipeline, e
 	if o.Version == "" {
 		o.Version = "0.0.0"
 	}
+	o.Log = aboutMessages(o.Log)
 	p := &Pipeline{bus: bus, done: make(chan struct{})}
 	own, others, faults := bus.spec.routes(reg)
 	faults = append(faults, bus.spec.routeFaults(own, others)...)

@@ -137,7 +137,11 @@ func (a *app) runPipeline(ctx context.Context, spec pipeline.Spec, flags runFlag
 	if err := pipeline.Check(spec, registry); err != nil {
 		return err
 	}
-	bus, err := pipeline.Open(ctx, spec, pipeline.BusOptions{Log: a.log})
+	tracer, err := a.traces(ctx)
+	if err != nil {
+		return err
+	}
+	bus, err := pipeline.Open(ctx, spec, pipeline.BusOptions{Log: a.log, Tracer: tracer})
 	if err != nil {
 		return err
 	}

@@ -143,7 +143,7 @@ func (o *operator) Process(ctx context.Context, m *pipeline.Message, emit pipeli
 	if err != nil {
 		return routed(ctx, fmt.Errorf("%s: %w", name, err))
 	}
-	o.logConversions(name, notes, info)
+	o.logConversions(ctx, name, notes, info)
 	out := &pipeline.Message{
 		Type: pipeline.TypeSpectrogram,
 		Header: map[string]string{
@@ -170,10 +170,10 @@ func routed(ctx context.Context, err error) error {
 }
 
 // logConversions logs what was done to a recording, once for every reason.
-func (o *operator) logConversions(name string, notes frontend.Notes, info codec.Info) {
+func (o *operator) logConversions(ctx context.Context, name string, notes frontend.Notes, info codec.Info) {
 	once := func(reason, text string) {
 		if _, known := o.logged.LoadOrStore(reason, true); !known {
-			o.env.Log.Info(text+"; logged once for all such recordings", "first", name)
+			o.env.Log.InfoContext(ctx, text+"; logged once for all such recordings", "first", name)
 		}
 	}
 	rate := o.frontEnd.Config().Spectrogram.SampleRate

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"wavemill/pipeline/header"
 )
 
 // Run fetches and handles messages until ctx is done, and then drains: it stops fetching, lets handlers finish the messages
@@ -120,10 +123,17 @@ func (l *Loop) accept(working context.Context, msg jetstream.Msg) {
 	if !l.inFlight.add(e) {
 		// The server has delivered the message again although it is still in flight here.
 		e.cancel(nil)
-		l.log.Debug("a copy of a message in flight is dropped", "consumer", l.config.Durable, "sequence", e.seq)
+		l.logOf(e).Debug("a copy of a message in flight is dropped", "consumer", l.config.Durable)
 		return
 	}
 	l.queue <- e
+}
+
+// logOf returns the log for lines about one message.
+func (l *Loop) logOf(e *entry) *slog.Logger {
+	h := e.msg.Headers()
+	return l.log.With("stream", l.config.Stream, "seq", e.seq, "msg_id", header.DecodeValue(h.Get(jetstream.MsgIDHeader)),
+		"trace_id", header.TraceID(h.Get(header.Traceparent)))
 }
 
 // work handles queued messages until the queue is closed and empty.
@@ -158,7 +168,7 @@ func (l *Loop) settle(e *entry, o Outcome) {
 		l.config.Settled(o.Verdict)
 	}
 	if err != nil {
-		l.log.Warn("the outcome of a message could not be reported; the server will deliver it again", "consumer", l.config.Durable, "sequence", e.seq, "error", err)
+		l.logOf(e).Warn("the outcome of a message could not be reported; the server will deliver it again", "consumer", l.config.Durable, "error", err)
 	}
 }
 
