@@ -86,6 +86,8 @@ type Env struct {
 	Log      *slog.Logger  // Log carries the pipeline's and the operator's name. Never nil.
 	Bus      *Bus          // Bus is the connection, for what goes beyond Emit.
 	Service  micro.Service // Service is this stage on $SRV.PING|INFO|STATS; a Runner may add endpoints.
+
+	describe func(defaults any) // Of [Factory.Defaults]: take the defaults, and build nothing.
 }
 
 // A Factory builds an operator from its configuration, a YAML document (empty: the defaults). It checks the whole

@@ -42,7 +42,7 @@ Without -f it runs the standard pipeline: spectrogram, train, generate.`,
   wavemill up -f pipeline.yaml --nats nats://host:4222 --http :8080`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			spec, err := flags.runnable()
+			spec, err := flags.runnable(a)
 			if err != nil {
 				return err
 			}
@@ -75,7 +75,7 @@ generate.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			spec, err := flags.runnable()
+			spec, err := flags.runnable(a)
 			if err != nil {
 				return err
 			}
@@ -96,7 +96,12 @@ generate.`,
 }
 
 // runnable returns the spec to run: the file's or the standard one, with the flags applied to it.
-func (r *runFlags) runnable() (pipeline.Spec, error) {
+func (r *runFlags) runnable(a *app) (pipeline.Spec, error) {
+	if r.file != "" {
+		if err := a.checkFile(r.file); err != nil {
+			return pipeline.Spec{}, err
+		}
+	}
 	spec, err := r.read(pipeline.Overrides{DataDir: r.dataDir, Listen: r.listen})
 	switch {
 	case errors.Is(err, pipeline.ErrExternalServer):

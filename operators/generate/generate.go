@@ -117,10 +117,20 @@ var (
 	_ pipeline.Runner   = (*operator)(nil)
 	_ pipeline.Readier  = (*operator)(nil)
 	_ pipeline.Detailer = (*operator)(nil)
+
+	_ pipeline.ModelUser = (*operator)(nil)
 )
 
 // Output implements pipeline.Producer.
 func (o *operator) Output() string { return pipeline.TypeClip }
+
+// UsesModel implements pipeline.ModelUser.
+func (o *operator) UsesModel() string {
+	if o.config.File != "" {
+		return ""
+	}
+	return o.config.Model
+}
 
 // Process returns an error: this operator reads no stream.
 func (o *operator) Process(context.Context, *pipeline.Message, pipeline.Emit) error {

@@ -78,6 +78,8 @@ var (
 	_ pipeline.Detailer = (*operator)(nil)
 	_ pipeline.Waiter   = (*operator)(nil)
 	_ pipeline.Closer   = (*operator)(nil)
+
+	_ pipeline.ModelMaker = (*operator)(nil)
 )
 
 func newOperator(c Config, env pipeline.Env, h Hooks) (*operator, error) {
@@ -96,6 +98,9 @@ func (o *operator) Input() string { return pipeline.TypeSpectrogram }
 
 // Output implements pipeline.Producer: models are announced, and no stream is written.
 func (o *operator) Output() string { return pipeline.TypeModel }
+
+// MakesModel implements pipeline.ModelMaker.
+func (o *operator) MakesModel() string { return o.config.Name }
 
 // Process takes one spectrogram into the reservoir. It emits nothing. A spectrogram of another front end than the one that
 // is learnt is invalid.
