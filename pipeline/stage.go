@@ -32,6 +32,9 @@ type stage struct {
 	onEvent   func(Event)
 	published *published
 
+	leave context.CancelFunc // Makes the stage stop; set, like left, before it runs.
+	left  chan struct{}      // Closed when it has stopped.
+
 	incarnation  atomic.Pointer[string] // Of the input stream; part of the ids of outputs.
 	repeatedUpTo atomic.Uint64          // The last sequence that a deleted consumer may have worked on before.
 }
