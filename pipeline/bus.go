@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"go.opentelemetry.io/otel/trace"
 
+	"wavemill/pipeline/contract"
 	"wavemill/pipeline/deadletter"
 	"wavemill/pipeline/modelstore"
 	"wavemill/pipeline/objectstore"
@@ -30,14 +31,15 @@ type Bus struct {
 
 // link is what all the values of one connection share: a stage has a Bus of its own, and so has a spec that replaces another.
 type link struct {
-	log     *slog.Logger
-	server  *server.Server // Nil when the server is external.
-	conn    *nats.Conn
-	js      jetstream.JetStream
-	objects *objectstore.Store
-	models  *modelstore.Store
-	tracer  trace.Tracer  // Nil: publications and attempts are not traced.
-	closed  chan struct{} // Closed when the connection is closed for good.
+	log       *slog.Logger
+	server    *server.Server // Nil when the server is external.
+	conn      *nats.Conn
+	js        jetstream.JetStream
+	objects   *objectstore.Store
+	models    *modelstore.Store
+	contracts *contract.Store
+	tracer    trace.Tracer  // Nil: publications and attempts are not traced.
+	closed    chan struct{} // Closed when the connection is closed for good.
 
 	connection atomic.Pointer[connection]
 	waits      waits
@@ -125,6 +127,7 @@ func (b *Bus) open(ctx context.Context, o BusOptions) error {
 		Replicas: b.spec.Streams.Replicas, Bind: b.spec.Streams.Bind,
 	}
 	b.models = &modelstore.Store{JetStream: b.js, Bucket: b.spec.ModelBucket(), Replicas: b.spec.Streams.Replicas, Bind: b.spec.Streams.Bind}
+	b.contracts = &contract.Store{JetStream: b.js, Bucket: b.spec.contractBucket(), Replicas: b.spec.Streams.Replicas, Bind: b.spec.Streams.Bind}
 	return b.explain(b.ensureStreams(ctx, o.Streams))
 }
 

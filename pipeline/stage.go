@@ -119,7 +119,7 @@ func (s *stage) details() any {
 
 // build makes the operators and the loop that feeds them.
 func (s *stage) build() error {
-	env := Env{Pipeline: s.bus.spec.Name, Operator: s.spec.Name, Hash: s.hash, Log: s.log, Bus: s.bus, Service: s.service, Upstream: s.upstream}
+	env := Env{Pipeline: s.bus.spec.Name, Operator: s.spec.Name, Hash: s.hash, Log: s.log, Bus: s.bus, Service: s.service, Upstream: s.upstream, Admit: s.bus.Admit}
 	var w works
 	var err error
 	if w.operators, err = buildOperators(s.spec, s.route, s.reg, env); err != nil {

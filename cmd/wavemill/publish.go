@@ -47,7 +47,14 @@ func (a *app) publish(ctx context.Context, flags *busFlags, roots []string, labe
 	if err != nil {
 		return err
 	}
-	result, err := a.publishItems(ctx, bus, set.Items)
+	var result published
+	admitted, err := bus.Contract(ctx)
+	if err == nil {
+		err = files.Admit(ctx, admitted, set.Items)
+	}
+	if err == nil {
+		result, err = a.publishItems(ctx, bus, set.Items)
+	}
 	if err = errors.Join(err, closeBus(ctx, bus)); err != nil {
 		return err
 	}

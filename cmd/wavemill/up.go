@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -26,6 +27,7 @@ type runFlags struct {
 	busFlags
 	dataDir, listen, http string
 	checkpoints           string
+	watch, declares       bool
 }
 
 func newUp(a *app) *cobra.Command {
@@ -39,18 +41,24 @@ programs on this machine at ` + defaultURL + `.
 
 Without -f it runs the standard pipeline: spectrogram, train, generate.`,
 		Example: `  wavemill up
+  wavemill up -f pipeline.yaml --watch
   wavemill up -f pipeline.yaml --nats nats://host:4222 --http :8080`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if flags.watch && flags.file == "" {
+				return usagef("--watch needs the pipeline file to watch (-f)")
+			}
 			spec, err := flags.runnable(a)
 			if err != nil {
 				return err
 			}
+			flags.declares = true
 			return a.runPipeline(cmd.Context(), spec, flags)
 		},
 	}
 	flags.busFlags.add(cmd.Flags())
 	cmd.Flags().Lookup("nats").Usage = "URL of the NATS server (default: run one)"
+	cmd.Flags().BoolVar(&flags.watch, "watch", false, "reload the pipeline file when it changes: only stages that changed are restarted, and no message is lost")
 	cmd.Flags().StringVar(&flags.dataDir, "data-dir", "", "data folder of the server that up runs (default ./"+defaultDataDir+")")
 	cmd.Flags().StringVar(&flags.listen, "listen", "", "host:port where other clients can connect to the server that up runs (default "+defaultListen+")")
 	cmd.Flags().StringVar(&flags.http, "http", "", "host:port for /livez, /readyz, /metrics and /status, such as :8080 (default: none)")
@@ -151,6 +159,11 @@ func (a *app) runPipeline(ctx context.Context, spec pipeline.Spec, flags runFlag
 		return err
 	}
 	defer func() { err = errors.Join(err, closeBus(ctx, bus)) }()
+	if flags.declares {
+		if err := a.declare(ctx, bus, spec.Contract); err != nil {
+			return err
+		}
+	}
 	figures := metrics.New(bus.Spec().Name)
 	running, err := pipeline.Start(ctx, bus, registry, pipeline.Options{Log: a.log, Observer: figures})
 	if err != nil {
@@ -163,5 +176,12 @@ func (a *app) runPipeline(ctx context.Context, spec pipeline.Spec, flags runFlag
 	}
 	defer stop()
 	a.log.Info("pipeline runs", "pipeline", bus.Spec().Name, "operators", bus.Spec().OperatorNames(), "nats", bus.URL(), "data", spec.DataDir)
+	if flags.watch {
+		watching, stopWatching := context.WithCancel(ctx)
+		var watcher sync.WaitGroup
+		watcher.Go(func() { a.watch(watching, &flags, running) })
+		defer watcher.Wait()
+		defer stopWatching()
+	}
 	return running.Wait()
 }

@@ -17,6 +17,9 @@ import (
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"wavemill/pipeline"
+	"wavemill/pipeline/header"
 )
 
 // an upRun is a `wavemill up` of a test.
@@ -161,5 +164,70 @@ func TestTracesThatAreNotThere(t *testing.T) {
 	code, _, stderr := runCLI(t, "up", "-f", file, "--data-dir", t.TempDir())
 	if code != exitUsage || !strings.Contains(stderr, "OTEL_EXPORTER_OTLP_PROTOCOL") {
 		t.Errorf("exit code %d: %s", code, stderr)
+	}
+}
+
+// up --watch: a changed file restarts what changed, a wrong one is refused with its findings, and recordings that are
+// published all the while each become one spectrogram.
+func TestUpWatchesItsFile(t *testing.T) {
+	const first = "operators:\n- operator: spectrogram\n"
+	file := fileOf(t, first)
+	up := startUp(t, file, "--watch")
+	change := func(content string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	folder := recordingsFolder(t, 6)
+	publish := func(label string) {
+		mustRun(t, "publish", "--nats", up.nats, "--labels", "prefix", filepath.Join(folder, label))
+	}
+	publish("chirp")
+	change(first + "  workers: 3\n- {name: half, operator: spectrogram, to: half, config: {rate: 4000}}\n")
+	publish("hihat")
+	waitUntil(t, "the reload", func() bool { return up.logged(`"started":["half"],"restarted":["spectrogram"]`) })
+	change(first + "  worker: 3\n")
+	waitUntil(t, "the refusal", func() bool { return up.logged("is refused; the pipeline goes on") })
+	if !up.logged(`did you mean \"workers\"?`) || !up.logged(`"line":3`) {
+		t.Error("the findings are not logged")
+	}
+	change(first)
+	waitUntil(t, "the second reload", func() bool { return up.logged(`"stopped":["half"]`) })
+	publish(oddLabel)
+
+	bus, err := pipeline.OpenClient(t.Context(), pipeline.Spec{NATS: up.nats}, pipeline.BusOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	recordings := map[string]int{}
+	waitUntil(t, "18 spectrograms", func() bool {
+		clear(recordings)
+		for m, err := range bus.Messages(t.Context(), pipeline.Subscription{Stream: pipeline.TypeSpectrogram, From: 1, Last: true}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			recordings[m.Header[header.Recording]]++
+		}
+		return len(recordings) >= 18
+	})
+	closeQuietly(t, bus)
+	for recording, n := range recordings {
+		if n != 1 {
+			t.Errorf("recording %s has %d spectrograms", recording, n)
+		}
+	}
+	var status struct{ Operators []pipeline.Status }
+	_, body := get(t, up.http+"/status")
+	if err := json.Unmarshal([]byte(body), &status); err != nil || len(status.Operators) != 1 {
+		t.Errorf("%v: %s", err, body)
+	}
+	if code := up.stop(); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+	for _, line := range up.lines {
+		if strings.Contains(line, `"msg":"dead letter"`) {
+			t.Error(line)
+		}
 	}
 }

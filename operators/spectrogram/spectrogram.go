@@ -23,6 +23,7 @@ import (
 	"wavemill/models"
 	"wavemill/models/frontend"
 	"wavemill/pipeline"
+	"wavemill/pipeline/contract"
 	"wavemill/pipeline/header"
 )
 
@@ -138,6 +139,12 @@ func (o *operator) Process(ctx context.Context, m *pipeline.Message, emit pipeli
 	clip, info, err := codec.Decode(ctx, name, m.Body)
 	if err != nil {
 		return routed(ctx, err)
+	}
+	if o.env.Admit != nil {
+		facts := contract.Facts{Label: m.Label, Rate: clip.Rate, Channels: clip.Channels, Duration: clip.Duration()}
+		if err := o.env.Admit(ctx, facts); err != nil {
+			return err
+		}
 	}
 	s, notes, err := o.frontEnd.Analyze(clip)
 	if err != nil {
