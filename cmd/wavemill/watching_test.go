@@ -8,12 +8,14 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
@@ -229,5 +231,33 @@ func TestUpWatchesItsFile(t *testing.T) {
 		if strings.Contains(line, `"msg":"dead letter"`) {
 			t.Error(line)
 		}
+	}
+}
+
+// docs/watching.md lists the metrics that the binary serves, and no other.
+func TestMetricsAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/watching.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]string{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `(wavemill_operator_[a-z_]+)` \\| ([a-z]+) \\|").FindAllStringSubmatch(string(page), -1) {
+		documented[m[1]] = m[2]
+	}
+	up := startUp(t, fileOf(t, "streams: {max_bytes: 100000000}\noperators: [{operator: spectrogram}, {operator: train}, {operator: generate}]"))
+	mustRun(t, "publish", "--nats", up.nats, firstWAV(t, recordingsFolder(t, 1)), "--labels", "prefix")
+	served := map[string]string{}
+	waitUntil(t, "a spectrogram", func() bool {
+		_, text := get(t, up.http+"/metrics")
+		for _, m := range regexp.MustCompile(`(?m)^# TYPE (wavemill_operator_\w+) (\w+)`).FindAllStringSubmatch(text, -1) {
+			served[m[1]] = m[2]
+		}
+		return strings.Contains(text, `wavemill_operator_messages_acked_total{consumer="wavemill-train",operator="train",pipeline="wavemill",stream="WAVEMILL_SPECTROGRAM"} 1`)
+	})
+	for _, trained := range []string{"train_loss", "checkpoint_age_seconds", "model_info", "model_age_seconds"} {
+		served["wavemill_operator_"+trained] = "gauge" // Only with a trained model: the tests of their operators see them.
+	}
+	if diff := cmp.Diff(documented, served); diff != "" {
+		t.Errorf("-documented +served:\n%s", diff)
 	}
 }
