@@ -50,6 +50,8 @@ func (l *Loop) supervise(ctx, working context.Context) error {
 		if err == nil {
 			wait = first
 			err = l.fetch(ctx, working, consumer)
+		} else {
+			l.backlog.failed(err) // A fetch that fails, for example on a server with much to do, is not known to fail again.
 		}
 		if ctx.Err() != nil {
 			break
@@ -57,7 +59,6 @@ func (l *Loop) supervise(ctx, working context.Context) error {
 		if permanent(err) {
 			return fmt.Errorf("consumer %s of stream %s: %w", l.config.Durable, l.config.Stream, err)
 		}
-		l.backlog.failed(err)
 		l.log.Warn("the consumer is not available, trying again", "consumer", l.config.Durable, "error", err, "wait", wait)
 		select {
 		case <-ctx.Done():
