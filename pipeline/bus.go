@@ -11,7 +11,9 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/trace"
 
+	"wavemill/pipeline/contract"
 	"wavemill/pipeline/deadletter"
 	"wavemill/pipeline/modelstore"
 	"wavemill/pipeline/objectstore"
@@ -20,18 +22,28 @@ import (
 
 // A Bus is a connection to the NATS server of a pipeline, embedded or external, whose streams exist. It is safe for concurrent use.
 type Bus struct {
-	spec    Spec
-	log     *slog.Logger
-	server  *server.Server // Nil when the server is external.
-	conn    *nats.Conn
-	js      jetstream.JetStream
-	objects *objectstore.Store
-	models  *modelstore.Store
-	streams []string      // The names of the pipeline's streams.
-	closed  chan struct{} // Closed when the connection is closed for good.
+	*link
+	spec     Spec
+	streams  []string // The names of the pipeline's streams.
+	operator string   // The stage that this value belongs to; empty: none.
+	observer Observer // Of that stage; nil: none.
+}
+
+// link is what all the values of one connection share: a stage has a Bus of its own, and so has a spec that replaces another.
+type link struct {
+	log       *slog.Logger
+	server    *server.Server // Nil when the server is external.
+	conn      *nats.Conn
+	js        jetstream.JetStream
+	objects   *objectstore.Store
+	models    *modelstore.Store
+	contracts *contract.Store
+	tracer    trace.Tracer  // Nil: publications and attempts are not traced.
+	closed    chan struct{} // Closed when the connection is closed for good.
 
 	connection atomic.Pointer[connection]
 	waits      waits
+	refused    waits                  // By operator: dead letters of [Bus.Refuse].
 	denied     atomic.Pointer[string] // The last refusal for want of permission.
 }
 
@@ -54,6 +66,7 @@ type BusOptions struct {
 	// Streams are those that must exist, or are created; nil: all of the pipeline, and the object store. A client that needs
 	// one alone needs rights to that one alone.
 	Streams []string
+	Tracer  trace.TracerProvider // Tracer makes the spans of publications and of attempts at messages; nil: none.
 }
 
 // Open connects to the server of spec, or starts the embedded one, and creates or updates the pipeline's streams.
@@ -64,10 +77,14 @@ func Open(ctx context.Context, spec Spec, o BusOptions) (*Bus, error) {
 	if err := spec.Validate(); err != nil {
 		return nil, err
 	}
-	b := &Bus{spec: spec, streams: spec.streams(), log: o.Log, closed: make(chan struct{})}
+	b := &Bus{spec: spec, streams: spec.streams(), link: &link{log: o.Log, closed: make(chan struct{})}}
 	b.connection.Store(newConnection())
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
+	}
+	b.log = aboutMessages(b.log)
+	if o.Tracer != nil {
+		b.tracer = o.Tracer.Tracer(instrumentation)
 	}
 	if err := b.open(ctx, o); err != nil {
 		return nil, errors.Join(err, b.abort())
@@ -110,6 +127,7 @@ func (b *Bus) open(ctx context.Context, o BusOptions) error {
 		Replicas: b.spec.Streams.Replicas, Bind: b.spec.Streams.Bind,
 	}
 	b.models = &modelstore.Store{JetStream: b.js, Bucket: b.spec.ModelBucket(), Replicas: b.spec.Streams.Replicas, Bind: b.spec.Streams.Bind}
+	b.contracts = &contract.Store{JetStream: b.js, Bucket: b.spec.contractBucket(), Replicas: b.spec.Streams.Replicas, Bind: b.spec.Streams.Bind}
 	return b.explain(b.ensureStreams(ctx, o.Streams))
 }
 
@@ -189,6 +207,13 @@ func (a Auth) options() ([]nats.Option, error) {
 	return options, nil
 }
 
+// of returns the bus for a stage.
+func (b *Bus) of(stage string, o Observer) *Bus {
+	own := *b
+	own.operator, own.observer = stage, o
+	return &own
+}
+
 // Spec returns the spec of the bus, with its defaults filled in.
 func (b *Bus) Spec() Spec { return b.spec }
 
@@ -205,6 +230,15 @@ func (b *Bus) DeadLetters() deadletter.Store {
 
 // JetStream is the JetStream context of Conn.
 func (b *Bus) JetStream() jetstream.JetStream { return b.js }
+
+// Storage returns how many bytes the streams of the embedded server take, and how many they may; zeros where the server is
+// external.
+func (b *Bus) Storage() (used, limit uint64) {
+	if b.server == nil {
+		return 0, 0
+	}
+	return b.server.Storage()
+}
 
 // URL returns the address for other clients; empty for an embedded server without Spec.Listen.
 func (b *Bus) URL() string {

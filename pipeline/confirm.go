@@ -24,7 +24,7 @@ const (
 	tellAgain = time.Minute
 )
 
-// waits counts by stream the publications that had to wait for longWait.
+// waits counts by name, such as by stream the publications that had to wait for longWait.
 type waits struct{ byStream sync.Map }
 
 func (w *waits) of(stream string) *atomic.Uint64 {
@@ -59,7 +59,7 @@ func (b *Bus) publish(ctx context.Context, msg *nats.Msg, stream string) (Ack, e
 			if !told {
 				b.waits.of(stream).Add(1)
 			}
-			b.log.Warn("the stream does not confirm messages, waiting", "stream", b.spec.StreamName(stream), "subject", msg.Subject, "attempt", attempt, "error", err)
+			b.log.WarnContext(ctx, "the stream does not confirm messages, waiting", "pipeline", b.spec.Name, "operator", b.operator, "output", b.spec.StreamName(stream), "subject", msg.Subject, "attempt", attempt, "error", err)
 			tell, told = now.Add(tellAgain), true
 		}
 		if unanswered(err) && b.isDenied(msg.Subject) {

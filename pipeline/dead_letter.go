@@ -31,14 +31,14 @@ func (s *stage) deadLetter(ctx context.Context, msg jetstream.Msg, m *Message, e
 		letter.Error = data
 	}
 	if err := s.bus.deadLetter(ctx, letter); err != nil {
-		s.log.Error("a dead letter could not be stored; the message will be delivered again", "sequence", m.Sequence, "error", err)
+		s.log.ErrorContext(ctx, "a dead letter could not be stored; the message will be delivered again", "error", err)
 		return delivery.Outcome{Verdict: delivery.Retry, Delay: firstDelay}
 	}
-	s.logPanic(m, err)
-	s.counters.dead.Add(1)
+	s.logPanic(ctx, err)
+	s.counters.died(reasonOf(err))
 	s.counters.remember(DeadLetter{Label: m.Label, Source: letter.Source, ID: m.ID, Sequence: m.Sequence, Kind: KindOf(err), Reason: letter.Reason, Attempts: m.Attempt})
 	s.event(EventDead, m, err)
-	s.log.Warn("dead letter", "sequence", m.Sequence, "label", m.Label, "source", letter.Source, "attempt", m.Attempt, "reason", letter.Reason)
+	s.log.WarnContext(ctx, "dead letter", "label", m.Label, "source", letter.Source, "attempt", m.Attempt, "reason", letter.Reason)
 	return delivery.Outcome{Verdict: delivery.Drop, Reason: clip(letter.Reason, maxTermReason)}
 }
 

@@ -26,6 +26,7 @@
 // # Packages
 //
 // Below this package: server (the embedded nats-server), delivery (the consumer loop), deadletter (messages that failed),
-// objectstore (bodies too large for a message), modelstore (versions of models) and header (names and encoding of
-// headers). docs/bus.md is the same contract for clients in other languages.
+// objectstore (bodies too large for a message), modelstore (versions of models), contract (which recordings are admitted) and
+// header (names and encoding of headers). Above it: health and metrics (the state of a running pipeline over HTTP), tracing
+// (the export of traces) and lint (the faults of pipeline files). docs/bus.md is the same contract for clients in other languages.
 package pipeline

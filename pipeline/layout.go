@@ -66,7 +66,10 @@ func (s Spec) ConsumerName(stage string) string { return s.name() + "-" + stage 
 func (s Spec) ModelBucket() string { return strings.ToUpper(s.name()) + "_MODEL" }
 
 // objectBucket is the name of the object store for bodies above the server's max payload.
-func (s Spec) objectBucket() string { return strings.ToUpper(s.name()) + "_OBJECT" }
+func (s Spec) objectBucket() string { return s.bucket("OBJECT") }
+
+// bucket is the name of one of the pipeline's buckets.
+func (s Spec) bucket(name string) string { return strings.ToUpper(s.name()) + "_" + name }
 
 func (s Spec) name() string {
 	if s.Name == "" {

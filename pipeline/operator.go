@@ -5,6 +5,8 @@ import (
 	"log/slog"
 
 	"github.com/nats-io/nats.go/micro"
+
+	"wavemill/pipeline/contract"
 )
 
 // An Operator turns one message into zero or more. A nil return acknowledges m, and emitting nothing drops it; an
@@ -86,6 +88,11 @@ type Env struct {
 	Log      *slog.Logger  // Log carries the pipeline's and the operator's name. Never nil.
 	Bus      *Bus          // Bus is the connection, for what goes beyond Emit.
 	Service  micro.Service // Service is this stage on $SRV.PING|INFO|STATS; a Runner may add endpoints.
+	// Admit returns why the contract of the pipeline does not admit a recording, or nil; see [Bus.Admit]. Nil while a spec
+	// is checked.
+	Admit func(ctx context.Context, f contract.Facts) error
+
+	describe func(defaults any) // Of [Factory.Defaults]: take the defaults, and build nothing.
 }
 
 // A Factory builds an operator from its configuration, a YAML document (empty: the defaults). It checks the whole

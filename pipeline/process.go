@@ -20,21 +20,25 @@ import (
 func (s *stage) handle(ctx context.Context, worker int, msg jetstream.Msg) delivery.Outcome {
 	m, err := decode(msg)
 	if m == nil {
-		s.log.Error("a message without metadata is skipped", "subject", msg.Subject(), "error", err)
+		s.log.ErrorContext(ctx, "a message without metadata is skipped", "subject", msg.Subject(), "error", err)
 		return delivery.Outcome{Verdict: delivery.Drop, Reason: "no metadata"}
 	}
 	s.counters.received.Add(1)
+	s.counters.receivedBytes.Add(uint64(len(m.Body)))
 	if m.Attempt > 1 {
 		s.counters.redelivered.Add(1)
 	}
+	ctx, span := s.consume(ctx, m)
+	ctx = withMessage(ctx, m)
 	if err == nil && m.Attempt > maxDeliveries {
-		err = Errorf(Invalid, "delivered %d times without an outcome; it may be crashing the process that works on it", m.Attempt-1)
+		err = Errorf(Invalid, "delivered %d times without an outcome; %w", m.Attempt-1, errDeliveries)
 	}
 	if err == nil {
 		start := time.Now()
 		err = s.process(ctx, worker, m.Clone())
-		s.counters.busy.Add(int64(time.Since(start)))
+		s.processed(time.Since(start))
 	}
+	finish(span, err)
 	if err == nil {
 		s.counters.processed.Add(1)
 		s.event(EventProcessed, m, nil)
@@ -60,13 +64,27 @@ func (s *stage) process(ctx context.Context, worker int, m *Message) error {
 	emit := func(ctx context.Context, out *Message) error { return s.emit(ctx, in, out) }
 	err := guard(func() error { return s.works.Load().operators[worker].Process(ctx, m, emit) })
 	if err != nil && errors.Is(context.Cause(ctx), errTimeout) {
-		return &Error{Kind: Other, Message: fmt.Sprintf("no result after %v (timeout)", s.spec.Timeout), Err: err}
+		return &Error{Kind: Other, Message: fmt.Sprintf("no result after %v (%v)", s.spec.Timeout, errTimeout), Err: &timedOut{err}}
 	}
 	return err
 }
 
 // errTimeout is the cause of a context that ended because of the stage's timeout.
 var errTimeout = errors.New("timeout")
+
+// timedOut is the error of an operator that the timeout has interrupted.
+type timedOut struct{ err error }
+
+func (e *timedOut) Error() string   { return e.err.Error() }
+func (e *timedOut) Unwrap() []error { return []error{errTimeout, e.err} }
+
+// processed records the time of one attempt.
+func (s *stage) processed(took time.Duration) {
+	s.counters.busy.Add(int64(took))
+	if o := s.options.Observer; o != nil {
+		o.Processed(s.spec.Name, s.bus.spec.StreamName(s.route.from), s.bus.spec.ConsumerName(s.spec.Name), took)
+	}
+}
 
 // guard calls f and returns a panic as an error.
 func guard(f func() error) (err error) {
@@ -98,7 +116,7 @@ type parent struct {
 // inheritedHeaders are the headers that an output takes from its input where it has none of its own: which recording it
 // is made from, and the trace.
 func inheritedHeaders() []string {
-	return []string{header.Source, header.Recording, header.Fingerprint, header.Group, header.Traceparent}
+	return []string{header.Source, header.Recording, header.Fingerprint, header.Group, header.Traceparent, header.Tracestate}
 }
 
 func (s *stage) parentOf(m *Message) *parent {
@@ -156,11 +174,13 @@ func (s *stage) emit(ctx context.Context, in *parent, out *Message) error {
 			return nil
 		}
 	}
+	size := uint64(len(out.Body))
 	ack, err := s.bus.store(ctx, stream, out)
 	if err != nil {
 		return err
 	}
 	s.counters.emitted.Add(1)
+	s.counters.emittedBytes.Add(size)
 	if ack.Duplicate {
 		s.counters.duplicates.Add(1)
 	}
@@ -171,7 +191,7 @@ func (s *stage) emit(ctx context.Context, in *parent, out *Message) error {
 func (s *stage) failed(ctx context.Context, msg jetstream.Msg, m *Message, err error) delivery.Outcome {
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, delivery.ErrLeaseLost):
-		s.log.Warn("work on a message stopped: its lease on the server has run out; it will be delivered again", "sequence", m.Sequence, "error", cause)
+		s.log.WarnContext(ctx, "work on a message stopped: its lease on the server has run out; it will be delivered again", "error", cause)
 		return delivery.Outcome{Verdict: delivery.Abandon}
 	case cause != nil: // Stopping: not the message's fault.
 		return delivery.Outcome{Verdict: delivery.Retry}
@@ -180,16 +200,16 @@ func (s *stage) failed(ctx context.Context, msg jetstream.Msg, m *Message, err e
 	if kind == Invalid || (kind == Other && m.Attempt >= s.spec.MaxAttempts) || m.Attempt >= maxDeliveries {
 		return s.deadLetter(ctx, msg, m, err)
 	}
-	s.logPanic(m, err)
+	s.logPanic(ctx, err)
 	s.counters.retried.Add(1)
 	s.event(EventRetried, m, err)
 	delay := retryDelay(m.Attempt, rand.Float64()) // Jitter: results do not depend on it.
-	s.log.Warn("failed, trying again", "sequence", m.Sequence, "label", m.Label, "attempt", m.Attempt, "kind", kind.String(), "delay", delay, "error", err)
+	s.log.WarnContext(ctx, "failed, trying again", "label", m.Label, "attempt", m.Attempt, "kind", kind.String(), "delay", delay, "error", err)
 	return delivery.Outcome{Verdict: delivery.Retry, Delay: delay}
 }
 
-func (s *stage) logPanic(m *Message, err error) {
+func (s *stage) logPanic(ctx context.Context, err error) {
 	if p, ok := errors.AsType[*panicError](err); ok {
-		s.log.Error("the operator panicked", "sequence", m.Sequence, "panic", p.value, "stack", p.stack)
+		s.log.ErrorContext(ctx, "the operator panicked", "panic", p.value, "stack", p.stack)
 	}
 }

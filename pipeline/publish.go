@@ -46,7 +46,10 @@ func (b *Bus) store(ctx context.Context, stream string, m *Message) (Ack, error)
 	if stream == TypeModel {
 		return Ack{}, b.conn.PublishMsg(msg)
 	}
-	return b.publish(ctx, msg, stream)
+	ctx, end := b.begin(ctx, stream, m, msg)
+	ack, err := b.publish(ctx, msg, stream)
+	end(err)
+	return ack, err
 }
 
 func contentID(m *Message) string {

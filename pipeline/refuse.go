@@ -40,6 +40,7 @@ func (b *Bus) Refuse(ctx context.Context, operator, stream string, sequences []u
 		if err != nil {
 			return fmt.Errorf("refuse message %d of %s: %w", m.Sequence, m.Stream, err)
 		}
+		b.refused.of(operator).Add(1)
 	}
 	return ctx.Err()
 }

@@ -14,6 +14,8 @@ type route struct {
 	stage string
 	from  string // Empty: the stage reads no stream.
 	to    string // Empty: it is not known what the stage writes, if anything.
+	makes string // The model that it makes, if any.
+	uses  string // The model that it needs, if any.
 }
 
 // routes returns the routes of the spec's own stages, in their order, and of the stages that run elsewhere; and for each
@@ -45,6 +47,12 @@ func (s Spec) route(o OperatorSpec, reg Registry) (route, error) {
 	}
 	if c, ok := op.(Consumer); ok && r.from == "" {
 		r.from = c.Input()
+	}
+	if m, ok := op.(ModelMaker); ok {
+		r.makes = m.MakesModel()
+	}
+	if m, ok := op.(ModelUser); ok {
+		r.uses = m.UsesModel()
 	}
 	p, produces := op.(Producer)
 	if produces && r.to == "" && p.Output() != TypeModel {

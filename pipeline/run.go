@@ -25,6 +25,7 @@ type Options struct {
 	// RestartDelay is the wait before the first restart of a failed operator; it doubles with every failure in a row, up to
 	// a minute. 0: one second.
 	RestartDelay time.Duration
+	Observer     Observer // Observer; nil: none.
 }
 
 // Run opens the bus of spec and runs its operators until ctx is done, then drains and closes everything. It
@@ -45,12 +46,21 @@ func Run(ctx context.Context, spec Spec, reg Registry, o Options) error {
 
 // A Pipeline is a running set of operators.
 type Pipeline struct {
-	bus    *Bus
-	stages []*stage
-	ctx    context.Context // Done when the operators are asked to stop.
-	stop   context.CancelFunc
-	done   chan struct{}
-	err    error // Set before done is closed.
+	mu     sync.Mutex
+	bus    *Bus     // Guarded by mu, like stages: [Pipeline.Reload] replaces both.
+	stages []*stage // It is never changed in place.
+	errs   []error  // Of stages that have ended.
+
+	reg     Registry
+	options Options
+	// reloading is held by a reload, and by the end for good.
+	reloading sync.Mutex
+	working   sync.WaitGroup // The stages that run.
+
+	ctx  context.Context // Done when the operators are asked to stop.
+	stop context.CancelFunc
+	done chan struct{}
+	err  error // Set before done is closed.
 }
 
 // Start builds the operators of the bus's spec and runs them until ctx is done or [Pipeline.Stop] is called. It
@@ -63,7 +73,8 @@ func Start(ctx context.Context, bus *Bus, reg Registry, o Options) (*Pipeline, e
 	if o.Version == "" {
 		o.Version = "0.0.0"
 	}
-	p := &Pipeline{bus: bus, done: make(chan struct{})}
+	o.Log = aboutMessages(o.Log)
+	p := &Pipeline{bus: bus, reg: reg, options: o, done: make(chan struct{})}
 	own, others, faults := bus.spec.routes(reg)
 	faults = append(faults, bus.spec.routeFaults(own, others)...)
 	all := slices.Concat(own, others)
@@ -71,34 +82,40 @@ func Start(ctx context.Context, bus *Bus, reg Registry, o Options) (*Pipeline, e
 		if faults[i] != nil {
 			continue
 		}
-		s, err := p.newStage(ctx, spec, own[i], all, reg, o)
+		s, err := p.newStage(ctx, bus, spec, own[i], all)
 		faults = append(faults, err)
 		if s != nil {
 			p.stages = append(p.stages, s)
 		}
 	}
 	if err := errors.Join(faults...); err != nil {
-		return nil, errors.Join(err, p.discard())
+		return nil, errors.Join(err, discard(p.stages))
 	}
 	p.ctx, p.stop = context.WithCancel(ctx)
-	go p.run(p.ctx)
+	for _, s := range p.stages {
+		p.begin(s)
+	}
+	if len(p.stages) == 0 {
+		p.stop()
+	}
+	go p.end()
 	return p, nil
 }
 
 // newStage builds one stage and creates its streams where the spec does not name them.
-func (p *Pipeline) newStage(ctx context.Context, spec OperatorSpec, r route, all []route, reg Registry, o Options) (*stage, error) {
+func (p *Pipeline) newStage(ctx context.Context, bus *Bus, spec OperatorSpec, r route, all []route) (*stage, error) {
 	for _, stream := range []string{r.from, r.to} {
-		if stream != "" && !p.bus.known(stream) {
-			if err := p.bus.ensureStream(ctx, stream); err != nil {
+		if stream != "" && !bus.known(stream) {
+			if err := bus.ensureStream(ctx, stream); err != nil {
 				return nil, fmt.Errorf("operator %s: %w", spec.Name, err)
 			}
 		}
 	}
-	if r.from != "" && !p.bus.spec.written(r.from, all) {
-		o.Log.Warn("no operator writes the stream that this one reads; it waits for messages of clients",
-			"operator", spec.Name, "stream", r.from, "subjects", p.bus.spec.Name+"."+r.from+".<label>")
+	if r.from != "" && !bus.spec.written(r.from, all) {
+		p.options.Log.Warn("no operator writes the stream that this one reads; it waits for messages of clients",
+			"operator", spec.Name, "stream", r.from, "subjects", bus.spec.Name+"."+r.from+".<label>")
 	}
-	return newStage(p.bus, spec, r, upstream(r.from, all), reg, o)
+	return newStage(bus, spec, r, upstream(r.from, all), p.reg, p.options)
 }
 
 // Check builds the operators of a spec as Start does, without a bus, and reports every fault: of the spec, of the
@@ -118,27 +135,20 @@ func Check(spec Spec, reg Registry) error {
 	return errors.Join(append([]error{spec.Validate()}, faults...)...)
 }
 
-func (p *Pipeline) run(ctx context.Context) {
+// end waits for the end of all stages.
+func (p *Pipeline) end() {
 	defer close(p.done)
-	defer p.stop()
-	var wg sync.WaitGroup
-	errs := make([]error, len(p.stages))
-	for i, s := range p.stages {
-		wg.Go(func() {
-			defer p.stop() // With FailFast, a stage that ends by itself ends the pipeline.
-			if err := s.supervise(ctx); err != nil {
-				errs[i] = fmt.Errorf("operator %s: %w", s.spec.Name, err)
-			}
-		})
-	}
-	wg.Wait()
-	p.err = errors.Join(errs...)
+	<-p.ctx.Done()
+	p.reloading.Lock() // No reload starts a stage from now on.
+	defer p.reloading.Unlock()
+	p.working.Wait()
+	p.err = errors.Join(p.errs...)
 }
 
 // discard releases stages that never ran.
-func (p *Pipeline) discard() error {
+func discard(stages []*stage) error {
 	var errs []error
-	for _, s := range p.stages {
+	for _, s := range stages {
 		errs = append(errs, s.service.Stop())
 	}
 	return errors.Join(errs...)
@@ -160,6 +170,6 @@ func (p *Pipeline) Stop(ctx context.Context) error {
 	case <-p.done:
 		return p.err
 	case <-ctx.Done():
-		return fmt.Errorf("stop pipeline %s: %w", p.bus.spec.Name, ctx.Err())
+		return fmt.Errorf("stop pipeline %s: %w", p.Bus().spec.Name, ctx.Err())
 	}
 }

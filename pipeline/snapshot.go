@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,24 +44,38 @@ type DeadLetter struct {
 
 // Status is the state of one operator since it was started in this process.
 type Status struct {
-	Operator    string        `json:"operator"`
-	Ready       bool          `json:"ready"`            // Ready: the operator runs and can do its work.
-	Reason      string        `json:"reason,omitempty"` // Reason says why it is not ready.
-	Restarts    uint64        `json:"restarts"`         // Restarts counts how often it was started again after a failure.
-	Mixed       bool          `json:"mixed,omitempty"`  // Mixed: another replica works with another configuration, and the outputs are a mixture.
-	From        string        `json:"from,omitempty"`   // From is the stream it reads.
-	To          string        `json:"to,omitempty"`     // To is the stream it writes, where that is known.
-	Received    uint64        `json:"received"`         // Received counts deliveries, repeated ones too.
-	Processed   uint64        `json:"processed"`        // Processed counts messages whose outputs are all stored.
-	Emitted     uint64        `json:"emitted"`          // Emitted counts outputs.
-	Duplicates  uint64        `json:"duplicates"`       // Duplicates counts outputs that were there already.
-	Redelivered uint64        `json:"redelivered"`      // Redelivered counts deliveries that were not the first.
-	Retried     uint64        `json:"retried"`          // Retried counts failures that will be tried again.
-	Dead        uint64        `json:"dead"`             // Dead counts dead letters.
-	Waits       uint64        `json:"publish_waits"`    // Waits counts publications on To that took longer than five seconds, by all of this process.
-	InFlight    int           `json:"held"`             // InFlight counts messages fetched and not yet settled.
-	Waiting     uint64        `json:"waiting"`          // Waiting is the stream's backlog, as last reported.
-	Busy        time.Duration `json:"busy"`             // Busy is the time spent in Process, summed over workers, ns.
+	Operator    string `json:"operator"`
+	Ready       bool   `json:"ready"`            // Ready: the operator runs and can do its work.
+	Reason      string `json:"reason,omitempty"` // Reason says why it is not ready.
+	Restarts    uint64 `json:"restarts"`         // Restarts counts how often it was started again after a failure.
+	Mixed       bool   `json:"mixed,omitempty"`  // Mixed: another replica works with another configuration, and the outputs are a mixture.
+	From        string `json:"from,omitempty"`   // From is the stream it reads.
+	To          string `json:"to,omitempty"`     // To is the stream it writes, where that is known.
+	Received    uint64 `json:"received"`         // Received counts deliveries, repeated ones too.
+	Processed   uint64 `json:"processed"`        // Processed counts messages whose outputs are all stored.
+	Emitted     uint64 `json:"emitted"`          // Emitted counts outputs.
+	Duplicates  uint64 `json:"duplicates"`       // Duplicates counts outputs that were there already.
+	Redelivered uint64 `json:"redelivered"`      // Redelivered counts deliveries that were not the first.
+	Retried     uint64 `json:"retried"`          // Retried counts failures that will be tried again.
+	Dead        uint64 `json:"dead"`             // Dead counts dead letters.
+	// Stream and Consumer are the names on the server of what it reads.
+	Stream   string `json:"stream,omitempty"`
+	Consumer string `json:"consumer,omitempty"`
+	// BacklogKnown: the server has told Waiting and Unacked, and the consumer can be read from.
+	BacklogKnown bool `json:"-"`
+	// ConsumerError says why the consumer cannot be read from, such as that it was deleted; Waiting is then out of date.
+	ConsumerError string            `json:"consumer_error,omitempty"`
+	Acked         uint64            `json:"acked"`                    // Acked counts acknowledgements that the server has confirmed.
+	Nacked        uint64            `json:"nacked"`                   // Nacked counts deliveries that were given back for another attempt.
+	Termed        uint64            `json:"termed"`                   // Termed counts messages that were ended without an acknowledgement: dead letters.
+	ReceivedBytes uint64            `json:"received_bytes"`           // ReceivedBytes and EmittedBytes count bodies, repeated ones too.
+	EmittedBytes  uint64            `json:"emitted_bytes"`            //
+	DeadByReason  map[string]uint64 `json:"dead_by_reason,omitempty"` // DeadByReason counts dead letters by [Reasons].
+	Waits         uint64            `json:"publish_waits"`            // Waits counts publications on To that took longer than five seconds, by all of this process.
+	InFlight      int               `json:"held"`                     // InFlight counts messages fetched and not yet settled.
+	Waiting       uint64            `json:"waiting"`                  // Waiting is the stream's backlog, as last reported.
+	Unacked       uint64            `json:"unacknowledged"`           // Unacked counts messages delivered to any replica and not yet settled, as last reported.
+	Busy          time.Duration     `json:"busy"`                     // Busy is the time spent in Process, summed over workers, ns.
 	// Details are the operator's own, see [Detailer].
 	Details any `json:"details,omitempty"`
 	// DeadLetters are the last thousand, oldest first.
@@ -69,8 +84,9 @@ type Status struct {
 
 // Snapshot returns the state of every operator, in the order of the spec. It is cheap and safe at any time.
 func (p *Pipeline) Snapshot() []Status {
-	all := make([]Status, len(p.stages))
-	for i, s := range p.stages {
+	stages := p.running()
+	all := make([]Status, len(stages))
+	for i, s := range stages {
 		all[i] = s.snapshot()
 		if p.ctx.Err() != nil {
 			all[i].Ready, all[i].Reason = false, "stopping"
@@ -85,7 +101,18 @@ func (s *stage) snapshot() Status {
 		Operator: s.spec.Name, From: s.route.from, To: s.route.to,
 		Received: c.received.Load(), Processed: c.processed.Load(), Emitted: c.emitted.Load(),
 		Duplicates: c.duplicates.Load(), Redelivered: c.redelivered.Load(), Retried: c.retried.Load(),
-		Dead: c.dead.Load(), Waits: s.bus.waits.count(s.route.to), Busy: time.Duration(c.busy.Load()), DeadLetters: c.letters(),
+		Acked: c.acked.Load(), Nacked: c.nacked.Load(), Termed: c.termed.Load(),
+		ReceivedBytes: c.receivedBytes.Load(), EmittedBytes: c.emittedBytes.Load(), Waits: s.bus.waits.count(s.route.to), Busy: time.Duration(c.busy.Load()), DeadLetters: c.letters(),
+	}
+	status.DeadByReason = c.deaths()
+	if n := s.bus.refused.of(s.spec.Name).Load(); n > 0 {
+		status.DeadByReason[ReasonRefused] += n
+	}
+	for _, n := range status.DeadByReason {
+		status.Dead += n
+	}
+	if s.route.from != "" {
+		status.Stream, status.Consumer = s.bus.spec.StreamName(s.route.from), s.bus.spec.ConsumerName(s.spec.Name)
 	}
 	status.Restarts = s.state.restarts.Load()
 	err := s.notReady()
@@ -95,7 +122,11 @@ func (s *stage) snapshot() Status {
 	status.Details = s.details()
 	if loop := s.works.Load().loop; loop != nil {
 		status.InFlight, status.Mixed = loop.InFlight(), loop.Mixed()
-		status.Waiting, _ = loop.Pending()
+		status.Waiting, status.Unacked = loop.Pending()
+		status.BacklogKnown = loop.Known()
+		if err := loop.Fault(); err != nil {
+			status.ConsumerError = oneLine(err.Error())
+		}
 	}
 	return status
 }
@@ -104,12 +135,35 @@ func (s *stage) snapshot() Status {
 const keptLetters = 1000
 
 type counters struct {
-	received, processed, emitted, duplicates, redelivered, retried, dead atomic.Uint64
+	received, processed, emitted, duplicates, redelivered, retried atomic.Uint64
+	acked, nacked, termed, receivedBytes, emittedBytes             atomic.Uint64
 
 	busy atomic.Int64
 
 	mu     sync.Mutex
 	recent []DeadLetter
+	dead   map[string]uint64 // By reason.
+}
+
+// died counts a dead letter.
+func (c *counters) died(reason string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.dead == nil {
+		c.dead = make(map[string]uint64)
+	}
+	c.dead[reason]++
+}
+
+// deaths returns the dead letters by reason.
+func (c *counters) deaths() map[string]uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	dead := maps.Clone(c.dead)
+	if dead == nil {
+		dead = make(map[string]uint64)
+	}
+	return dead
 }
 
 func (c *counters) remember(d DeadLetter) {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"wavemill/pipeline/contract"
 )
 
 // Defaults of a Spec, with their reasons.
@@ -51,6 +53,8 @@ type Spec struct {
 	// Inputs are streams of your own naming that clients outside the pipeline write, beside audio. [Check] reports a
 	// stage that reads a stream which neither an operator nor a client writes.
 	Inputs []string `yaml:"inputs,omitempty"`
+	// Contract says which recordings the pipeline admits. Without one, the contract that is in force stays.
+	Contract *contract.Contract `yaml:"contract,omitempty"`
 	// Operators are the stages.
 	Operators []OperatorSpec `yaml:"operators"`
 
@@ -202,6 +206,11 @@ func (s Spec) Validate() error {
 	for _, name := range s.Inputs {
 		if err := checkStreamName(name); err != nil {
 			fault("inputs: %w", err)
+		}
+	}
+	if s.Contract != nil {
+		if err := s.Contract.Validate(); err != nil {
+			fault("contract: %w", err)
 		}
 	}
 	faults = append(faults, s.operatorFaults()...)

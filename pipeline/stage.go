@@ -32,6 +32,9 @@ type stage struct {
 	onEvent   func(Event)
 	published *published
 
+	leave context.CancelFunc // Makes the stage stop; set, like left, before it runs.
+	left  chan struct{}      // Closed when it has stopped.
+
 	incarnation  atomic.Pointer[string] // Of the input stream; part of the ids of outputs.
 	repeatedUpTo atomic.Uint64          // The last sequence that a deleted consumer may have worked on before.
 }
@@ -68,6 +71,7 @@ func newStage(bus *Bus, spec OperatorSpec, r route, up []string, reg Registry, o
 	if err != nil {
 		return nil, fmt.Errorf("operator %s: configuration: %w", spec.Name, err)
 	}
+	bus = bus.of(spec.Name, o.Observer)
 	s := &stage{
 		bus: bus, spec: spec, route: r, hash: hash, onEvent: o.OnEvent, upstream: up, reg: reg, options: o,
 		log: o.Log.With("pipeline", bus.spec.Name, "operator", spec.Name), published: &published{bus: bus},
@@ -115,7 +119,7 @@ func (s *stage) details() any {
 
 // build makes the operators and the loop that feeds them.
 func (s *stage) build() error {
-	env := Env{Pipeline: s.bus.spec.Name, Operator: s.spec.Name, Hash: s.hash, Log: s.log, Bus: s.bus, Service: s.service, Upstream: s.upstream}
+	env := Env{Pipeline: s.bus.spec.Name, Operator: s.spec.Name, Hash: s.hash, Log: s.log, Bus: s.bus, Service: s.service, Upstream: s.upstream, Admit: s.bus.Admit}
 	var w works
 	var err error
 	if w.operators, err = buildOperators(s.spec, s.route, s.reg, env); err != nil {
@@ -137,7 +141,7 @@ func (s *stage) newLoop(workers int) (*delivery.Loop, error) {
 		Workers:     workers, Replicas: s.spec.Replicas, AckWait: s.spec.AckWait,
 		DrainTimeout: s.options.DrainTimeout, Bind: s.bus.spec.Streams.Bind,
 		Restore: func(ctx context.Context) error { return s.bus.ensureStream(ctx, s.route.from) },
-		Opened:  s.opened, Configured: s.hash,
+		Settled: s.settled, Opened: s.opened, Configured: s.hash,
 	}, s.log, s.handle)
 }
 

@@ -96,6 +96,11 @@ func (s *stage) notReady() error {
 	if fault := s.state.fault.Load(); fault != nil {
 		return *fault
 	}
+	if loop := s.works.Load().loop; loop != nil {
+		if err := loop.Fault(); err != nil {
+			return fmt.Errorf("it cannot read its stream: %w", err)
+		}
+	}
 	if r, ok := s.works.Load().operators[0].(Readier); ok {
 		return r.Ready()
 	}

@@ -18,6 +18,10 @@ import (
 // Defaults is copied shallowly for every operator; it must not hold maps or slices that an operator changes.
 func Typed[C any](defaults C, newOp func(C, Env) (Operator, error)) Factory {
 	return func(config []byte, env Env) (Operator, error) {
+		if env.describe != nil {
+			env.describe(defaults)
+			return nil, nil
+		}
 		c := defaults
 		if err := decodeStrict(config, &c); err != nil {
 			return nil, fmt.Errorf("operator %s: configuration: %w", env.Operator, err)

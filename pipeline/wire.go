@@ -84,6 +84,8 @@ func decode(msg jetstream.Msg) (*Message, error) {
 			m.Type = value
 		case strings.EqualFold(name, header.Traceparent):
 			m.SetHeader(header.Traceparent, value)
+		case strings.EqualFold(name, header.Tracestate):
+			m.SetHeader(header.Tracestate, value)
 		case strings.HasPrefix(name, "Nats-"):
 		default:
 			m.SetHeader(name, value)

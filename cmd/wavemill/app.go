@@ -28,6 +28,7 @@ type app struct {
 	console *progress.Console // progress, notes and logs; set by setup
 	log     *slog.Logger      // set by setup
 	level   slog.Level        // of log; set by setup
+	atEnd   []func(context.Context) error
 }
 
 // setup opens the console and the log once the flags are known. It runs before every command. ctx is that of the command: when
@@ -42,6 +43,9 @@ func (a *app) setup(ctx context.Context) error {
 	}
 	if err := a.level.UnmarshalText([]byte(a.logLevel)); err != nil {
 		return usagef("--log-level is one of debug, info, warn, error; not %q", a.logLevel)
+	}
+	if a.logFormat == "json" {
+		a.err = progress.JSONLines(a.err)
 	}
 	a.console = progress.NewConsole(a.err, mode)
 	a.console.Follow(ctx)
@@ -104,12 +108,13 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 	root := newRoot(a)
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
+	a.end(ctx)
 	if err == nil {
 		return exitOK
 	}
-	if a.log != nil && a.logFormat == "json" && !usage.Is(err) {
+	if a.log != nil && a.logFormat == "json" {
 		a.log.Error(usage.Reason(err))
-		return exitFailed
+		return usage.Explain(io.Discard, cmd, err)
 	}
 	return usage.Explain(errOut, cmd, err)
 }

@@ -51,7 +51,11 @@ func openClient(ctx context.Context, a *app, b *busFlags, streams ...string) (*p
 	if err != nil {
 		return nil, err
 	}
-	bus, err := pipeline.OpenClient(ctx, spec.Client(defaultURL), pipeline.BusOptions{Log: a.log, Name: "wavemill", Streams: streams})
+	tracer, err := a.traces(ctx)
+	if err != nil {
+		return nil, err
+	}
+	bus, err := pipeline.OpenClient(ctx, spec.Client(defaultURL), pipeline.BusOptions{Log: a.log, Name: "wavemill", Streams: streams, Tracer: tracer})
 	switch {
 	case errors.Is(err, pipeline.ErrPermission), errors.Is(err, pipeline.ErrNoJetStream):
 		return nil, err

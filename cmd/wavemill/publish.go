@@ -9,6 +9,7 @@ import (
 	"wavemill/audio/dataset"
 	"wavemill/operators/files"
 	"wavemill/pipeline"
+	"wavemill/pipeline/contract"
 )
 
 func newPublish(a *app) *cobra.Command {
@@ -65,7 +66,16 @@ func (a *app) publish(ctx context.Context, flags *busFlags, roots []string, o pu
 	if err != nil {
 		return err
 	}
-	result, err := a.publishItems(ctx, toStream{bus, o.to}, set.Items)
+	var result published
+	if o.to == pipeline.TypeAudio { // The contract is one of recordings.
+		var admitted contract.Contract
+		if admitted, err = bus.Contract(ctx); err == nil {
+			err = files.Admit(ctx, admitted, set.Items)
+		}
+	}
+	if err == nil {
+		result, err = a.publishItems(ctx, toStream{bus, o.to}, set.Items)
+	}
 	if err = errors.Join(err, closeBus(ctx, bus)); err != nil {
 		return err
 	}

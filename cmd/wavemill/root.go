@@ -38,6 +38,7 @@ a server of its own it embeds one.`,
 		newDemo(a), newUp(a), newOperator(a), newPublish(a), newSubscribe(a), // on a bus
 		newModels(a),
 		newDemo(a), newUp(a), newOperator(a), newPublish(a), newSubscribe(a), newQuarantine(a), // on a bus
+		newLint(a), newContract(a),
 		newConvert(a), newTrain(a), newGenerate(a), newRegenerate(a), newInspect(a), newExport(a), newLatents(a),
 		newDemo(a), newUp(a), newOperator(a), newPublish(a), newSubscribe(a), // on a bus
 		newConvert(a), newSlice(a), newTrain(a), newGenerate(a), newRegenerate(a), newInspect(a), newExport(a), newLatents(a),

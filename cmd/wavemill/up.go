@@ -5,12 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
+	"sync"
 
 	"github.com/spf13/cobra"
 
 	"wavemill/pipeline"
 	"wavemill/pipeline/health"
+	"wavemill/pipeline/metrics"
 )
 
 // defaultDataDir is where the server of `wavemill up` keeps its data: in the current folder, not a hidden one.
@@ -24,6 +27,7 @@ type runFlags struct {
 	busFlags
 	dataDir, listen, http string
 	checkpoints           string
+	watch, declares       bool
 }
 
 func newUp(a *app) *cobra.Command {
@@ -37,21 +41,27 @@ programs on this machine at ` + defaultURL + `.
 
 Without -f it runs the standard pipeline: spectrogram, train, generate.`,
 		Example: `  wavemill up
+  wavemill up -f pipeline.yaml --watch
   wavemill up -f pipeline.yaml --nats nats://host:4222 --http :8080`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			spec, err := flags.runnable()
+			if flags.watch && flags.file == "" {
+				return usagef("--watch needs the pipeline file to watch (-f)")
+			}
+			spec, err := flags.runnable(a)
 			if err != nil {
 				return err
 			}
+			flags.declares = true
 			return a.runPipeline(cmd.Context(), spec, flags)
 		},
 	}
 	flags.busFlags.add(cmd.Flags())
 	cmd.Flags().Lookup("nats").Usage = "URL of the NATS server (default: run one)"
+	cmd.Flags().BoolVar(&flags.watch, "watch", false, "reload the pipeline file when it changes: only stages that changed are restarted, and no message is lost")
 	cmd.Flags().StringVar(&flags.dataDir, "data-dir", "", "data folder of the server that up runs (default ./"+defaultDataDir+")")
 	cmd.Flags().StringVar(&flags.listen, "listen", "", "host:port where other clients can connect to the server that up runs (default "+defaultListen+")")
-	cmd.Flags().StringVar(&flags.http, "http", "", "host:port for /livez, /readyz and /status, such as :8080 (default: none)")
+	cmd.Flags().StringVar(&flags.http, "http", "", "host:port for /livez, /readyz, /metrics and /status, such as :8080 (default: none)")
 	cmd.Flags().StringVar(&flags.checkpoints, "checkpoints", "", "folder where the trainer also writes its checkpoints, <model>.safetensors (default: on the bus only)")
 	return cmd
 }
@@ -73,7 +83,7 @@ generate.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			spec, err := flags.runnable()
+			spec, err := flags.runnable(a)
 			if err != nil {
 				return err
 			}
@@ -88,13 +98,18 @@ generate.`,
 	}
 	flags.busFlags.add(cmd.Flags())
 	cmd.Flags().Lookup("nats").Usage = "URL of the NATS server (required here or in the file)"
-	cmd.Flags().StringVar(&flags.http, "http", "", "host:port for /livez, /readyz and /status, such as :8080 (default: none)")
+	cmd.Flags().StringVar(&flags.http, "http", "", "host:port for /livez, /readyz, /metrics and /status, such as :8080 (default: none)")
 	cmd.Flags().StringVar(&flags.checkpoints, "checkpoints", "", "folder where the trainer also writes its checkpoints, <model>.safetensors (default: on the bus only)")
 	return cmd
 }
 
 // runnable returns the spec to run: the file's or the standard one, with the flags applied to it.
-func (r *runFlags) runnable() (pipeline.Spec, error) {
+func (r *runFlags) runnable(a *app) (pipeline.Spec, error) {
+	if r.file != "" {
+		if err := a.checkFile(r.file); err != nil {
+			return pipeline.Spec{}, err
+		}
+	}
 	spec, err := r.read(pipeline.Overrides{DataDir: r.dataDir, Listen: r.listen})
 	switch {
 	case errors.Is(err, pipeline.ErrExternalServer):
@@ -115,6 +130,14 @@ func (r *runFlags) runnable() (pipeline.Spec, error) {
 	return spec, nil
 }
 
+// pages are what --http serves.
+func pages(running *pipeline.Pipeline, figures *metrics.Set) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", health.Handler(running))
+	mux.Handle("GET /metrics", figures.Handler())
+	return mux
+}
+
 // runPipeline runs the operators of a spec until ctx is done or one of them fails.
 func (a *app) runPipeline(ctx context.Context, spec pipeline.Spec, flags runFlags) (err error) {
 	var h hooks
@@ -127,20 +150,38 @@ func (a *app) runPipeline(ctx context.Context, spec pipeline.Spec, flags runFlag
 	if err := pipeline.Check(spec, registry); err != nil {
 		return err
 	}
-	bus, err := pipeline.Open(ctx, spec, pipeline.BusOptions{Log: a.log})
+	tracer, err := a.traces(ctx)
+	if err != nil {
+		return err
+	}
+	bus, err := pipeline.Open(ctx, spec, pipeline.BusOptions{Log: a.log, Tracer: tracer})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeBus(ctx, bus)) }()
-	running, err := pipeline.Start(ctx, bus, registry, pipeline.Options{Log: a.log})
+	if flags.declares {
+		if err := a.declare(ctx, bus, spec.Contract); err != nil {
+			return err
+		}
+	}
+	figures := metrics.New(bus.Spec().Name)
+	running, err := pipeline.Start(ctx, bus, registry, pipeline.Options{Log: a.log, Observer: figures})
 	if err != nil {
 		return err
 	}
-	stop, err := health.Serve(ctx, flags.http, health.Handler(bus, running), a.log)
+	figures.Follow(running)
+	stop, err := health.Serve(ctx, flags.http, pages(running, figures), a.log)
 	if err != nil {
 		return errors.Join(fmt.Errorf("--http: %w", err), running.Stop(ctx))
 	}
 	defer stop()
 	a.log.Info("pipeline runs", "pipeline", bus.Spec().Name, "operators", bus.Spec().OperatorNames(), "nats", bus.URL(), "data", spec.DataDir)
+	if flags.watch {
+		watching, stopWatching := context.WithCancel(ctx)
+		var watcher sync.WaitGroup
+		watcher.Go(func() { a.watch(watching, &flags, running) })
+		defer watcher.Wait()
+		defer stopWatching()
+	}
 	return running.Wait()
 }

@@ -58,7 +58,7 @@ func flagError(cmd *cobra.Command, err error) error {
 			names = append(names, f.Name)
 		}
 	})
-	if near := nearest(missing.GetSpecifiedName(), names); near != "" {
+	if near := Nearest(missing.GetSpecifiedName(), names); near != "" {
 		return Errorf("%w; did you mean --%s?", err, near)
 	}
 	return Error{Err: err}
@@ -84,7 +84,7 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	if len(names) == 0 {
 		return Errorf("unknown command %q: %q has no commands of its own", args[0], cmd.CommandPath())
 	}
-	if near := nearest(args[0], names); near != "" {
+	if near := Nearest(args[0], names); near != "" {
 		return Errorf("unknown command %q for %q; did you mean %q?", args[0], cmd.CommandPath(), near)
 	}
 	return Errorf("unknown command %q for %q; it has %s", args[0], cmd.CommandPath(), strings.Join(names, ", "))

@@ -2,9 +2,9 @@ package usage
 
 import "strings"
 
-// nearest returns the name at the smallest edit distance from word, or "" if none is near. Near means that at most a
+// Nearest returns the name at the smallest edit distance from word, or "" if none is near. Near means that at most a
 // third of the letters differ, or that one is a prefix of the other.
-func nearest(word string, names []string) string {
+func Nearest(word string, names []string) string {
 	best, bestDistance := "", len(word)/3+2
 	for _, name := range names {
 		d := editDistance(strings.ToLower(word), name)

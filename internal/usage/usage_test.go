@@ -13,8 +13,8 @@ import (
 func TestNearest(t *testing.T) {
 	names := []string{"demo", "publish", "subscribe", "train"}
 	for word, want := range map[string]string{"dmeo": "demo", "pub": "publish", "trian": "train", "subscribee": "subscribe", "quux": "", "": ""} {
-		if got := nearest(word, names); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", word, got, want)
+		if got := Nearest(word, names); got != want {
+			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
 		}
 	}
 }

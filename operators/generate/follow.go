@@ -32,6 +32,7 @@ func (o *operator) follow(ctx context.Context) {
 
 // load uses the current version, or begins its trial. It belongs to the goroutine of Run.
 func (o *operator) load(ctx context.Context, e modelstore.Entry) error {
+	o.follows(e)
 	o.loadClassifier(ctx)
 	m := o.sampler.Load()
 	if m != nil && m.Digest == e.Digest { // Another one was withdrawn, or pinned beside.

@@ -110,7 +110,7 @@ func Factory(h Hooks) pipeline.Factory {
 func newOperator(c Config, env pipeline.Env, h Hooks) *operator {
 	o := &operator{
 		config: c, env: env, hooks: h, log: env.Log, slots: make(chan token, c.Concurrency), arrived: make(chan token, 1),
-		open: make(chan token, mostOpen), queue: make(chan job, mostOpen),
+		open: make(chan token, mostOpen), queue: make(chan job, mostOpen), meters: newMeters(),
 	}
 	o.audit = &auditor{
 		config: c, hooks: h, log: env.Log, samples: make(chan sample, 8), changed: make(chan token, 1),
@@ -137,6 +137,7 @@ type operator struct {
 	mu       sync.Mutex
 	stopping bool    // No more of them, soon.
 	counts   Details // Of requests.
+	meters   meters
 }
 
 type token struct{}
@@ -146,10 +147,20 @@ var (
 	_ pipeline.Runner   = (*operator)(nil)
 	_ pipeline.Readier  = (*operator)(nil)
 	_ pipeline.Detailer = (*operator)(nil)
+
+	_ pipeline.ModelUser = (*operator)(nil)
 )
 
 // Output implements pipeline.Producer.
 func (o *operator) Output() string { return pipeline.TypeClip }
+
+// UsesModel implements pipeline.ModelUser.
+func (o *operator) UsesModel() string {
+	if o.config.File != "" {
+		return ""
+	}
+	return o.config.Model
+}
 
 // Process returns an error: this operator reads no stream.
 func (o *operator) Process(context.Context, *pipeline.Message, pipeline.Emit) error {
@@ -279,6 +290,7 @@ func (o *operator) Details() any {
 
 // answered counts a request; code is empty for one that was fulfilled.
 func (o *operator) answered(since time.Time, clips int, code string) {
+	o.meters.durations.Observe(time.Since(since).Seconds())
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.counts.Requests++

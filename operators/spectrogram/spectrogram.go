@@ -23,6 +23,7 @@ import (
 	"wavemill/models"
 	"wavemill/models/frontend"
 	"wavemill/pipeline"
+	"wavemill/pipeline/contract"
 	"wavemill/pipeline/header"
 )
 
@@ -139,11 +140,17 @@ func (o *operator) Process(ctx context.Context, m *pipeline.Message, emit pipeli
 	if err != nil {
 		return routed(ctx, err)
 	}
+	if o.env.Admit != nil {
+		facts := contract.Facts{Label: m.Label, Rate: clip.Rate, Channels: clip.Channels, Duration: clip.Duration()}
+		if err := o.env.Admit(ctx, facts); err != nil {
+			return err
+		}
+	}
 	s, notes, err := o.frontEnd.Analyze(clip)
 	if err != nil {
 		return routed(ctx, fmt.Errorf("%s: %w", name, err))
 	}
-	o.logConversions(name, notes, info)
+	o.logConversions(ctx, name, notes, info)
 	out := &pipeline.Message{
 		Type: pipeline.TypeSpectrogram,
 		Header: map[string]string{
@@ -170,10 +177,10 @@ func routed(ctx context.Context, err error) error {
 }
 
 // logConversions logs what was done to a recording, once for every reason.
-func (o *operator) logConversions(name string, notes frontend.Notes, info codec.Info) {
+func (o *operator) logConversions(ctx context.Context, name string, notes frontend.Notes, info codec.Info) {
 	once := func(reason, text string) {
 		if _, known := o.logged.LoadOrStore(reason, true); !known {
-			o.env.Log.Info(text+"; logged once for all such recordings", "first", name)
+			o.env.Log.InfoContext(ctx, text+"; logged once for all such recordings", "first", name)
 		}
 	}
 	rate := o.frontEnd.Config().Spectrogram.SampleRate

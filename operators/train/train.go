@@ -62,10 +62,11 @@ type operator struct {
 	mu       sync.Mutex
 	pinned   *models.FrontEnd // Of the clips that are learnt; nil until there is one.
 	clips    *reservoir
-	added    int           // Counts the clips that were new.
-	given    int           // What added was when the model was last trained.
-	trained  int           // The clips of that training.
-	state    Details       // What is told about it.
+	added    int     // Counts the clips that were new.
+	given    int     // What added was when the model was last trained.
+	trained  int     // The clips of that training.
+	state    Details // What is told about it.
+	meters   meters
 	last     time.Time     // When a new clip came.
 	arrivals chan struct{} // Capacity 1: there is something to look at.
 }
@@ -77,6 +78,8 @@ var (
 	_ pipeline.Detailer = (*operator)(nil)
 	_ pipeline.Waiter   = (*operator)(nil)
 	_ pipeline.Closer   = (*operator)(nil)
+
+	_ pipeline.ModelMaker = (*operator)(nil)
 )
 
 func newOperator(c Config, env pipeline.Env, h Hooks) (*operator, error) {
@@ -95,6 +98,9 @@ func (o *operator) Input() string { return pipeline.TypeSpectrogram }
 
 // Output implements pipeline.Producer: models are announced, and no stream is written.
 func (o *operator) Output() string { return pipeline.TypeModel }
+
+// MakesModel implements pipeline.ModelMaker.
+func (o *operator) MakesModel() string { return o.config.Name }
 
 // Process takes one spectrogram into the reservoir. It emits nothing. A spectrogram of another front end than the one that
 // is learnt is invalid.
@@ -374,6 +380,9 @@ func (r *run) progress(p models.Progress) {
 
 // progress passes an event on.
 func (o *operator) progress(p models.Progress) {
+	o.mu.Lock()
+	o.meters.progress(p)
+	o.mu.Unlock()
 	if o.hooks.OnProgress != nil {
 		o.hooks.OnProgress(o.config.Name, p)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -110,9 +109,9 @@ func (l *Loop) refresh(ctx context.Context, consumer jetstream.Consumer) error {
 	if err != nil {
 		return fmt.Errorf("consumer info: %w", err)
 	}
-	l.infoAt = time.Now()
+	l.backlog.opened(consumer)
 	l.floor = max(l.floor, info.AckFloor.Stream)
-	l.pending.store(info)
+	l.backlog.store(info)
 	l.compare(info)
 	return nil
 }

@@ -45,6 +45,8 @@ type Config struct {
 	// It gets the creation time of the stream, and the last sequence that a deleted consumer may have delivered: 0 when
 	// the consumer existed, the stream's last sequence when it had to be created.
 	Opened func(created time.Time, repeatedUpTo uint64)
+	// Settled, if not nil, is called after an outcome was reported to the server; an acknowledgement has been confirmed then.
+	Settled func(Verdict)
 }
 
 const (
@@ -98,8 +100,7 @@ type Loop struct {
 	floor    uint64    // floor is the highest stream sequence known to be acknowledged with all before it.
 	created  time.Time // created is the creation time of the stream; a new stream counts its sequences from 1.
 	repeated uint64    // repeated is the last sequence that an earlier consumer may have worked on.
-	infoAt   time.Time
-	pending  atomicPending
+	backlog  backlog
 	mixed    atomic.Bool
 }
 
@@ -127,10 +128,6 @@ func New(conn *nats.Conn, js jetstream.JetStream, c Config, log *slog.Logger, ha
 	l.inFlight.init(slots)
 	return l, nil
 }
-
-// Pending returns how many messages wait in the stream for this consumer and how many are delivered but not yet
-// acknowledged, as the server last reported.
-func (l *Loop) Pending() (waiting, unacknowledged uint64) { return l.pending.load() }
 
 // Mixed reports whether another process handles messages of this consumer in another way: since this loop opened the
 // consumer, a loop with another Config.Configured has opened it.

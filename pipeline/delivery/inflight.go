@@ -3,7 +3,6 @@ package delivery
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -122,18 +121,4 @@ func (f *inFlight) expire(wait time.Duration, now time.Time) int {
 		}
 	}
 	return n
-}
-
-// atomicPending is the consumer's backlog as last reported by the server.
-type atomicPending struct {
-	waiting, unacknowledged atomic.Uint64
-}
-
-func (p *atomicPending) store(info *jetstream.ConsumerInfo) {
-	p.waiting.Store(info.NumPending)
-	p.unacknowledged.Store(uint64(max(info.NumAckPending, 0)))
-}
-
-func (p *atomicPending) load() (waiting, unacknowledged uint64) {
-	return p.waiting.Load(), p.unacknowledged.Load()
 }

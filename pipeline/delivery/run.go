@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"wavemill/pipeline/header"
 )
 
 // Run fetches and handles messages until ctx is done, and then drains: it stops fetching, lets handlers finish the messages
@@ -25,6 +28,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	beat, stopBeat := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBeat()
 	beats.Go(func() { l.heartbeat(beat) })
+	beats.Go(func() { l.poll(beat) })
 
 	err := l.supervise(ctx, working)
 
@@ -46,6 +50,8 @@ func (l *Loop) supervise(ctx, working context.Context) error {
 		if err == nil {
 			wait = first
 			err = l.fetch(ctx, working, consumer)
+		} else {
+			l.backlog.failed(err) // A fetch that fails, for example on a server with much to do, is not known to fail again.
 		}
 		if ctx.Err() != nil {
 			break
@@ -97,7 +103,7 @@ func (l *Loop) fetch(ctx, working context.Context, consumer jetstream.Consumer) 
 			// Not even the end of the pull was answered: the server or the consumer does not exist any more.
 			return errors.New("fetch: the server does not answer")
 		}
-		if time.Since(l.infoAt) > l.config.InfoEvery {
+		if l.backlog.due(l.config.InfoEvery) {
 			if err := l.refresh(ctx, consumer); err != nil {
 				return err
 			}
@@ -112,16 +118,23 @@ func (l *Loop) accept(working context.Context, msg jetstream.Msg) {
 		l.log.Error("a message without JetStream metadata is ignored", "subject", msg.Subject(), "error", err)
 		return
 	}
-	l.pending.waiting.Store(meta.NumPending)
+	l.backlog.waiting.Store(meta.NumPending)
 	e := &entry{msg: msg, seq: meta.Sequence.Stream, reply: msg.Reply(), lease: time.Now()}
 	e.ctx, e.cancel = context.WithCancelCause(working)
 	if !l.inFlight.add(e) {
 		// The server has delivered the message again although it is still in flight here.
 		e.cancel(nil)
-		l.log.Debug("a copy of a message in flight is dropped", "consumer", l.config.Durable, "sequence", e.seq)
+		l.logOf(e).Debug("a copy of a message in flight is dropped", "consumer", l.config.Durable)
 		return
 	}
 	l.queue <- e
+}
+
+// logOf returns the log for lines about one message.
+func (l *Loop) logOf(e *entry) *slog.Logger {
+	h := e.msg.Headers()
+	return l.log.With("stream", l.config.Stream, "seq", e.seq, "msg_id", header.DecodeValue(h.Get(jetstream.MsgIDHeader)),
+		"trace_id", header.TraceID(h.Get(header.Traceparent)))
 }
 
 // work handles queued messages until the queue is closed and empty.
@@ -152,8 +165,11 @@ func (l *Loop) settle(e *entry, o Outcome) {
 		err = l.conn.Publish(l.inFlight.replyOf(e), fmt.Appendf(nil, `-NAK {"delay": %d}`, o.Delay.Nanoseconds()))
 	case Abandon:
 	}
+	if err == nil && o.Verdict != Abandon && l.config.Settled != nil {
+		l.config.Settled(o.Verdict)
+	}
 	if err != nil {
-		l.log.Warn("the outcome of a message could not be reported; the server will deliver it again", "consumer", l.config.Durable, "sequence", e.seq, "error", err)
+		l.logOf(e).Warn("the outcome of a message could not be reported; the server will deliver it again", "consumer", l.config.Durable, "error", err)
 	}
 }
 

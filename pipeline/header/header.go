@@ -14,6 +14,7 @@ import (
 const (
 	ContentType = "Content-Type"
 	Traceparent = "traceparent" // Traceparent is the W3C trace context, in lower case as NATS clients write it.
+	Tracestate  = "tracestate"  // Tracestate is its part that belongs to vendors.
 
 	Label       = "Wavemill-Label"       // Label is the true label; the subject's last token is its slug.
 	Type        = "Wavemill-Type"        // Type is the message type, where the stream is not the one of that name.
@@ -77,6 +78,16 @@ const (
 	DeadMessageID = "Wavemill-Dead-Message-Id" // DeadMessageID is the original's Nats-Msg-Id.
 	DeadTime      = "Wavemill-Dead-Time"       // DeadTime is the time of the failure, RFC 3339.
 )
+
+// TraceID returns the trace id of a traceparent, 32 hexadecimal digits, and "" where it has none.
+// https://www.w3.org/TR/trace-context/
+func TraceID(traceparent string) string {
+	parts := strings.Split(traceparent, "-")
+	if len(parts) < 4 || len(parts[1]) != 32 || strings.Trim(parts[1], "0123456789abcdef") != "" || strings.Trim(parts[1], "0") == "" {
+		return ""
+	}
+	return parts[1]
+}
 
 // EncodeValue writes any string as a header value: itself where it is plain printable ASCII, else RFC 2047 encoded
 // words in UTF-8. [DecodeValue] is its inverse for every string.

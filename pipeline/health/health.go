@@ -25,13 +25,12 @@ import (
 
 // state is what is served.
 type state struct {
-	bus     *pipeline.Bus
 	running *pipeline.Pipeline
 }
 
-// Handler returns the pages of a pipeline that runs on a bus.
-func Handler(bus *pipeline.Bus, running *pipeline.Pipeline) http.Handler {
-	return state{bus, running}.handler()
+// Handler returns the pages of a running pipeline.
+func Handler(running *pipeline.Pipeline) http.Handler {
+	return state{running}.handler()
 }
 
 func (h state) handler() http.Handler {
@@ -42,7 +41,7 @@ func (h state) handler() http.Handler {
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		// It fails only if the client has disconnected.
-		_ = json.NewEncoder(w).Encode(map[string]any{"pipeline": h.bus.Spec().Name, "operators": h.running.Snapshot()})
+		_ = json.NewEncoder(w).Encode(map[string]any{"pipeline": h.running.Bus().Spec().Name, "operators": h.running.Snapshot()})
 	})
 	return mux
 }
@@ -53,8 +52,8 @@ const pingTimeout = 2 * time.Second
 
 func (h state) ready(w http.ResponseWriter, r *http.Request) {
 	operator := r.PathValue("operator")
-	if operator != "" && !slices.Contains(h.bus.Spec().OperatorNames(), operator) {
-		answer(w, http.StatusNotFound, fmt.Sprintf("there is no operator %q here; there are: %s", operator, strings.Join(h.bus.Spec().OperatorNames(), ", ")))
+	if operator != "" && !slices.Contains(h.running.Bus().Spec().OperatorNames(), operator) {
+		answer(w, http.StatusNotFound, fmt.Sprintf("there is no operator %q here; there are: %s", operator, strings.Join(h.running.Bus().Spec().OperatorNames(), ", ")))
 		return
 	}
 	if fault := h.fault(r.Context(), operator); fault != nil {
@@ -71,7 +70,7 @@ func (h state) fault(ctx context.Context, operator string) error {
 		return errors.New("the operators have stopped")
 	default:
 	}
-	if s := h.bus.Conn().Status(); s != nats.CONNECTED {
+	if s := h.running.Bus().Conn().Status(); s != nats.CONNECTED {
 		return fmt.Errorf("the bus is %s", s)
 	}
 	var faults []error
@@ -85,7 +84,7 @@ func (h state) fault(ctx context.Context, operator string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
-	if err := h.bus.Conn().FlushWithContext(ctx); err != nil {
+	if err := h.running.Bus().Conn().FlushWithContext(ctx); err != nil {
 		return fmt.Errorf("the bus does not answer a ping within %v: %w", pingTimeout, err)
 	}
 	return nil

@@ -46,7 +46,7 @@ func TestPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pages := health.Handler(bus, running)
+	pages := health.Handler(running)
 	for path, want := range map[string]string{"/livez": "alive", "/readyz": "ready", "/status": `"operator":"drop"`} {
 		if code, text := ask(t.Context(), pages, path); code != http.StatusOK || !strings.Contains(text, want) {
 			t.Errorf("%s: %d %s", path, code, text)
@@ -76,7 +76,7 @@ func TestNotReadyWithoutABus(t *testing.T) {
 		t.Fatal(err)
 	}
 	bus.Conn().Close()
-	if code, text := ask(t.Context(), health.Handler(bus, running), "/readyz"); code != http.StatusServiceUnavailable || text == "" {
+	if code, text := ask(t.Context(), health.Handler(running), "/readyz"); code != http.StatusServiceUnavailable || text == "" {
 		t.Errorf("%d %q", code, text)
 	}
 	_ = running.Stop(t.Context()) // Without a connection it may fail; its error is not under test.
@@ -138,8 +138,8 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	// In a program: stop, err := health.Serve(ctx, ":8080", health.Handler(bus, running), log)
-	fmt.Println(ask(ctx, health.Handler(bus, running), "/readyz"))
+	// In a program: stop, err := health.Serve(ctx, ":8080", health.Handler(running), log)
+	fmt.Println(ask(ctx, health.Handler(running), "/readyz"))
 	if err := running.Stop(ctx); err != nil {
 		fmt.Println(err)
 	}

@@ -111,7 +111,7 @@ func TestReadiness(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pages := health.Handler(bus, running)
+	pages := health.Handler(running)
 	expect := func(path string, want int, text string) {
 		t.Helper()
 		if code, body := ask(t.Context(), pages, path); code != want || !strings.Contains(body, text) {

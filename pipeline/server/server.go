@@ -152,6 +152,15 @@ func (s *Server) URL() string {
 	return s.ns.ClientURL()
 }
 
+// Storage returns how many bytes the streams take on disk, and how many they may.
+func (s *Server) Storage() (used, limit uint64) {
+	info, err := s.ns.Jsz(nil)
+	if err != nil || info.Config.MaxStore < 0 {
+		return 0, 0
+	}
+	return info.Store, uint64(info.Config.MaxStore)
+}
+
 // Shutdown stops the server and returns when its store is closed. Close the clients first.
 func (s *Server) Shutdown() {
 	s.ns.Shutdown()
