@@ -200,7 +200,7 @@ func (b *Bus) Models() *modelstore.Store { return b.models }
 
 // DeadLetters returns the pipeline's dead letters, to list, replay and remove.
 func (b *Bus) DeadLetters() deadletter.Store {
-	return deadletter.Store{JetStream: b.js, Stream: b.spec.StreamName(TypeDLQ)}
+	return deadletter.Store{JetStream: b.js, Stream: b.spec.StreamName(TypeDLQ), Objects: b.objects}
 }
 
 // JetStream is the JetStream context of Conn.

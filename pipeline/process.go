@@ -30,6 +30,15 @@ func (s *stage) handle(ctx context.Context, worker int, msg jetstream.Msg) deliv
 	if err == nil && m.Attempt > maxDeliveries {
 		err = Errorf(Invalid, "delivered %d times without an outcome; it may be crashing the process that works on it", m.Attempt-1)
 	}
+	if m.Type == TypeDLQ && m.Header[header.DeadSettled] != "" {
+		return delivery.Outcome{Verdict: delivery.Ack} // A note about a letter that has been removed.
+	}
+	if only := m.Header[header.Only]; err == nil && only != "" {
+		if only != s.spec.Name {
+			return delivery.Outcome{Verdict: delivery.Ack} // Replayed for another stage of this stream.
+		}
+		delete(m.Header, header.Only) // An operator that passes the message on must not pass this on.
+	}
 	if err == nil {
 		start := time.Now()
 		err = s.process(ctx, worker, m.Clone())

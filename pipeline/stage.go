@@ -207,18 +207,3 @@ func (s *stage) status(r micro.Request) {
 		s.log.Warn("answer a status request", "error", err)
 	}
 }
-
-// opened records when the input stream was created, and up to which sequence an earlier consumer may have worked.
-func (s *stage) opened(created time.Time, repeatedUpTo uint64) {
-	text := created.UTC().Format(time.RFC3339Nano)
-	s.incarnation.Store(&text)
-	s.repeatedUpTo.Store(repeatedUpTo)
-}
-
-// outputPrefix is what the ids of the outputs of one input begin with: <pipeline>/<operator>@<hash>/<stream>/<sequence>/.
-// The hash covers the configuration and the creation time of the input stream: a stream that was deleted and created
-// again counts from 1, and its messages are different ones.
-func (s *stage) outputPrefix(sequence uint64) string {
-	return fmt.Sprintf("%s/%s@%s/%s/%d/", s.bus.spec.Name, s.spec.Name,
-		shortHash(s.hash, *s.incarnation.Load()), s.bus.spec.StreamName(s.route.from), sequence)
-}

@@ -28,6 +28,7 @@ const (
 	FrontEnd    = "Wavemill-Front-End"   // FrontEnd is everything between clip and spectrogram as JSON, the transform included.
 	Index       = "Wavemill-Index"       // Index is a clip's number in the series of its seed, from 0.
 	Truncated   = "Wavemill-Truncated"   // Truncated is "true" where the recording's file ends before the data that it declares.
+	Only        = "Wavemill-Only"        // Only names the one stage that works on a replayed message; other readers of the stream pass it over.
 	Object      = "Wavemill-Object"      // Object names a stored body; the message's own body is then empty.
 )
 
@@ -43,6 +44,7 @@ const (
 	DeadSequence  = "Wavemill-Dead-Sequence"   //
 	DeadMessageID = "Wavemill-Dead-Message-Id" // DeadMessageID is the original's Nats-Msg-Id.
 	DeadTime      = "Wavemill-Dead-Time"       // DeadTime is the time of the failure, RFC 3339.
+	DeadSettled   = "Wavemill-Dead-Settled"    // DeadSettled is on notes about letters that have been removed: replayed or purged.
 )
 
 // EncodeValue writes any string as a header value: itself where it is plain printable ASCII, else RFC 2047 encoded
