@@ -35,6 +35,7 @@ a server of its own it embeds one.`,
 	f.StringVar(&a.progressMode, "progress", "auto", "progress on stderr: auto (a bar on a terminal, else lines), bar, lines, off")
 	root.AddCommand(
 		newDemo(a), newUp(a), newOperator(a), newPublish(a), newSubscribe(a), // on a bus
+		newRequest(a), newDLQ(a), newVerify(a),
 		newConvert(a), newTrain(a), newGenerate(a), newRegenerate(a), newInspect(a), newExport(a), newLatents(a),
 		newEval(a), newJudge(a), newCompare(a), newTopup(a), newPlan(a), newSynth(a), newBench(a),
 	)
