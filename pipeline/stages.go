@@ -38,7 +38,7 @@ func (s Spec) Stages(reg Registry) ([]StageInfo, error) {
 		selector, selects := op.(Selector)
 		all = append(all, StageInfo{
 			Name: o.Name, Operator: o.Operator, From: r.from, To: r.to,
-			Emits: produces && p.Output() != TypeModel && r.from != "" && !(selects && selector.Selects()),
+			Emits: produces && p.Output() != TypeModel && r.from != "" && (!selects || !selector.Selects()),
 		})
 	}
 	return all, nil

@@ -58,11 +58,11 @@ func (s shownLetter) String() string {
 			fmt.Fprintf(&b, "%-12s %s\n", name, value)
 		}
 	}
-	put("letter", fmt.Sprint(s.Number))
+	put("letter", strconv.FormatUint(s.Number, 10))
 	put("operator", s.Operator)
 	put("reason", s.Kind+": "+s.Reason)
 	put("error", string(s.Error))
-	put("attempts", fmt.Sprint(s.Attempts))
+	put("attempts", strconv.Itoa(s.Attempts))
 	put("time", s.Died.String())
 	put("message", fmt.Sprintf("%s %d on %s", s.Stream, s.Sequence, s.Subject))
 	put("id", s.MessageID)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -49,7 +50,7 @@ func (s Store) Replay(ctx context.Context, l Letter) (*jetstream.PubAck, error) 
 	msg := nats.NewMsg(l.Subject)
 	msg.Data = l.Body
 	maps.Copy(msg.Header, l.Header)
-	msg.Header.Set(jetstream.MsgIDHeader, header.EncodeValue(ReplayID(fmt.Sprint(l.Number), l.MessageID)))
+	msg.Header.Set(jetstream.MsgIDHeader, header.EncodeValue(ReplayID(strconv.FormatUint(l.Number, 10), l.MessageID)))
 	msg.Header.Set(header.Only, l.Operator)
 	ack, err := s.JetStream.PublishMsg(ctx, msg)
 	if err != nil {

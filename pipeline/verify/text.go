@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 )
@@ -58,7 +59,7 @@ func list(faults []Fault) string {
 			parts = append(parts, fmt.Sprintf("and %d more (--json lists all)", len(faults)-i))
 			break
 		}
-		text := fmt.Sprint(f.First)
+		text := strconv.FormatUint(f.First, 10)
 		if f.Last > f.First {
 			text += fmt.Sprintf("-%d", f.Last)
 		}

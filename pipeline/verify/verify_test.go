@@ -22,12 +22,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const patience = time.Minute
 
 // work is an operator that emits its body in upper case, twice for "twice", and refuses "bad".
-type work struct{ delay time.Duration }
+type work struct{}
 
 func (work) Input() string  { return pipeline.TypeAudio }
 func (work) Output() string { return pipeline.TypeClip }
 
-func (w work) Process(ctx context.Context, m *pipeline.Message, emit pipeline.Emit) error {
+func (work) Process(ctx context.Context, m *pipeline.Message, emit pipeline.Emit) error {
 	text := string(m.Body)
 	if strings.HasPrefix(text, "bad") {
 		return pipeline.Errorf(pipeline.Invalid, "it is %s", text)
