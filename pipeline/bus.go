@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +33,8 @@ type Bus struct {
 
 	connection atomic.Pointer[connection]
 	waits      waits
+	groups     sync.Map               // Of *group by stream: publications that are committed together.
+	committing sync.WaitGroup         // The goroutines of groups.
 	denied     atomic.Pointer[string] // The last refusal for want of permission.
 }
 
@@ -98,9 +101,9 @@ func (b *Bus) open(ctx context.Context, o BusOptions) error {
 		return fmt.Errorf("connect to NATS at %s: %w", b.place(), redacted{err})
 	}
 	if b.spec.Auth.Domain != "" {
-		b.js, err = jetstream.NewWithDomain(b.conn, b.spec.Auth.Domain)
+		b.js, err = jetstream.NewWithDomain(b.conn, b.spec.Auth.Domain, jetstream.WithPublishAsyncTimeout(publishWait))
 	} else {
-		b.js, err = jetstream.New(b.conn)
+		b.js, err = jetstream.New(b.conn, jetstream.WithPublishAsyncTimeout(publishWait))
 	}
 	if err != nil {
 		return fmt.Errorf("JetStream at %s: %w", b.place(), err)
@@ -229,6 +232,7 @@ func (b *Bus) Close(ctx context.Context) error {
 		b.conn.Close()
 		<-b.closed
 	}
+	b.committing.Wait()
 	if b.server != nil {
 		b.server.Shutdown()
 	}

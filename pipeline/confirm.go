@@ -46,14 +46,23 @@ func (w *waits) count(stream string) (n uint64) {
 
 // publish stores msg in a stream and returns the confirmation. It repeats what fails temporarily, until ctx ends.
 func (b *Bus) publish(ctx context.Context, msg *nats.Msg, stream string) (Ack, error) {
-	if err := b.offload(ctx, msg); err != nil {
+	p, err := b.begin(ctx, msg, stream)
+	if err != nil {
 		return Ack{}, err
 	}
-	tell, told := time.Now().Add(longWait), false
+	return p.wait()
+}
+
+// insist repeats a publication of which the first attempt has failed with err, as long as that may help.
+func (b *Bus) insist(ctx context.Context, msg *nats.Msg, stream string, err error) (Ack, error) {
+	tell, told := time.Now().Add(longWait-publishWait), false // The first attempt may have taken that long.
 	for attempt := 1; ; attempt++ {
-		ack, err := b.publishOnce(ctx, msg)
-		if err == nil {
-			return Ack{Stream: ack.Stream, Sequence: ack.Sequence, Duplicate: ack.Duplicate}, nil
+		if attempt > 1 {
+			ack, again := b.publishOnce(ctx, msg)
+			if again == nil {
+				return ackOf(ack), nil
+			}
+			err = again
 		}
 		if now := time.Now(); now.After(tell) {
 			if !told {

@@ -39,21 +39,32 @@ func (s *stage) handle(ctx context.Context, worker int, msg jetstream.Msg) deliv
 		}
 		delete(m.Header, header.Only) // An operator that passes the message on must not pass this on.
 	}
+	var in *parent
 	if err == nil {
 		start := time.Now()
-		err = s.process(ctx, worker, m.Clone())
+		in, err = s.process(ctx, worker, m.Clone())
 		s.counters.busy.Add(int64(time.Since(start)))
 	}
-	if err == nil {
-		s.counters.processed.Add(1)
-		s.event(EventProcessed, m, nil)
-		return delivery.Outcome{Verdict: delivery.Ack}
+	finish := func() delivery.Outcome {
+		if in != nil {
+			err = errors.Join(err, s.confirmed(in))
+		}
+		if err == nil {
+			s.counters.processed.Add(1)
+			s.event(EventProcessed, m, nil)
+			return delivery.Outcome{Verdict: delivery.Ack}
+		}
+		return s.failed(ctx, msg, m, err)
 	}
-	return s.failed(ctx, msg, m, err)
+	if in != nil && len(in.begun) > 0 && err == nil {
+		return delivery.Outcome{Finish: finish}
+	}
+	return finish()
 }
 
 // process resolves the body and calls the operator, with a panic turned into an error. The operator owns m.
-func (s *stage) process(ctx context.Context, worker int, m *Message) error {
+func (s *stage) process(ctx context.Context, worker int, m *Message) (*parent, error) {
+	lasting := ctx // Of what goes on after Process.
 	if s.spec.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, s.spec.Timeout, errTimeout)
@@ -61,17 +72,21 @@ func (s *stage) process(ctx context.Context, worker int, m *Message) error {
 	}
 	switch err := s.bus.resolve(ctx, m); {
 	case errors.Is(err, objectstore.ErrGone), errors.Is(err, objectstore.ErrReference):
-		return &Error{Kind: Invalid, Err: err}
+		return nil, &Error{Kind: Invalid, Err: err}
 	case err != nil:
-		return &Error{Kind: Transient, Err: err}
+		return nil, &Error{Kind: Transient, Err: err}
 	}
 	in := s.parentOf(m)
-	emit := func(ctx context.Context, out *Message) error { return s.emit(ctx, in, out) }
-	err := guard(func() error { return s.works.Load().operators[worker].Process(ctx, m, emit) })
-	if err != nil && errors.Is(context.Cause(ctx), errTimeout) {
-		return &Error{Kind: Other, Message: fmt.Sprintf("no result after %v (timeout)", s.spec.Timeout), Err: err}
+	op := s.works.Load().operators[worker]
+	if o, ok := op.(Stateless); ok && o.Stateless() {
+		in.lasting = lasting
 	}
-	return err
+	emit := func(ctx context.Context, out *Message) error { return s.emit(ctx, in, out) }
+	err := guard(func() error { return op.Process(ctx, m, emit) })
+	if err != nil && errors.Is(context.Cause(ctx), errTimeout) {
+		return in, &Error{Kind: Other, Message: fmt.Sprintf("no result after %v (timeout)", s.spec.Timeout), Err: err}
+	}
+	return in, err
 }
 
 // errTimeout is the cause of a context that ended because of the stage's timeout.
@@ -102,6 +117,9 @@ type parent struct {
 	inherited map[string]string // Headers.
 	uncertain bool              // An earlier attempt may have published outputs that the streams' windows have forgotten.
 	outputs   int
+
+	lasting context.Context // Of publications that go on after Process; nil: there are none.
+	begun   []begun
 }
 
 // inheritedHeaders are the headers that an output takes from its input where it has none of its own: which recording it
@@ -165,7 +183,15 @@ func (s *stage) emit(ctx context.Context, in *parent, out *Message) error {
 			return nil
 		}
 	}
+	if in.lasting != nil && stream != TypeModel {
+		return s.begin(ctx, in, stream, out)
+	}
 	ack, err := s.bus.store(ctx, stream, out)
+	return s.stored(ack, err)
+}
+
+// stored counts an output.
+func (s *stage) stored(ack Ack, err error) error {
 	if err != nil {
 		return err
 	}

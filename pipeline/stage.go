@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/micro"
+	"golang.org/x/sync/semaphore"
 
 	"wavemill/pipeline/delivery"
 )
@@ -31,10 +32,18 @@ type stage struct {
 	counters  counters
 	onEvent   func(Event)
 	published *published
+	ahead     *semaphore.Weighted // Of bytesAhead.
 
 	incarnation  atomic.Pointer[string] // Of the input stream; part of the ids of outputs.
 	repeatedUpTo atomic.Uint64          // The last sequence that a deleted consumer may have worked on before.
 }
+
+// workAhead is how many messages of one worker of a [Stateless] operator may wait for their outputs to be stored, and
+// bytesAhead what their outputs may take, of all workers together.
+const (
+	workAhead  = 30
+	bytesAhead = 32 << 20
+)
 
 // works is what a restart of a stage replaces.
 type works struct {
@@ -71,6 +80,7 @@ func newStage(bus *Bus, spec OperatorSpec, r route, up []string, reg Registry, o
 	s := &stage{
 		bus: bus, spec: spec, route: r, hash: hash, onEvent: o.OnEvent, upstream: up, reg: reg, options: o,
 		log: o.Log.With("pipeline", bus.spec.Name, "operator", spec.Name), published: &published{bus: bus},
+		ahead: semaphore.NewWeighted(bytesAhead),
 	}
 	none := ""
 	s.incarnation.Store(&none)
@@ -122,7 +132,7 @@ func (s *stage) build() error {
 		return err
 	}
 	if s.route.from != "" {
-		w.loop, err = s.newLoop(len(w.operators))
+		w.loop, err = s.newLoop(w.operators)
 	}
 	if err == nil {
 		s.works.Store(&w)
@@ -130,11 +140,15 @@ func (s *stage) build() error {
 	return err
 }
 
-func (s *stage) newLoop(workers int) (*delivery.Loop, error) {
+func (s *stage) newLoop(operators []Operator) (*delivery.Loop, error) {
+	workers, ahead := len(operators), 0
+	if o, ok := operators[0].(Stateless); ok && o.Stateless() {
+		ahead = workAhead
+	}
 	return delivery.New(s.bus.conn, s.bus.js, delivery.Config{
 		Stream: s.bus.spec.StreamName(s.route.from), Durable: s.bus.spec.ConsumerName(s.spec.Name),
 		Description: "wavemill operator " + s.spec.Operator,
-		Workers:     workers, Replicas: s.spec.Replicas, AckWait: s.spec.AckWait,
+		Workers:     workers, Replicas: s.spec.Replicas, AckWait: s.spec.AckWait, Ahead: ahead,
 		DrainTimeout: s.options.DrainTimeout, Bind: s.bus.spec.Streams.Bind,
 		Restore: func(ctx context.Context) error { return s.bus.ensureStream(ctx, s.route.from) },
 		Opened:  s.opened, Configured: s.hash,

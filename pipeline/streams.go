@@ -68,6 +68,8 @@ func (b *Bus) streamConfig(stream string) jetstream.StreamConfig {
 		Replicas:    b.spec.Streams.Replicas,
 		Duplicates:  b.spec.duplicateWindow(),
 		AllowDirect: true,
+		// Publications that arrive while others are being stored are stored together, see commit.go.
+		AllowAtomicPublish: true,
 	}
 }
 

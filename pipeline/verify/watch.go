@@ -18,11 +18,14 @@ type watch struct {
 	stage    pipeline.StageInfo
 	info     *jetstream.ConsumerInfo // Nil: there is no consumer.
 	progress bool                    // The consumer has got on since the beginning.
+	last     uint64                  // last is the sequence of the newest message of the stream.
+	quiet    time.Time               // quiet is since when the server counts nothing as waiting or in flight; zero: it counts something.
 }
 
-// idle reports whether nothing waits for the stage and nothing is in flight.
+// idle reports whether nothing waits for the stage and nothing is in flight. The server counts a new message a moment after it has
+// confirmed it, and the newest ones may have been deleted: where the consumer is not at the end, its count is believed after a while.
 func (w *watch) idle() bool {
-	return w.info != nil && w.info.NumPending == 0 && w.info.NumAckPending == 0
+	return w.info != nil && !w.quiet.IsZero() && (w.info.Delivered.Stream >= w.last || time.Since(w.quiet) > time.Second)
 }
 
 // look reads the consumer's state.
@@ -35,7 +38,18 @@ func (w *watch) look(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("consumer of stage %s: %w", w.stage.Name, err)
 	}
+	stream, err := w.bus.JetStream().Stream(ctx, w.bus.Spec().StreamName(w.stage.From))
+	if err != nil {
+		return fmt.Errorf("stream of stage %s: %w", w.stage.Name, err)
+	}
+	w.last = stream.CachedInfo().State.LastSeq
 	now := consumer.CachedInfo()
+	switch {
+	case now.NumPending > 0 || now.NumAckPending > 0:
+		w.quiet = time.Time{}
+	case w.quiet.IsZero():
+		w.quiet = time.Now()
+	}
 	if old := w.info; old != nil && (now.AckFloor.Stream != old.AckFloor.Stream || now.Delivered.Stream != old.Delivered.Stream || now.NumAckPending < old.NumAckPending) {
 		w.progress = true
 	}
