@@ -30,6 +30,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
 		main()
 	}
+	if file := os.Getenv(asServer); file != "" {
+		os.Exit(serveNATS(file))
+	}
 	os.Exit(m.Run())
 }
 

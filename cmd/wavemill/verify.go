@@ -16,6 +16,7 @@ type verifyFlags struct {
 	busFlags
 	settle         time.Duration
 	replay, asJSON bool
+	chaos          chaosFlags
 }
 
 func newVerify(a *app) *cobra.Command {
@@ -31,18 +32,32 @@ to it, or its outputs were deleted; verify also says whether such a program is c
 
 It changes nothing, unless --replay is given: missing messages that the stream still has
 are then put into it again, for the operator that lacks them, and checked once more.
+
+--chaos runs another pipeline of these stages on the server, under a name of its own, and
+sends recordings through it while its operators are killed, paused and cut off, and its
+streams are full: at least --clips recordings and --seconds. It prints the same table for
+it and removes its streams; the user's own pipeline is not touched. Without -f its only
+stage is spectrogram.
+
 The exit code is 1 where something is missing, doubled or stuck.`,
 		Example: `  wavemill verify --nats nats://host:4222 -f pipeline.yaml
   wavemill verify --json
-  wavemill verify --replay`,
+  wavemill verify --replay
+  wavemill verify --nats nats://host:4222 --chaos --clips 500 --seconds 60 --seed 1`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.verify(cmd.Context(), v) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if v.chaos.on {
+				return a.chaos(cmd.Context(), v)
+			}
+			return a.verify(cmd.Context(), v)
+		},
 	}
 	f := cmd.Flags()
 	v.busFlags.add(f)
 	f.DurationVar(&v.settle, "wait", verify.DefaultSettle, "how long to wait until no message is in flight, and for signs of progress")
 	f.BoolVar(&v.replay, "replay", false, "put missing messages into their streams again, and check once more")
 	f.BoolVar(&v.asJSON, "json", false, "print the report as one line of JSON")
+	v.chaos.add(f)
 	return cmd
 }
 
