@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -144,10 +146,17 @@ func (b *Bus) waitAfter(ctx context.Context, err error, attempt int, stream stri
 		b.restore(ctx, stream)
 		return wait, true
 	case errors.Is(err, nats.ErrDisconnected), errors.Is(err, nats.ErrConnectionReconnecting),
-		errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, context.Canceled):
+		errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, context.Canceled),
+		errors.Is(err, jetstream.ErrTooManyStalledMsgs), broken(err):
 		return wait, true
 	}
 	return 0, false
+}
+
+// broken reports whether an error is one of the connection itself, such as a broken pipe: a write that met its end.
+func broken(err error) bool {
+	_, network := errors.AsType[*net.OpError](err)
+	return network || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, io.EOF)
 }
 
 // restore creates a stream if it does not exist any more. It does not wait long: the connection may be the reason.

@@ -114,9 +114,10 @@ func (n *serverNode) kill() {
 func (n *serverNode) ready(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if conn, err := nats.Connect(n.url); err == nil {
-			_, err = conn.RequestWithContext(ctx, "$JS.API.INFO", nil)
+			// A cluster without a leader does not answer.
+			reply, err := conn.Request("$JS.API.INFO", nil, time.Second)
 			conn.Close()
-			if err == nil {
+			if err == nil && !strings.Contains(string(reply.Data), `"error"`) {
 				return nil
 			}
 		}

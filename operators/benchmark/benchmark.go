@@ -56,7 +56,7 @@ type Row struct {
 	Stage   float64 `json:"stage_per_second,omitempty"`   // Stage: recordings a second through the stage, when all of them wait for it.
 	// EndToEnd: recordings a second when the stage works while they are published, until the last one is acknowledged.
 	EndToEnd float64 `json:"end_to_end_per_second,omitempty"`
-	Ratio    float64 `json:"ratio,omitempty"`  // Ratio of EndToEnd to the conversion.
+	Ratio    float64 `json:"ratio,omitempty"` // Ratio of EndToEnd to the conversion.
 	// CPU is the processor time of a clip in milliseconds, of the conversion or end to end, with the server where it runs in this
 	// process. On a busy machine its ratio says more than that of the rates.
 	CPU float64 `json:"cpu_ms_per_clip,omitempty"`

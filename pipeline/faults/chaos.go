@@ -133,7 +133,8 @@ func Run(ctx context.Context, o Options) (result Result, err error) {
 // disturb publishes the recordings through the proxy while faults happen, and ends with all operators running.
 func (r *run) disturb(ctx context.Context) error {
 	stages := r.spec.OperatorNames()
-	r.children = children{running: map[string]*exec.Cmd{}, command: func(stage string) (*exec.Cmd, error) { return r.o.Command(r.spec, stage) }}
+	r.children.running = map[string]*child{}
+	r.children.command = func(stage string) (*exec.Cmd, error) { return r.o.Command(r.spec, stage) }
 	for _, stage := range stages {
 		if err := r.children.start(stage); err != nil {
 			return err
@@ -212,10 +213,12 @@ func (r *run) fault(ctx context.Context, stage string) error {
 	case "kill":
 		return errors.Join(r.children.kill(stage), r.children.start(stage))
 	case "pause":
-		process := r.children.running[stage].Process
-		err := pause(process)
+		paused := r.children.of(stage).cmd.Process
+		if pause(paused) != nil { // It has ended by itself.
+			return ctx.Err()
+		}
 		wait(ctx, ackWait+span)
-		return errors.Join(err, resume(process))
+		_ = resume(paused) // As it was paused.
 	case "cut":
 		r.proxy.Cut()
 	case "delay":

@@ -4,12 +4,24 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"sync"
+	"time"
 )
 
-// children are the processes of the operators, one each. One goroutine uses them.
+// children are the processes of the operators, one each. One that ends by itself, because it did not find the server for example,
+// is started again, as a cluster does.
 type children struct {
 	command func(stage string) (*exec.Cmd, error)
-	running map[string]*exec.Cmd
+
+	mu      sync.Mutex
+	running map[string]*child
+	ended   int // How often a process has ended by itself.
+}
+
+// A child is one process.
+type child struct {
+	cmd    *exec.Cmd
+	exited chan struct{} // Closed when it has ended.
 }
 
 // start starts the process of a stage.
@@ -21,26 +33,63 @@ func (c *children) start(stage string) error {
 	if err != nil {
 		return fmt.Errorf("start operator %s: %w", stage, err)
 	}
-	c.running[stage] = cmd
+	started := &child{cmd, make(chan struct{})}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.running[stage] = started
+	go func() {
+		_ = cmd.Wait() // Its error is that it was killed, or it has logged it.
+		close(started.exited)
+		time.Sleep(500 * time.Millisecond) // Not again at once: the reason may last.
+		c.mu.Lock()
+		itself := c.running[stage] == started
+		if itself {
+			c.ended++
+		}
+		c.mu.Unlock()
+		if itself {
+			_ = c.start(stage) // As it has started before.
+		}
+	}()
 	return nil
+}
+
+// of returns the process of a stage, or nil.
+func (c *children) of(stage string) *child {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.running[stage]
 }
 
 // kill ends the process of a stage as kill -9 does.
 func (c *children) kill(stage string) error {
-	cmd := c.running[stage]
-	if cmd == nil {
+	c.mu.Lock()
+	killed := c.running[stage]
+	delete(c.running, stage)
+	c.mu.Unlock()
+	if killed == nil {
 		return nil
 	}
-	delete(c.running, stage)
-	err := cmd.Process.Kill()
-	_ = cmd.Wait() // Its error is that it was killed.
+	select {
+	case <-killed.exited:
+		return nil // By itself, just now.
+	default:
+	}
+	err := killed.cmd.Process.Kill()
+	<-killed.exited
 	return err
 }
 
 // killAll ends all processes.
 func (c *children) killAll() error {
-	var errs []error
+	c.mu.Lock()
+	var stages []string
 	for stage := range c.running {
+		stages = append(stages, stage)
+	}
+	c.mu.Unlock()
+	var errs []error
+	for _, stage := range stages {
 		errs = append(errs, c.kill(stage))
 	}
 	return errors.Join(errs...)
