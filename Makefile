@@ -11,6 +11,7 @@ DATA ?= ../shared/data/fsdd
 .PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo image lint fmt
 .PHONY: check test test-endless race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo lint fmt
 .PHONY: check soak-serve test race bench bench-audio bench-generate bench-serve bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo lint fmt
+.PHONY: check test test-faults test-many race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo lint fmt
 
 check:
 	.ci/run
@@ -27,6 +28,22 @@ test-endless:
 RACELESS := /fingerprint$$|/augment$$|/benchmark$$|/comparison$$|/endtoend$$|/architectures$$|/eval$$|/flow$$|/gan$$|/vae$$|/vaegan$$|/latentmap$$|/training$$|/pseudolabel$$|/transfer$$
 race:
 	go test -race -short -timeout 30m $$(go list ./pipeline/... ./operators/... ./models/... ./audio/... | grep -vE '$(RACELESS)')
+
+# A pipeline through faults, on one server and on a cluster of three; see docs/reliability.md. FAULT_CLIPS recordings, FAULT_KILLS
+# killed operators and FAULT_TIME seconds at least; FAULT_PIPELINE is a pipeline file (default: the standard pipeline).
+FAULT_CLIPS ?= 10000
+FAULT_KILLS ?= 50
+FAULT_TIME ?= 120
+FAULT_SEED ?= 1
+FAULT_PIPELINE ?=
+test-faults:
+	FAULT_CLIPS=$(FAULT_CLIPS) FAULT_KILLS=$(FAULT_KILLS) FAULT_TIME=$(FAULT_TIME) FAULT_SEED=$(FAULT_SEED) FAULT_PIPELINE=$(abspath $(FAULT_PIPELINE)) \
+		go test ./cmd/wavemill -run '^TestFaultsOn' -count 1 -v -timeout 3h
+
+# Many small messages through one stage, with the memory of the process.
+MESSAGES ?= 100000
+test-many:
+	MESSAGES=$(MESSAGES) go test ./pipeline -run '^TestManyMessages' -count 1 -v -timeout 1h
 
 lint:
 	$(GOBIN)/golangci-lint run ./...

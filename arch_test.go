@@ -72,6 +72,7 @@ var arrows = []arrow{
 	{"pipeline", []string{"pipeline"}, "the runtime knows nothing of what it carries"},
 	{"operators", []string{"audio", "models", "pipeline"}, "operators join the halves and never see each other"},
 	{"operators/files", []string{"audio", "pipeline"}, "files and messages, without models"},
+	{"operators/benchmark", []string{"audio", "pipeline", "operators/files"}, "times the bus beside the conversion without one; the operators are given to it"},
 	{"operators/demo", []string{"audio", "models", "pipeline", "operators"}, "runs the whole pipeline on one machine: it follows the operators by their hooks and is their client"},
 	{"operators/contract", []string{"audio", "models", "pipeline", "operators"}, "the test of the bus contract runs the operators together"},
 	{"cmd", []string{"audio", "models", "pipeline", "operators", "cmd"}, "commands may use everything"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,6 +45,8 @@ type link struct {
 	connection atomic.Pointer[connection]
 	waits      waits
 	refused    waits                  // By operator: dead letters of [Bus.Refuse].
+	groups     sync.Map               // Of *group by stream: publications that are committed together.
+	committing sync.WaitGroup         // The goroutines of groups.
 	denied     atomic.Pointer[string] // The last refusal for want of permission.
 }
 
@@ -115,9 +118,9 @@ func (b *Bus) open(ctx context.Context, o BusOptions) error {
 		return fmt.Errorf("connect to NATS at %s: %w", b.place(), redacted{err})
 	}
 	if b.spec.Auth.Domain != "" {
-		b.js, err = jetstream.NewWithDomain(b.conn, b.spec.Auth.Domain)
+		b.js, err = jetstream.NewWithDomain(b.conn, b.spec.Auth.Domain, jetstream.WithPublishAsyncTimeout(publishWait))
 	} else {
-		b.js, err = jetstream.New(b.conn)
+		b.js, err = jetstream.New(b.conn, jetstream.WithPublishAsyncTimeout(publishWait))
 	}
 	if err != nil {
 		return fmt.Errorf("JetStream at %s: %w", b.place(), err)
@@ -225,7 +228,7 @@ func (b *Bus) Models() *modelstore.Store { return b.models }
 
 // DeadLetters returns the pipeline's dead letters, to list, replay and remove.
 func (b *Bus) DeadLetters() deadletter.Store {
-	return deadletter.Store{JetStream: b.js, Stream: b.spec.StreamName(TypeDLQ)}
+	return deadletter.Store{JetStream: b.js, Stream: b.spec.StreamName(TypeDLQ), Objects: b.objects}
 }
 
 // JetStream is the JetStream context of Conn.
@@ -263,6 +266,7 @@ func (b *Bus) Close(ctx context.Context) error {
 		b.conn.Close()
 		<-b.closed
 	}
+	b.committing.Wait()
 	if b.server != nil {
 		b.server.Shutdown()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -50,9 +51,10 @@ func replace(field *string, value string) {
 	}
 }
 
-// Client returns the spec of a client of the pipeline: without operators and embedded server. A spec without an external
-// server gets the one at url.
+// Client returns the spec of a client of the pipeline: without operators and embedded server. The streams between the operators
+// stay streams of the pipeline. A spec without an external server gets the one at url.
 func (s Spec) Client(url string) Spec {
+	s.Inputs = append([]string(nil), slices.DeleteFunc(s.withDefaults().streams(), func(name string) bool { return slices.Contains(standardStreams(), name) })...)
 	s.Operators, s.others, s.DataDir, s.Listen = nil, nil, "", ""
 	setDefault(&s.NATS, url)
 	return s

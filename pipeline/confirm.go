@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,14 +48,23 @@ func (w *waits) count(stream string) (n uint64) {
 
 // publish stores msg in a stream and returns the confirmation. It repeats what fails temporarily, until ctx ends.
 func (b *Bus) publish(ctx context.Context, msg *nats.Msg, stream string) (Ack, error) {
-	if err := b.offload(ctx, msg); err != nil {
+	p, err := b.begin(ctx, msg, stream)
+	if err != nil {
 		return Ack{}, err
 	}
-	tell, told := time.Now().Add(longWait), false
+	return p.wait()
+}
+
+// insist repeats a publication of which the first attempt has failed with err, as long as that may help.
+func (b *Bus) insist(ctx context.Context, msg *nats.Msg, stream string, err error) (Ack, error) {
+	tell, told := time.Now().Add(longWait-publishWait), false // The first attempt may have taken that long.
 	for attempt := 1; ; attempt++ {
-		ack, err := b.publishOnce(ctx, msg)
-		if err == nil {
-			return Ack{Stream: ack.Stream, Sequence: ack.Sequence, Duplicate: ack.Duplicate}, nil
+		if attempt > 1 {
+			ack, again := b.publishOnce(ctx, msg)
+			if again == nil {
+				return ackOf(ack), nil
+			}
+			err = again
 		}
 		if now := time.Now(); now.After(tell) {
 			if !told {
@@ -135,10 +146,17 @@ func (b *Bus) waitAfter(ctx context.Context, err error, attempt int, stream stri
 		b.restore(ctx, stream)
 		return wait, true
 	case errors.Is(err, nats.ErrDisconnected), errors.Is(err, nats.ErrConnectionReconnecting),
-		errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, context.Canceled):
+		errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, context.Canceled),
+		errors.Is(err, jetstream.ErrTooManyStalledMsgs), broken(err):
 		return wait, true
 	}
 	return 0, false
+}
+
+// broken reports whether an error is one of the connection itself, such as a broken pipe: a write that met its end.
+func broken(err error) bool {
+	_, network := errors.AsType[*net.OpError](err)
+	return network || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, io.EOF)
 }
 
 // restore creates a stream if it does not exist any more. It does not wait long: the connection may be the reason.

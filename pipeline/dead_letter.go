@@ -30,6 +30,7 @@ func (s *stage) deadLetter(ctx context.Context, msg jetstream.Msg, m *Message, e
 	if data, err := json.Marshal(wire); err == nil {
 		letter.Error = data
 	}
+	letter.Object = m.Header[header.Object]
 	if err := s.bus.deadLetter(ctx, letter); err != nil {
 		s.log.ErrorContext(ctx, "a dead letter could not be stored; the message will be delivered again", "error", err)
 		return delivery.Outcome{Verdict: delivery.Retry, Delay: firstDelay}
@@ -42,8 +43,14 @@ func (s *stage) deadLetter(ctx context.Context, msg jetstream.Msg, m *Message, e
 	return delivery.Outcome{Verdict: delivery.Drop, Reason: clip(letter.Reason, maxTermReason)}
 }
 
-// deadLetter stores a letter. If another message's letter has the same id, it is stored under a longer id.
+// deadLetter stores a letter. If another message's letter has the same id, it is stored under a longer id. A stored body of
+// the message lives for a whole TTL from now on.
 func (b *Bus) deadLetter(ctx context.Context, l deadletter.Letter) error {
+	if l.Object != "" {
+		if err := b.objects.Renew(ctx, l.Object); err != nil {
+			b.log.Warn("the stored body of a dead letter could not be renewed; it expires with the original", "object", l.Object, "error", err)
+		}
+	}
 	msg := l.Message(b.spec.Name + "." + TypeDLQ + "." + l.Operator)
 	ack, err := b.publish(ctx, msg, TypeDLQ)
 	if err != nil || !ack.Duplicate {

@@ -16,7 +16,8 @@ type Operator interface {
 	Process(ctx context.Context, m *Message, emit Emit) error
 }
 
-// Emit publishes one result of Process and waits until its stream has stored it. It waits while the stream is full
+// Emit publishes one result of Process and waits until its stream has stored it; of a [Stateless] operator the runtime waits
+// instead. It waits while the stream is full
 // or the server is away, so it fails only when ctx ends or the message itself is impossible; return its error
 // unchanged. The message belongs to the runtime afterwards. Emit is not safe for concurrent use.
 type Emit func(ctx context.Context, m *Message) error
@@ -40,6 +41,13 @@ type Consumer interface {
 // emits one of several types, or nothing, need not be a Producer.
 type Producer interface {
 	Output() string
+}
+
+// A Stateless operator's outputs depend on its message and its configuration alone. Where Stateless returns true, Emit returns as
+// soon as an output is on its way, and the operator gets the next message while the stream stores the outputs of earlier ones, many
+// at once. The message is acknowledged once all of its outputs are stored, as always; if one cannot be stored, it is delivered again.
+type Stateless interface {
+	Stateless() bool
 }
 
 // A Runner is an operator that also works beside its messages: it trains, or answers requests. Run is called once,

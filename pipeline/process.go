@@ -28,27 +28,47 @@ func (s *stage) handle(ctx context.Context, worker int, msg jetstream.Msg) deliv
 	if m.Attempt > 1 {
 		s.counters.redelivered.Add(1)
 	}
+	if m.Type == TypeDLQ && m.Header[header.DeadSettled] != "" {
+		return delivery.Outcome{Verdict: delivery.Ack} // A note about a letter that has been removed.
+	}
+	if only := m.Header[header.Only]; err == nil && only != "" {
+		if only != s.spec.Name {
+			return delivery.Outcome{Verdict: delivery.Ack} // Replayed for another stage of this stream.
+		}
+		delete(m.Header, header.Only) // An operator that passes the message on must not pass this on.
+	}
 	ctx, span := s.consume(ctx, m)
 	ctx = withMessage(ctx, m)
 	if err == nil && m.Attempt > maxDeliveries {
 		err = Errorf(Invalid, "delivered %d times without an outcome; %w", m.Attempt-1, errDeliveries)
 	}
+	var in *parent
 	if err == nil {
 		start := time.Now()
-		err = s.process(ctx, worker, m.Clone())
+		in, err = s.process(ctx, worker, m.Clone())
 		s.processed(time.Since(start))
 	}
-	finish(span, err)
-	if err == nil {
-		s.counters.processed.Add(1)
-		s.event(EventProcessed, m, nil)
-		return delivery.Outcome{Verdict: delivery.Ack}
+	end := func() delivery.Outcome {
+		if in != nil {
+			err = errors.Join(err, s.confirmed(in))
+		}
+		finish(span, err)
+		if err == nil {
+			s.counters.processed.Add(1)
+			s.event(EventProcessed, m, nil)
+			return delivery.Outcome{Verdict: delivery.Ack}
+		}
+		return s.failed(ctx, msg, m, err)
 	}
-	return s.failed(ctx, msg, m, err)
+	if in != nil && len(in.begun) > 0 && err == nil {
+		return delivery.Outcome{Finish: end}
+	}
+	return end()
 }
 
 // process resolves the body and calls the operator, with a panic turned into an error. The operator owns m.
-func (s *stage) process(ctx context.Context, worker int, m *Message) error {
+func (s *stage) process(ctx context.Context, worker int, m *Message) (*parent, error) {
+	lasting := ctx // Of what goes on after Process.
 	if s.spec.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, s.spec.Timeout, errTimeout)
@@ -56,17 +76,21 @@ func (s *stage) process(ctx context.Context, worker int, m *Message) error {
 	}
 	switch err := s.bus.resolve(ctx, m); {
 	case errors.Is(err, objectstore.ErrGone), errors.Is(err, objectstore.ErrReference):
-		return &Error{Kind: Invalid, Err: err}
+		return nil, &Error{Kind: Invalid, Err: err}
 	case err != nil:
-		return &Error{Kind: Transient, Err: err}
+		return nil, &Error{Kind: Transient, Err: err}
 	}
 	in := s.parentOf(m)
-	emit := func(ctx context.Context, out *Message) error { return s.emit(ctx, in, out) }
-	err := guard(func() error { return s.works.Load().operators[worker].Process(ctx, m, emit) })
-	if err != nil && errors.Is(context.Cause(ctx), errTimeout) {
-		return &Error{Kind: Other, Message: fmt.Sprintf("no result after %v (%v)", s.spec.Timeout, errTimeout), Err: &timedOut{err}}
+	op := s.works.Load().operators[worker]
+	if o, ok := op.(Stateless); ok && o.Stateless() {
+		in.lasting = lasting
 	}
-	return err
+	emit := func(ctx context.Context, out *Message) error { return s.emit(ctx, in, out) }
+	err := guard(func() error { return op.Process(ctx, m, emit) })
+	if err != nil && errors.Is(context.Cause(ctx), errTimeout) {
+		return in, &Error{Kind: Other, Message: fmt.Sprintf("no result after %v (%v)", s.spec.Timeout, errTimeout), Err: &timedOut{err}}
+	}
+	return in, err
 }
 
 // errTimeout is the cause of a context that ended because of the stage's timeout.
@@ -111,6 +135,9 @@ type parent struct {
 	inherited map[string]string // Headers.
 	uncertain bool              // An earlier attempt may have published outputs that the streams' windows have forgotten.
 	outputs   int
+
+	lasting context.Context // Of publications that go on after Process; nil: there are none.
+	begun   []begun
 }
 
 // inheritedHeaders are the headers that an output takes from its input where it has none of its own: which recording it
@@ -175,7 +202,15 @@ func (s *stage) emit(ctx context.Context, in *parent, out *Message) error {
 		}
 	}
 	size := uint64(len(out.Body))
+	if in.lasting != nil && stream != TypeModel {
+		return s.begin(ctx, in, stream, out)
+	}
 	ack, err := s.bus.store(ctx, stream, out)
+	return s.stored(ack, size, err)
+}
+
+// stored counts an output whose body has so many bytes.
+func (s *stage) stored(ack Ack, size uint64, err error) error {
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func (b *Bus) store(ctx context.Context, stream string, m *Message) (Ack, error)
 	if stream == TypeModel {
 		return Ack{}, b.conn.PublishMsg(msg)
 	}
-	ctx, end := b.begin(ctx, stream, m, msg)
+	ctx, end := b.observe(ctx, stream, m, msg)
 	ack, err := b.publish(ctx, msg, stream)
 	end(err)
 	return ack, err

@@ -67,13 +67,13 @@ func (b *Bus) messages(ctx context.Context, s Subscription, yield func(*Message,
 		yield(nil, err)
 		return
 	}
-	r := replayRequest{stream: b.spec.StreamName(s.Stream), filter: b.spec.subjects(s.Stream), from: s.From, last: s.Last}
+	r := replayRequest{stream: b.spec.StreamName(s.Stream), filter: b.spec.subjects(s.Stream), from: s.From, last: s.Last, headersOnly: s.HeadersOnly}
 	if s.Label != "" {
 		r.filter = b.spec.Subject(s.Stream, s.Label)
 	}
 	err := b.replay(ctx, r, func(msg jetstream.Msg) bool {
 		m, err := decode(msg)
-		if err == nil {
+		if err == nil && !s.HeadersOnly {
 			err = b.resolve(ctx, m)
 		}
 		if err != nil {

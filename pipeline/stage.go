@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/micro"
+	"golang.org/x/sync/semaphore"
 
 	"wavemill/pipeline/delivery"
 )
@@ -31,6 +32,7 @@ type stage struct {
 	counters  counters
 	onEvent   func(Event)
 	published *published
+	ahead     *semaphore.Weighted // Of bytesAhead.
 
 	leave context.CancelFunc // Makes the stage stop; set, like left, before it runs.
 	left  chan struct{}      // Closed when it has stopped.
@@ -38,6 +40,13 @@ type stage struct {
 	incarnation  atomic.Pointer[string] // Of the input stream; part of the ids of outputs.
 	repeatedUpTo atomic.Uint64          // The last sequence that a deleted consumer may have worked on before.
 }
+
+// workAhead is how many messages of one worker of a [Stateless] operator may wait for their outputs to be stored, and
+// bytesAhead what their outputs may take, of all workers together.
+const (
+	workAhead  = 30
+	bytesAhead = 32 << 20
+)
 
 // works is what a restart of a stage replaces.
 type works struct {
@@ -75,6 +84,7 @@ func newStage(bus *Bus, spec OperatorSpec, r route, up []string, reg Registry, o
 	s := &stage{
 		bus: bus, spec: spec, route: r, hash: hash, onEvent: o.OnEvent, upstream: up, reg: reg, options: o,
 		log: o.Log.With("pipeline", bus.spec.Name, "operator", spec.Name), published: &published{bus: bus},
+		ahead: semaphore.NewWeighted(bytesAhead),
 	}
 	none := ""
 	s.incarnation.Store(&none)
@@ -126,7 +136,7 @@ func (s *stage) build() error {
 		return err
 	}
 	if s.route.from != "" {
-		w.loop, err = s.newLoop(len(w.operators))
+		w.loop, err = s.newLoop(w.operators)
 	}
 	if err == nil {
 		s.works.Store(&w)
@@ -134,11 +144,15 @@ func (s *stage) build() error {
 	return err
 }
 
-func (s *stage) newLoop(workers int) (*delivery.Loop, error) {
+func (s *stage) newLoop(operators []Operator) (*delivery.Loop, error) {
+	workers, ahead := len(operators), 0
+	if o, ok := operators[0].(Stateless); ok && o.Stateless() {
+		ahead = workAhead
+	}
 	return delivery.New(s.bus.conn, s.bus.js, delivery.Config{
 		Stream: s.bus.spec.StreamName(s.route.from), Durable: s.bus.spec.ConsumerName(s.spec.Name),
 		Description: "wavemill operator " + s.spec.Operator,
-		Workers:     workers, Replicas: s.spec.Replicas, AckWait: s.spec.AckWait,
+		Workers:     workers, Replicas: s.spec.Replicas, AckWait: s.spec.AckWait, Ahead: ahead,
 		DrainTimeout: s.options.DrainTimeout, Bind: s.bus.spec.Streams.Bind,
 		Restore: func(ctx context.Context) error { return s.bus.ensureStream(ctx, s.route.from) },
 		Settled: s.settled, Opened: s.opened, Configured: s.hash,
@@ -210,19 +224,4 @@ func (s *stage) status(r micro.Request) {
 	if err != nil {
 		s.log.Warn("answer a status request", "error", err)
 	}
-}
-
-// opened records when the input stream was created, and up to which sequence an earlier consumer may have worked.
-func (s *stage) opened(created time.Time, repeatedUpTo uint64) {
-	text := created.UTC().Format(time.RFC3339Nano)
-	s.incarnation.Store(&text)
-	s.repeatedUpTo.Store(repeatedUpTo)
-}
-
-// outputPrefix is what the ids of the outputs of one input begin with: <pipeline>/<operator>@<hash>/<stream>/<sequence>/.
-// The hash covers the configuration and the creation time of the input stream: a stream that was deleted and created
-// again counts from 1, and its messages are different ones.
-func (s *stage) outputPrefix(sequence uint64) string {
-	return fmt.Sprintf("%s/%s@%s/%s/%d/", s.bus.spec.Name, s.spec.Name,
-		shortHash(s.hash, *s.incarnation.Load()), s.bus.spec.StreamName(s.route.from), sequence)
 }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -67,6 +68,8 @@ func (b *Bus) streamConfig(stream string) jetstream.StreamConfig {
 		Replicas:    b.spec.Streams.Replicas,
 		Duplicates:  b.spec.duplicateWindow(),
 		AllowDirect: true,
+		// Publications that arrive while others are being stored are stored together, see commit.go.
+		AllowAtomicPublish: true,
 	}
 }
 
@@ -93,4 +96,23 @@ func (b *Bus) checkOutput(stream string) error {
 		return Errorf(Invalid, "pipeline %s has no stream %q; it has: %s. Name it in from or to of an operator, or under inputs", b.spec.Name, stream, strings.Join(b.streams, ", "))
 	}
 	return nil
+}
+
+// RemoveStreams removes everything that the pipeline keeps on the server: streams, bodies and models. It is for pipelines that a
+// program makes for itself.
+func (b *Bus) RemoveStreams(ctx context.Context) error {
+	var errs []error
+	note := func(what string, err error) {
+		if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) && !errors.Is(err, jetstream.ErrBucketNotFound) {
+			errs = append(errs, fmt.Errorf("remove %s: %w", what, err))
+		}
+	}
+	for _, stream := range b.spec.StreamNames() {
+		name := b.spec.StreamName(stream)
+		note("stream "+name, b.js.DeleteStream(ctx, name))
+	}
+	note("objects", b.js.DeleteObjectStore(ctx, b.spec.objectBucket()))
+	note("models", b.js.DeleteObjectStore(ctx, b.spec.ModelBucket()))
+	note("models", b.js.DeleteKeyValue(ctx, b.spec.ModelBucket()))
+	return errors.Join(errs...)
 }

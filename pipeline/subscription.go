@@ -15,6 +15,9 @@ type Subscription struct {
 	From uint64
 	// Last ends the iteration once the messages that were there at the start have been yielded.
 	Last bool
+	// HeadersOnly leaves out the bodies, which makes counting and looking for something fast. Stored bodies are not fetched,
+	// and the header Wavemill-Object stays.
+	HeadersOnly bool
 }
 
 // Messages yields the messages of a subscription in stream order until ctx ends, with stored bodies fetched. It

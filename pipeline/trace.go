@@ -40,9 +40,9 @@ func (c carrier) Set(name, value string) { c.msg.Header[name] = []string{value} 
 // Keys implements [propagation.TextMapCarrier].
 func (c carrier) Keys() []string { return []string{header.Traceparent, header.Tracestate} }
 
-// begin starts the observation of a publication: its span, whose context the message carries, and its time. The returned
+// observe starts the observation of a publication: its span, whose context the message carries, and its time. The returned
 // function ends it.
-func (b *Bus) begin(ctx context.Context, stream string, m *Message, msg *nats.Msg) (context.Context, func(error)) {
+func (b *Bus) observe(ctx context.Context, stream string, m *Message, msg *nats.Msg) (context.Context, func(error)) {
 	start := time.Now()
 	ctx, span := b.produce(ctx, stream, m, msg)
 	return ctx, func(err error) {

@@ -20,7 +20,7 @@ func newBench(a *app) *cobra.Command {
 		Args:  cobra.ArbitraryArgs,
 		RunE:  usage.GroupOnly,
 	}
-	cmd.AddCommand(newBenchTrain(a), newBenchAudio(a), newBenchGenerate(a), newBenchQuality(a))
+	cmd.AddCommand(newBenchTrain(a), newBenchAudio(a), newBenchGenerate(a), newBenchQuality(a), newBenchBus(a))
 	return cmd
 }
 

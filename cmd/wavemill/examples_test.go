@@ -19,6 +19,7 @@ import (
 
 	"wavemill/audio/synth"
 	"wavemill/audio/wav"
+	"wavemill/internal/oracle"
 	"wavemill/pipeline"
 	"wavemill/pipeline/header"
 )
@@ -29,6 +30,9 @@ const asCommand = "WAVEMILL_TEST_COMMAND"
 func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
 		main()
+	}
+	if file := os.Getenv(asServer); file != "" {
+		os.Exit(serveNATS(file))
 	}
 	os.Exit(m.Run())
 }
@@ -221,7 +225,7 @@ func TestExamplesOfTheBus(t *testing.T) {
 			switch {
 			case line == "wavemill up": // Done.
 			case strings.HasPrefix(line, "nats ") && !hasNATS:
-				t.Skip("no nats command: install github.com/nats-io/natscli/nats")
+				oracle.Missing(t, "no nats command: go install github.com/nats-io/natscli/nats@latest")
 			case strings.HasPrefix(line, "nats request wavemill.audio"):
 				s.run(line)
 				stored(t, bus, awkward)
@@ -239,6 +243,7 @@ func TestExamplesOfTheBus(t *testing.T) {
 		})
 	}
 	t.Run("Python", func(t *testing.T) { s.t = t; s.python(bus) })
+	t.Run("JavaScript", func(t *testing.T) { s.t = t; s.javaScript(bus) })
 }
 
 // receives runs a line that receives until it is interrupted, and has clips made until it has one.
@@ -275,7 +280,7 @@ func (s *shell) python(bus *pipeline.Bus) {
 	s.t.Helper()
 	python := "python3"
 	if exec.Command(python, "-c", "import nats").Run() != nil {
-		s.t.Skip("no nats-py: install it with pip install nats-py")
+		oracle.Missing(s.t, "no nats-py: install it with pip install nats-py")
 	}
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "bus.md"))
 	if err != nil {
@@ -291,6 +296,34 @@ func (s *shell) python(bus *pipeline.Bus) {
 		s.t.Fatal(err)
 	}
 	if out := s.run(python + " " + file); strings.TrimSpace(out) != "WAVEMILL_AUDIO" {
+		s.t.Errorf("%s\n%s", program, out)
+	}
+	want, err := os.ReadFile(filepath.Join(s.dir, "three_07.wav"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	stored(s.t, bus, want)
+}
+
+// javaScript runs the example for JavaScript, where its packages are.
+func (s *shell) javaScript(bus *pipeline.Bus) {
+	s.t.Helper()
+	if exec.Command("node", "-e", "require('nats')").Run() != nil {
+		oracle.Missing(s.t, "no nats.js: install it with npm install nats, and set NODE_PATH")
+	}
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "bus.md"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, code, _ := strings.Cut(string(text), "```js\n")
+	code, _, _ = strings.Cut(code, "```")
+	program := "const { connect, headers } = require('nats')\nconst fs = require('fs')\n;(async () => {\nconst nc = await connect()\nconst js = nc.jetstream()\n" +
+		code + "console.log(ack.stream)\nawait nc.close()\n})()\n"
+	file := filepath.Join(s.dir, "publish.js")
+	if err := os.WriteFile(file, []byte(program), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	if out := s.run("node " + file); strings.TrimSpace(out) != "WAVEMILL_AUDIO" {
 		s.t.Errorf("%s\n%s", program, out)
 	}
 	want, err := os.ReadFile(filepath.Join(s.dir, "three_07.wav"))

@@ -39,6 +39,7 @@ a server of its own it embeds one.`,
 		newModels(a),
 		newDemo(a), newUp(a), newOperator(a), newPublish(a), newSubscribe(a), newQuarantine(a), // on a bus
 		newLint(a), newContract(a),
+		newRequest(a), newDLQ(a), newVerify(a),
 		newConvert(a), newTrain(a), newGenerate(a), newRegenerate(a), newInspect(a), newExport(a), newLatents(a),
 		newDemo(a), newUp(a), newOperator(a), newPublish(a), newSubscribe(a), // on a bus
 		newConvert(a), newSlice(a), newTrain(a), newGenerate(a), newRegenerate(a), newInspect(a), newExport(a), newLatents(a),

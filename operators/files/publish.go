@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"wavemill/audio/codec"
 	"wavemill/audio/dataset"
@@ -14,9 +15,12 @@ import (
 	"wavemill/pipeline/header"
 )
 
-// publishWorkers is how many files are published at once: enough to hide the wait for the server's confirmation, few
-// enough to hold their contents in memory.
-const publishWorkers = 16
+// publishWorkers is how many files are published at once: enough to share one sync of the server's disk among many.
+// publishBytes is how much of their contents is in memory at once; a larger file is published alone.
+const (
+	publishWorkers = 64
+	publishBytes   = 64 << 20
+)
 
 // Published counts the files that the bus has confirmed.
 type Published struct {
@@ -45,11 +49,14 @@ func Publish(ctx context.Context, bus Publisher, items []dataset.Item, onFile fu
 	var mu sync.Mutex
 	group, working := errgroup.WithContext(ctx)
 	group.SetLimit(publishWorkers)
+	room := semaphore.NewWeighted(publishBytes)
 	for _, item := range items {
-		if working.Err() != nil {
+		weight := min(max(item.Size, 1), publishBytes)
+		if room.Acquire(working, weight) != nil {
 			break
 		}
 		group.Go(func() error {
+			defer room.Release(weight)
 			m, err := Message(item)
 			if err != nil {
 				return err

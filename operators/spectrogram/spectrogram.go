@@ -130,6 +130,9 @@ func (o *operator) Input() string { return pipeline.TypeAudio }
 // Output implements pipeline.Producer.
 func (o *operator) Output() string { return pipeline.TypeSpectrogram }
 
+// Stateless implements pipeline.Stateless: a spectrogram depends on its recording and the configuration alone.
+func (o *operator) Stateless() bool { return true }
+
 // Process emits the spectrogram of one recording.
 func (o *operator) Process(ctx context.Context, m *pipeline.Message, emit pipeline.Emit) error {
 	name := m.Header[header.Source]

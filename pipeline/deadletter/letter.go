@@ -8,6 +8,7 @@ package deadletter
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -35,13 +36,24 @@ type Letter struct {
 	MessageID string          `json:"message_id,omitempty"`
 	Label     string          `json:"label"`
 	Source    string          `json:"source,omitempty"`
-	Died      time.Time       `json:"died"` // Died is when the operator gave up.
-	Size      int             `json:"size"` // Size of the body in bytes; of a stored body 0.
+	Died      time.Time       `json:"died"`             // Died is when the operator gave up.
+	Size      int             `json:"size"`             // Size of the body in bytes; of a stored body 0.
+	Object    string          `json:"object,omitempty"` // Object is the reference of a stored body; [Store.Expiry] says how long it lives.
+	// Settled is empty for a letter. [Replayed] or [Purged] mark a note about a letter that has been removed.
+	Settled string `json:"settled,omitempty"`
 
 	Number uint64      `json:"number"` // Number is the letter's own sequence in the dead-letter stream.
 	Header nats.Header `json:"-"`      // Header holds the headers of the failed message.
 	Body   []byte      `json:"-"`
+
+	subject string // Where the letter itself was published.
 }
+
+// How a letter that was removed has been settled.
+const (
+	Replayed = "replayed"
+	Purged   = "purged"
+)
 
 // ID returns the Nats-Msg-Id of the letter about a message, so that a message that fails twice has one letter.
 func ID(stream string, sequence uint64) string {
@@ -79,6 +91,17 @@ func (l Letter) Message(subject string) *nats.Msg {
 	return msg
 }
 
+// note writes what remains of a letter that is removed, without its body and its own headers, so that `wavemill verify` knows
+// what has become of the message.
+func (l Letter) note(how string) *nats.Msg {
+	rest := l
+	rest.Body, rest.Header, rest.Error = nil, nil, nil
+	msg := rest.Message(l.subject)
+	msg.Header.Set(header.DeadSettled, how)
+	msg.Header.Set(jetstream.MsgIDHeader, fmt.Sprintf("settled-%d-%s", l.Number, ID(l.Stream, l.Sequence)))
+	return msg
+}
+
 // clip shortens s to at most n bytes at a character boundary.
 func clip(s string, n int) string {
 	if len(s) <= n {
@@ -87,27 +110,31 @@ func clip(s string, n int) string {
 	return strings.ToValidUTF8(s[:n], "") + " ..."
 }
 
+// ErrNotLetter means that a message in the dead-letter stream is none: any client may publish there.
+var ErrNotLetter = errors.New("not a dead letter")
+
 // Parse reads a dead letter as the stream holds it.
 func Parse(msg *jetstream.RawStreamMsg) (Letter, error) {
 	get := func(name string) string { return header.DecodeValue(msg.Header.Get(name)) }
 	if get(header.DeadOperator) == "" {
-		return Letter{}, fmt.Errorf("message %d on %s is not a dead letter: it has no %s", msg.Sequence, msg.Subject, header.DeadOperator)
+		return Letter{}, fmt.Errorf("message %d on %s: %w: it has no %s", msg.Sequence, msg.Subject, ErrNotLetter, header.DeadOperator)
 	}
 	l := Letter{
 		Operator: get(header.DeadOperator), Reason: get(header.DeadReason), Kind: get(header.DeadKind),
 		Subject: get(header.DeadSubject), Stream: get(header.DeadStream), MessageID: get(header.DeadMessageID),
 		Label: get(header.Label), Source: get(header.Source),
 		Number: msg.Sequence, Size: len(msg.Data), Body: msg.Data, Header: make(nats.Header),
+		Object: get(header.Object), Settled: get(header.DeadSettled), subject: msg.Subject,
 	}
 	if text := get(header.DeadError); json.Valid([]byte(text)) {
 		l.Error = json.RawMessage(text)
 	}
 	var err error
 	if l.Attempts, err = strconv.Atoi(get(header.DeadAttempts)); err != nil {
-		return Letter{}, fmt.Errorf("dead letter %d: %s: %w", msg.Sequence, header.DeadAttempts, err)
+		return Letter{}, fmt.Errorf("message %d on %s: %w: %s: %w", msg.Sequence, msg.Subject, ErrNotLetter, header.DeadAttempts, err)
 	}
 	if l.Sequence, err = strconv.ParseUint(get(header.DeadSequence), 10, 64); err != nil {
-		return Letter{}, fmt.Errorf("dead letter %d: %s: %w", msg.Sequence, header.DeadSequence, err)
+		return Letter{}, fmt.Errorf("message %d on %s: %w: %s: %w", msg.Sequence, msg.Subject, ErrNotLetter, header.DeadSequence, err)
 	}
 	if l.Died, err = time.Parse(time.RFC3339Nano, get(header.DeadTime)); err != nil {
 		l.Died = msg.Time

@@ -3,6 +3,7 @@ package deadletter_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"wavemill/pipeline/deadletter"
 	"wavemill/pipeline/header"
+	"wavemill/pipeline/objectstore"
 	"wavemill/pipeline/server"
 )
 
@@ -164,7 +166,7 @@ func TestReplayAndPurge(t *testing.T) {
 		t.Fatal(err)
 	}
 	if msg.Subject != "t.audio.one" || string(msg.Data) != "body of one" || msg.Header.Get("Nats-Msg-Id") != "replay/1/content/abc" ||
-		msg.Header.Get("Wavemill-Dead-Reason") != "" || header.DecodeValue(msg.Header.Get(header.Source)) != "größe.wav" {
+		msg.Header.Get("Wavemill-Dead-Reason") != "" || msg.Header.Get(header.Only) != "work" || header.DecodeValue(msg.Header.Get(header.Source)) != "größe.wav" {
 		t.Errorf("%s %q %v", msg.Subject, msg.Data, msg.Header)
 	}
 	if got := list(ctx, t, s, deadletter.Filter{}); len(got) != 1 {
@@ -178,5 +180,72 @@ func TestReplayAndPurge(t *testing.T) {
 	}
 	if got := list(ctx, t, s, deadletter.Filter{}); len(got) != 0 {
 		t.Errorf("%v are left", got)
+	}
+	notes := map[string]string{} // What became of the letters.
+	for l, err := range s.List(ctx, deadletter.Filter{Settled: true}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		notes[l.Label] = fmt.Sprintf("%s %s %d", l.Settled, l.Stream, l.Sequence)
+		if _, err := s.Get(ctx, l.Number); !errors.Is(err, deadletter.ErrNotFound) {
+			t.Errorf("a note is taken for a letter: %v", err)
+		}
+	}
+	if notes["one"] != "replayed T_AUDIO 1" || notes["two"] != "purged T_AUDIO 2" || len(notes) != 2 {
+		t.Errorf("%v", notes)
+	}
+}
+
+func TestIDsOfReplays(t *testing.T) {
+	id := deadletter.ReplayID("12", deadletter.ReplayID("v3x", "content/abc/d"))
+	if id != "replay/12/content/abc/d" || deadletter.OriginalID("replay/1/replay/2/x") != "x" || deadletter.OriginalID("replay/x") != "replay/x" {
+		t.Error(id)
+	}
+}
+
+// The bodies that letters refer to are looked after: their end is known, a replay stores them anew, and a letter without its
+// body is refused and stays.
+func TestStoredBodies(t *testing.T) {
+	ctx, s := newStore(t)
+	s.Objects = &objectstore.Store{JetStream: s.JetStream, Bucket: "T_OBJECT", TTL: time.Hour}
+	ref, err := s.Objects.Put(ctx, []byte("large"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sequence, object := range []string{ref, "T_OBJECT/sha256-" + strings.Repeat("0", 64)} {
+		l := letter(uint64(sequence+1), "large", "r")
+		l.Body = nil
+		l.Header.Set(header.Object, object)
+		put(ctx, t, s, l)
+	}
+	kept, err := s.Get(ctx, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := s.Expiry(ctx, kept)
+	if left := time.Until(before); err != nil || left < 59*time.Minute || left > time.Hour {
+		t.Errorf("it expires in %v, %v", left, err)
+	}
+	if body, err := s.Body(ctx, kept); string(body) != "large" || err != nil {
+		t.Errorf("%q %v", body, err)
+	}
+	if _, err := s.Replay(ctx, kept); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := s.Expiry(ctx, kept); err != nil || !after.After(before) {
+		t.Errorf("the replayed body expires at %v, before at %v, %v", after, before, err)
+	}
+	lost, err := s.Get(ctx, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Expiry(ctx, lost); !errors.Is(err, objectstore.ErrGone) {
+		t.Error(err)
+	}
+	if _, err := s.Replay(ctx, lost); !errors.Is(err, objectstore.ErrGone) || !strings.Contains(err.Error(), "dead letter 2 cannot be replayed") {
+		t.Error(err)
+	}
+	if _, err := s.Get(ctx, 2); err != nil {
+		t.Errorf("the letter does not stay: %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 // Package delivery connects a durable JetStream pull consumer with a handler.
 //
-// A [Loop] fetches at most two messages per worker. While a message is in flight, that is fetched and not yet settled,
+// A [Loop] fetches at most two messages per worker, or more where a worker need not wait for what it has published
+// (Config.Ahead). While a message is in flight, that is fetched and not yet settled,
 // the loop renews its lease on the server, however long the handler works; it cancels the handler when the lease could
 // not be renewed. The loop confirms acknowledgements, drops copies of messages in flight, and creates a consumer again
 // that was deleted. It does not look into messages: the handler returns an [Outcome], and the loop carries it out.
@@ -34,6 +35,7 @@ type Config struct {
 	Description  string                          // Description is shown by `nats consumer info`.
 	Filter       string                          // Filter is a subject filter; empty: the whole stream.
 	Workers      int                             // Workers is how many handlers run at once, at least 1.
+	Ahead        int                             // Ahead is how many messages of a worker may wait for Outcome.Finish while it handles others; 0: none.
 	Replicas     int                             // Replicas is how many processes share the consumer; 0: 1.
 	AckWait      time.Duration                   // AckWait is the lease: it is renewed every third of it.
 	DrainTimeout time.Duration                   // DrainTimeout is how long handlers may continue after a stop; 0: DefaultDrainTimeout.
@@ -80,6 +82,9 @@ type Outcome struct {
 	Verdict Verdict
 	Delay   time.Duration
 	Reason  string
+	// Finish, if not nil, is called for the decision, in another goroutine, while the worker handles the next message: the
+	// handler has started what is worth waiting for, and the other fields do not count. It needs Config.Ahead.
+	Finish func() Outcome
 }
 
 // Handler handles one message. Worker is 0 to Workers-1; each worker handles one message at a time. Ctx ends when the
@@ -95,7 +100,8 @@ type Loop struct {
 	handle Handler
 
 	inFlight inFlight
-	queue    chan *entry // Capacity prefetch x workers: a fetch never brings more than there is room for.
+	queue    chan *entry  // Capacity of all slots: a fetch never brings more than there is room for.
+	pace     atomic.Int64 // How long handling a message takes, smoothed, in nanoseconds.
 
 	floor    uint64    // floor is the highest stream sequence known to be acknowledged with all before it.
 	created  time.Time // created is the creation time of the stream; a new stream counts its sequences from 1.
@@ -123,7 +129,7 @@ func New(conn *nats.Conn, js jetstream.JetStream, c Config, log *slog.Logger, ha
 	if c.InfoEvery == 0 {
 		c.InfoEvery = DefaultInfoEvery
 	}
-	slots := prefetch * c.Workers
+	slots := (prefetch + c.Ahead) * c.Workers
 	l := &Loop{config: c, conn: conn, js: js, log: log, handle: handle, queue: make(chan *entry, slots)}
 	l.inFlight.init(slots)
 	return l, nil

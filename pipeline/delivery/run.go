@@ -81,11 +81,12 @@ func permanent(err error) bool {
 // fetch pulls messages into free slots until ctx is done or the consumer fails.
 func (l *Loop) fetch(ctx, working context.Context, consumer jetstream.Consumer) error {
 	for {
-		// Asking for half the slots at a time keeps the workers busy and the requests few.
-		room := l.inFlight.room(ctx, l.config.Workers)
+		// Asking for half at a time keeps the workers busy and the requests few.
+		room := l.inFlight.room(ctx, max(l.config.Workers, l.lookahead()/2))
 		if room == 0 {
 			return nil
 		}
+		room = min(room, max(l.lookahead()-len(l.queue), l.config.Workers))
 		asked := time.Now()
 		batch, err := consumer.Fetch(room, jetstream.FetchMaxWait(pullExpiry))
 		if err != nil {
@@ -109,6 +110,17 @@ func (l *Loop) fetch(ctx, working context.Context, consumer jetstream.Consumer) 
 			}
 		}
 	}
+}
+
+// lookahead is how many messages may wait for a worker: two per worker, or as many as the workers handle in a tenth of a second,
+// if they may work ahead. More would wait here while other replicas have nothing to do.
+func (l *Loop) lookahead() int {
+	least, most := prefetch*l.config.Workers, (prefetch+l.config.Ahead)*l.config.Workers
+	pace := time.Duration(l.pace.Load())
+	if pace == 0 {
+		return least
+	}
+	return min(max(int(100*time.Millisecond/pace)*l.config.Workers, least), most)
 }
 
 // accept queues a fetched message for the workers. There is a free slot for it.
@@ -139,13 +151,24 @@ func (l *Loop) logOf(e *entry) *slog.Logger {
 
 // work handles queued messages until the queue is closed and empty.
 func (l *Loop) work(worker int) {
+	var finishing sync.WaitGroup
+	defer finishing.Wait()
 	for e := range l.queue {
 		outcome := Outcome{Verdict: Retry}
 		if e.ctx.Err() == nil {
+			began := time.Now()
 			outcome = l.handle(e.ctx, worker, e.msg)
+			l.pace.Store((7*l.pace.Load() + int64(time.Since(began))) / 8) // Another worker's may get lost: it is an estimate.
 		}
-		l.settle(e, outcome)
-		l.inFlight.remove(e)
+		if outcome.Finish == nil {
+			l.settle(e, outcome)
+			l.inFlight.remove(e)
+			continue
+		}
+		finishing.Go(func() { // As many as there are slots.
+			l.settle(e, outcome.Finish())
+			l.inFlight.remove(e)
+		})
 	}
 }
 

@@ -35,6 +35,7 @@ const (
 	Start       = "Wavemill-Start"       // Start is where a clip begins in its source, in seconds.
 	End         = "Wavemill-End"         // End is where it ends.
 	Topup       = "Wavemill-Topup"       // Topup is the stage that has topped up a label with the clip.
+	Only        = "Wavemill-Only"        // Only names the one stage that works on a replayed message; other readers of the stream pass it over.
 	Object      = "Wavemill-Object"      // Object names a stored body; the message's own body is then empty.
 )
 
@@ -77,6 +78,7 @@ const (
 	DeadSequence  = "Wavemill-Dead-Sequence"   //
 	DeadMessageID = "Wavemill-Dead-Message-Id" // DeadMessageID is the original's Nats-Msg-Id.
 	DeadTime      = "Wavemill-Dead-Time"       // DeadTime is the time of the failure, RFC 3339.
+	DeadSettled   = "Wavemill-Dead-Settled"    // DeadSettled is on notes about letters that have been removed: replayed or purged.
 )
 
 // TraceID returns the trace id of a traceparent, 32 hexadecimal digits, and "" where it has none.

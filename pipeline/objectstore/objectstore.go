@@ -64,6 +64,44 @@ func (s *Store) Put(ctx context.Context, body []byte) (string, error) {
 	return s.Bucket + "/" + name, nil
 }
 
+// Renew makes the body of a reference live for a whole TTL from now on.
+func (s *Store) Renew(ctx context.Context, ref string) error {
+	body, err := s.Get(ctx, ref)
+	if err != nil {
+		return err
+	}
+	store, err := s.store(ctx)
+	if err != nil {
+		return err
+	}
+	_, name, _ := strings.Cut(ref, "/")
+	if _, err := store.PutBytes(ctx, name, body); err != nil {
+		return fmt.Errorf("store %s anew: %w", ref, err)
+	}
+	return nil
+}
+
+// Expiry returns when the body of a reference expires, by the settings of the store that is there; zero: never.
+func (s *Store) Expiry(ctx context.Context, ref string) (time.Time, error) {
+	store, err := s.store(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	_, name, _ := strings.Cut(ref, "/")
+	info, err := store.GetInfo(ctx, name)
+	if errors.Is(err, jetstream.ErrObjectNotFound) {
+		return time.Time{}, fmt.Errorf("%s: %w", ref, ErrGone)
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%s: %w", ref, err)
+	}
+	status, err := store.Status(ctx)
+	if err != nil || status.TTL() == 0 {
+		return time.Time{}, err
+	}
+	return info.ModTime.Add(status.TTL()), nil
+}
+
 // Get fetches the body of a reference and checks its digest.
 func (s *Store) Get(ctx context.Context, ref string) ([]byte, error) {
 	bucket, name, ok := strings.Cut(ref, "/")
