@@ -60,7 +60,7 @@ wavemill_operator_generate_requests_total 2
 # TYPE wavemill_operator_model_info gauge
 wavemill_operator_model_info{digest="0123456789ab",model="vae",version="file"} 1
 `, "generate_clips_total", "generate_failures_total", "generate_requests_total", "model_info", "model_age_seconds")
-	o.follows(modelstore.Entry{Stored: modelstore.Stored{Version: 12, Digest: "0123456789abcdef", Created: time.Now()}})
+	o.follows(modelstore.Entry{Stored: modelstore.Stored{Version: 12, Object: "o", Digest: "0123456789abcdef", Created: time.Now()}})
 	expect(`# HELP wavemill_operator_model_info 1; the name, version and digest of the model in use.
 # TYPE wavemill_operator_model_info gauge
 wavemill_operator_model_info{digest="0123456789ab",model="vae",version="12"} 1
