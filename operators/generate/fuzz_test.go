@@ -3,6 +3,8 @@ package generate
 import (
 	"encoding/json"
 	"testing"
+
+	"wavemill/internal/allocation"
 )
 
 // FuzzRequest checks that accepted requests are within their limits, and are accepted again when encoded.
@@ -17,7 +19,9 @@ func FuzzRequest(f *testing.F) {
 	}
 	const most = 100
 	f.Fuzz(func(t *testing.T, data []byte) {
-		task, err := parseRequest(data, most)
+		var task task
+		var err error
+		allocation.Check(t, len(data), 100, func() { task, err = parseRequest(data, most) })
 		if err != nil {
 			return
 		}
