@@ -564,7 +564,7 @@ func TestBeyond4GiB(t *testing.T) {
 	f := PCM16.format(2, 48000)
 	for _, reserve := range []bool{false, true} {
 		for _, size := range []int64{5 << 30, math.MaxUint32 - 100, math.MaxUint32 + 1} {
-			head, err := fileHead(f, nil, size, reserve)
+			head, err := fileHead(f, Options{}, size, reserve)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -580,11 +580,11 @@ func TestBeyond4GiB(t *testing.T) {
 			}
 		}
 	}
-	small, err := fileHead(f, nil, 1000, true)
+	small, err := fileHead(f, Options{}, 1000, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	large, err := fileHead(f, nil, 5<<30, true)
+	large, err := fileHead(f, Options{}, 5<<30, true)
 	if err != nil {
 		t.Fatal(err)
 	}
