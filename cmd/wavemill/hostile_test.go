@@ -258,7 +258,7 @@ func TestHostileFolder(t *testing.T) {
 	}
 
 	model := filepath.Join(t.TempDir(), "m.safetensors")
-	_, stderr, peak = ownProcess(t, append(quickTraining(t, dir, model, "--steps", "2", "--progress", "off"))...)
+	_, stderr, peak = ownProcess(t, quickTraining(t, dir, model, "--steps", "2", "--progress", "off")...)
 	check("train", skippedLines(t, stderr), bad, peak)
 	c, err := models.Read(model)
 	if err != nil {
