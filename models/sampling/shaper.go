@@ -85,7 +85,7 @@ func (s *Sampler) shaped(ctx context.Context, batch models.Batch, i int, p Prove
 
 // unreachable is an ErrUnreachable.
 func (h *shaper) unreachable(format string, args ...any) error {
-	return fmt.Errorf("%w: %q with seed %d: %w", ErrUnreachable, h.p.Name(), h.p.Seed, fmt.Errorf(format, args...))
+	return fmt.Errorf("%w: %w", ErrUnreachable, fmt.Errorf(format, args...))
 }
 
 // steady returns the pitch of a sound.
