@@ -55,6 +55,17 @@ func (t Table) WithLabelSets(name string, text json.RawMessage) (json.RawMessage
 	return config.With(text, true, append(slices.Clone(width[:len(width)-1]), "label_sets")...)
 }
 
+// LabelSets reports whether a configuration is of a model whose labels are sets of labels.
+func (t Table) LabelSets(name string, text json.RawMessage) bool {
+	a, err := t.Find(name)
+	if err != nil {
+		return false
+	}
+	width := a.Sizing.Width
+	value, set, err := config.Lookup(text, append(slices.Clone(width[:len(width)-1]), "label_sets")...)
+	return err == nil && set && string(value) == "true"
+}
+
 // WithEncoder returns the names of the architectures for which WithLatent has a setting, sorted.
 func (t Table) WithEncoder() []string {
 	return slices.DeleteFunc(t.Names(), func(name string) bool {

@@ -21,6 +21,9 @@ func TestLabelSets(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if known := architectures.Known(); !known.LabelSets(name, config) || known.LabelSets(name, nil) || known.LabelSets("wavenet", config) {
+				t.Errorf("%s: sets are not told", config)
+			}
 			for rows, text := range map[int][]byte{3: config, 4: nil} {
 				l, err := architectures.NewLearner(name, text, frontEnd(), labels, 5)
 				if err != nil {
