@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"wavemill/audio/spectrogram"
+	"wavemill/internal/allocation"
 	"wavemill/internal/oracle"
 )
 
@@ -214,7 +215,9 @@ func FuzzDecode(f *testing.F) {
 	f.Add(valid)
 	f.Add(file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 0, 0, 0, 0))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		c, err := Decode(b)
+		var c Checkpoint
+		var err error
+		allocation.Check(t, len(b), 100, func() { c, err = Decode(b) })
 		if err != nil {
 			return
 		}

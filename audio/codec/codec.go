@@ -19,6 +19,7 @@ import (
 	"slices"
 
 	"wavemill/audio"
+	"wavemill/audio/wav"
 )
 
 // Info describes the content and the format of a file.
@@ -40,6 +41,8 @@ type Info struct {
 	// Tags are the file's own: RIFF INFO names ("INAM") for WAV, Vorbis comment names in upper case
 	// ("TITLE") for FLAC and Ogg; nil when there are none, and for what ffmpeg decodes.
 	Tags map[string]string
+	// Sampler is what the smpl chunk of a WAV file says of loops and note; nil when there is none.
+	Sampler *wav.Sampler
 	// Truncated reports that the file ends before the data that its header declares.
 	Truncated bool
 	// Cut reports that Decode or DecodeFile took only the beginning of a recording, as much as Limit says. Frames is then
@@ -283,8 +286,9 @@ func (r *Reader) all(ctx context.Context) (audio.Clip, Info, error) {
 	limit := Limit(info.SampleRate, channels)
 	const block = 1 << 16
 	want := block // A promise is believed as far as it is cheap; beyond that the clip grows as it comes.
-	if n := info.Frames * int64(channels); n > 0 && n <= 1<<20 {
-		want = int(n)
+	n := min(info.Frames, limit+1) * int64(channels)
+	if counted := info.Format == wavFormat.name; n > 0 && (n <= 1<<20 || counted) { // Frames of WAV are those that are there.
+		want = int(n) + channels // Room to read what is not there, which is the end.
 	}
 	samples := make([]float32, 0, want)
 	for {

@@ -7,7 +7,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -297,14 +296,6 @@ func TestLimit(t *testing.T) {
 	if got := r.Info().Frames; got != 1000*4096 {
 		t.Errorf("the Reader finds %d frames of %d", got, 1000*4096)
 	}
-}
-
-func allocated(f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
 }
 
 func TestCancelled(t *testing.T) {

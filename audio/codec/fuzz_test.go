@@ -8,14 +8,16 @@ import (
 	"strings"
 	"testing"
 
+	"wavemill/audio"
 	"wavemill/audio/codec/flactest"
+	"wavemill/internal/allocation"
 )
 
 // fuzzDecode decodes data with one decoder in blocks, as far as 4 Mi samples. It may fail, but not
 // panic, hang, or take memory beyond reason.
 func fuzzDecode(t *testing.T, data []byte, open func(content) (decoder, error)) {
 	var total int64
-	used := allocated(func() {
+	used := allocation.Of(func() {
 		d, err := open(content{data: data, size: int64(len(data))})
 		if err != nil {
 			return
@@ -177,7 +179,7 @@ func TestHostileVorbis(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var err error
-			used := allocated(func() {
+			used := allocation.Of(func() {
 				_, err = newVorbis(content{data: tc.file, size: int64(len(tc.file))})
 			})
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
@@ -211,7 +213,7 @@ func TestHostileFLAC(t *testing.T) {
 		"a seek table that is not there":       slices.Concat(head, block(0x83, 1<<24-2, "")),
 		"an ID3 tag of 256 MB that is missing": append([]byte("ID3\x03\x00\x00\x7f\x7f\x7f\x7f"), good...),
 	} {
-		used := allocated(func() {
+		used := allocation.Of(func() {
 			if d, err := newFLAC(content{data: data, size: int64(len(data))}); err == nil {
 				_, _ = d.readFrames(make([]float32, 1000))
 			}
@@ -220,4 +222,31 @@ func TestHostileFLAC(t *testing.T) {
 			t.Errorf("%s: took %d bytes", name, used)
 		}
 	}
+}
+
+// FuzzDecode shows anything to Decode, which chooses the format by the content, without ffmpeg.
+func FuzzDecode(f *testing.F) {
+	f.Setenv("PATH", f.TempDir())
+	f.Add("a.wav", []byte("RIFF\x2a\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x40\x1f\x00\x00\x80\x3e\x00\x00\x02\x00\x10\x00data\x06\x00\x00\x00\x00\x40\x00\xc0\x01\x00"))
+	f.Add("a.flac", encodeFLAC(f, sound(2, 300), flactest.Options{}))
+	f.Add("a.ogg", tinyVorbis(f)[:4000])
+	f.Add("id3.wav", []byte("ID3\x03\x00\x00\x00\x00\x00\x05helloRIFF\x2a\x00\x00\x00WAVE"))
+	f.Add("a.mp3", []byte("\xff\xfb\x90\x00"))
+	f.Add("a.aiff", []byte("FORM\x00\x00\x00\x40AIFFCOMM"))
+	f.Add("a.m4a", []byte("\x00\x00\x00\x20ftypM4A "))
+	f.Add("a.wav", []byte("PK\x03\x04\x14\x00"))
+	f.Fuzz(func(t *testing.T, name string, data []byte) {
+		var clip audio.Clip
+		used := allocation.Of(func() {
+			var err error
+			clip, _, err = Decode(t.Context(), name, data)
+			if err == nil && clip.Validate() != nil {
+				t.Errorf("%v", clip.Validate())
+			}
+		})
+		// A few bytes of FLAC are a block of silence; what is decoded is at most MaxBytes.
+		if limit := uint64(allocation.Base + 64*len(data) + 64*len(clip.Samples)); used > limit {
+			t.Errorf("%d bytes of input made %d samples and took %d bytes, more than %d", len(data), len(clip.Samples), used, limit)
+		}
+	})
 }

@@ -45,7 +45,7 @@ func openWAVAt(ctx context.Context, s source, offset int64) (decoder, error) {
 func fromWAV(h wav.Header) Info {
 	return Info{
 		Format: "wav", Encoding: h.Encoding, Bits: h.BitsPerSample, SampleRate: h.SampleRate, Channels: h.Channels,
-		Frames: h.Frames, Tags: h.Tags, Truncated: h.Truncated, Notes: h.Notes,
+		Frames: h.Frames, Tags: h.Tags, Sampler: h.Sampler, Truncated: h.Truncated, Notes: h.Notes,
 	}
 }
 

@@ -30,6 +30,8 @@ type Item struct {
 	Label string // What it is an example of: valid UTF-8 in Unicode normalization form C.
 	Group string // What it shares with others of its kind, such as the speaker or the session; "" when unknown.
 	Size  int64  // Bytes.
+	// LabelSet says that Label is a set of labels, as JoinLabels joins them: the table of labels has several for some file.
+	LabelSet bool
 }
 
 // Skip is a file that was left out, and the reason.

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -81,5 +82,30 @@ func TestFaults(t *testing.T) {
 		return !strings.HasSuffix(r.Path, "sound.wav") && !strings.HasSuffix(r.Path, "other.wav")
 	})); len(lines) != 0 {
 		t.Errorf("of good recordings: %q", lines)
+	}
+}
+
+// TestLongSilence: of a silent recording a second is kept, and it is still told from another one.
+func TestLongSilence(t *testing.T) {
+	dir := t.TempDir()
+	var items []Item
+	for i, seconds := range []int{3, 4} {
+		path := filepath.Join(dir, fmt.Sprint(i)+".wav")
+		if err := wav.WriteFile(path, audio.Clip{Samples: make([]float32, seconds*8000), Channels: 2, Rate: 4000}, wav.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		items = append(items, Item{Path: path, Name: filepath.Base(path), Label: "a"})
+	}
+	got, err := Load(t.Context(), items, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range got {
+		if r.Flaw != Silent || r.Clip.Frames() != 4000 || cap(r.Clip.Samples) > 16000 {
+			t.Errorf("%s: %q, %d frames kept in %d samples", r.Name, r.Flaw, r.Clip.Frames(), cap(r.Clip.Samples))
+		}
+	}
+	if got[0].Digest == got[1].Digest {
+		t.Error("silence of two lengths has one digest")
 	}
 }

@@ -17,7 +17,8 @@ import (
 // Recording is a decoded Item.
 type Recording struct {
 	Item
-	// Clip is empty but for its Label and Source where Err is set.
+	// Clip is empty but for its Label and Source where Err is set. Of a silent recording it holds the first second: zeros
+	// that are compressed would fill the memory, and nothing is learnt from them.
 	Clip audio.Clip
 	// Truncated reports that the file ends before the data it promises; Clip holds what is there.
 	Truncated bool
@@ -86,7 +87,11 @@ func load(ctx context.Context, item Item) Recording {
 		clip = audio.Clip{}
 	} else {
 		r.Flaw = flawOf(clip)
-		r.Digest, r.Print = fingerprint.Digest(clip), fingerprint.Of(clip)
+		r.Digest = fingerprint.Digest(clip)
+		if n := clip.Rate * clip.Channels; r.Flaw == Silent && len(clip.Samples) > n {
+			clip.Samples = slices.Clone(clip.Samples[:n])
+		}
+		r.Print = fingerprint.Of(clip)
 	}
 	clip.Label, clip.Source = item.Label, item.Name
 	r.Clip, r.Truncated, r.Cut, r.Notes = clip, info.Truncated, info.Cut, info.Notes

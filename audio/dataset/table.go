@@ -12,6 +12,7 @@ import (
 var (
 	fileColumns  = []string{"file", "path", "filename", "file_name", "audio_filepath", "slice_file_name", "source", "name"}
 	labelColumns = []string{"label", "category", "class", "class_name", "word", "target"}
+	listColumns  = []string{"labels", "tags", "classes"} // of several labels a file
 	groupColumns = []string{"speaker", "group", "speaker_id", "client_id"}
 )
 
@@ -51,7 +52,7 @@ func byTable(d *Dataset, files []found, name, group string) error {
 			d.Skipped = append(d.Skipped, Skip{Path: d.Items[i].Path, Reason: fmt.Sprintf("line %d of %s labels it %q, but line %d labels it %q", r.line, base, r.label, taken[i].line, taken[i].label)})
 			d.Items[i].Label = conflict
 		case d.Items[i].Label != conflict:
-			taken[i], d.Items[i].Label, d.Items[i].Group = r, r.label, r.group
+			taken[i], d.Items[i].Label, d.Items[i].Group, d.Items[i].LabelSet = r, r.label, r.group, t.lists
 		}
 	}
 	d.Items = slices.DeleteFunc(d.Items, func(it Item) bool { return it.Label == conflict })
@@ -77,6 +78,9 @@ func readTable(d *Dataset, name, group string) (rows, error) {
 		return rows{}, err
 	}
 	var form []string
+	if t.lists {
+		form = append(form, "several labels a file"+t.between)
+	}
 	if encoding != "" {
 		form = append(form, encoding)
 	}

@@ -17,7 +17,8 @@ import (
 // row is one line of a label table.
 type row struct {
 	line               int
-	file, label, group string // file as the table has it, the others without blanks around them, in normalization form C.
+	file, label, group string   // file as the table has it, the others without blanks around them, in normalization form C.
+	labels             []string // of a file with several; nil for one
 }
 
 // badRow is a line that labels nothing.
@@ -31,8 +32,38 @@ type badRow struct {
 type rows struct {
 	good      []row
 	bad       []badRow
-	separator rune // 0 for JSON lines.
+	separator rune   // 0 for JSON lines.
+	lists     bool   // Labels are sets: some file has several.
+	between   string // How a table says so, for people.
 }
+
+// join makes labels of lists: where some row has several, the label of every row is a set. cut divides the cell of a row
+// without a list.
+func (t *rows) join(cut func(label string) []string) {
+	t.lists = slices.ContainsFunc(t.good, func(r row) bool { return len(r.labels) > 1 || len(cut(r.label)) > 1 })
+	good := t.good
+	t.good = nil
+	for _, r := range good {
+		if r.labels == nil {
+			r.labels = cut(r.label)
+		}
+		if !t.lists {
+			r.label = r.labels[0]
+			t.take(r)
+			continue
+		}
+		label, err := JoinLabels(r.labels)
+		if err != nil {
+			t.reject(r.line, strings.TrimSpace(r.file), "%v", err)
+			continue
+		}
+		r.label = label
+		t.take(r)
+	}
+}
+
+// one is the list of a cell that is one label.
+func one(label string) []string { return []string{label} }
 
 func (t *rows) reject(line int, file, format string, args ...any) {
 	t.bad = append(t.bad, badRow{line, file, fmt.Sprintf(format, args...)})
@@ -60,6 +91,7 @@ var separators = []rune{',', ';', '\t', '|'}
 type columns struct {
 	file, label, group int
 	headless           bool // The first line is a row.
+	lists              bool // A cell of the label's column may have several.
 }
 
 // findColumns detects the separator by the first line: one that gives it a file and a label column, or the name of an
@@ -78,9 +110,12 @@ func findColumns(text, by string) (columns, rune, error) {
 				if by != "" && !slices.Contains(groupColumns, by) {
 					return columns{}, 0, fmt.Errorf("no column %q to group by; the table has no line of column names", by)
 				}
-				return columns{0, 1, 2, true}, separator, nil
+				return columns{file: 0, label: 1, group: 2, headless: true}, separator, nil
 			}
 			c := columns{file: column(rec, fileColumns), label: column(rec, labelColumns), group: column(rec, groupNames(by))}
+			if c.label < 0 {
+				c.label, c.lists = column(rec, listColumns), true
+			}
 			if c.file < 0 || c.label < 0 {
 				continue
 			}
@@ -118,6 +153,9 @@ func readCSV(text, by string) (rows, error) {
 		wrong, bad := errors.AsType[*csv.ParseError](err)
 		switch {
 		case errors.Is(err, io.EOF):
+			if where.lists {
+				t.joinCells()
+			}
 			return t, nil
 		case bad && errors.Is(wrong.Err, csv.ErrBareQuote): // 12" drum.wav,kick
 			line, _, _ := strings.Cut(strings.TrimLeft(text[at:], "\r\n"), "\n")
@@ -144,6 +182,19 @@ func readCSV(text, by string) (rows, error) {
 			line, _ := cr.FieldPos(0)
 			t.takeRecord(before+line, rec, where)
 		}
+	}
+}
+
+// joinCells makes labels of cells with several.
+func (t *rows) joinCells() {
+	cells := make([]string, len(t.good))
+	for i, r := range t.good {
+		cells[i] = r.label
+	}
+	separator := listSeparator(cells)
+	t.join(func(cell string) []string { return cellLabels(cell, separator) })
+	if t.lists {
+		t.between = fmt.Sprintf(", separated by %q", separator)
 	}
 }
 
@@ -192,7 +243,10 @@ func readJSONL(text, by string) (rows, error) {
 			t.reject(line, "", "something follows the object")
 			continue
 		}
-		r := row{line: line, file: pick(fields, fileColumns), label: pick(fields, labelColumns), group: pick(fields, groupNames(by))}
+		r := row{line: line, file: pick(fields, fileColumns), label: pick(fields, slices.Concat(labelColumns, listColumns)), group: pick(fields, groupNames(by))}
+		if list := pickList(fields); list != nil {
+			r.labels, r.label = list, strings.Join(list, SetSeparator)
+		}
 		if strings.TrimSpace(r.file) == "" || strings.TrimSpace(r.label) == "" {
 			t.reject(line, r.file, "it needs a file (%s) and a label (%s)", strings.Join(fileColumns, ", "), strings.Join(labelColumns, ", "))
 			continue
@@ -208,6 +262,9 @@ func readJSONL(text, by string) (rows, error) {
 	if !grouped && len(t.good) > 0 {
 		return rows{}, fmt.Errorf("no field %q to group by; the lines have %s", by, listed(names))
 	}
+	if slices.ContainsFunc(t.good, func(r row) bool { return r.labels != nil }) {
+		t.join(one)
+	}
 	return t, nil
 }
 
@@ -222,6 +279,22 @@ func pick(fields map[string]any, names []string) string {
 		}
 	}
 	return ""
+}
+
+// pickList is the first of the label's fields that has a list, as texts; nil where none has.
+func pickList(fields map[string]any) []string {
+	for _, name := range slices.Concat(labelColumns, listColumns) {
+		list, ok := fields[name].([]any)
+		if !ok {
+			continue
+		}
+		out := make([]string, len(list))
+		for i, v := range list {
+			out[i] = pick(map[string]any{name: v}, []string{name})
+		}
+		return out
+	}
+	return nil
 }
 
 // groupNames lists the names of the column that makes groups.

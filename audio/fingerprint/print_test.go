@@ -12,6 +12,7 @@ import (
 	"wavemill/audio/codec"
 	"wavemill/audio/codec/flactest"
 	"wavemill/audio/wav"
+	"wavemill/internal/allocation"
 )
 
 // hiss returns noise of a duration at 8 kHz.
@@ -206,7 +207,9 @@ func FuzzText(f *testing.F) {
 	other := Of(hiss(3, 100*time.Millisecond))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var p Print
-		if p.UnmarshalText(text) != nil {
+		var err error
+		allocation.Check(t, len(text), 16, func() { err = p.UnmarshalText(text) })
+		if err != nil {
 			return
 		}
 		back, err := p.MarshalText()

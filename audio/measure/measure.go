@@ -10,6 +10,7 @@ import (
 
 	"wavemill/audio"
 	"wavemill/audio/codec"
+	"wavemill/audio/wav"
 )
 
 // A Report describes an audio file.
@@ -29,7 +30,8 @@ type Report struct {
 	Measured  bool              `json:"measured"`
 	Truncated bool              `json:"truncated,omitempty"`
 	Tags      map[string]string `json:"tags,omitempty"`
-	Notes     []string          `json:"notes,omitempty"` // what is unusual about the file
+	Sampler   *wav.Sampler      `json:"sampler,omitempty"` // loops and note, of the smpl chunk of a WAV file
+	Notes     []string          `json:"notes,omitempty"`   // what is unusual about the file
 }
 
 // blockFrames is how many frames are decoded at a time.
@@ -87,7 +89,7 @@ func report(path string, info codec.Info, frames int64) Report {
 	return Report{
 		File: path, Format: info.Format, Encoding: info.Encoding, SampleRate: info.SampleRate, Channels: info.Channels,
 		Frames: frames, Duration: float64(frames) / float64(info.SampleRate),
-		Truncated: info.Truncated, Tags: info.Tags, Notes: info.Notes,
+		Truncated: info.Truncated, Tags: info.Tags, Sampler: info.Sampler, Notes: info.Notes,
 	}
 }
 

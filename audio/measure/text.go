@@ -25,6 +25,12 @@ func (r Report) String() string {
 	for _, tag := range slices.Sorted(maps.Keys(r.Tags)) {
 		lines = append(lines, fmt.Sprintf("  %s: %s", text.Line(tag), text.Line(r.Tags[tag])))
 	}
+	if s := r.Sampler; s != nil {
+		lines = append(lines, fmt.Sprintf("  MIDI note %d and %.1f cents", s.Note, s.Cents))
+		for _, l := range s.Loops {
+			lines = append(lines, fmt.Sprintf("  loop of frames %d to %d, %.3f s", l.Start, l.End, float64(l.End-l.Start)/float64(r.SampleRate)))
+		}
+	}
 	if r.Truncated {
 		lines = append(lines, "  truncated: the file ends before the data that its header declares")
 	}

@@ -57,6 +57,8 @@ type Options struct {
 	Encoding Encoding
 	// Tags are RIFF INFO tags by their four-letter names, written as UTF-8 before the data.
 	Tags map[string]string
+	// Sampler, when not nil, is written before the data as a smpl chunk.
+	Sampler *Sampler
 	// DitherSeed seeds the dither. The same samples and seed make the same bytes.
 	DitherSeed uint64
 	// NoDither rounds instead. PCM16 and PCM24 otherwise add triangular noise of two steps
@@ -77,7 +79,7 @@ func Encode(c audio.Clip, o Options) ([]byte, error) {
 		return nil, err
 	}
 	size := int64(len(c.Samples) * q.format.width)
-	head, err := fileHead(q.format, o.Tags, size, false)
+	head, err := fileHead(q.format, o, size, false)
 	if err != nil {
 		return nil, err
 	}

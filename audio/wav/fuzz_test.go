@@ -6,6 +6,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"wavemill/audio"
+	"wavemill/internal/allocation"
 )
 
 // FuzzDecode shows anything to Decode and Reader: neither may panic or take memory beyond the
@@ -15,7 +18,10 @@ func FuzzDecode(f *testing.F) {
 		f.Add(v.data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, h, err := Decode(data)
+		var c audio.Clip
+		var h Header
+		var err error
+		allocation.Check(t, len(data), 8, func() { c, h, err = Decode(data) }) // a byte is a sample of 4 bytes
 		rc, rh, rerr := readAll(bytes.NewReader(data), 333)
 		if fmt.Sprint(err) != fmt.Sprint(rerr) {
 			t.Fatalf("Decode says %v, Reader %v", err, rerr)

@@ -208,11 +208,17 @@ func (w *walker) tail() error {
 	}
 }
 
-// other handles a chunk that only tags may come from.
+// other handles a chunk that only tags and loops may come from.
 func (w *walker) other(c chunk) error {
 	if c.id == "LIST" && c.size >= 4 && string(w.src.peek(4)) == "INFO" {
 		return w.with(c, maxInfo, func(b []byte) error {
 			parseInfo(b[4:], w.order, w.header)
+			return nil
+		})
+	}
+	if c.id == "smpl" && w.header.Sampler == nil {
+		return w.with(c, smplHead+smplLoop*maxLoops, func(b []byte) error {
+			parseSampler(b, w.order, w.header)
 			return nil
 		})
 	}

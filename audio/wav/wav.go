@@ -38,6 +38,8 @@ type Header struct {
 	// Tags are the RIFF INFO tags by their four-letter names ("INAM" title, "IGNR" genre, "ICMT"
 	// comment, "ISFT" software), as UTF-8; nil when there are none.
 	Tags map[string]string
+	// Sampler is what the smpl chunk says; nil when there is none.
+	Sampler *Sampler
 	// Truncated reports that the file ends before the data that its header declares.
 	Truncated bool
 	// Notes describe faults of the file and how they were handled, in sentences.

@@ -9,7 +9,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +20,7 @@ import (
 	"pgregory.net/rapid"
 
 	"wavemill/audio"
+	"wavemill/internal/allocation"
 )
 
 // build makes chunks and files in either byte order.
@@ -302,24 +302,16 @@ func TestHeadersTakeNoMemory(t *testing.T) {
 		"top of the fmt": le.file("RIFF", le.chunk("fmt ", math.MaxUint32, nil)),
 	} {
 		limit := uint64(16<<20 + len(data))
-		if got := allocated(func() { _, _, _ = Decode(data) }); got > limit {
+		if got := allocation.Of(func() { _, _, _ = Decode(data) }); got > limit {
 			t.Errorf("%s: Decode allocates %d bytes, more than %d", name, got, limit)
 		}
-		if got := allocated(func() { _, _, _ = readAll(pipe{bytes.NewReader(data)}, 1024) }); got > limit {
+		if got := allocation.Of(func() { _, _, _ = readAll(pipe{bytes.NewReader(data)}, 1024) }); got > limit {
 			t.Errorf("%s: Reader allocates %d bytes, more than %d", name, got, limit)
 		}
 	}
-	if got := allocated(func() { _ = bytes.Clone(make([]byte, 20<<20)) }); got < 20<<20 {
+	if got := allocation.Of(func() { _ = bytes.Clone(make([]byte, 20<<20)) }); got < 20<<20 {
 		t.Errorf("the measure sees only %d bytes of 20 MiB", got)
 	}
-}
-
-func allocated(f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
 }
 
 // anyClip draws a clip whose samples reach a little beyond full scale.
@@ -572,7 +564,7 @@ func TestBeyond4GiB(t *testing.T) {
 	f := PCM16.format(2, 48000)
 	for _, reserve := range []bool{false, true} {
 		for _, size := range []int64{5 << 30, math.MaxUint32 - 100, math.MaxUint32 + 1} {
-			head, err := fileHead(f, nil, size, reserve)
+			head, err := fileHead(f, Options{}, size, reserve)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -588,11 +580,11 @@ func TestBeyond4GiB(t *testing.T) {
 			}
 		}
 	}
-	small, err := fileHead(f, nil, 1000, true)
+	small, err := fileHead(f, Options{}, 1000, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	large, err := fileHead(f, nil, 5<<30, true)
+	large, err := fileHead(f, Options{}, 5<<30, true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,11 +10,16 @@ import (
 
 // fileHead is everything before the samples of size bytes. size -1 writes a streamed file, whose
 // sizes are unset. reserve leaves room for turning the file into RF64 later.
-func fileHead(f format, tags map[string]string, size int64, reserve bool) ([]byte, error) {
-	info, err := infoChunk(tags)
+func fileHead(f format, o Options, size int64, reserve bool) ([]byte, error) {
+	info, err := infoChunk(o.Tags)
 	if err != nil {
 		return nil, err
 	}
+	smpl, err := samplerChunk(o.Sampler, f.rate)
+	if err != nil {
+		return nil, err
+	}
+	info = append(info, smpl...)
 	le := binary.LittleEndian
 	fmtChunk := formatChunk(f)
 	total := 4 + int64(len(fmtChunk)+len(info)) + 8 + size + size&1 // After the size field.
@@ -94,7 +99,7 @@ func formatChunk(f format) []byte {
 type Writer struct {
 	w    io.Writer
 	q    *quantizer
-	tags map[string]string
+	o    Options
 	head int64 // Length of the head.
 	size int64 // Bytes of samples written.
 	buf  []byte
@@ -109,14 +114,14 @@ func NewWriter(w io.Writer, channels, rate int, o Options) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	head, err := fileHead(q.format, o.Tags, -1, true)
+	head, err := fileHead(q.format, o, -1, true)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := w.Write(head); err != nil {
 		return nil, fmt.Errorf("wav: writing the head: %w", err)
 	}
-	return &Writer{w: w, q: q, tags: o.Tags, head: int64(len(head))}, nil
+	return &Writer{w: w, q: q, o: o, head: int64(len(head))}, nil
 }
 
 // WriteFrames appends interleaved samples, which must fill whole frames. After an error every
@@ -172,7 +177,7 @@ func (w *Writer) Close() error {
 	if err != nil {
 		return nil // A pipe: the file stays a streamed one.
 	}
-	head, err := fileHead(w.q.format, w.tags, w.size, true)
+	head, err := fileHead(w.q.format, w.o, w.size, true)
 	if err != nil {
 		return err
 	}

@@ -42,6 +42,10 @@ generates a series from one to the other. --like generates variations of given
 clips. All three work in the model's latent space; --like needs a model with an
 encoder: vae, vaegan or flow.
 
+--duration, --loop and --pitch or --note ask for a length, for a clip that repeats
+without a click, and for a pitch. A sound that is held, such as a vowel, is continued
+with variations of itself; one that is struck ends when it ends, and the error says when.
+
 --until-good keeps only clips that a filter accepts, and tries the next seed for
 each rejected one. The filter rejects clips that a classifier assigns to another
 label, clips that the model's own discriminator scores below most recordings, and
@@ -54,6 +58,9 @@ Without --until-good, the filter's figures are printed and nothing is rejected.`
   wavemill generate --model m.safetensors --label three,seven --interpolate 9 --out clips
   wavemill generate --model m.safetensors --like a.wav --like b.wav --interpolate 9 --out clips
   wavemill generate --model m.safetensors --like a.wav --strength 0.4 --n 5 --out clips
+
+  wavemill generate --model m.safetensors --label vowel --duration 30 --out clips
+  wavemill generate --model m.safetensors --label vowel --loop --note A3 --out clips
 
   wavemill judge --data recordings --model m.safetensors --out judge.safetensors
   wavemill generate --model m.safetensors --label all --n 50 --until-good --judge judge.safetensors --out clips`,
@@ -76,9 +83,18 @@ Without --until-good, the filter's figures are printed and nothing is rejected.`
 	f.Var(usage.NewOptional(&o.Interpolate, 0), "interpolate", "number of equally spaced clips from one label or clip to the other, both endpoints included")
 	f.StringArrayVar(&o.Likes, "like", nil, "clip to vary, or an endpoint of --mix and --interpolate; may be repeated")
 	f.Var(usage.NewOptional(&o.Strength, sampling.DefaultStrength), "strength", "how much variations differ: 0 is the clip's reconstruction, 1 a new clip of the label")
+	addShape(f, &o)
 	addJudge(f, &o.judge)
 	addUntilGood(f, &o)
 	return cmd
+}
+
+// addShape adds the flags of length, loop and pitch.
+func addShape(f *pflag.FlagSet, o *generateOptions) {
+	f.Var(usage.NewOptional(&o.Duration, 0), "duration", "length of the clips in seconds, up to 300; longer ones hold the sound (default: each clip's own)")
+	f.BoolVar(&o.Loop, "loop", false, "make clips that can be repeated without a click, with the loop in a smpl chunk")
+	f.Var(usage.NewOptional(&o.Pitch, 0), "pitch", "pitch of the clips in Hz (default: each clip's own)")
+	f.StringVar(&o.NoteName, "note", "", "the same as a note: A4, C#3, Bb2 or a MIDI number")
 }
 
 // addUntilGood adds the flags of rejection.
@@ -142,6 +158,8 @@ func (a *app) generate(ctx context.Context, o generateOptions) error {
 		return usagef("--%w; name it with --label, or give a classifier with --judge", err)
 	case errors.Is(err, sampling.ErrSilent):
 		return fmt.Errorf("%w; try another --seed, skip such seeds with --until-good, or train the model longer", err)
+	case errors.Is(err, sampling.ErrUnreachable):
+		return fmt.Errorf("%w; another --seed may reach it", err)
 	case errors.Is(err, sampling.ErrMissing):
 		return fmt.Errorf("%w; raise --max-tries, lower the conditions (--confidence, --realness, --newness), train the model longer, or keep the best with --keep-best", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -72,6 +73,9 @@ func (a *app) plan(ctx context.Context, o planOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	if recordings = a.plannable(recordings); len(recordings) == 0 {
+		return errors.New("none of the recordings can be used")
+	}
 	fe, err := o.front.frontEnd(recordings)
 	if err != nil {
 		return err
@@ -85,6 +89,18 @@ func (a *app) plan(ctx context.Context, o planOptions) (err error) {
 		return err
 	}
 	return a.printResult(o.asJSON, p)
+}
+
+// plannable leaves out recordings that no front end can take, and notes why. Silent ones are counted by the plan.
+func (a *app) plannable(recordings []dataset.Recording) []dataset.Recording {
+	return slices.DeleteFunc(recordings, func(r dataset.Recording) bool {
+		err := frontend.Usable(r.Clip)
+		if err == nil || errors.Is(err, frontend.ErrSilent) {
+			return false
+		}
+		a.notes(fmt.Sprintf("skipped %s: %v", r.Path, err))
+		return true
+	})
 }
 
 // frontOptions are the flags that decide the front end instead of the plan, and how its ceiling is measured.

@@ -6,6 +6,7 @@ import (
 
 	"wavemill/models"
 	"wavemill/models/architecture"
+	"wavemill/models/internal/config"
 )
 
 // Sampling is architecture.Sampling.
@@ -42,6 +43,27 @@ func (t Table) WithLatent(name string, config json.RawMessage, latent int) (json
 		return nil, err
 	}
 	return a.WithLatent(config, latent)
+}
+
+// WithLabelSets returns a configuration of a model whose labels are sets of labels. The setting lies beside the width.
+func (t Table) WithLabelSets(name string, text json.RawMessage) (json.RawMessage, error) {
+	a, err := t.Find(name)
+	if err != nil {
+		return nil, err
+	}
+	width := a.Sizing.Width
+	return config.With(text, true, append(slices.Clone(width[:len(width)-1]), "label_sets")...)
+}
+
+// LabelSets reports whether a configuration is of a model whose labels are sets of labels.
+func (t Table) LabelSets(name string, text json.RawMessage) bool {
+	a, err := t.Find(name)
+	if err != nil {
+		return false
+	}
+	width := a.Sizing.Width
+	value, set, err := config.Lookup(text, append(slices.Clone(width[:len(width)-1]), "label_sets")...)
+	return err == nil && set && string(value) == "true"
 }
 
 // WithEncoder returns the names of the architectures for which WithLatent has a setting, sorted.

@@ -179,7 +179,7 @@ func timeClip(ctx context.Context, s *sampling.Sampler, p sampling.Provenance) (
 		return timedClip{}, err
 	}
 	sampled := time.Now()
-	clip, err := s.Vocode(batch, 0, p)
+	clip, err := s.Vocode(ctx, batch, 0, p)
 	if err != nil {
 		return timedClip{}, err
 	}

@@ -21,6 +21,9 @@ type Config struct {
 	FlowUpdates int `json:"flow_updates"`
 	// Embedding is the width of a label's vector.
 	Embedding int `json:"embedding"`
+	// LabelSets says that labels are sets of labels joined by "+", such as "bass+pluck". The vector of a set is the mean of
+	// those of its labels.
+	LabelSets bool `json:"label_sets,omitempty"`
 	// Steps is the number of steps from noise to latents: 1, 2, 4, 8 or 16. Each evaluates the network once, or twice
 	// with guidance.
 	Steps int `json:"steps"`
@@ -153,3 +156,6 @@ func (c Config) grid(frames, bins int) grid {
 
 // size returns the number of latents of a clip.
 func (g grid) size() int { return g.rows * g.columns * g.channels }
+
+// HasLabelSets reports whether labels are sets.
+func (c Config) HasLabelSets() bool { return c.LabelSets }

@@ -59,7 +59,7 @@ func groups(channels int) int {
 
 // embedding returns the vectors of labels [B], [B, E].
 func embedding(n *nn.Graph, labels *nn.Tensor, s shape.Shape, c Config) *nn.Tensor {
-	return n.Embedding("label", labels, s.Labels, c.Embedding)
+	return s.Embedding(n, "label", labels, c.Embedding)
 }
 
 // Names of the inputs, the output and the loss of the flow's graphs.

@@ -20,7 +20,7 @@ func newBlender(p *nn.Params, s shape.Shape, c Config) (blend.Decoder, error) {
 		in := blend.NewInputs(n, batch)
 		var bias *nn.Tensor
 		if !c.Unconditional {
-			e = n.Concat(e, in.Mix(n, g.Embedding("label", in.From, s.Labels, c.Embedding), g.Reuse().Embedding("label", in.To, s.Labels, c.Embedding))) // [B, Z + E]
+			e = n.Concat(e, in.Mix(n, s.Embedding(g, "label", in.From, c.Embedding), s.Embedding(g.Reuse(), "label", in.To, c.Embedding))) // [B, Z + E]
 			if c.corrects() {
 				bias = in.Mix(n, correction(n, in.From, s, c), correction(n.Reuse(), in.To, s, c))
 			}

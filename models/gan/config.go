@@ -42,6 +42,9 @@ type Config struct {
 	Latent int `json:"latent"`
 	// Embedding is the width of a label's vector.
 	Embedding int `json:"embedding"`
+	// LabelSets says that labels are sets of labels joined by "+", such as "bass+pluck". The vector of a set is the mean of
+	// those of its labels.
+	LabelSets bool `json:"label_sets,omitempty"`
 	// Modes is the largest number of clusters of each label's recordings, found before training; 0 or 1 makes none. Both
 	// networks get them as an input, so that the generator covers every cluster in proportion to its recordings. More than
 	// eight help less with spoken digits, because a cluster then has few recordings.
@@ -198,3 +201,6 @@ func (c Config) generatorChannels() int {
 	}
 	return max(1, int(math.Round(c.GeneratorShare*float64(c.Channels)/4))) * 4
 }
+
+// HasLabelSets reports whether labels are sets.
+func (c Config) HasLabelSets() bool { return c.LabelSets }

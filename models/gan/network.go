@@ -16,7 +16,7 @@ func generator(n *nn.Graph, z, labels, correction *nn.Tensor, s shape.Shape, c C
 	n = n.Scope("generator")
 	e := z
 	if !c.Unconditional {
-		e = n.Concat(z, n.Embedding("label", labels, s.Labels, c.Embedding)) // [B, Z + E]
+		e = n.Concat(z, s.Embedding(n, "label", labels, c.Embedding)) // [B, Z + E]
 	}
 	return generateEmbedded(n, e, correction, s, c)
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"wavemill/internal/allocation"
 )
 
 // Whatever is in an event file, what is read back are whole records, and no more bytes than there are.
@@ -19,14 +21,16 @@ func FuzzEvents(f *testing.F) {
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var out []byte
-		for r := bytes.NewReader(b); ; {
-			event, err := readRecord(r)
-			if err != nil {
-				break
+		allocation.Check(t, len(b), 100, func() {
+			for r := bytes.NewReader(b); ; {
+				event, err := readRecord(r)
+				if err != nil {
+					break
+				}
+				stepOf(event)
+				out = appendRecord(out, event)
 			}
-			stepOf(event)
-			out = appendRecord(out, event)
-		}
+		})
 		if !bytes.HasPrefix(b, out) {
 			t.Errorf("%x was read as %x", b, out)
 		}
@@ -40,7 +44,9 @@ func FuzzRow(f *testing.F) {
 	f.Add([]byte(`{"step":1,"seconds":null,"x":null}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var r, again Row
-		if json.Unmarshal(b, &r) != nil {
+		var err error
+		allocation.Check(t, len(b), 200, func() { err = json.Unmarshal(b, &r) })
+		if err != nil {
 			return
 		}
 		text, err := json.Marshal(r)

@@ -93,7 +93,7 @@ func describe(o *op, in []*Value) (any, []*Value) {
 	case dense:
 		return DenseOp{c.act, c.slope}, in
 	case embedding:
-		return LookupOp{}, in
+		return LookupOp{}, c.describe(in)
 	case activation:
 		return ActivationOp{c.act, c.slope}, in
 	case sum:
@@ -112,6 +112,18 @@ func describe(o *op, in []*Value) (any, []*Value) {
 		return StddevOp{c.group, stddevFloor}, in
 	}
 	return describeMove(o), in
+}
+
+// describe returns the operands of a lookup, with a table that has a row for each class.
+func (e embedding) describe(in []*Value) []*Value {
+	if e.sets == nil {
+		return in
+	}
+	table := make([]float32, len(e.sets.Of)*e.width)
+	for class := range e.sets.Of {
+		e.row(table[class*e.width:][:e.width], in[1].Data, class)
+	}
+	return []*Value{in[0], {Name: in[1].Name, Shape: []int{len(e.sets.Of), e.width}, Data: table}}
 }
 
 // describeMove describes operations that move values without arithmetic, or hardly any.

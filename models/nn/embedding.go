@@ -4,6 +4,17 @@ import (
 	"wavemill/models/nn/kernel"
 )
 
+// Sets says of which rows of an embedding's table each class is the mean: a class that is a set of labels shares the
+// vectors of its labels with the other sets.
+type Sets struct {
+	Rows int     // of the table
+	Of   [][]int // rows of each class, at least one each
+}
+
+// InSets makes an Embedding look up the mean of the rows of each class; nil looks up one row for each, as without it. The
+// parameter is w [sets.Rows, width].
+func InSets(sets *Sets) Option { return func(s *layerSpec) { s.sets = sets } }
+
 // Embedding looks up a learned vector for every label: [B] -> [B, width]. labels must be an input of
 // shape [B], fed with [Labels]. Parameter: w [classes, width], by default normal with deviation 1.
 func (n *Graph) Embedding(layer string, labels *Tensor, classes, width int, options ...Option) *Tensor {
@@ -17,18 +28,47 @@ func (n *Graph) Embedding(layer string, labels *Tensor, classes, width int, opti
 		labels.limit = classes
 	}
 	s := newSpec(append([]Option{Weight(Normal(1))}, options...))
-	w := n.weights(layer, &s, []int{classes, width}, fans{classes, width})
-	return n.apply(layer, embedding{width}, []int{labels.shape[0], width}, labels, w)
+	rows := classes
+	if s.sets != nil {
+		if len(s.sets.Of) != classes {
+			return n.Fail(layer, "embedding: sets of %d classes, want %d", len(s.sets.Of), classes)
+		}
+		rows = s.sets.Rows
+	}
+	w := n.weights(layer, &s, []int{rows, width}, fans{rows, width})
+	return n.apply(layer, embedding{width, s.sets}, []int{labels.shape[0], width}, labels, w)
 }
 
-// embedding copies the rows of its second input whose indices are in its first.
-type embedding struct{ width int }
+// embedding copies the rows of its second input whose indices are in its first, or the means of rows.
+type embedding struct {
+	width int
+	sets  *Sets // nil: row i is class i
+}
 
 func (embedding) kind() string { return "embedding" }
 
 func (e embedding) run(o *op) {
 	for i, id := range o.x[0] {
-		copy(o.y[i*e.width:(i+1)*e.width], o.x[1][int(id)*e.width:][:e.width])
+		e.row(o.y[i*e.width:(i+1)*e.width], o.x[1], int(id))
+	}
+}
+
+// row writes the vector of a class to y.
+func (e embedding) row(y, table []float32, class int) {
+	if e.sets == nil {
+		copy(y, table[class*e.width:][:e.width])
+		return
+	}
+	of := e.sets.Of[class]
+	copy(y, table[of[0]*e.width:][:e.width])
+	if len(of) == 1 {
+		return
+	}
+	for _, r := range of[1:] {
+		kernel.Axpy(1, table[r*e.width:][:e.width], y)
+	}
+	for i := range y {
+		y[i] /= float32(len(of))
 	}
 }
 
@@ -47,7 +87,15 @@ func (embeddingGradient) kind() string { return "embedding gradient" }
 func (e embeddingGradient) run(o *op) {
 	clear(o.y)
 	for i, id := range o.x[1] {
-		kernel.Axpy(1, o.x[0][i*e.width:(i+1)*e.width], o.y[int(id)*e.width:][:e.width])
+		dy := o.x[0][i*e.width : (i+1)*e.width]
+		if e.sets == nil {
+			kernel.Axpy(1, dy, o.y[int(id)*e.width:][:e.width])
+			continue
+		}
+		of := e.sets.Of[int(id)]
+		for _, r := range of {
+			kernel.Axpy(1/float32(len(of)), dy, o.y[r*e.width:][:e.width])
+		}
 	}
 }
 

@@ -159,6 +159,9 @@ func TestGradients(t *testing.T) {
 		"kl free":          func(n *Graph) *Tensor { x := in(n, 4, 3); return n.KL(n.Dense("m", x, 3), n.Dense("v", x, 3), 0.5) },
 		"minibatch stddev": func(n *Graph) *Tensor { return square(n, n.MinibatchStddev(in(n, 6, 2, 2, 3), 3)) },
 		"embedding":        func(n *Graph) *Tensor { return square(n, n.Embedding("e", n.Input("label", 4), 5, 3)) },
+		"embedding of sets": func(n *Graph) *Tensor {
+			return square(n, n.Embedding("e", n.Input("label", 4), 5, 3, InSets(&Sets{Rows: 3, Of: [][]int{{0}, {1}, {0, 1}, {0, 1, 2}, {2}}})))
+		},
 		"row dot": func(n *Graph) *Tensor {
 			x := in(n, 4, 3)
 			return square(n, n.RowDot(n.Dense("a", x, 3), n.Dense("b", x, 3)))

@@ -23,6 +23,7 @@ type layerSpec struct {
 	weight              Init    // nil: by the activation
 	bias                Init
 	spectral            bool
+	sets                *Sets // of an Embedding
 }
 
 func newSpec(options []Option) layerSpec {

@@ -14,9 +14,12 @@ type Clip struct {
 	// Audio is mono, at the front end's rate. Its Label is [Provenance.Name], its Source names checkpoint and seed.
 	Audio audio.Clip
 	Provenance
+	// Tone is the pitch in Hz that was measured in a clip with a Pitch or a Loop; 0: none.
+	Tone float64
 }
 
-// WAV encodes the clip, with its name as INAM and its [Provenance] as JSON in ICMT of the INFO chunk. Dither takes the
+// WAV encodes the clip, with its name as INAM and its [Provenance] as JSON in ICMT of the INFO chunk. A
+// clip with a loop or a pitch has a smpl chunk. Dither takes the
 // clip's seed, so that the same clip gives the same bytes.
 func (c Clip) WAV(encoding wav.Encoding) ([]byte, error) {
 	comment, err := json.Marshal(c.Provenance)
@@ -24,9 +27,22 @@ func (c Clip) WAV(encoding wav.Encoding) ([]byte, error) {
 		return nil, fmt.Errorf("provenance: %w", err)
 	}
 	return wav.Encode(c.Audio, wav.Options{
-		Encoding: encoding, DitherSeed: c.Seed,
+		Encoding: encoding, DitherSeed: c.Seed, Sampler: c.sampler(),
 		Tags: map[string]string{"INAM": c.Name(), "ICMT": string(comment), "ISFT": "wavemill"},
 	})
+}
+
+// sampler is what a sampler has to know of a clip with a pitch or a loop; nil for others.
+func (c Clip) sampler() *wav.Sampler {
+	if !c.Loop && c.Pitch == 0 {
+		return nil
+	}
+	var s wav.Sampler
+	s.Note, s.Cents = wav.NoteOf(c.Tone)
+	if c.Loop {
+		s.Loops = []wav.Loop{{Start: 0, End: int64(c.Audio.Frames())}}
+	}
+	return &s
 }
 
 // Decoded returns the audio as it comes back from the 16-bit WAV file: what evaluation and filters have to use, so that

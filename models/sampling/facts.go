@@ -3,6 +3,7 @@ package sampling
 import (
 	"fmt"
 
+	"wavemill/audio/timbre"
 	"wavemill/models/eval"
 )
 
@@ -16,6 +17,9 @@ type ClipFacts struct {
 
 	Temperature float64    `json:"temperature,omitempty"`
 	Steps       int        `json:"steps,omitempty"`
+	Shape                  // what was asked for
+	Tone        float64    `json:"tone,omitempty"`  // pitch in Hz that was measured in a clip with a pitch or a loop
+	Cents       *float64   `json:"cents,omitempty"` // how far it lies from the pitch that was asked for
 	Mix         *MixFacts  `json:"mix,omitempty"`
 	Like        string     `json:"like,omitempty"` // file of the given clip
 	Strength    *float64   `json:"strength,omitempty"`
@@ -36,7 +40,7 @@ type MixFacts struct {
 
 // Facts describes the clip with this provenance. Its File is left to the caller.
 func (p Provenance) Facts() ClipFacts {
-	f := ClipFacts{Label: p.Name(), Seed: p.Seed, Model: p.Model, Temperature: p.Temperature, Steps: p.Steps}
+	f := ClipFacts{Label: p.Name(), Seed: p.Seed, Model: p.Model, Temperature: p.Temperature, Steps: p.Steps, Shape: p.Shape}
 	if p.Like != nil {
 		f.Like = p.Like.File
 		if p.Mix == nil {
@@ -52,9 +56,20 @@ func (p Provenance) Facts() ClipFacts {
 	return f
 }
 
+// Facts describes the clip and its measured pitch. Its File is left to the caller.
+func (c Clip) Facts() ClipFacts {
+	f := c.Provenance.Facts()
+	f.Tone = c.Tone
+	if c.Pitch > 0 && c.Tone > 0 {
+		cents := timbre.Cents(c.Pitch, c.Tone)
+		f.Cents = &cents
+	}
+	return f
+}
+
 // Facts describes the clip, what the filter measured, and the tries that it took. Its File is left to the caller.
 func (a Attempt) Facts() ClipFacts {
-	f := a.Provenance.Facts()
+	f := a.Clip.Facts()
 	f.Add(a.FilterResult)
 	f.Tries, f.Refused = a.Tries, a.Rejected
 	return f

@@ -3,6 +3,8 @@ package sampling
 import (
 	"encoding/json"
 	"testing"
+
+	"wavemill/internal/allocation"
 )
 
 // FuzzProvenance reads what a file may say of itself, and asks that it is said the same again.
@@ -16,7 +18,9 @@ func FuzzProvenance(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var p, q Provenance
-		if err := json.Unmarshal(data, &p); err != nil || p.Validate() != nil {
+		var err error
+		allocation.Check(t, len(data), 100, func() { err = json.Unmarshal(data, &p) })
+		if err != nil || p.Validate() != nil {
 			return
 		}
 		first, err := json.Marshal(p.reduced())

@@ -26,16 +26,22 @@ func (s *Sampler) blend(ctx context.Context, ps []Provenance) (models.Batch, err
 	latents := make([]float32, 0, len(ps)*blender.Latent())
 	a, b, weights, seeds := make([]int, len(ps)), make([]int, len(ps)), make([]float64, len(ps)), make([]uint64, len(ps))
 	for i, p := range ps {
-		first, second := ends[2*i], ends[2*i+1]
-		a[i], b[i], seeds[i] = first.label, first.label, p.Seed
-		if p.Mix == nil {
-			latents = append(latents, vary(first, second, p.Strength)...)
-			continue
-		}
-		b[i], weights[i] = second.label, p.Mix.Weight
-		latents = append(latents, interpolate(first, second, p.Mix.Weight)...)
+		var z []float32
+		z, a[i], b[i], weights[i] = p.latents(ends[2*i], ends[2*i+1])
+		latents, seeds[i] = append(latents, z...), p.Seed
 	}
 	return blender.Blend(ctx, latents, a, b, weights, models.Request{Seeds: seeds, Temperature: ps[0].Temperature})
+}
+
+// latents returns those of a clip between two endpoints, their labels and the weight of the second label.
+func (p Provenance) latents(first, second endpoint) (z []float32, a, b int, weight float64) {
+	switch {
+	case p.isPlain():
+		return first.latent, first.label, first.label, 0
+	case p.Mix == nil:
+		return vary(first, second, p.Strength), first.label, first.label, 0
+	}
+	return interpolate(first, second, p.Mix.Weight), first.label, second.label, p.Mix.Weight
 }
 
 // An endpoint is latents, and the mean of the latents of the label's clips.

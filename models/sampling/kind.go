@@ -162,6 +162,8 @@ func SelectLabels(asked, known []string) ([]string, error) {
 		switch {
 		case slices.Contains(known, label):
 			add(label)
+		case slices.Contains(known, sorted(label)):
+			add(sorted(label))
 		case label == AllLabels:
 			add(known...)
 		default:
@@ -169,6 +171,15 @@ func SelectLabels(asked, known []string) ([]string, error) {
 		}
 	}
 	return out, nil
+}
+
+// sorted is the label of a set whose labels are given in any order, "b+a"; other labels are as they are.
+func sorted(label string) string {
+	set, err := dataset.JoinLabels(dataset.SplitLabels(label))
+	if err != nil {
+		return label
+	}
+	return set
 }
 
 // splitLists splits lists with commas, except those that are a label themselves.

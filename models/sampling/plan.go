@@ -18,6 +18,34 @@ type Plan struct {
 	Strength    *float64 // of variations, 0 to 1; nil: DefaultStrength
 	Mix         *float64 // position between the endpoints, 0 to 1
 	Interpolate *int     // number of equally spaced positions, both endpoints included
+	Duration    *float64 // seconds, see Shape; nil: the clip's own length
+	Loop        bool     // see Shape
+	Pitch       *float64 // Hz, see Shape; nil: the clip's own
+	NoteName    string   // the same as a note, see ParseNote
+}
+
+// Shape returns the shape of the clips.
+func (p Plan) Shape() (Shape, error) {
+	s := Shape{Loop: p.Loop}
+	if p.Duration != nil {
+		if s.Duration = *p.Duration; s.Duration == 0 {
+			return s, errors.New("duration 0 s is no clip")
+		}
+	}
+	switch {
+	case p.Pitch != nil && p.NoteName != "":
+		return s, errors.New("pitch and note contradict each other: use one of them")
+	case p.Pitch != nil && *p.Pitch == 0:
+		return s, errors.New("pitch 0 Hz is none")
+	case p.Pitch != nil:
+		s.Pitch = *p.Pitch
+	case p.NoteName != "":
+		var err error
+		if s.Pitch, err = ParseNote(p.NoteName); err != nil {
+			return s, err
+		}
+	}
+	return s, s.Validate()
 }
 
 // MaxInterpolate is the greatest Plan.Interpolate: with far fewer clips already, neighbours sound the same.
@@ -32,6 +60,9 @@ func (p Plan) Validate() error {
 		return errors.New("label is missing: a label of the model, or all; or a clip to vary")
 	}
 	if _, err := Temperature(p.Temperature); err != nil {
+		return err
+	}
+	if _, err := p.Shape(); err != nil {
 		return err
 	}
 	if p.Steps < 0 {
@@ -113,8 +144,13 @@ func (p Plan) Kinds(labels []string, likes []Reference) ([]Kind, error) {
 	default:
 		kinds = Labels(labels, temperature)
 	}
+	shape, err := p.Shape()
+	if err != nil {
+		return nil, err
+	}
 	for i := range kinds {
-		kinds[i].Steps = p.Steps
+		kinds[i].Steps, kinds[i].Shape = p.Steps, shape
+		kinds[i].Stem += shape.suffix()
 	}
 	return kinds, CheckNames(kinds)
 }

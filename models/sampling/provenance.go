@@ -34,6 +34,8 @@ type Provenance struct {
 	Strength float64 `json:"strength,omitempty"`
 	// Mix is the second endpoint of an interpolation, and the clip's position.
 	Mix *Mix `json:"mix,omitempty"`
+	// Shape is the length, the loop and the pitch that are asked for.
+	Shape
 }
 
 // A Mix is the second endpoint of an interpolation, and the position of a clip between both.
@@ -102,6 +104,9 @@ func (p Provenance) Condition() eval.Condition {
 // Validate reports what is wrong with p whatever the model.
 func (p Provenance) Validate() error {
 	if err := (models.Request{Temperature: p.Temperature}).Validate(0); err != nil {
+		return err
+	}
+	if err := p.Shape.Validate(); err != nil {
 		return err
 	}
 	switch {

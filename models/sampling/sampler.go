@@ -95,15 +95,25 @@ func (s *Sampler) Generate(ctx context.Context, p Provenance) (Clip, error) {
 	if err != nil {
 		return Clip{}, err
 	}
-	return s.Vocode(batch, 0, p)
+	return s.Vocode(ctx, batch, 0, p)
 }
 
-// Vocode reconstructs the phase of spectrogram i of a batch, which Sample returned for p, and returns the clip.
-func (s *Sampler) Vocode(batch models.Batch, i int, p Provenance) (Clip, error) {
-	sound, err := s.frontEnd.Synthesize(batch, i, p.Seed)
+// Vocode reconstructs the phase of spectrogram i of a batch, which Sample returned for p, and returns the clip. For the
+// Shape of p it runs the network again. Where the shape cannot be reached, the error is an [ErrUnreachable].
+func (s *Sampler) Vocode(ctx context.Context, batch models.Batch, i int, p Provenance) (Clip, error) {
+	var sound audio.Clip
+	var tone float64
+	var err error
+	if p.Shape.isZero() {
+		sound, err = s.frontEnd.Synthesize(batch, i, p.Seed)
+	} else {
+		sound, tone, err = s.shaped(ctx, batch, i, p)
+	}
 	switch {
 	case err == nil:
-		return s.clip(sound, p), nil
+		clip := s.clip(sound, p)
+		clip.Tone = tone
+		return clip, nil
 	case errors.Is(err, frontend.ErrSilent) && s.silence:
 		return s.Silence(p), nil
 	case errors.Is(err, frontend.ErrSilent):

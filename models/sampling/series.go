@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -13,6 +14,9 @@ import (
 // BatchSize is how many clips of a series the network generates at a time. Larger batches are hardly faster, and every
 // clip of a batch is held as a spectrogram and as samples until the batch is complete.
 const BatchSize = 32
+
+// longAtOnce is BatchSize where clips have a length of their own: each may take hundreds of megabytes.
+const longAtOnce = 4
 
 // Series returns the clips that the provenances describe, in their order: the same clips as [Sampler.Generate], but
 // the network runs on batches and phases are reconstructed on all processors. onProgress, when not nil, is called from
@@ -35,7 +39,11 @@ func (s *Sampler) Series(ctx context.Context, ps []Provenance, onProgress func(d
 // Stream is Series for more clips than memory holds: it calls each with every clip, in order, from Stream's goroutine,
 // and keeps no more than one batch. An error of each ends it.
 func (s *Sampler) Stream(ctx context.Context, ps []Provenance, each func(i int, c Clip) error) error {
-	return s.stream(ctx, ps, BatchSize, each)
+	size := BatchSize
+	if slices.ContainsFunc(ps, func(p Provenance) bool { return p.Duration > 0 }) {
+		size = longAtOnce
+	}
+	return s.stream(ctx, ps, size, each)
 }
 
 // stream is Stream with the size of batches.
@@ -70,7 +78,7 @@ func (s *Sampler) vocodeAll(ctx context.Context, batch models.Batch, ps []Proven
 				return err
 			}
 			var err error
-			clips[i], err = s.Vocode(batch, i, p)
+			clips[i], err = s.Vocode(ctx, batch, i, p)
 			return err
 		})
 	}

@@ -103,6 +103,15 @@ func (j Job) Start(ctx context.Context, set Set) (*Run, error) {
 	if err := j.Validate(); err != nil {
 		return nil, fmt.Errorf("training: %w", err)
 	}
+	if j.Init != nil && j.Resume == nil && (set.LabelSets || j.Architectures.OrKnown().LabelSets(j.Init.Arch, j.Init.Config)) {
+		return nil, errors.New("training: a model of recordings with several labels each cannot start from another one, nor another one from it: which labels a vector belongs to differs; train it anew")
+	}
+	if set.LabelSets && j.Resume == nil {
+		var err error
+		if j.Config, err = j.Architectures.OrKnown().WithLabelSets(j.Arch, j.Config); err != nil {
+			return nil, fmt.Errorf("training: %w", err)
+		}
+	}
 	r := &Run{job: j, set: set, files: fileLog{files: j.Files}, data: &set.Data}
 	r.trainer = models.Trainer{
 		Steps: j.Steps, Budget: j.Budget, BatchSize: j.BatchSize, Seed: j.Seed, EvalEvery: j.EvalEvery, SaveEvery: j.SaveEvery,

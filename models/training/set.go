@@ -24,6 +24,7 @@ type Set struct {
 	Train      models.Batch        // [B, T, F], the clips to learn from
 	Validation models.Batch        // [B, T, F], the clips that choose the best weights; B is 0 where there are too few
 	Data       models.TrainingData // the recordings of both, and those held out
+	LabelSets  bool                // labels are sets of labels, see dataset.JoinLabels
 }
 
 // Options say how recordings become a Set.
@@ -217,6 +218,7 @@ func (o Options) assemble(fe models.FrontEnd, m material, specs []*spectrogram.S
 		return Set{}, errNoRecordings
 	}
 	s := Set{FrontEnd: fe, Labels: labelsOf(ids, parts.Learnable()), Data: m.record}
+	s.LabelSets = slices.ContainsFunc(m.recordings, func(r dataset.Recording) bool { return r.LabelSet })
 	if o.Resume != nil {
 		s.Labels = o.Resume.Labels
 	}

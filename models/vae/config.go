@@ -26,6 +26,9 @@ type Config struct {
 	Latent int `json:"latent"`
 	// Embedding is the width of a label's vector.
 	Embedding int `json:"embedding"`
+	// LabelSets says that labels are sets of labels joined by "+", such as "bass+pluck". The vector of a set is the mean of
+	// those of its labels.
+	LabelSets bool `json:"label_sets,omitempty"`
 	// Prior is the distribution of the latents of generated clips: one of the Prior constants. Neither N(0, I) nor one
 	// Gaussian per label fits the latents of recordings; draws from regions without recordings decode to noise.
 	Prior string `json:"prior"`
@@ -179,3 +182,6 @@ func (c Config) Validate() error {
 	}
 	return check.Err()
 }
+
+// HasLabelSets reports whether labels are sets.
+func (c Config) HasLabelSets() bool { return c.LabelSets }

@@ -54,7 +54,7 @@ func embedding(n *nn.Graph, labels *nn.Tensor, s shape.Shape, c Config) *nn.Tens
 	if c.Unconditional {
 		return nil
 	}
-	return n.Embedding("label", labels, s.Labels, c.Embedding)
+	return s.Embedding(n, "label", labels, c.Embedding)
 }
 
 // decodeEmbedded is the decoder for labels that are embedded already.

@@ -15,6 +15,9 @@ type Parts struct {
 // NewParts returns the networks that c describes for a front end and labels.
 func NewParts(c Config, fe models.FrontEnd, labels []string) (Parts, error) {
 	s, err := shape.Of(fe, labels)
+	if err == nil && c.LabelSets {
+		s = s.WithSets(labels)
+	}
 	return Parts{c, s}, err
 }
 

@@ -76,3 +76,6 @@ func (c Config) Validate() error {
 	check.Add(c.Augment.Validate("vaegan: config: augment"))
 	return check.Err()
 }
+
+// HasLabelSets reports whether labels are sets.
+func (c Config) HasLabelSets() bool { return c.VAE.LabelSets }

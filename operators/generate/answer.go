@@ -97,6 +97,15 @@ func (o *operator) id(t task, p sampling.Provenance) string {
 	if p.Steps != 0 {
 		id += "/steps" + strconv.Itoa(p.Steps)
 	}
+	if p.Duration != 0 {
+		id += "/duration" + number(p.Duration)
+	}
+	if p.Loop {
+		id += "/loop"
+	}
+	if p.Pitch != 0 {
+		id += "/pitch" + number(p.Pitch)
+	}
 	if p.Like != nil {
 		id += "/like-" + p.Like.SHA256[:16] + "-" + number(p.Strength)
 	}
@@ -157,7 +166,7 @@ func errorMessage(err error) *nats.Msg {
 		code, body.Labels = "404", l.Labels
 	}
 	switch {
-	case errors.Is(err, errUsage):
+	case errors.Is(err, errUsage), errors.Is(err, sampling.ErrUnreachable):
 		code = "400"
 	case errors.Is(err, errNoModel), errors.Is(err, errStopping), errors.Is(err, context.DeadlineExceeded):
 		code = "503"

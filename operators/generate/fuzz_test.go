@@ -3,6 +3,8 @@ package generate
 import (
 	"encoding/json"
 	"testing"
+
+	"wavemill/internal/allocation"
 )
 
 // FuzzRequest checks that accepted requests are within their limits, and are accepted again when encoded.
@@ -11,13 +13,16 @@ func FuzzRequest(f *testing.F) {
 		`{"label":"three"}`, `{"label":"three","steps":4}`, `{"label":"three","n":5,"seed":7,"temperature":0.9,"format":"wav24"}`,
 		`{"label":"three","mix":{"label":"seven","weight":0.3}}`, `{"label":"three","n":2,"mix":{"label":"seven"},"interpolate":9}`,
 		`{"label":"three","like":{"audio":"UklGRg==","file":"x.wav"},"strength":0}`, `{"label":"three","mix":{"label":"x","weight":1,"like":{"audio":"AA=="}}}`,
+		`{"label":"three","duration":5,"loop":true,"pitch":220}`, `{"label":"three","duration":1e9}`,
 		`{"label":"three","interpolate":-1}`, `{"label":"three","temperature":0}`, `{"label":"three","temperature":-1}`, `{}`, `{}x`, `[]`, `{"n":1e9}`, `{"mix":{"weight":1e400}}`,
 	} {
 		f.Add([]byte(seed))
 	}
 	const most = 100
 	f.Fuzz(func(t *testing.T, data []byte) {
-		task, err := parseRequest(data, most)
+		var task task
+		var err error
+		allocation.Check(t, len(data), 100, func() { task, err = parseRequest(data, most) })
 		if err != nil {
 			return
 		}

@@ -91,6 +91,7 @@ func TestMixesOnTheBus(t *testing.T) {
 	for request, want := range map[string]struct{ label, id string }{
 		`{"label":"chirp","seed":7,"mix":{"label":"kick","weight":0.3}}`:                                          {"chirp-kick", "/chirp/7/mix-kick-0.3"},
 		`{"label":"chirp","seed":7,"temperature":0.5,"format":"wav24","mix":{"label":"kick","weight":0.3}}`:       {"chirp-kick", "/chirp/7/t0.5/mix-kick-0.3/wav24"},
+		`{"label":"chirp","seed":7,"duration":0.1}`:                                                               {"chirp", "/chirp/7/duration0.1"},
 		`{"label":"chirp","seed":7,"temperature":0}`:                                                              {"chirp", "/chirp/7/t1e-09"},
 		`{"label":"chirp","seed":7,"mix":{"label":"kick","weight":0}}`:                                            {"chirp", "/chirp/7"},
 		`{"label":"chirp","seed":7,"mix":{"label":"kick","weight":1}}`:                                            {"kick", "/kick/7"},
@@ -210,6 +211,9 @@ func TestWrongMixesOnTheBus(t *testing.T) {
 		`{"label":"chirp","mix":{"label":"kick"},"interpolate":1}`:                               "400 interpolate is 1",
 		`{"label":"chirp","n":5,"mix":{"label":"kick"},"interpolate":17}`:                        "400 times n",
 		`{"label":"chirp","temperature":-1}`:                                                     "400 temperature -1",
+		`{"label":"chirp","duration":1000}`:                                                      "400 duration 1000 s",
+		`{"label":"chirp","pitch":1}`:                                                            "400 pitch 1 Hz",
+		`{"label":"chirp","seed":7,"pitch":3999}`:                                                "400 the model cannot make that",
 		`{"label":"chirp","steps":4}`:                                                            "400 the model has no steps to set",
 		`{"label":"chirp","temperature":11}`:                                                     "400 temperature 11",
 		`{"label":"chirp","strength":0.5}`:                                                       "400 in like",

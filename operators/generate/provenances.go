@@ -36,7 +36,7 @@ func (t task) provenances(ctx context.Context) ([]sampling.Provenance, error) {
 		kinds = sampling.Labels([]string{t.Label}, t.temperature)
 	}
 	for i := range kinds {
-		kinds[i].Steps = t.Steps
+		kinds[i].Steps, kinds[i].Shape = t.Steps, t.Shape
 	}
 	return sampling.BySeed(kinds, *t.Seed, t.N), nil
 }

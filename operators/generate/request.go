@@ -32,6 +32,8 @@ type Request struct {
 	Like *RequestClip `json:"like,omitempty"`
 	// Strength is how much variations differ from Like, 0 to 1; nil: [sampling.DefaultStrength].
 	Strength *float64 `json:"strength,omitempty"`
+	// Shape is a length (duration, seconds), a loop and a pitch (Hz).
+	sampling.Shape
 	// Format is wav (16 bit PCM, also the empty string), wav24 or wav32f.
 	Format string `json:"format,omitempty"`
 }
@@ -116,6 +118,9 @@ func parseRequest(data []byte, maxN int) (task, error) {
 	}
 	temperature, err := sampling.Temperature(r.Temperature)
 	if err != nil {
+		return fail("%w", err)
+	}
+	if err := r.Shape.Validate(); err != nil {
 		return fail("%w", err)
 	}
 	if err := r.checkInterpolation(maxN); err != nil {

@@ -29,7 +29,7 @@ func (o *operator) series(ctx context.Context, t task, ps []sampling.Provenance)
 			group.Go(func() error {
 				defer func() { <-o.slots }()
 				sent, err := guarded(o.log, func() (published, error) {
-					clip, err := t.sampler.Vocode(batch, i, p)
+					clip, err := t.sampler.Vocode(ctx, batch, i, p)
 					if err != nil {
 						return published{}, err
 					}

@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"pgregory.net/rapid"
 
+	"wavemill/internal/allocation"
 	"wavemill/pipeline/header"
 )
 
@@ -71,7 +72,8 @@ func FuzzDecodeValue(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		value := header.DecodeValue(s)
+		var value string
+		allocation.Check(t, len(s), 100, func() { value = header.DecodeValue(s) })
 		if len(value) > 4*len(s)+4 {
 			t.Errorf("%q grew to %d bytes", s, len(value))
 		}

@@ -7,11 +7,14 @@ import (
 	"fmt"
 
 	"wavemill/models"
+	"wavemill/models/nn"
 )
 
 // A Shape is what the networks of a model are built for.
 type Shape struct {
 	Frames, Bins, Labels int
+	// Sets are the labels of each label that is a set of them; nil where labels are no sets.
+	Sets *nn.Sets
 }
 
 // multiple is what frames and bins must be multiples of: four convolutions of stride 2 halve them four times.
@@ -19,7 +22,7 @@ const multiple = 16
 
 // Of returns the shape for a front end and labels. Frames and bins must be multiples of 16.
 func Of(fe models.FrontEnd, labels []string) (Shape, error) {
-	s := Shape{fe.Frames, fe.Spectrogram.Bins(), len(labels)}
+	s := Shape{Frames: fe.Frames, Bins: fe.Spectrogram.Bins(), Labels: len(labels)}
 	if s.Frames < multiple || s.Bins < multiple || s.Frames%multiple != 0 || s.Bins%multiple != 0 {
 		return s, fmt.Errorf("spectrograms of %d frames by %d bins: both must be multiples of %d", s.Frames, s.Bins, multiple)
 	}

@@ -30,6 +30,9 @@ func New[C comparable](arch string, parse func(json.RawMessage) (C, error), conf
 	if h.Shape, err = shape.Of(fe, labels); err != nil {
 		return h, fmt.Errorf("%s: %w", arch, err)
 	}
+	if of, ok := any(h.Config).(interface{ HasLabelSets() bool }); ok && of.HasLabelSets() {
+		h.Shape = h.Shape.WithSets(labels)
+	}
 	return h, nil
 }
 
