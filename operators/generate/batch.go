@@ -123,7 +123,7 @@ func (o *operator) runSame(jobs []job) {
 		}
 		o.slots <- token{}
 		go func() {
-			clip, err := guarded(o.log, func() (sampling.Clip, error) { return j.task.sampler.Vocode(batch, i, j.p) })
+			clip, err := guarded(o.log, func() (sampling.Clip, error) { return j.task.sampler.Vocode(j.ctx, batch, i, j.p) })
 			<-o.slots
 			if err != nil {
 				o.answer(j, nil, err)
