@@ -72,7 +72,8 @@ func (m *Meter) signal(c audio.Clip) ([]float64, bool) {
 	if c.Frames()/longest >= c.Rate {
 		c.Samples = c.Samples[:longest*c.Rate*c.Channels]
 	}
-	mono, err := m.resamplers.Resample(c.Mono(), rate)
+	one, _ := c.MixedDown()
+	mono, err := m.resamplers.Resample(one, rate)
 	if err != nil {
 		return nil, false
 	}
