@@ -10,6 +10,7 @@ import (
 
 	"wavemill/audio"
 	"wavemill/audio/spectrogram/fft"
+	"wavemill/audio/stereo"
 )
 
 const (
@@ -61,6 +62,10 @@ func (m *Meter) Measure(c audio.Clip) Measures {
 	lo, hi = within(x, -60)
 	out.Tail = float64(hi-lo) / rate
 	out.Peak = audio.Decibels(largest(x))
+	if c.Channels == 2 {
+		p := stereo.PlaceOf(c)
+		out.Pan, out.Width = p.Pan, p.Width
+	}
 	return out
 }
 
