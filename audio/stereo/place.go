@@ -21,17 +21,30 @@ type Place struct {
 // PlaceOf measures a clip; both figures are limited to ±Limit. One channel, silence and more than two channels are in the
 // middle, without width.
 func PlaceOf(c audio.Clip) Place {
-	if c.Channels != 2 {
+	var m Meter
+	if c.Channels == 2 {
+		m.Add(c.Samples)
+	}
+	return m.Place()
+}
+
+// A Meter measures the place of a sound that comes in blocks. The zero Meter is ready.
+type Meter struct{ sum powers }
+
+// Add adds interleaved samples of two channels.
+func (m *Meter) Add(samples []float32) {
+	for i := 0; i+1 < len(samples); i += 2 {
+		m.sum.add(float64(samples[i]), float64(samples[i+1]))
+	}
+}
+
+// Place is that of what was added, as PlaceOf measures it.
+func (m *Meter) Place() Place {
+	sum := m.sum
+	if !(sum.sum() > 0) || math.IsInf(sum.sum(), 0) {
 		return Place{0, -Limit}
 	}
-	var sum powers
-	for i := 0; i+1 < len(c.Samples); i += 2 {
-		sum.add(float64(c.Samples[i]), float64(c.Samples[i+1]))
-	}
-	if !(sum.ll+sum.rr > 0) {
-		return Place{0, -Limit}
-	}
-	return Place{Pan: ratio(sum.rr, sum.ll), Width: ratio(sum.ll+sum.rr-2*sum.lr, sum.ll+sum.rr+2*sum.lr)}
+	return Place{Pan: ratio(sum.rr, sum.ll), Width: ratio(sum.sum()-2*sum.lr, sum.sum()+2*sum.lr)}
 }
 
 // differs is the width in dB from which two channels differ: one 1 dB louder than the other has -24.8.
