@@ -1,7 +1,8 @@
 // Package spectrogram is the operator that turns recordings into the spectrograms models learn from.
 //
-// In: stream audio, any supported audio file as it is. Out: stream spectrogram, a .npy array of float32 [T, F], of two channels
-// with the pan and the width of 8 bands in the last 16 of the F bins, with the transform's configuration as JSON in the Wavemill-Spectrogram header and the complete front end in Wavemill-Front-End.
+// In: stream audio, any supported audio file as it is. Out: stream spectrogram, a .npy array of float32 [T, F], with the
+// transform's configuration as JSON in the Wavemill-Spectrogram header and the complete front end in Wavemill-Front-End. For
+// two channels, the last 16 of the F bins hold the stereo image, see package stereo.
 // Wavemill-Recording and Wavemill-Fingerprint say which recording it is made from, where the operator was built with an
 // [Identifier]; Wavemill-Group is the publisher's. The output depends only on the file and the configuration. A file that
 // cannot be decoded, is silent or has samples that are not finite numbers becomes a dead letter.
