@@ -10,6 +10,7 @@ import (
 	"wavemill/audio"
 	"wavemill/audio/codec"
 	"wavemill/audio/spectrogram"
+	"wavemill/audio/stereo"
 	"wavemill/audio/wav"
 )
 
@@ -27,6 +28,7 @@ const blockSamples = 1 << 16
 type extractor struct {
 	rate  int
 	t     *spectrogram.Transform
+	two   *stereo.Transform // For a config of two channels, instead of t.
 	spec  *spectrogram.Spectrogram
 	block []float32
 	mono  []float32
@@ -37,16 +39,22 @@ type extractor struct {
 }
 
 func newExtractor(c spectrogram.Config, resamplers *audio.Resamplers) (*extractor, error) {
-	t, err := spectrogram.New(c)
-	if err != nil {
-		return nil, err
+	x := &extractor{rate: c.SampleRate, resamplers: resamplers}
+	var err error
+	if c.Channels == 2 {
+		x.two, err = stereo.New(c)
+	} else {
+		x.t, err = spectrogram.New(c)
 	}
-	return &extractor{rate: c.SampleRate, t: t, resamplers: resamplers}, nil
+	return x, err
 }
 
 // extract hands the rows of a recording to emit, in one piece or many, and returns the number of
 // samples they stand for and what is to be said of the file. emit must not keep the slice.
 func (x *extractor) extract(ctx context.Context, path string, size int64, emit func(rows []float32) error) (samples int64, found faults, err error) {
+	if x.two != nil {
+		return x.image(ctx, path, emit)
+	}
 	if size <= smallFile {
 		c, h, ok, err := x.small(path)
 		if err != nil {
@@ -104,6 +112,42 @@ func (x *extractor) whole(c audio.Clip, emit func(rows []float32) error) (int64,
 		return 0, err
 	}
 	return int64(c.Frames()), emit(x.spec.Data)
+}
+
+// image extracts from both channels of a recording. It holds the whole in memory: where a sound is quiet, its place is that
+// of the whole. What lies beyond the limits of codec.Decode is left out, and said.
+func (x *extractor) image(ctx context.Context, path string, emit func(rows []float32) error) (int64, faults, error) {
+	c, info, err := codec.DecodeFile(ctx, path)
+	if err != nil {
+		return 0, faults{}, err
+	}
+	if c.Frames() == 0 {
+		return 0, faults{}, errEmpty
+	}
+	if c.Channels != 2 {
+		c = middle(c.Mono())
+	}
+	if c, err = x.resamplers.Resample(c, x.rate); err != nil {
+		return 0, faults{}, err
+	}
+	s, err := x.two.Forward(c.Samples)
+	if err != nil {
+		return 0, faults{}, err
+	}
+	if info.Cut {
+		info.Notes = append(info.Notes, fmt.Sprintf("Of two channels, the first %d s or %d MiB of samples were converted.", codec.MaxSeconds, codec.MaxBytes>>20))
+	}
+	return int64(c.Frames()), faults{info.Truncated || info.Cut, info.Notes}, emit(s.Data)
+}
+
+// middle is one channel as two.
+func middle(c audio.Clip) audio.Clip {
+	both := make([]float32, 2*len(c.Samples))
+	for i, v := range c.Samples {
+		both[2*i], both[2*i+1] = v, v
+	}
+	c.Samples, c.Channels = both, 2
+	return c
 }
 
 // stream extracts from a recording of any length.

@@ -143,7 +143,7 @@ func (p *plan) findRecordings(ctx context.Context) error {
 	if config.SampleRate != p.rate {
 		return fmt.Errorf("convert: a spectrogram config for %d Hz, but the recordings are brought to %d Hz", config.SampleRate, p.rate)
 	}
-	if _, err := spectrogram.New(config); err != nil {
+	if _, err := new(reconstructor).transform(config); err != nil {
 		return fmt.Errorf("convert: %w", err)
 	}
 	p.config = &config

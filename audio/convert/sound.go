@@ -7,24 +7,38 @@ import (
 	"os"
 
 	"wavemill/audio/spectrogram"
+	"wavemill/audio/stereo"
 	"wavemill/audio/wav"
 )
 
-// reconstructor keeps the Transform of the last config.
-type reconstructor struct {
-	t *spectrogram.Transform
+// inverter makes sound of spectrograms: a spectrogram.Transform, or a stereo.Transform for two channels.
+type inverter interface {
+	Config() spectrogram.Config
+	Reconstruct(s *spectrogram.Spectrogram, n int, ph spectrogram.Phase) ([]float32, error)
 }
 
-// transform is a Transform of a config.
-func (r *reconstructor) transform(c spectrogram.Config) (*spectrogram.Transform, error) {
-	if r.t == nil || r.t.Config() != c {
-		t, err := spectrogram.New(c)
-		if err != nil {
-			return nil, err
-		}
-		r.t = t
+// reconstructor keeps the inverter of the last config.
+type reconstructor struct {
+	t inverter
+}
+
+// transform is an inverter of a config.
+func (r *reconstructor) transform(c spectrogram.Config) (inverter, error) {
+	if r.t != nil && r.t.Config() == c {
+		return r.t, nil
 	}
-	return r.t, nil
+	var t inverter
+	var err error
+	if c.Channels == 2 {
+		t, err = stereo.New(c)
+	} else {
+		t, err = spectrogram.New(c)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.t = t
+	return t, nil
 }
 
 // Long spectrograms are turned to sound in segments that overlap and are cross-faded.
@@ -49,7 +63,7 @@ func (w *fileWorker) sound(ctx context.Context, j job, f *os.File) outcome {
 	if err != nil {
 		return outcome{skip: fmt.Errorf("its config: %w", err)}
 	}
-	out, err := wav.NewWriter(f, 1, c.SampleRate, wav.Options{Encoding: w.p.encoding(nil), Tags: w.tags(j)})
+	out, err := wav.NewWriter(f, max(1, c.Channels), c.SampleRate, wav.Options{Encoding: w.p.encoding(nil), Tags: w.tags(j)})
 	if err != nil {
 		return outcome{skip: ifWriting(err)}
 	}
@@ -72,15 +86,15 @@ func (w *fileWorker) sound(ctx context.Context, j job, f *os.File) outcome {
 
 // segments turns rows into sound as they come.
 type segments struct {
-	t      *spectrogram.Transform
+	t      inverter
 	config spectrogram.Config
 	phase  spectrogram.Phase
-	total  int64 // Samples of the whole.
+	total  int64 // Samples of each channel of the whole.
 	emit   func([]float32) error
 
 	rows []float32
 	tail []float32 // The end of the last segment, which the next fades in over.
-	done int64     // Samples emitted.
+	done int64     // Samples of each channel emitted.
 }
 
 // add takes rows and turns a segment to sound as soon as more than one is there.
@@ -113,15 +127,16 @@ func (s *segments) segment(rows []float32, last bool) error {
 	if err != nil {
 		return err
 	}
+	channels := max(1, s.config.Channels)
 	for i := range min(len(s.tail), len(x)) {
-		gain := float32(0.5 - 0.5*math.Cos(math.Pi*(float64(i)+0.5)/float64(len(s.tail))))
+		gain := float32(0.5 - 0.5*math.Cos(math.Pi*(float64(i/channels)+0.5)/float64(len(s.tail)/channels)))
 		x[i] = gain*x[i] + (1-gain)*s.tail[i]
 	}
 	if !last {
-		keep := (overlapFrames - 1) * s.config.Hop
+		keep := (overlapFrames - 1) * s.config.Hop * channels
 		s.tail = append(s.tail[:0], x[len(x)-keep:]...)
 		x = x[:len(x)-keep]
 	}
-	s.done += int64(len(x))
+	s.done += int64(len(x) / channels)
 	return s.emit(x)
 }

@@ -24,6 +24,9 @@ func (s Summary) String() string {
 	}
 	if c := s.Config; c != nil {
 		lines = append(lines, fmt.Sprintf("  %d bins (%s, %s) at %d Hz, n_fft %d, hop %d", c.Bins(), c.Scale, c.Value, c.SampleRate, c.NFFT, c.Hop))
+		if c.Channels == 2 {
+			lines = append(lines, fmt.Sprintf("  2 channels: the last %d bins are pan and width", c.Image()))
+		}
 	}
 	if s.Truncated > 0 {
 		lines = append(lines, fmt.Sprintf("  of %d files a part is missing or cannot be decoded; the rest was converted", s.Truncated))

@@ -14,9 +14,9 @@ type Flaw string
 
 // The flaws.
 const (
-	Silent    Flaw = "silent"                                                   // All samples are 0.
-	Constant  Flaw = "constant (DC), without sound"                             // All samples of a channel are equal.
-	Cancelled Flaw = "silent when mixed down: their channels cancel each other" // The mean of the channels is 60 dB or more below them.
+	Silent    Flaw = "silent"                                                                                                    // All samples are 0.
+	Constant  Flaw = "constant (DC), without sound"                                                                              // All samples of a channel are equal.
+	Cancelled Flaw = "channels that cancel each other when they are mixed down (of two, half of the difference is used instead)" // The mean of the channels is 60 dB or more below them.
 )
 
 // flawOf finds what is wrong with the samples of a clip.

@@ -64,7 +64,7 @@ func TestFaults(t *testing.T) {
 	}
 	for _, want := range []string{
 		"skipped b/broken.wav: ", "fault of 1 file: The MD5 sum", "only the beginning is used of b/long.wav: a recording may have 300 s and 256 MiB",
-		"warning: silent: a/silent.wav", "warning: constant (DC), without sound: a/dc.wav, a/dc2.wav", "warning: silent when mixed down: their channels cancel each other: a/opposite.wav",
+		"warning: silent: a/silent.wav", "warning: constant (DC), without sound: a/dc.wav, a/dc2.wav", "warning: channels that cancel each other when they are mixed down (of two, half of the difference is used instead): a/opposite.wav",
 		"warning: the same samples under different labels, 1 times: a/", "1 recordings have the same samples as another one of their label",
 		"warning: all recordings of a label are the same: c (2)",
 	} {

@@ -20,9 +20,9 @@ const digestBytes = 16
 // A lossless copy has the same digest: a recording of 8 or 16 bits saved again with 16 bits or more, one of 24 bits
 // saved again with 24 bits or as float, and one of float saved again as float, in WAV or FLAC. Saving with fewer bits,
 // resampling and gain change the digest; Print recognizes those copies. Channels that are equal have the digest of one
-// of them. Samples beyond full scale count as full scale; a sample that is not a number counts as 0.
+// of them; of two that cancel, half of the difference is taken. Samples beyond full scale count as full scale; a sample that is not a number counts as 0.
 func Digest(c audio.Clip) string {
-	c = c.Mono()
+	c, _ = c.MixedDown()
 	h := sha256.New()
 	buf := binary.LittleEndian.AppendUint64(make([]byte, 0, 8192), uint64(c.Rate))
 	for _, v := range c.Samples {

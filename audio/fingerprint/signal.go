@@ -31,7 +31,7 @@ func bandSignal(c audio.Clip) (y []float32, envelope bool) {
 	if c.Rate < leastRate || c.Validate() != nil || c.Duration() < leastDuration || constant(c.Samples) {
 		return nil, false
 	}
-	mono := c.Mono()
+	mono, _ := c.MixedDown()
 	samples := make([]float32, len(mono.Samples))
 	for i, v := range mono.Samples {
 		if v-v == 0 { // neither NaN nor infinite

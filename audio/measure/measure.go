@@ -11,6 +11,7 @@ import (
 	"wavemill/audio"
 	"wavemill/audio/codec"
 	"wavemill/audio/wav"
+	"wavemill/audio/stereo"
 )
 
 // A Report describes an audio file.
@@ -25,6 +26,8 @@ type Report struct {
 	Peak       float64 `json:"peak"`      // largest absolute sample; 1 is full scale
 	RMS        float64 `json:"rms"`       // of all channels
 	Bandwidth  float64 `json:"bandwidth"` // Hz below which 99.9 % of the power lies; see audio.Bandwidth
+	// Place is where the sound of two channels is; nil for other numbers of channels, and where it was not measured.
+	Place *stereo.Place `json:"place,omitempty"`
 	// Measured reports that the recording was decoded to its end. Otherwise Frames and Duration are what the header
 	// declares (what was decoded, if it declares nothing), and Peak, RMS and Bandwidth are 0.
 	Measured  bool              `json:"measured"`
@@ -100,6 +103,7 @@ type meter struct {
 	middle         *middle
 	peak, energy   float64
 	samples        int64
+	place          stereo.Meter
 }
 
 func newMeter(head codec.Info) *meter {
@@ -115,12 +119,19 @@ func (m *meter) add(n int) {
 	rms := part.RMS()
 	m.peak, m.energy = max(m.peak, part.Peak()), m.energy+rms*rms*float64(len(part.Samples))
 	m.samples += int64(len(part.Samples))
+	if m.channels == 2 {
+		m.place.Add(part.Samples)
+	}
 	m.middle.add(m.mono[:audio.MixDown(m.mono, part.Samples, m.channels)])
 }
 
 // measured completes a report.
 func (m *meter) measured(r Report) Report {
 	r.Measured, r.Peak = true, m.peak
+	if m.channels == 2 {
+		p := m.place.Place()
+		r.Place = &p
+	}
 	r.Bandwidth = audio.Bandwidth(audio.Clip{Samples: m.middle.samples, Channels: 1, Rate: m.rate})
 	if m.samples > 0 {
 		r.RMS = math.Sqrt(m.energy / float64(m.samples))

@@ -22,6 +22,9 @@ func (r Report) String() string {
 	if !r.Measured {
 		lines[2] = fmt.Sprintf("  longer than %d s: length and tags are those of the header, levels were not measured; --full decodes all of it", codec.MaxSeconds)
 	}
+	if p := r.Place; p != nil {
+		lines = append(lines, fmt.Sprintf("  pan %+.1f dB, width %+.1f dB (side to mid)", p.Pan, p.Width))
+	}
 	for _, tag := range slices.Sorted(maps.Keys(r.Tags)) {
 		lines = append(lines, fmt.Sprintf("  %s: %s", text.Line(tag), text.Line(r.Tags[tag])))
 	}

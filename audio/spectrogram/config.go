@@ -64,6 +64,7 @@ type Config struct {
 	Min         float64 `json:"min"`                    // logarithm that becomes -1
 	Max         float64 `json:"max"`                    // logarithm that becomes +1; Min == Max leaves values unscaled
 	Tilt        float64 `json:"tilt,omitempty"`         // one-shot only: dB per octave that levels are raised by, about 1 kHz
+	Channels    int     `json:"channels,omitempty"`     // 2: the last StereoBins bins of a frame say where its sound is; 0: mono
 }
 
 // Default is the log-mel front end for models of a given rate: frames of about 64 ms (a power of two), a quarter of it
@@ -113,8 +114,11 @@ func (c Config) Scaled() Config {
 	return c
 }
 
-// Bins is the number of values per frame, F.
+// Bins is the number of values per frame, F: the levels, the marks and the stereo image.
 func (c Config) Bins() int {
+	if c.Channels == 2 {
+		return c.Mono().Bins() + StereoBins
+	}
 	switch {
 	case c.Scale == ScaleOneShot:
 		return c.Mels + marks
@@ -150,6 +154,9 @@ func (c Config) Validate() error {
 	}
 	c.validateOneShot(bad)
 	c.validateRange(bad)
+	if c.Channels != 0 && c.Channels != 2 {
+		bad("channels", "%d is neither 2 nor left out", c.Channels)
+	}
 	return errors.Join(errs...)
 }
 

@@ -56,7 +56,8 @@ const (
 	marks // their number
 )
 
-// Marks is the number of bins at the end of a frame that hold no level but marks of the whole clip: 3 for ScaleOneShot.
+// Marks is the number of bins that hold no level but marks of the whole clip, at the end of a frame or before its stereo
+// image: 3 for ScaleOneShot.
 // What moves a spectrogram along its bins must leave them in place.
 func (c Config) Marks() int {
 	if c.Scale == ScaleOneShot {

@@ -10,6 +10,7 @@ type Overrides struct {
 	Mels  int      // Mels replaces Config.Mels.
 	FMin  *float64 // FMin replaces Config.FMin; it is a pointer because 0 Hz is a usual edge.
 	FMax  float64  // FMax replaces Config.FMax.
+	Two   bool     // Two sets Channels to 2.
 	Value string   // Value, where it differs, also resets Min and Max, and Floor for values that are no logarithm.
 }
 
@@ -32,6 +33,9 @@ func (o Overrides) Apply(c Config) Config {
 	}
 	if o.FMax != 0 {
 		c.FMax = o.FMax
+	}
+	if o.Two {
+		c.Channels = 2
 	}
 	if o.Value != "" && o.Value != c.Value {
 		c.Value, c.Min, c.Max = o.Value, 0, 0

@@ -37,6 +37,7 @@ func WritePNG(w io.Writer, s *Spectrogram, o PictureOptions) error {
 	if s.Bins != s.Config.Bins() {
 		return fmt.Errorf("picture: %d bins; the spectrogram's config has %d", s.Bins, s.Config.Bins())
 	}
+	s = s.withoutImage()
 	level := s.levels()
 	top := level[0]
 	for _, v := range level {

@@ -56,6 +56,9 @@ func New(c Config) (*Transform, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	if c.Channels != 0 {
+		return nil, errStereo
+	}
 	if c.Scale == ScaleOneShot {
 		shot, err := newOneShot(c)
 		if err != nil {

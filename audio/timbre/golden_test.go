@@ -101,7 +101,7 @@ func checkGolden(t *testing.T, figures []byte) {
 	for name, c := range clips {
 		got := meter.Measure(c)
 		for _, q := range timbre.Quantities() {
-			if q.Key == "persistence" {
+			if q.Key == "persistence" || q.Key == "pan_db" || q.Key == "width_db" { // not in the reference; package stereo tests the last two
 				continue
 			}
 			v, defined := want[name][q.Key]

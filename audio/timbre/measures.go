@@ -29,6 +29,9 @@ type Measures struct {
 	// log spectra less their smoothed versions, of frames 50 ms apart that share no sample. Partials that ring, as those
 	// of a cymbal, are near 1; noise that is drawn anew is near 0.
 	Persistence float64
+	// Pan is the power of the right channel relative to the left in dB, Width that of the side relative to the mid, of clips
+	// of two channels; see stereo.Place.
+	Pan, Width float64
 }
 
 // A Quantity is one of the measures: its name in tables, its key in JSON, its unit, the decimals that are worth printing,
@@ -50,6 +53,8 @@ func Quantities() []Quantity {
 		{"tail", "tail_s", "s", 2, func(m *Measures) *float64 { return &m.Tail }},
 		{"peak", "peak_db", "dB", 1, func(m *Measures) *float64 { return &m.Peak }},
 		{"persistence", "persistence", "", 2, func(m *Measures) *float64 { return &m.Persistence }},
+		{"pan", "pan_db", "dB", 1, func(m *Measures) *float64 { return &m.Pan }},
+		{"width", "width_db", "dB", 1, func(m *Measures) *float64 { return &m.Width }},
 	}
 }
 

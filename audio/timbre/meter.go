@@ -10,6 +10,7 @@ import (
 
 	"wavemill/audio"
 	"wavemill/audio/spectrogram/fft"
+	"wavemill/audio/stereo"
 )
 
 const (
@@ -61,6 +62,10 @@ func (m *Meter) Measure(c audio.Clip) Measures {
 	lo, hi = within(x, -60)
 	out.Tail = float64(hi-lo) / rate
 	out.Peak = audio.Decibels(largest(x))
+	if c.Channels == 2 {
+		p := stereo.PlaceOf(c)
+		out.Pan, out.Width = p.Pan, p.Width
+	}
 	return out
 }
 
@@ -72,7 +77,8 @@ func (m *Meter) signal(c audio.Clip) ([]float64, bool) {
 	if c.Frames()/longest >= c.Rate {
 		c.Samples = c.Samples[:longest*c.Rate*c.Channels]
 	}
-	mono, err := m.resamplers.Resample(c.Mono(), rate)
+	one, _ := c.MixedDown()
+	mono, err := m.resamplers.Resample(one, rate)
 	if err != nil {
 		return nil, false
 	}

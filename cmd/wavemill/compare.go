@@ -110,6 +110,7 @@ func (a *app) compare(ctx context.Context, o compareOptions) error {
 	if err := comparison.TrainAll(ctx, candidates, split, job, plan, stages); err != nil {
 		return err
 	}
+	data = data.Heard(candidates)
 	e, err := comparison.Open(ctx, data, options)
 	if err != nil {
 		return err

@@ -35,6 +35,7 @@ type demoOptions struct {
 	url              string
 	pipeline         string
 	asJSON           bool
+	mono             bool
 	classifierEpochs int                                // for tests; 0: see demo.Options
 	operators        func(demo.Hooks) pipeline.Registry // tests replace it
 }
@@ -83,6 +84,7 @@ model.safetensors, and report.html, which opens from disk.`,
 	f.IntVar(&o.perLabel, "per-label", demoPerLabel, "clips to generate of each label")
 	f.StringVar(&o.url, "nats", "", "URL of a NATS server with JetStream to use (default: run one, with its data in --out)")
 	f.StringVar(&o.pipeline, "pipeline", "", "name of the pipeline: first token of its subjects (default wavemill; with --nats, a name derived from the data)")
+	f.BoolVar(&o.mono, "mono", false, "one channel: mix recordings of two channels down (default: two channels where most recordings have two that differ)")
 	f.BoolVar(&o.asJSON, "json", false, "print the summary as one line of JSON")
 	addLabels(cmd, &o.labels)
 	o.holdoutFlags.add(cmd)
@@ -106,7 +108,9 @@ func (o *demoOptions) command() string {
 
 // options of the demo that the flags ask for.
 func (o *demoOptions) options(ctx context.Context, a *app) demo.Options {
-	plan := a.planned(ctx, training.Options{}, frontOptions{ceiling: training.CeilingFast}, 0)
+	front := frontOptions{ceiling: training.CeilingFast}
+	front.choice.Overrides.Mono = o.mono
+	plan := a.planned(ctx, training.Options{}, front, 0)
 	d := demo.Options{
 		Out: o.out, Arch: o.arch, Budget: o.budget, Steps: o.steps, Seed: o.seed, PerLabel: o.perLabel, URL: o.url, Pipeline: o.pipeline,
 		Recordings: func(ctx context.Context) (dataset.Dataset, []dataset.Recording, error) {

@@ -67,7 +67,8 @@ func (a *app) eval(ctx context.Context, o evalOptions) error {
 	if err != nil {
 		return err
 	}
-	data := split.Data()
+	candidates := []*comparison.Candidate{{Name: checkpoint.Arch, File: o.model, Checkpoint: checkpoint}}
+	data := split.Data().Heard(candidates)
 	options, stages := o.options(a, 1)
 	defer stages.Stop()
 	if err := comparison.Announce(ctx, data, options); err != nil {
@@ -77,7 +78,6 @@ func (a *app) eval(ctx context.Context, o evalOptions) error {
 	if err != nil {
 		return err
 	}
-	candidates := []*comparison.Candidate{{Name: checkpoint.Arch, File: o.model, Checkpoint: checkpoint}}
 	result, err := e.Run(ctx, candidates)
 	if err != nil {
 		return err

@@ -35,6 +35,9 @@ func newPlan(a *app) *cobra.Command {
 sends recordings through it and back. The result is the ceiling: no model behind this
 front end can do better.
 
+Where most recordings have two channels that differ, the model has two as well, and
+the ceiling says what becomes of panning and width; --mono mixes down instead.
+
 The log-spectral distance and the SNR of the magnitudes do not depend on phases; the
 SNR of the samples does, and is low even where no difference can be heard. A classifier
 trained on nine tenths of the recordings predicts the labels of the others before and
@@ -116,6 +119,7 @@ func (o *frontOptions) add(cmd *cobra.Command) {
 	f.IntVar(&v.Hop, "hop", 0, "samples between frames (default: planned; with --n-fft in proportion)")
 	f.IntVar(&v.Mels, "mels", 0, "mel filters, a multiple of 16 (default: planned)")
 	f.IntVar(&v.Frames, "frames", 0, "frames of a clip, a multiple of 16 (default: planned)")
+	f.BoolVar(&v.Mono, "mono", false, "one channel: mix recordings of two channels down (default: two channels where most recordings have two that differ)")
 	f.StringVar((*string)(&o.ceiling), "ceiling", string(training.CeilingAuto), "what to measure of the front end's ceiling: auto, full (with a classifier), fast (without), off")
 }
 

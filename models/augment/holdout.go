@@ -8,6 +8,7 @@ import (
 	"wavemill/audio"
 	"wavemill/audio/dataset"
 	"wavemill/models"
+	"wavemill/models/frontend"
 	"wavemill/models/training"
 )
 
@@ -105,11 +106,7 @@ func TestOn(c models.Checkpoint, recordings, test []dataset.Recording) Split {
 	return s
 }
 
-// clips returns the audio of recordings.
-func clips(recordings []dataset.Recording) []audio.Clip {
-	out := make([]audio.Clip, len(recordings))
-	for i, r := range recordings {
-		out[i] = r.Clip
-	}
-	return out
+// clips returns the audio of recordings as the model hears it.
+func (r *run) clips(recordings []dataset.Recording) []audio.Clip {
+	return frontend.Heard(dataset.Clips(recordings), r.sampler.FrontEnd())
 }

@@ -140,7 +140,7 @@ func labelsOf(recordings []dataset.Recording) []string {
 func (r *run) trainFilter(ctx context.Context) error {
 	task := r.start("train the classifier", 0, "epochs")
 	defer task.Done()
-	train := clips(r.split.Train)
+	train := r.clips(r.split.Train)
 	c, err := eval.Train(ctx, train, eval.Options{Seed: r.Seed, OnProgress: func(p eval.Progress) {
 		task.Total(int64(p.Epochs))
 		task.Set(int64(p.Epoch))

@@ -58,7 +58,7 @@ func (r *run) prove(ctx context.Context) error {
 	for i, c := range r.added {
 		generated[i] = c.sound
 	}
-	outcomes, err := trial.Outcomes(ctx, clips(r.split.Train), generated, clips(r.split.Test))
+	outcomes, err := trial.Outcomes(ctx, r.clips(r.split.Train), generated, r.clips(r.split.Test))
 	if err != nil {
 		return err
 	}

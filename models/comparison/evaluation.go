@@ -10,6 +10,7 @@ import (
 	"wavemill/audio"
 	"wavemill/models"
 	"wavemill/models/eval"
+	"wavemill/models/frontend"
 	"wavemill/models/sampling"
 	"wavemill/models/training"
 )
@@ -76,6 +77,16 @@ type Evaluation struct {
 	options   Options
 	evaluator *eval.Evaluator
 	left      int // candidates without a row
+}
+
+// Heard returns the data as the candidates hear it: mixed down where all of them have one channel, see frontend.Heard.
+func (d Data) Heard(candidates []*Candidate) Data {
+	var by []models.FrontEnd
+	for _, c := range candidates {
+		by = append(by, c.Checkpoint.FrontEnd)
+	}
+	d.Learn, d.HeldOut = frontend.Heard(d.Learn, by...), frontend.Heard(d.HeldOut, by...)
+	return d
 }
 
 // Announce notes how long an evaluation will take. It measures some steps of a classifier, for about a second.

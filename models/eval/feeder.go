@@ -26,6 +26,25 @@ type feeder struct {
 // An alteration writes a changed copy of x [T, F] to dst.
 type alteration func(dst, x []float32, frames, bins int, rng *rand.Rand)
 
+// besides returns an alteration that leaves the last bins of every frame, a stereo image, as they are.
+func (a alteration) besides(image int) alteration {
+	if image == 0 {
+		return a
+	}
+	return func(dst, x []float32, frames, bins int, rng *rand.Rand) {
+		left := bins - image
+		levels, altered := make([]float32, 0, frames*left), make([]float32, frames*left)
+		for row := range slices.Chunk(x, bins) {
+			levels = append(levels, row[:left]...)
+		}
+		a(altered, levels, frames, left, rng)
+		copy(dst, x)
+		for t := range frames {
+			copy(dst[t*bins:], altered[t*left:(t+1)*left])
+		}
+	}
+}
+
 // newFeeder deals the clips of data, of which the first are recordings and the others generated.
 func newFeeder(data models.Batch, recordings, labels int, alter alteration, rng *rand.Rand) *feeder {
 	f := &feeder{data: data, rng: rng, alter: alter, decks: make([][]int, labels), all: make([][]int, labels)}

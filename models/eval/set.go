@@ -125,10 +125,10 @@ func plan(clips []audio.Clip) models.FrontEnd {
 	return fe
 }
 
-// withoutMarks sets the marks of a batch to silence.
+// withoutMarks sets the marks of a batch to silence. Its stereo image stays: labels may differ by it alone.
 func withoutMarks(b models.Batch, c spectrogram.Config) {
 	for n := c.Marks(); n > 0; n-- {
-		for at := b.F - n; at < len(b.Data); at += b.F {
+		for at := b.F - c.Image() - n; at < len(b.Data); at += b.F {
 			b.Data[at] = silence
 		}
 	}

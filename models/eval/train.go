@@ -86,7 +86,8 @@ func (r recipe) fit(ctx context.Context, s *set) (*model, int, error) {
 		Schedule: nn.Schedule{Rate: 8e-3, Warmup: int64(min(steps/10, 100)), Steps: int64(steps)},
 		EMA:      0.99, EMAWarmup: true, WeightDecay: r.decay,
 	})
-	feed := newFeeder(s.train, s.train.B-s.generated, m.labels, r.alter, rand.New(rand.NewPCG(r.seed, 0x6a7564676521)))
+	alter := r.alter.besides(s.front.Config().Spectrogram.Image())
+	feed := newFeeder(s.train, s.train.B-s.generated, m.labels, alter, rand.New(rand.NewPCG(r.seed, 0x6a7564676521)))
 	feed.mix = r.mix
 	perEpoch := steps / r.epochs
 	var sum float64

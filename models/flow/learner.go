@@ -281,7 +281,8 @@ func (l *Learner) Calibrate(ctx context.Context, train models.Batch) error {
 // are filled with silence. It sets the delays.
 func (l *Learner) augment(x models.Batch, rng *rand.Rand) []float32 {
 	if l.config.Vary > 0 {
-		l.varied = vae.Vary(l.varied, x, l.header.FrontEnd.Spectrogram.Marks(), l.config.Vary, rng)
+		c := l.header.FrontEnd.Spectrogram
+		l.varied = vae.Vary(l.varied, x, c.Levels(), c.Marks() > 0, l.config.Vary, rng)
 		x.Data = l.varied
 	}
 	limit := min(l.config.Shift, x.T-1)
@@ -290,14 +291,7 @@ func (l *Learner) augment(x models.Batch, rng *rand.Rand) []float32 {
 	for i := range x.B {
 		delay := rng.IntN(limit + 1)
 		l.delays = append(l.delays, float32(delay)/float32(max(limit, 1)))
-		clip := l.clips[i*x.T*x.F : (i+1)*x.T*x.F]
-		copy(clip[delay*x.F:], x.Clip(i))
-		for j := range clip[:delay*x.F] {
-			clip[j] = silence
-		}
+		vae.Delay(l.clips[i*x.T*x.F:(i+1)*x.T*x.F], x.Clip(i), delay, x.F, l.header.FrontEnd.Spectrogram.Image())
 	}
 	return l.clips
 }
-
-// silence is the front end's lowest value.
-const silence = -1

@@ -34,12 +34,17 @@ func (f *FrontEnd) AnalyzeAll(ctx context.Context, clips []audio.Clip) (specs []
 	return specs, errs, ctx.Err()
 }
 
-// Silence is the spectrogram of a clip without sound: its lowest value throughout.
+// Silence is the spectrogram of a clip without sound: its lowest value throughout, and of two channels the middle.
 func (f *FrontEnd) Silence() *spectrogram.Spectrogram {
 	frames, bins := f.Shape()
 	s := &spectrogram.Spectrogram{Config: f.config.Spectrogram, Frames: frames, Bins: bins, Data: make([]float32, frames*bins)}
 	for i := range s.Data {
 		s.Data[i] = -1
+	}
+	if f.Channels() == 2 {
+		for at := bins - spectrogram.StereoBins; at < len(s.Data); at += bins {
+			clear(s.Data[at : at+spectrogram.StereoBands]) // pan
+		}
 	}
 	return s
 }

@@ -10,6 +10,7 @@ import (
 
 	"wavemill/audio"
 	"wavemill/audio/spectrogram"
+	"wavemill/audio/stereo"
 	"wavemill/audio/timbre"
 	"wavemill/models"
 )
@@ -34,6 +35,20 @@ type Ceiling struct {
 	Clamped float64 `json:"clamped"`
 	// Sound is what an ear would mind.
 	Sound *Sound `json:"sound,omitempty"`
+	// Image is what becomes of pan and width; nil for a front end of one channel, and where no clip has two that differ.
+	Image *Image `json:"image,omitempty"`
+}
+
+// An Image compares where the sound of clips is before and after a round trip: errors in dB of the clips whose channels
+// differ to the ear, see stereo.Differs.
+type Image struct {
+	Clips    int          `json:"clips"`
+	Pan      float64      `json:"pan_error_db"`       // median of the absolute errors
+	PanMost  float64      `json:"pan_error_p90_db"`   // their 90th percentile
+	Width    float64      `json:"width_error_db"`     // as Pan
+	WideMost float64      `json:"width_error_p90_db"` // as PanMost
+	Before   stereo.Place `json:"before"`             // medians over the clips
+	After    stereo.Place `json:"after"`
 }
 
 // A Sound compares the timbre of clips before and after a round trip.
@@ -47,6 +62,7 @@ type Sound struct {
 type trip struct {
 	ceiling       Ceiling
 	before, after timbre.Measures
+	was, is       *stereo.Place // nil: the clip's channels do not differ
 }
 
 // neutralFloor is the power, relative to the clip's loudest value, below which a round trip is not measured: -60 dB.
@@ -108,6 +124,7 @@ func MeasureCeiling(ctx context.Context, fe models.FrontEnd, clips []audio.Clip,
 	sum.Lost /= n
 	sum.Clamped /= n
 	sum.Sound = &Sound{timbre.Summarise(pairs), timbre.Median(before), timbre.Median(after)}
+	sum.Image = imageOf(each)
 	return sum, nil
 }
 
@@ -122,26 +139,24 @@ func (f *FrontEnd) ceiling(c audio.Clip, seed uint64) (trip, error) {
 		return trip{}, err
 	}
 	defer f.transforms.Put(t)
-	s, err := t.Forward(nil, x)
+	s, err := t.forward(x)
 	if err != nil {
 		return trip{}, err
 	}
-	out := Ceiling{Clips: 1}
-	high := 0
-	for _, v := range s.Data {
-		if f.config.Spectrogram.Min < f.config.Spectrogram.Max && v >= 1 {
-			high++
-		}
-	}
-	out.Clamped = float64(high) / float64(len(s.Data))
+	out := Ceiling{Clips: 1, Clamped: clampedShare(s)}
 	phase := f.config.Phase
 	phase.Seed = seed
 	// As Synthesize: padding at the end is left out.
 	used := usedFrames(f.config.Spectrogram, s.Data)
 	s.Frames, s.Data = used, s.Data[:used*s.Bins]
-	x = x[:f.config.Spectrogram.Samples(used)]
-	y, err := t.Reconstruct(s, len(x), phase)
+	frames := f.config.Spectrogram.Samples(used)
+	x = x[:frames*f.Channels()]
+	y, err := t.reconstruct(s, frames, phase)
 	if err != nil {
+		return trip{}, err
+	}
+	var result trip
+	if x, y, err = result.place(x, y, f.Channels(), f.config.Spectrogram.SampleRate); err != nil {
 		return trip{}, err
 	}
 	if notes.Cut > 0 {
@@ -151,9 +166,26 @@ func (f *FrontEnd) ceiling(c audio.Clip, seed uint64) (trip, error) {
 	rate := f.config.Spectrogram.SampleRate
 	out.LogSpectral, out.SpectralSNR, err = spectralDistance(x, y, rate)
 	meter := timbre.NewMeter(float64(rate) / float64(f.config.Spectrogram.Hop))
-	return trip{
-		out, meter.Measure(audio.Clip{Samples: x, Channels: 1, Rate: rate}), meter.Measure(audio.Clip{Samples: y, Channels: 1, Rate: rate}),
-	}, err
+	result.ceiling = out
+	result.before = meter.Measure(audio.Clip{Samples: x, Channels: 1, Rate: rate})
+	result.after = meter.Measure(audio.Clip{Samples: y, Channels: 1, Rate: rate})
+	return result, err
+}
+
+// clampedShare is the share of the values of s above the scaling's range. Those of a stereo image have none.
+func clampedShare(s *spectrogram.Spectrogram) float64 {
+	if !(s.Config.Min < s.Config.Max) {
+		return 0
+	}
+	high, bins := 0, s.Config.Mono().Bins()
+	for f := range s.Frames {
+		for _, v := range s.Data[f*s.Bins : f*s.Bins+bins] {
+			if v >= 1 {
+				high++
+			}
+		}
+	}
+	return float64(high) / float64(s.Frames*bins)
 }
 
 // lost is the share of a clip's power that lies after the model's last frame.

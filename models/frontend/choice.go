@@ -61,7 +61,10 @@ func (c Choice) Plan(clips []audio.Clip) (models.FrontEnd, error) {
 func (c Choice) plan(clips []audio.Clip) models.FrontEnd {
 	o := c.Overrides
 	if o.NFFT > 0 || o.Hop > 0 || o.Mels > 0 {
-		return Level(o.Apply(SurveyOf(clips).Plan()), clips)
+		s := SurveyOf(clips)
+		fe := s.Plan()
+		fe.Spectrogram.Channels = s.channels()
+		return Level(o.Apply(fe), clips)
 	}
 	return o.Apply(PlanFor(clips))
 }
@@ -74,7 +77,7 @@ func (c Choice) Matches(fe models.FrontEnd) (bool, error) {
 		return c.Overrides.Apply(fixed) == fe, err
 	}
 	s, o := fe.Spectrogram, c.Overrides
-	return cmp.Or(o.NFFT, s.NFFT) == s.NFFT && cmp.Or(o.Hop, s.Hop) == s.Hop && cmp.Or(o.Mels, s.Mels) == s.Mels && cmp.Or(o.Frames, fe.Frames) == fe.Frames, nil
+	return (!o.Mono || s.Channels == 0) && cmp.Or(o.NFFT, s.NFFT) == s.NFFT && cmp.Or(o.Hop, s.Hop) == s.Hop && cmp.Or(o.Mels, s.Mels) == s.Mels && cmp.Or(o.Frames, fe.Frames) == fe.Frames, nil
 }
 
 // ErrUnusable is returned, wrapped, by Choice.Plan for settings that no front end can have.

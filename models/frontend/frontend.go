@@ -2,7 +2,8 @@
 // and on the bus, all use it, so that a model generates in the form in which it was trained.
 //
 // From a clip: mix down, resample, trim silence, align the attack of a one-shot, pad or cut to the model's length,
-// spectrogram. Back to a clip: phase reconstruction (and noise, for one-shots), trim the padding, limit the level.
+// spectrogram. Back to a clip: phase reconstruction (and noise, for one-shots), trim the padding, limit the level. Where the
+// spectrogram's configuration has two channels, nothing is mixed down, and clips come back in two; see package stereo.
 package frontend
 
 import (
@@ -32,7 +33,7 @@ const (
 type FrontEnd struct {
 	config     models.FrontEnd
 	resamplers audio.Resamplers
-	transforms sync.Pool // of *spectrogram.Transform, which are for one goroutine each
+	transforms sync.Pool // of *transform, which are for one goroutine each
 }
 
 // New returns a front end, or an error that names the first fault of fe.
@@ -43,7 +44,7 @@ func New(fe models.FrontEnd) (*FrontEnd, error) {
 	if fe.TrimDB > 0 || math.IsNaN(fe.TrimDB) {
 		return nil, fmt.Errorf("front end: trim_db %g must be negative (or 0 to keep silence)", fe.TrimDB)
 	}
-	t, err := spectrogram.New(fe.Spectrogram)
+	t, err := newTransform(fe.Spectrogram)
 	if err != nil {
 		return nil, fmt.Errorf("front end: %w", err)
 	}
@@ -64,16 +65,17 @@ func (f *FrontEnd) Duration() time.Duration {
 	return audio.FramesDuration(int64(c.Samples(f.config.Frames)), c.SampleRate)
 }
 
-func (f *FrontEnd) transform() (*spectrogram.Transform, error) {
-	if t, ok := f.transforms.Get().(*spectrogram.Transform); ok {
+func (f *FrontEnd) transform() (*transform, error) {
+	if t, ok := f.transforms.Get().(*transform); ok {
 		return t, nil
 	}
-	return spectrogram.New(f.config.Spectrogram)
+	return newTransform(f.config.Spectrogram)
 }
 
 // Notes are the conversions that Analyze made to a clip. The zero value: none.
 type Notes struct {
-	Channels int           // mixed down from so many; 0: mono already
+	Channels int           // mixed down from so many; 0: not mixed down
+	Inverted bool          // one of two channels was inverted, because they cancel
 	Rate     int           // resampled from so many Hz; 0: not resampled
 	Trimmed  time.Duration // silence cut off at both ends
 	Cut      time.Duration // sound cut off at the end
@@ -85,6 +87,9 @@ func (n Notes) String() string {
 	var s []string
 	if n.Channels > 0 {
 		s = append(s, fmt.Sprintf("mixed down from %d channels", n.Channels))
+	}
+	if n.Inverted {
+		s = append(s, "one of them inverted, because they cancel")
 	}
 	if n.Rate > 0 {
 		s = append(s, fmt.Sprintf("resampled from %d Hz", n.Rate))
@@ -112,7 +117,7 @@ func (f *FrontEnd) Analyze(c audio.Clip) (*spectrogram.Spectrogram, Notes, error
 		return nil, notes, fmt.Errorf("front end: %w", err)
 	}
 	defer f.transforms.Put(t)
-	s, err := t.Forward(nil, x)
+	s, err := t.forward(x)
 	if err != nil {
 		return nil, notes, fmt.Errorf("front end: %w", err)
 	}
@@ -153,16 +158,13 @@ func Usable(c audio.Clip) error {
 	return nil
 }
 
-// prepare returns the samples that Analyze transforms: mono, at the model's rate and of the model's length.
+// prepare returns the samples that Analyze transforms, interleaved: in the model's channels, at its rate and of its length.
 func (f *FrontEnd) prepare(c audio.Clip) ([]float32, Notes, error) {
 	var notes Notes
 	if err := Usable(c); err != nil {
 		return nil, notes, err
 	}
-	if c.Channels > 1 {
-		notes.Channels = c.Channels
-		c = c.Mono()
-	}
+	c, notes.Channels, notes.Inverted = f.arrange(c)
 	config := f.config.Spectrogram
 	if c.Rate != config.SampleRate {
 		notes.Rate = c.Rate
@@ -183,7 +185,7 @@ func (f *FrontEnd) prepare(c audio.Clip) ([]float32, Notes, error) {
 	}
 	notes.Cut = audio.FramesDuration(int64(c.Frames()-want), c.Rate)
 	notes.Padded = audio.FramesDuration(int64(want-c.Frames()), c.Rate)
-	x := make([]float32, want)
+	x := make([]float32, want*c.Channels)
 	copy(x, c.Samples)
 	return x, notes, nil
 }
@@ -224,12 +226,11 @@ func (f *FrontEnd) Synthesize(b models.Batch, i int, seed uint64) (audio.Clip, e
 	}
 	defer f.transforms.Put(t)
 	s := &spectrogram.Spectrogram{Config: config, Frames: used, Bins: bins, Data: data[:used*bins]}
-	x, err := t.Reconstruct(s, config.Samples(used), phase)
+	x, err := t.reconstruct(s, config.Samples(used), phase)
 	if err != nil {
 		return audio.Clip{}, fmt.Errorf("front end: %w", err)
 	}
-	c := audio.Clip{Samples: x, Channels: 1, Rate: config.SampleRate}
-	return f.finish(c)
+	return f.finish(audio.Clip{Samples: x, Channels: f.Channels(), Rate: config.SampleRate})
 }
 
 // finish trims, fades and levels a reconstructed clip.
@@ -270,12 +271,12 @@ func clamp(x []float32) []float32 {
 
 // usedFrames returns the number of frames up to the last one that is no padding, and two for its decay.
 func usedFrames(c spectrogram.Config, data []float32) int {
-	bins := c.Bins()
+	bins, mono := c.Bins(), c.Mono().Bins()
 	frames := len(data) / bins
 	levels := make([]float64, frames) // of the loudest bin, in dB
 	top := math.Inf(-1)
 	for t := range levels {
-		levels[t] = decibels(c, slices.Max(data[t*bins:(t+1)*bins]))
+		levels[t] = decibels(c, slices.Max(data[t*bins:t*bins+mono]))
 		top = max(top, levels[t])
 	}
 	for t := frames - 1; t > 0; t-- {

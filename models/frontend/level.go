@@ -45,7 +45,7 @@ const decibelsPerNeper = 20 / math.Ln10
 
 // levelOf returns the level of clips in dB, as Level defines it.
 func levelOf(fe models.FrontEnd, clips []audio.Clip) (level float64, ok bool) {
-	c := fe.Spectrogram
+	c := fe.Spectrogram.Mono()
 	c.Value, c.Floor, c.Min, c.Max = spectrogram.ValueMagnitude, 0, 0, 0
 	t, err := spectrogram.New(c)
 	if err != nil {
@@ -61,7 +61,7 @@ func levelOf(fe models.FrontEnd, clips []audio.Clip) (level float64, ok bool) {
 		if x.Validate() != nil || !hasSound(x) {
 			continue
 		}
-		x = x.Mono()
+		x = mixed(x)
 		if x.Rate != c.SampleRate {
 			if x, err = resamplers.Resample(x, c.SampleRate); err != nil {
 				continue

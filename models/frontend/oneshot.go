@@ -6,6 +6,7 @@ import (
 
 	"wavemill/audio"
 	"wavemill/audio/spectrogram"
+	"wavemill/audio/stereo"
 	"wavemill/models"
 )
 
@@ -23,14 +24,16 @@ const (
 
 // PlanFor plans for clips in memory: a mel scale as Survey.Plan does for their figures, the scaling of its logarithm fitted
 // to their levels as Level does, except where a round trip through the front end for one-shots
-// (spectrogram.OneShot) changes the spectra of some of the clips less.
+// (spectrogram.OneShot) changes the spectra of some of the clips less. It has two channels where more than half of the
+// clips have two, and these differ to the ear (stereo.Differs) in a tenth of them or more.
 func PlanFor(clips []audio.Clip) models.FrontEnd {
 	s := SurveyOf(clips)
-	mel := Level(s.Plan(), clips)
-	if shot, ok := s.oneShot(mel.Spectrogram.SampleRate, clips); ok && nearer(shot, mel, clips) {
-		return shot
+	fe := Level(s.Plan(), clips)
+	if shot, ok := s.oneShot(fe.Spectrogram.SampleRate, clips); ok && nearer(shot, fe, clips) {
+		fe = shot
 	}
-	return mel
+	fe.Spectrogram.Channels = s.channels()
+	return fe
 }
 
 // oneShot returns the front end for clips as one-shots of a rate, and whether there is one.
@@ -65,35 +68,46 @@ func nearer(a, b models.FrontEnd, clips []audio.Clip) bool {
 	return errA == nil && errB == nil && x.LogSpectral < y.LogSpectral
 }
 
-// align returns samples whose attack lies in the middle of a frame: zeros are added to their beginning, or what lies
-// before the attack and is quieter than prerollDB is cut off. Attacks at equal places let a model see their slopes alike,
-// and let the way back know where they are.
-func align(x []float32, attack, hop int) []float32 {
+// aligned returns where samples begin so that their attack lies in the middle of a frame: below 0, zeros are added to their
+// beginning; above, what lies before the attack and is quieter than prerollDB is cut off. Attacks at equal places let a
+// model see their slopes alike, and let the way back know where they are.
+func aligned(x []float32, attack, hop int) int {
 	limit := float32((audio.Clip{Samples: x, Channels: 1, Rate: 1}).Peak() * audio.Amplitude(prerollDB))
 	quiet := 0
 	for quiet < attack && x[quiet] <= limit && -x[quiet] <= limit {
 		quiet++
 	}
-	start := attack - max(prerollHops, (attack-quiet+hop-1)/hop)*hop
-	if start >= 0 {
-		return x[start:]
-	}
-	return append(make([]float32, -start, len(x)-start), x...)
+	return attack - max(prerollHops, (attack-quiet+hop-1)/hop)*hop
 }
 
-// alignOneShot aligns a clip for the front end for one-shots, and fades its end where it is cut to so many samples.
+// from returns c from a frame on, or with silence before it where that is negative.
+func from(c audio.Clip, frame int) audio.Clip {
+	n := frame * c.Channels
+	if n >= 0 {
+		c.Samples = c.Samples[n:]
+	} else {
+		c.Samples = append(make([]float32, -n, len(c.Samples)-n), c.Samples...)
+	}
+	return c
+}
+
+// alignOneShot aligns a clip for the front end for one-shots, and fades its end where it is cut to so many frames.
 func (f *FrontEnd) alignOneShot(c audio.Clip, samples int) (audio.Clip, error) {
 	t, err := f.transform()
 	if err != nil {
 		return c, err
 	}
 	defer f.transforms.Put(t)
-	c.Samples = align(c.Samples, t.Attack(c.Samples), f.config.Spectrogram.Hop)
-	if len(c.Samples) > samples {
+	one, err := stereo.Downmix(c)
+	if err != nil {
+		return c, err
+	}
+	c = from(c, aligned(one.Samples, t.mono.Attack(one.Samples), f.config.Spectrogram.Hop))
+	if keep := samples * c.Channels; len(c.Samples) > keep {
 		whole := c
-		c.Samples = c.Samples[:samples]
+		c.Samples = c.Samples[:keep]
 		c = audio.Fade(c, 0, min(cutFade, c.Duration()/4))
-		c.Samples = append(c.Samples, whole.Samples[samples:]...) // the caller reports what it cuts off
+		c.Samples = append(c.Samples, whole.Samples[keep:]...) // the caller reports what it cuts off
 	}
 	return c, nil
 }

@@ -92,7 +92,7 @@ func TestAlign(t *testing.T) {
 		if c.before >= 0 {
 			y[c.before] = 0.1
 		}
-		got := align(y, c.attack, hop)
+		got := from(audio.Clip{Samples: y, Channels: 1, Rate: 8000}, aligned(y, c.attack, hop)).Samples
 		if len(got) != c.len || (c.attack-c.start)%hop != 0 {
 			t.Errorf("%s: %d samples, want %d", name, len(got), c.len)
 		}

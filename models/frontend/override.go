@@ -5,6 +5,7 @@ import "wavemill/models"
 // Overrides are what a user decides instead of the plan. Zero fields leave the plan's.
 type Overrides struct {
 	NFFT, Hop, Mels, Frames int
+	Mono                    bool // one channel, whatever the recordings have
 }
 
 // Apply returns fe with the fields of o, and the scaling of its logarithm for them. An n_fft without a hop keeps the ratio
@@ -22,6 +23,9 @@ func (o Overrides) Apply(fe models.FrontEnd) models.FrontEnd {
 	}
 	if o.Frames > 0 {
 		fe.Frames = o.Frames
+	}
+	if o.Mono {
+		c.Channels = 0
 	}
 	if o.NFFT > 0 || o.Mels > 0 {
 		*c = c.Scaled()

@@ -236,7 +236,7 @@ func TestTally(t *testing.T) {
 		nan,
 		{},
 	})
-	want := frontend.Tally{Clips: 6, Cut: 1, Padded: 1, Trimmed: got.Trimmed, Resampled: 1, MixedDown: 1, Silent: 1, Unusable: 2}
+	want := frontend.Tally{Clips: 6, Cut: 1, Padded: 1, Trimmed: got.Trimmed, Resampled: 1, MixedDown: 1, Stereo: 1, Two: 1, Silent: 1, Unusable: 2}
 	if got != want || got.Trimmed < 1 {
 		t.Errorf("%+v, want %+v", got, want)
 	}

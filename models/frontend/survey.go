@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"wavemill/audio"
+	"wavemill/audio/stereo"
 )
 
 // surveyed is how many clips a survey analyses at most: enough for a percentile, quick for a large set. Rates and
@@ -19,6 +20,7 @@ type Survey struct {
 	Clips     int
 	Rates     map[int]int     // clips of each sample rate
 	Channels  map[int]int     // clips of each number of channels
+	Stereo    int             // clips of two channels that differ to the ear, see stereo.Differs
 	Durations []time.Duration // of every clip with sound, without the silence around it, at Trim
 	Band      float64         // Hz below which the audible sound of the label with the widest band lies; 0: unknown
 	Edge      float64         // dB below a clip's peak at which the sound at its two ends lies, a median; NaN: unknown
@@ -39,10 +41,13 @@ func SurveyOf(clips []audio.Clip) Survey {
 		}
 		s.Rates[c.Rate]++
 		s.Channels[c.Channels]++
+		if stereo.Differs(c) {
+			s.Stereo++
+		}
 		if i%stride != 0 || !hasSound(c) {
 			continue
 		}
-		c = c.Mono()
+		c = mixed(c)
 		if b := band(c); b > 0 {
 			bands[c.Label] = append(bands[c.Label], b)
 		}

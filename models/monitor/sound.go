@@ -20,6 +20,7 @@ const audibleDB = 30
 
 // timbreOf describes one clip of [T, F].
 func timbreOf(c spectrogram.Config, x []float32, bins int) timbre {
+	x, bins = withoutImage(c, x, bins)
 	t := timbre{level: float64(slices.Max(x))}
 	frames := len(x) / bins
 	power := make([]float64, len(x))
@@ -64,6 +65,19 @@ func timbreOf(c spectrogram.Config, x []float32, bins int) timbre {
 	}
 	t.tone = share * float64(same) / float64(audible)
 	return t
+}
+
+// withoutImage returns a clip [T, F] without the stereo image at the end of its frames, and the bins that are left.
+func withoutImage(c spectrogram.Config, x []float32, bins int) (levels []float32, left int) {
+	image := c.Image()
+	if image == 0 {
+		return x, bins
+	}
+	left = bins - image
+	for row := range slices.Chunk(x, bins) {
+		levels = append(levels, row[:left]...)
+	}
+	return levels, left
 }
 
 // flatness is the geometric mean of powers divided by their arithmetic mean (Gray and Markel, 1974).

@@ -57,7 +57,8 @@ func (a *analyser) features(dst []float32, c audio.Clip) error {
 	if err := frontend.Usable(c); err != nil {
 		return err
 	}
-	c, err := a.resamplers.Resample(c.Mono(), a.rate)
+	c, _ = c.MixedDown()
+	c, err := a.resamplers.Resample(c, a.rate)
 	if err != nil {
 		return err
 	}

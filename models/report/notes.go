@@ -8,15 +8,15 @@ import (
 	"wavemill/audio/dataset"
 )
 
-// RecordingNotes says what a front end of a sample rate, in Hz, has to do to usable recordings, one sentence for each
-// kind: resample them, mix them down, or use the part that a truncated file holds.
-func RecordingNotes(recordings []dataset.Recording, rate int) []string {
+// RecordingNotes says what a front end of a sample rate, in Hz, and of one channel or two has to do to usable recordings, one
+// sentence for each kind: resample them, mix them down, or use the part that a truncated file holds.
+func RecordingNotes(recordings []dataset.Recording, rate, channels int) []string {
 	rates, mixed, truncated := map[int]int{}, 0, 0
 	for _, r := range recordings {
 		if r.Clip.Rate != rate {
 			rates[r.Clip.Rate]++
 		}
-		if r.Clip.Channels > 1 {
+		if r.Clip.Channels > channels {
 			mixed++
 		}
 		if r.Truncated {

@@ -126,12 +126,12 @@ func TestRecordingNotes(t *testing.T) {
 	of := func(rate, channels int, truncated bool) dataset.Recording {
 		return dataset.Recording{Clip: audio.Clip{Rate: rate, Channels: channels}, Truncated: truncated}
 	}
-	got := RecordingNotes([]dataset.Recording{of(8000, 1, false), of(44100, 2, true), of(44100, 1, false)}, 8000)
+	got := RecordingNotes([]dataset.Recording{of(8000, 1, false), of(44100, 2, true), of(44100, 1, false)}, 8000, 1)
 	want := []string{"2 recordings are resampled from 44100 to 8000 Hz", "1 recording is mixed down to one channel", "1 recording is truncated; the part that is there is used"}
 	if !slices.Equal(got, want) {
 		t.Errorf("notes %q, want %q", got, want)
 	}
-	if got := RecordingNotes([]dataset.Recording{of(8000, 1, false)}, 8000); got != nil {
+	if got := RecordingNotes([]dataset.Recording{of(8000, 1, false)}, 8000, 1); got != nil {
 		t.Errorf("nothing to do gave %q", got)
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 // A Clip is a generated clip with everything that it takes to generate it again.
 type Clip struct {
-	// Audio is mono, at the front end's rate. Its Label is [Provenance.Name], its Source names checkpoint and seed.
+	// Audio has the front end's channels, one or two, and its rate. Its Label is [Provenance.Name], its Source names checkpoint and seed.
 	Audio audio.Clip
 	Provenance
 	// Tone is the pitch in Hz that was measured in a clip with a Pitch or a Loop; 0: none.

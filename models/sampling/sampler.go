@@ -70,8 +70,12 @@ func (s *Sampler) WithSilence() *Sampler {
 func (s *Sampler) Silence(p Provenance) Clip {
 	config := s.frontEnd.Config()
 	rate := config.Spectrogram.SampleRate
-	return s.clip(audio.Clip{Samples: make([]float32, config.Spectrogram.Samples(config.Frames)), Channels: 1, Rate: rate}, p)
+	channels := s.frontEnd.Channels()
+	return s.clip(audio.Clip{Samples: make([]float32, channels*config.Spectrogram.Samples(config.Frames)), Channels: channels, Rate: rate}, p)
 }
+
+// FrontEnd is the checkpoint's.
+func (s *Sampler) FrontEnd() models.FrontEnd { return s.frontEnd.Config() }
 
 // A LabelError reports a label that the model does not know.
 type LabelError struct {

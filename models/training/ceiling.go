@@ -70,11 +70,11 @@ func MeasureCeiling(ctx context.Context, fe models.FrontEnd, recordings []datase
 	}
 	began := time.Now()
 	o := eval.Options{Seed: ceilingSeed, Budget: max(classifier, 0), OnProgress: onProgress}
-	trained, err := eval.Train(ctx, clipsAt(recordings, every(learn, ceilingLearn)), o)
+	trained, err := eval.Train(ctx, frontend.Heard(clipsAt(recordings, every(learn, ceilingLearn)), fe), o)
 	if err != nil {
 		return Ceiling{}, err
 	}
-	l, err := labelCeiling(ctx, trained, fe, clipsAt(recordings, every(parts.HeldOut, ceilingTests)))
+	l, err := labelCeiling(ctx, trained, fe, frontend.Heard(clipsAt(recordings, every(parts.HeldOut, ceilingTests)), fe))
 	if err != nil {
 		return Ceiling{}, err
 	}
@@ -142,7 +142,7 @@ func every[T any](x []T, n int) []T {
 func (c Ceiling) Warnings(fe models.FrontEnd) []string {
 	var w []string
 	s := fe.Spectrogram
-	finer := fmt.Sprintf("--mels %d", 2*s.Bins())
+	finer := fmt.Sprintf("--mels %d", 2*s.Mono().Bins())
 	if l := c.Classifier; l != nil {
 		if drop := l.Real - l.RoundTrip; drop > mostDrop && drop > 2*l.Error {
 			w = append(w, fmt.Sprintf("the front end is the bottleneck: a classifier recognises %.1f %% of the recordings, and %.1f %% after the round trip; no model will do better. Try %s, or --n-fft %d",
@@ -160,6 +160,7 @@ func (c Ceiling) Warnings(fe models.FrontEnd) []string {
 	if c.Sound != nil {
 		w = append(w, soundWarnings(fe, *c.Sound)...)
 	}
+	w = append(w, imageWarnings(fe, c.Image)...)
 	if c.Clamped > mostClamped {
 		w = append(w, fmt.Sprintf("%.2f %% of the values are above the scaling's range: the loudest sounds come back quieter. Leave --front-end out, so that the range is fitted", 100*c.Clamped))
 	}

@@ -24,6 +24,7 @@ type Facts struct {
 	BatchSize  int                `json:"batch_size"`
 	Parameters int64              `json:"parameters"` // without those of the optimizer
 	DataHash   string             `json:"data_hash,omitempty"`
+	Channels   int                `json:"channels"` // of the clips that it makes
 	FrontEnd   models.FrontEnd    `json:"front_end"`
 	Config     json.RawMessage    `json:"config"`
 	Metrics    map[string]float64 `json:"metrics"` // of the weights that generate
@@ -58,7 +59,7 @@ func Describe(file string, c models.Checkpoint) (Facts, error) {
 	}
 	f := Facts{
 		File: file, Model: c.Arch, Digest: digest, Labels: c.Labels, Step: c.Step, Planned: c.Planned, Seed: c.Seed,
-		BatchSize: c.BatchSize, DataHash: c.DataHash, FrontEnd: c.FrontEnd, Config: c.Config, Metrics: c.Metrics,
+		BatchSize: c.BatchSize, DataHash: c.DataHash, Channels: max(1, c.FrontEnd.Spectrogram.Channels), FrontEnd: c.FrontEnd, Config: c.Config, Metrics: c.Metrics,
 		WeightsStep: c.GeneratesFrom(), Warnings: c.Warnings, Rollbacks: c.Rollbacks,
 	}
 	if c.Best != nil {
@@ -95,6 +96,7 @@ func (f Facts) String() string {
 		fmt.Sprintf("  steps       %d of %d planned, %d clips each, seed %d", f.Step, f.Planned, f.BatchSize, f.Seed),
 		fmt.Sprintf("  parameters  %d", f.Parameters),
 		fmt.Sprintf("  front end   %d frames by %d bins (%s, %s) at %d Hz, n_fft %d, hop %d", f.FrontEnd.Frames, s.Bins(), s.Scale, s.Value, s.SampleRate, s.NFFT, s.Hop),
+		"  channels    " + f.channels(),
 		"  config      " + string(f.Config),
 		"  digest      " + f.Digest,
 		"  recordings  " + recordings,
@@ -112,6 +114,14 @@ func (f Facts) String() string {
 		lines = append(lines, "  warning: "+w.String())
 	}
 	return strings.Join(lines, "\n")
+}
+
+// channels describes those of the clips that the model makes.
+func (f Facts) channels() string {
+	if s := f.FrontEnd.Spectrogram; s.Channels == 2 {
+		return fmt.Sprintf("2: the last %d bins hold pan and width", s.Image())
+	}
+	return "1"
 }
 
 // rule describes how recordings were held out.

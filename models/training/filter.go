@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"slices"
 
+	"wavemill/audio"
 	"wavemill/audio/dataset"
 	"wavemill/models"
 	"wavemill/models/eval"
+	"wavemill/models/frontend"
 )
 
 // A FilterJob makes the file of a filter for generated clips, see [eval.Filter].
@@ -70,7 +72,7 @@ func (j FilterJob) Run(ctx context.Context, recordings []dataset.Recording) (mod
 
 // Train trains the filter alone, and notes where its classifier is not accurate enough.
 func (j FilterJob) Train(ctx context.Context, recordings []dataset.Recording) (*eval.Filter, error) {
-	filter, err := eval.TrainFilter(ctx, dataset.Clips(recordings), eval.Options{Seed: j.Seed, OnProgress: func(p eval.Progress) {
+	filter, err := eval.TrainFilter(ctx, j.heard(recordings), eval.Options{Seed: j.Seed, OnProgress: func(p eval.Progress) {
 		j.progress("train the filter", float64(p.Epoch)/float64(max(p.Epochs, 1)))
 	}})
 	if err != nil {
@@ -80,6 +82,19 @@ func (j FilterJob) Train(ctx context.Context, recordings []dataset.Recording) (*
 		j.note("%s", w)
 	}
 	return filter, nil
+}
+
+// heard returns recordings as the models hear them; without models, as they are.
+func (j FilterJob) heard(recordings []dataset.Recording) []audio.Clip {
+	clips := dataset.Clips(recordings)
+	if len(j.Models) == 0 {
+		return clips
+	}
+	var by []models.FrontEnd
+	for _, m := range j.Models {
+		by = append(by, m.Checkpoint.FrontEnd)
+	}
+	return frontend.Heard(clips, by...)
 }
 
 // leastUnseen is the least number of unseen recordings that Score is content with.

@@ -58,6 +58,7 @@ func (u FilterUse) Train(ctx context.Context, j FilterJob, read func() ([]datase
 	if err != nil {
 		return nil, err
 	}
+	j.Models = []FilterModel{u.Model}
 	filter, err := j.Train(ctx, recordings)
 	if err != nil {
 		return nil, err

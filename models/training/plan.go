@@ -17,7 +17,8 @@ import (
 // A Plan describes what a front end does to recordings.
 type Plan struct {
 	FrontEnd models.FrontEnd `json:"front_end"`
-	Seconds  float64         `json:"seconds"` // that a clip may have
+	Channels int             `json:"channels"` // of the model: 1 or 2
+	Seconds  float64         `json:"seconds"`  // that a clip may have
 	Labels   int             `json:"labels"`
 	Clips    frontend.Tally  `json:"clips"`
 	Ceiling  *Ceiling        `json:"ceiling,omitempty"` // nil: not measured
@@ -41,7 +42,7 @@ func MakePlan(ctx context.Context, fe models.FrontEnd, recordings []dataset.Reco
 	ids := dataset.Identities(recordings)
 	all := canonical(ids)
 	p := Plan{
-		FrontEnd: fe, Seconds: front.Duration().Seconds(), Labels: len(labelsOf(ids, all)),
+		FrontEnd: fe, Channels: front.Channels(), Seconds: front.Duration().Seconds(), Labels: len(labelsOf(ids, all)),
 		Clips: front.Tally(clipsAt(recordings, all)), Warnings: []string{},
 	}
 	if !o.Ceiling {
@@ -53,6 +54,7 @@ func MakePlan(ctx context.Context, fe models.FrontEnd, recordings []dataset.Reco
 	}
 	p.Ceiling = &c
 	p.Warnings = append(p.Warnings, c.Warnings(fe)...)
+	p.Warnings = append(p.Warnings, c.tellsNothing(fe, p.Labels, p.Clips.Stereo)...)
 	return p, nil
 }
 
@@ -82,11 +84,13 @@ func (p Plan) Lines() []string {
 			thousands(p.Clips.Cut), thousands(p.Clips.Padded), thousands(p.Clips.Resampled), thousands(p.Clips.MixedDown)),
 		"          " + trim + omitted(p.Clips),
 	}
+	lines = append(lines, p.channelLines()...)
 	if c := p.Ceiling; c != nil {
 		lines = append(lines, fmt.Sprintf("ceiling   a round trip changes spectra by %.1f dB; SNR of magnitudes %.1f dB, of samples %.1f dB (%d clips)", c.LogSpectral, c.SpectralSNR, c.SNR, c.Ceiling.Clips))
 		if s := c.Sound; s != nil {
 			lines = append(lines, soundLines(*s)...)
 		}
+		lines = append(lines, imageLines(c.Image)...)
 		if l := c.Classifier; l != nil {
 			lines = append(lines, fmt.Sprintf("          a classifier recognises %.1f %% of %d other recordings, %.1f %% after the round trip (%.0f s)", 100*l.Real, l.Clips, 100*l.RoundTrip, l.Seconds))
 		}

@@ -55,8 +55,8 @@ func (s Spec) agreesOnFrontEnd(c models.Checkpoint, subject string) error {
 		return err
 	} else if !same {
 		f := c.FrontEnd.Spectrogram
-		return fmt.Errorf("%s keeps the front end of the checkpoint (n-fft %d, hop %d, mels %d, frames %d): %w", subject,
-			f.NFFT, f.Hop, f.Mels, c.FrontEnd.Frames, ErrMismatch)
+		return fmt.Errorf("%s keeps the front end of the checkpoint (n-fft %d, hop %d, mels %d, frames %d, %s): %w", subject,
+			f.NFFT, f.Hop, f.Mels, c.FrontEnd.Frames, channelsText(f), ErrMismatch)
 	}
 	return nil
 }

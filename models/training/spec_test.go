@@ -161,14 +161,14 @@ func TestSpecResume(t *testing.T) {
 		}
 	}
 	for want, change := range map[string]func(*training.Spec){
-		"the checkpoint is a vae, not a gan":           func(s *training.Spec) { s.Job.Arch = "gan" },
-		"the network of the checkpoint, 8 channels":    func(s *training.Spec) { s.Width = "4" },
-		"latent is another one":                        func(s *training.Spec) { s.Latent = 2 },
-		"vary.pace is another one":                     func(s *training.Spec) { s.ConfigFile = text(t, `{"vary":{"pace":2}}`) },
-		"size is another one":                          func(s *training.Spec) { s.ConfigFile = text(t, `{"size":2}`) },
-		"channels is another one":                      func(s *training.Spec) { s.ConfigFile = text(t, `{"channels":{"of":2}}`) },
-		"mels 32, frames 32)":                          func(s *training.Spec) { s.FrontEnd.Overrides.Frames = 64 },
-		"keeps the front end of the checkpoint (n-fft": func(s *training.Spec) { s.FrontEnd.Overrides.NFFT = 128 },
+		"the checkpoint is a vae, not a gan":                                       func(s *training.Spec) { s.Job.Arch = "gan" },
+		"the network of the checkpoint, 8 channels":                                func(s *training.Spec) { s.Width = "4" },
+		"latent is another one":                                                    func(s *training.Spec) { s.Latent = 2 },
+		"vary.pace is another one":                                                 func(s *training.Spec) { s.ConfigFile = text(t, `{"vary":{"pace":2}}`) },
+		"size is another one":                                                      func(s *training.Spec) { s.ConfigFile = text(t, `{"size":2}`) },
+		"channels is another one":                                                  func(s *training.Spec) { s.ConfigFile = text(t, `{"channels":{"of":2}}`) },
+		"mels 32, frames 32, one channel)":                                         func(s *training.Spec) { s.FrontEnd.Overrides.Frames = 64 },
+		"keeps the front end of the checkpoint (n-fft":                             func(s *training.Spec) { s.FrontEnd.Overrides.NFFT = 128 },
 		`keeps the split of the checkpoint (group "kit", hold-out "kit=a"): other`: func(s *training.Spec) { s.HoldOut = []string{"kit=b"} },
 	} {
 		s := base

@@ -170,10 +170,10 @@ func (l *Learner) Eval(ctx context.Context, x models.Batch) (models.Losses, erro
 }
 
 // augment returns the clips of x, varied as the configuration says and each delayed by a random number of frames, which
-// are filled with silence.
+// are filled with silence. A stereo image is not delayed: silence is nowhere.
 func (l *Learner) augment(x models.Batch, rng *rand.Rand) []float32 {
 	if l.config.Vary > 0 {
-		l.varied = Vary(l.varied, x, l.header.FrontEnd.Spectrogram.Marks(), l.config.Vary, rng)
+		l.varied = l.vary(l.varied, x, rng)
 		x.Data = l.varied
 	}
 	limit := min(l.config.Shift, x.T-1)
@@ -185,11 +185,19 @@ func (l *Learner) augment(x models.Batch, rng *rand.Rand) []float32 {
 	for i := range x.B {
 		delay := rng.IntN(limit+1) * x.F
 		l.delays[i] = float32(delay) / float32(limit*x.F)
-		clip := l.clips[i*x.T*x.F : (i+1)*x.T*x.F]
-		copy(clip[delay:], x.Clip(i))
-		for j := range clip[:delay] {
-			clip[j] = silence
-		}
+		Delay(l.clips[i*x.T*x.F:(i+1)*x.T*x.F], x.Clip(i), delay/x.F, x.F, l.header.FrontEnd.Spectrogram.Image())
 	}
 	return l.clips
+}
+
+// Delay writes x [T, F] to dst, some frames later and silent before. Of the bins of a frame, the last ones, its stereo
+// image, stay.
+func Delay(dst, x []float32, frames, bins, image int) {
+	copy(dst[frames*bins:], x)
+	for j := range dst[:frames*bins] {
+		dst[j] = silence
+	}
+	for at := bins - image; image > 0 && at < len(x); at += bins {
+		copy(dst[at:at+image], x[at:])
+	}
 }

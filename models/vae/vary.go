@@ -16,19 +16,19 @@ const (
 )
 
 // Vary writes a varied copy of every clip of x to dst, which it returns, grown as needed: stretched in time, shifted along
-// the bins and tilted, each by a random amount up to strength times a limit. Where clips end with marks, these stay, their
-// attacks are aligned and stay, and nothing is shifted: one of their lowest bins is 21 Hz, five semitones at 60 Hz. It prevents overfitting to a few clips a
-// label (vocal tract length perturbation, Jaitly and Hinton 2013; speed perturbation, Ko et al. 2015).
-func Vary(dst []float32, x models.Batch, marks int, strength float64, rng *rand.Rand) []float32 {
+// the bins and tilted, each by a random amount up to strength times a limit. Of the bins of a frame, those from levels on
+// stay: marks and stereo image. Where clips are aligned, their attacks stay, and nothing is shifted: one of their lowest
+// bins is 21 Hz, five semitones at 60 Hz. It prevents overfitting to a few clips a label (vocal tract length perturbation, Jaitly and Hinton 2013; speed perturbation, Ko et al. 2015).
+func Vary(dst []float32, x models.Batch, levels int, aligned bool, strength float64, rng *rand.Rand) []float32 {
 	dst = append(dst[:0], x.Data...)
 	uniform := func(most float64) float64 { return strength * most * (2*rng.Float64() - 1) }
 	bins, fixed := varyBins, 0.0
-	if marks > 0 {
+	if aligned {
 		bins, fixed = 0, alignedFrame
 	}
 	for i := range x.B {
 		by := change{stretch: 1 + uniform(varyStretch), fixed: fixed, shift: uniform(bins), tilt: uniform(varyTilt)}
-		vary(dst[i*x.T*x.F:(i+1)*x.T*x.F], x.Clip(i), x.F, x.F-marks, by)
+		vary(dst[i*x.T*x.F:(i+1)*x.T*x.F], x.Clip(i), x.F, levels, by)
 	}
 	return dst
 }
@@ -76,6 +76,12 @@ func valueAt(x []float32, t, f, bins, levels int, shift float64) float32 {
 	return (1-part)*x[t*bins+low] + part*x[t*bins+high]
 }
 
+// vary is Vary as the learner's configuration and front end say.
+func (l *Learner) vary(dst []float32, x models.Batch, rng *rand.Rand) []float32 {
+	c := l.header.FrontEnd.Spectrogram
+	return Vary(dst, x, c.Levels(), c.Marks() > 0, l.config.Vary, rng)
+}
+
 // variedClips is the least number of clips of each label that the prior is fitted on, varied copies included, if the
 // configuration varies clips.
 const variedClips = 64
@@ -105,7 +111,7 @@ func (l *Learner) withVariations(train models.Batch, chosen []int) models.Batch 
 	var varied []float32
 	all.Data, all.Labels = slices.Clip(all.Data), slices.Clip(all.Labels) // not to be written behind
 	for range variedClips/max(least, 1) - 1 {
-		varied = Vary(varied, plain, l.header.FrontEnd.Spectrogram.Marks(), l.config.Vary, rng)
+		varied = l.vary(varied, plain, rng)
 		all.B += plain.B
 		all.Data, all.Labels = append(all.Data, varied...), append(all.Labels, plain.Labels...)
 	}

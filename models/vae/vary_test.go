@@ -13,7 +13,7 @@ import (
 func TestVary(t *testing.T) {
 	x := blobs(6, 3, 1)
 	rng := rand.New(rand.NewPCG(1, 1))
-	if got := Vary(nil, x, 0, 0, rng); !slices.Equal(got, x.Data) {
+	if got := Vary(nil, x, x.F, false, 0, rng); !slices.Equal(got, x.Data) {
 		t.Error("a strength of 0 changes clips")
 	}
 	y := make([]float32, x.T*x.F)
@@ -26,7 +26,7 @@ func TestVary(t *testing.T) {
 	if from, to := loudest(x.Clip(0)), loudest(y); to < 2*from-1 || to > 2*from+1 {
 		t.Errorf("twice as long: the peak goes from frame %d to %d", from, to)
 	}
-	for i, v := range Vary(nil, x, 0, 3, rng) {
+	for i, v := range Vary(nil, x, x.F, false, 3, rng) {
 		if !(v >= silence && v <= 1.5) {
 			t.Fatalf("value %d is %v", i, v)
 		}
@@ -36,7 +36,7 @@ func TestVary(t *testing.T) {
 // TestVaryLeavesMarks: bins that hold no levels stay in place.
 func TestVaryLeavesMarks(t *testing.T) {
 	x := blobs(6, 3, 1)
-	y := Vary(nil, x, 3, 1, rand.New(rand.NewPCG(1, 1)))
+	y := Vary(nil, x, x.F-3, true, 1, rand.New(rand.NewPCG(1, 1)))
 	for i := range y {
 		if moved := y[i] != x.Data[i]; moved && i%x.F >= x.F-3 {
 			t.Fatalf("bin %d of frame %d is %g, was %g", i%x.F, i/x.F%x.T, y[i], x.Data[i])

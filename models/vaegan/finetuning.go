@@ -19,7 +19,8 @@ type finetuning struct {
 	*gan.Sharpening
 	config  Config
 	shape   shape.Shape
-	marks   int // bins that hold no levels
+	levels  int  // bins of a frame that hold levels
+	aligned bool // whether attacks are, see vae.Vary
 	parts   vae.Parts
 	graphs  *compiled.Cache
 	latents *latents
@@ -45,7 +46,7 @@ func newFinetuning(h state.Header[Config], weights *nn.Params) (*finetuning, err
 		return parts.Decoder(n, n.Input(inLatent, batch, c.VAE.Latent), n.Input(inMade, batch))
 	}, graphs)
 	return &finetuning{
-		Sharpening: g, config: c, shape: h.Shape, marks: h.FrontEnd.Spectrogram.Marks(), parts: parts, graphs: graphs, latents: newLatents(h.Shape.Labels, c.VAE.Latent),
+		Sharpening: g, config: c, shape: h.Shape, levels: h.FrontEnd.Spectrogram.Levels(), aligned: h.FrontEnd.Spectrogram.Marks() > 0, parts: parts, graphs: graphs, latents: newLatents(h.Shape.Labels, c.VAE.Latent),
 	}, err
 }
 
@@ -71,7 +72,7 @@ func (s *finetuning) step(ctx context.Context, x models.Batch, rng *rand.Rand) (
 		return nil, err
 	}
 	if v := s.config.VAE.Vary; v > 0 {
-		s.varied = vae.Vary(s.varied, x, s.marks, v, rng)
+		s.varied = vae.Vary(s.varied, x, s.levels, s.aligned, v, rng)
 		x.Data = s.varied
 	}
 	if err := s.encode(x, rng); err != nil {

@@ -10,6 +10,7 @@ import (
 	"wavemill/audio/dataset"
 	"wavemill/models"
 	"wavemill/models/eval"
+	"wavemill/models/frontend"
 	"wavemill/models/report"
 	"wavemill/models/training"
 )
@@ -100,11 +101,11 @@ func (r *run) trainClassifier(ctx context.Context) error {
 	if r.o.Steps == 0 {
 		o.Budget = min(max(r.o.Budget/2, leastClassifierTime), mostClassifierTime)
 	}
-	c, err := eval.Train(ctx, dataset.Clips(r.parts.learnt), o)
+	c, err := eval.Train(ctx, frontend.Heard(dataset.Clips(r.parts.learnt), r.frontEnd), o)
 	if err != nil {
 		return fmt.Errorf("train the classifier: %w", err)
 	}
-	if r.evaluation.real, _, err = report.Classify(ctx, c, "held-out recordings", dataset.Clips(r.parts.heldOut)); err != nil {
+	if r.evaluation.real, _, err = report.Classify(ctx, c, "held-out recordings", frontend.Heard(dataset.Clips(r.parts.heldOut), r.frontEnd)); err != nil {
 		return err
 	}
 	r.classifier.Store(c)

@@ -65,7 +65,7 @@ func (r *run) plan(all []dataset.Recording) error {
 		return err
 	}
 	r.labels = dataset.Labels(r.recordings)
-	r.notes = report.RecordingNotes(r.recordings, r.frontEnd.Spectrogram.SampleRate)
+	r.notes = report.RecordingNotes(r.recordings, r.frontEnd.Spectrogram.SampleRate, max(1, r.frontEnd.Spectrogram.Channels))
 	for _, n := range r.notes {
 		r.o.Progress.Note("%s", n)
 	}

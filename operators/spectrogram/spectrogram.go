@@ -1,7 +1,8 @@
 // Package spectrogram is the operator that turns recordings into the spectrograms models learn from.
 //
 // In: stream audio, any supported audio file as it is. Out: stream spectrogram, a .npy array of float32 [T, F], with the
-// transform's configuration as JSON in the Wavemill-Spectrogram header and the complete front end in Wavemill-Front-End.
+// transform's configuration as JSON in the Wavemill-Spectrogram header and the complete front end in Wavemill-Front-End. For
+// two channels, the last 16 of the F bins hold the stereo image, see package stereo.
 // Wavemill-Recording and Wavemill-Fingerprint say which recording it is made from, where the operator was built with an
 // [Identifier]; Wavemill-Group is the publisher's. The output depends only on the file and the configuration. A file that
 // cannot be decoded, is silent or has samples that are not finite numbers becomes a dead letter.
@@ -39,6 +40,9 @@ type Config struct {
 	Rate int `yaml:"rate"`
 	// Duration is how long a clip can be before it is cut. 0: one second.
 	Duration time.Duration `yaml:"duration"`
+	// Channels is 2 where clips are to have two channels, with the panning and width of the recordings. 0 and 1: recordings
+	// are mixed down.
+	Channels int `yaml:"channels"`
 }
 
 // Factory builds the operator. Each spectrogram carries the identity of its recording in headers. What had to be done to
@@ -90,6 +94,9 @@ func (c Config) frontEnd() (models.FrontEnd, error) {
 		if c.Rate < 0 || c.Duration < 0 {
 			return models.FrontEnd{}, errors.New("rate and duration must not be negative")
 		}
+		if c.Channels < 0 || c.Channels > 2 {
+			return models.FrontEnd{}, fmt.Errorf("channels: %d is not 1 or 2", c.Channels)
+		}
 		rate, duration := c.Rate, c.Duration
 		if rate == 0 {
 			rate = 8000
@@ -97,10 +104,14 @@ func (c Config) frontEnd() (models.FrontEnd, error) {
 		if duration == 0 {
 			duration = time.Second
 		}
-		return frontend.Plan([]int{rate}, []time.Duration{duration}), nil
+		fe := frontend.Plan([]int{rate}, []time.Duration{duration})
+		if c.Channels == 2 {
+			fe.Spectrogram.Channels = 2
+		}
+		return fe, nil
 	}
-	if c.Rate != 0 || c.Duration != 0 {
-		return models.FrontEnd{}, errors.New("front_end is complete: leave out rate and duration")
+	if c.Rate != 0 || c.Duration != 0 || c.Channels != 0 {
+		return models.FrontEnd{}, errors.New("front_end is complete: leave out rate, duration and channels")
 	}
 	text, err := yaml.YAMLToJSON(c.FrontEnd)
 	if err != nil {

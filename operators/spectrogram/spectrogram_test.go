@@ -207,3 +207,40 @@ func TestConfigurationFaults(t *testing.T) {
 		}
 	}
 }
+
+// With two channels, the body has the image of the recording behind its levels, and its headers say so.
+func TestTwoChannels(t *testing.T) {
+	op := build(t, spectrogram.Factory(), []byte("{rate: 8000, channels: 2}"), slog.New(slog.DiscardHandler))
+	c := audio.Clip{Rate: 8000, Channels: 2}
+	for i := range 4000 {
+		v := 0.5 * math.Sin(2*math.Pi*440*float64(i)/8000)
+		c.Samples = append(c.Samples, float32(v), float32(v/4))
+	}
+	body, err := wav.Encode(c, wav.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := run(t, op, body)
+	if err != nil || len(out) != 1 {
+		t.Fatalf("%d outputs: %v", len(out), err)
+	}
+	var fe models.FrontEnd
+	if err := json.Unmarshal([]byte(out[0].Header[header.FrontEnd]), &fe); err != nil || fe.Spectrogram.Channels != 2 {
+		t.Fatalf("front end %s: %v", out[0].Header[header.FrontEnd], err)
+	}
+	shape, data, err := npy.Decode(out[0].Body)
+	if err != nil || len(shape) != 2 || shape[1] != 64+16 || shape[1] != fe.Spectrogram.Bins() {
+		t.Fatalf("shape %v: %v", shape, err)
+	}
+	want := -10 * math.Log10(16) / 30 // pan in units of 30 dB
+	for i, v := range data {
+		if bin := i % shape[1]; bin >= 64 && bin < 72 && math.Abs(float64(v)-want) > 0.03 { // dither, where the tone is not
+			t.Fatalf("pan of band %d: %g, want %g", bin-64, v, want)
+		}
+	}
+	for want, config := range map[string]string{"channels: 3": "{channels: 3}", "leave out rate, duration and channels": "{channels: 2, front_end: {frames: 3}}"} {
+		if _, err := spectrogram.Factory()([]byte(config), pipeline.Env{Log: slog.New(slog.DiscardHandler)}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v", config, err)
+		}
+	}
+}

@@ -47,6 +47,7 @@ func foreign(got, want models.FrontEnd) error {
 	compare("sample_rate", g.SampleRate, w.SampleRate)
 	compare("n_fft", g.NFFT, w.NFFT)
 	compare("hop", g.Hop, w.Hop)
+	compare("channels", max(1, g.Channels), max(1, w.Channels))
 	compare("bins", g.Bins(), w.Bins())
 	compare("frames", got.Frames, want.Frames)
 	compare("trim_db", got.TrimDB, want.TrimDB)
