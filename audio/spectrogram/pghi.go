@@ -18,7 +18,9 @@ const pghiTolerance = 1e-6
 // For a Gaussian window exp(-pi*t^2/gamma) the phase's gradient is that of the log-magnitude turned by a right angle;
 // other windows are near enough to a Gaussian. From the largest bin on, phase is integrated to the neighbours, always
 // from the largest bin reached so far, so that errors accumulate in the quietest bins.
-func (t *Transform) integratePhase(dst []complex64, magnitude []float32, seed uint64) {
+//
+// Bins that are drawn get random phases; drawn is nil or has a value for every bin of a frame.
+func (t *Transform) integratePhase(dst []complex64, magnitude []float32, drawn []bool, seed uint64) {
 	peak := f32.Max(magnitude)
 	if !(peak > minPeak) {
 		clear(dst)
@@ -30,7 +32,7 @@ func (t *Transform) integratePhase(dst []complex64, magnitude []float32, seed ui
 	known := make([]bool, len(magnitude))
 	floor := peak * pghiTolerance
 	for i, m := range magnitude {
-		if m <= floor {
+		if m <= floor || (drawn != nil && drawn[i%t.linear]) {
 			known[i] = true
 			phase[i] = 2 * math.Pi * rng.Float32()
 		}
@@ -39,6 +41,24 @@ func (t *Transform) integratePhase(dst []complex64, magnitude []float32, seed ui
 	for i, m := range magnitude {
 		dst[i] = t.circle.polar(m, phase[i])
 	}
+}
+
+// wideFilter is the largest number of bins of a mel filter in which tones still show: twice the main lobe of a Hann window.
+const wideFilter = 8
+
+// drawnBins tells for every bin whether a mel filter of more than wideFilter bins covers it. There, the gradient of the
+// magnitudes is that of the filters and not of the sound: integrated, it gives a pulse in every frame.
+func (t *Transform) drawnBins() []bool {
+	drawn := make([]bool, t.linear)
+	for _, b := range t.bands {
+		if len(b.weights) <= wideFilter {
+			continue
+		}
+		for i := range b.weights {
+			drawn[b.first+i] = true
+		}
+	}
+	return drawn
 }
 
 // minPeak is the largest magnitude that counts as silence.

@@ -53,7 +53,7 @@ there. Files that cannot be read are listed in DIR/skipped.jsonl with the reason
 	f.Var(usage.NewOptional(&o.config.FMin, -1), "f-min", "lower edge of the lowest mel filter in Hz")
 	f.Float64Var(&o.config.FMax, "f-max", 0, "upper edge of the highest mel filter in Hz (default: half the rate)")
 	f.StringVar(&o.config.Value, "value", "", "quantity of a value: log, log-power, magnitude, power (default log)")
-	f.StringVar(&o.Phase.Method, "phase", "", "phase reconstruction from shards: pghi+fgla, pghi, fgla, griffinlim (default pghi+fgla)")
+	f.StringVar(&o.Phase.Method, "phase", spectrogram.MethodMixed, "phase reconstruction from shards: mixed, pghi+fgla, pghi, fgla, griffinlim")
 	f.BoolVar(&o.asJSON, "json", false, "print the summary as one line of JSON")
 	return cmd
 }
