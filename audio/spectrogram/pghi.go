@@ -97,6 +97,9 @@ func (t *Transform) newGradient(magnitude []float32, peak float32) *gradient {
 		for k := 1; k+1 < bins; k++ {
 			dt[k] += t.advance(perBin, row[k+1]-row[k-1])
 		}
+		if t.tonal && bins > 3 {
+			dt[1] = carrier[1] + t.above(row[2]-row[1])
+		}
 		// At the ends a one-sided difference counts double.
 		before, after, slope := row, row, 2*perFrame
 		if f > 0 {
@@ -137,6 +140,13 @@ func (t *Transform) advance(perBin, difference float32) float32 {
 	exact := math.Copysign(2*math.Pi*float64(t.config.Hop)/float64(t.config.NFFT)*d, float64(difference))
 	part := min(max((size-nearTone)/(farFromTone-nearTone), 0), 1)
 	return float32(exact + part*(float64(gaussian)-exact))
+}
+
+// above is advance for bin 1 from the log-magnitudes of bins 1 and 2: those of bin 0 are of no use, because a tone near it and
+// its mirror image at the negative frequency meet there. Their ratio a is that of a tone (2a-1)/(1+a) bins above bin 1.
+func (t *Transform) above(difference float32) float32 {
+	a := math.Exp(float64(difference))
+	return float32(2 * math.Pi * float64(t.config.Hop) / float64(t.config.NFFT) * (2*a - 1) / (1 + a))
 }
 
 // integrate spreads phase from the largest unknown bin, and again where that does not reach, until all are known.
