@@ -55,7 +55,7 @@ func (g *Generator) draw(ctx context.Context, labels []int, streams []latent.Str
 	z := make([]float32, 0, len(labels)*g.config.Latent)
 	for i, l := range labels {
 		rng := streams[i].Prior()
-		z = g.prior.drawFrom(z, l, g.prior.component(l, g.marks.where(streams[i], rng)), rng, temperature)
+		z = g.prior.drawFrom(z, l, g.start(l, g.marks.where(streams[i], rng)), rng, temperature)
 	}
 	return z, nil
 }

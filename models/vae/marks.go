@@ -46,6 +46,28 @@ func (m *marker) where(s latent.Stream, rng *rand.Rand) float64 {
 	return at
 }
 
+// start returns the component of a label from which a clip is drawn, for a place in [0, 1). Where training varied the recordings,
+// a label's components are its recordings, and then all of them again, varied, and so on, as often for every label. For clips
+// with marks, each recording has one stretch of [0, 1), which its varied copies divide.
+func (g *Generator) start(label int, at float64) int {
+	if g.marks.bins == 0 {
+		return g.prior.component(label, at)
+	}
+	total := len(g.prior.labels[min(label, len(g.prior.labels)-1)].weight)
+	copies := 0 // the greatest common divisor of the numbers of components, in all likelihood
+	for _, m := range g.prior.labels {
+		for a, b := copies, len(m.weight); ; a, b = b, a%b {
+			if b == 0 {
+				copies = a
+				break
+			}
+		}
+	}
+	recordings := total / copies
+	recording, part := math.Modf(at * float64(recordings))
+	return min(int(part*float64(copies)), copies-1)*recordings + min(int(recording), recordings-1)
+}
+
 // setMarks replaces the marks of the clips of out, drawn for r.
 func (g *Generator) setMarks(ctx context.Context, out models.Batch, r models.Request) error {
 	if g.marks.bins == 0 {
@@ -53,7 +75,7 @@ func (g *Generator) setMarks(ctx context.Context, out models.Batch, r models.Req
 	}
 	of := make([]component, out.B)
 	for i, s := range latent.Of(r.Seeds) {
-		of[i] = component{r.Labels[i], g.prior.component(r.Labels[i], g.marks.where(s, s.Prior()))}
+		of[i] = component{r.Labels[i], g.start(r.Labels[i], g.marks.where(s, s.Prior()))}
 	}
 	if err := g.findMarks(ctx, of); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"wavemill/audio/spectrogram"
 	"wavemill/models"
+	"wavemill/models/internal/latent"
 )
 
 // markedClips are clips of a front end with marks: n of three labels, whose marks differ from clip to clip.
@@ -85,6 +86,27 @@ func TestClipsHaveTheMarksOfRecordings(t *testing.T) {
 	}
 	if !slices.Equal(again.Data, out.Clip(5)) {
 		t.Error("a clip differs when it is made alone")
+	}
+}
+
+// TestRecordingsInTurn: of 5 and 7 recordings with 4 varied copies each, clips begin at all recordings in turn, and over many
+// clips at all copies.
+func TestRecordingsInTurn(t *testing.T) {
+	const copies = 4
+	for label, n := range []int{5, 7} {
+		g := &Generator{marks: &marker{bins: 3}, prior: &prior{labels: []mixture{{weight: make([]float32, 5*copies)}, {weight: make([]float32, 7*copies)}}}}
+		used, all := make([]int, n), make([]int, n*copies)
+		for seed := range uint64(40 * n) {
+			s := latent.Stream{Seed: seed}
+			k := g.start(label, g.marks.where(s, s.Prior()))
+			all[k]++
+			if seed < 4*uint64(n) {
+				used[k%n]++
+			}
+		}
+		if slices.Min(used) < 3 || slices.Max(used) > 5 || slices.Min(all) < 8 || slices.Max(all) > 12 {
+			t.Errorf("label %d: recordings %v, copies %v", label, used, all)
+		}
 	}
 }
 
