@@ -45,6 +45,8 @@ type Checkpoint struct {
 
 	// Base is the digest of the model whose weights the training started from; empty: it started untrained.
 	Base string `json:"base,omitempty"`
+	// Frozen are the parts of the networks that kept their weights, see PartFreezer.
+	Frozen []string `json:"frozen,omitempty"`
 
 	// Data says which recordings were learnt from and held out; nil in checkpoints that were written before it was
 	// recorded, whose held-out figures cannot be trusted.

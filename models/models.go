@@ -140,6 +140,13 @@ type Autoencoder interface {
 	Decode(ctx context.Context, latents []float32, labels []int) (Batch, error)
 }
 
+// A PartFreezer is a Learner whose networks have parts that can be frozen, such as an encoder: their weights stay as they are,
+// byte for byte, while the others are trained.
+type PartFreezer interface {
+	// Freeze freezes parts, before the first Step. An error says which parts there are.
+	Freeze(parts []string) error
+}
+
 // A Learner learns from batches. What a step involves is its own business: a VAE descends one loss, a GAN updates
 // its two players in turn. A Learner is used by one goroutine at a time.
 type Learner interface {

@@ -10,8 +10,8 @@ import (
 
 	"wavemill/audio"
 	"wavemill/audio/codec"
-	"wavemill/audio/wav"
 	"wavemill/audio/stereo"
+	"wavemill/audio/wav"
 )
 
 // A Report describes an audio file.

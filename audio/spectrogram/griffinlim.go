@@ -54,7 +54,8 @@ func (r *refinement) follow(mel []float32) {
 const tinyMel = 1e-9
 
 // correct gives block b the magnitudes of the spectra in rows, each bin multiplied by the mean ratio of target to current
-// value of its mel filters.
+// value of its mel filters. With t.tonal, bins below the lowest filter keep their magnitudes: were they silent, tones below the
+// first bins would lose their lower side, and 27 Hz would come back as 32 Hz. Other bins without a filter are silent.
 func (r *refinement) correct(b int, rows []float32) {
 	t := r.t
 	mels, size := t.config.Mels*t.lanes, t.linear*t.lanes
@@ -71,6 +72,11 @@ func (r *refinement) correct(b int, rows []float32) {
 	t.batch.Apply(r.share, t.feature, t.inverse.shares)
 	if t.config.isPower() {
 		f32.Sqrt(r.share, r.share)
+	}
+	if t.tonal {
+		for i := range t.bands[0].first * t.lanes {
+			r.share[i] = 1
+		}
 	}
 	f32.Mul(magnitude, magnitude, r.share)
 }

@@ -18,7 +18,9 @@ const pghiTolerance = 1e-6
 // For a Gaussian window exp(-pi*t^2/gamma) the phase's gradient is that of the log-magnitude turned by a right angle;
 // other windows are near enough to a Gaussian. From the largest bin on, phase is integrated to the neighbours, always
 // from the largest bin reached so far, so that errors accumulate in the quietest bins.
-func (t *Transform) integratePhase(dst []complex64, magnitude []float32, seed uint64) {
+//
+// Bins that are drawn get random phases; drawn is nil or has a value for every bin of a frame.
+func (t *Transform) integratePhase(dst []complex64, magnitude []float32, drawn []bool, seed uint64) {
 	peak := f32.Max(magnitude)
 	if !(peak > minPeak) {
 		clear(dst)
@@ -30,7 +32,7 @@ func (t *Transform) integratePhase(dst []complex64, magnitude []float32, seed ui
 	known := make([]bool, len(magnitude))
 	floor := peak * pghiTolerance
 	for i, m := range magnitude {
-		if m <= floor {
+		if m <= floor || (drawn != nil && drawn[i%t.linear]) {
 			known[i] = true
 			phase[i] = 2 * math.Pi * rng.Float32()
 		}
@@ -39,6 +41,24 @@ func (t *Transform) integratePhase(dst []complex64, magnitude []float32, seed ui
 	for i, m := range magnitude {
 		dst[i] = t.circle.polar(m, phase[i])
 	}
+}
+
+// wideFilter is the largest number of bins of a mel filter in which tones still show: twice the main lobe of a Hann window.
+const wideFilter = 8
+
+// drawnBins tells for every bin whether a mel filter of more than wideFilter bins covers it. There, the gradient of the
+// magnitudes is that of the filters and not of the sound: integrated, it gives a pulse in every frame.
+func (t *Transform) drawnBins() []bool {
+	drawn := make([]bool, t.linear)
+	for _, b := range t.bands {
+		if len(b.weights) <= wideFilter {
+			continue
+		}
+		for i := range b.weights {
+			drawn[b.first+i] = true
+		}
+	}
+	return drawn
 }
 
 // minPeak is the largest magnitude that counts as silence.
@@ -76,6 +96,9 @@ func (t *Transform) newGradient(magnitude []float32, peak float32) *gradient {
 		copy(dt, carrier)
 		for k := 1; k+1 < bins; k++ {
 			dt[k] += t.advance(perBin, row[k+1]-row[k-1])
+		}
+		if t.tonal && bins > 3 {
+			dt[1] = carrier[1] + t.above(row[2]-row[1])
 		}
 		// At the ends a one-sided difference counts double.
 		before, after, slope := row, row, 2*perFrame
@@ -117,6 +140,13 @@ func (t *Transform) advance(perBin, difference float32) float32 {
 	exact := math.Copysign(2*math.Pi*float64(t.config.Hop)/float64(t.config.NFFT)*d, float64(difference))
 	part := min(max((size-nearTone)/(farFromTone-nearTone), 0), 1)
 	return float32(exact + part*(float64(gaussian)-exact))
+}
+
+// above is advance for bin 1 from the log-magnitudes of bins 1 and 2: those of bin 0 are of no use, because a tone near it and
+// its mirror image at the negative frequency meet there. Their ratio a is that of a tone (2a-1)/(1+a) bins above bin 1.
+func (t *Transform) above(difference float32) float32 {
+	a := math.Exp(float64(difference))
+	return float32(2 * math.Pi * float64(t.config.Hop) / float64(t.config.NFFT) * (2*a - 1) / (1 + a))
 }
 
 // integrate spreads phase from the largest unknown bin, and again where that does not reach, until all are known.

@@ -88,7 +88,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 			s.Data[i] = -0.9999999
 		}
 	}
-	for _, method := range []string{MethodGriffinLim, MethodFGLA, MethodPGHI, MethodPGHIFGLA} {
+	for _, method := range []string{MethodGriffinLim, MethodFGLA, MethodPGHI, MethodPGHIFGLA, MethodMixed} {
 		make := func(seed uint64) []float32 {
 			other, err := New(tr.Config())
 			if err != nil {

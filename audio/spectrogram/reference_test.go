@@ -53,22 +53,29 @@ func frameError(got, want []float32, frame int) float64 {
 }
 
 // TestAgreesWithTorch compares with testdata/dump.py's float64 results of torch.stft and torchaudio.
-func TestAgreesWithTorch(t *testing.T) {
-	b, err := os.ReadFile("testdata/cases.json")
+func TestAgreesWithTorch(t *testing.T) { agrees(t, "testdata/cases.json") }
+
+// TestAgreesWithLibrosa compares with testdata/dump_librosa.py's float64 results of librosa, frames at the edges included.
+func TestAgreesWithLibrosa(t *testing.T) { agrees(t, "testdata/librosa.json") }
+
+// agrees compares with the results that an index lists.
+func agrees(t *testing.T, index string) {
+	t.Helper()
+	b, err := os.ReadFile(index)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var index struct {
+	var results struct {
 		Cases []struct {
 			Name, Kind string
 			Config     Config
 		}
 	}
-	if err := json.Unmarshal(b, &index); err != nil {
+	if err := json.Unmarshal(b, &results); err != nil {
 		t.Fatal(err)
 	}
 	x := readFloats(t, "signal.f32")
-	for _, c := range index.Cases {
+	for _, c := range results.Cases {
 		t.Run(c.Name, func(t *testing.T) {
 			tr, err := New(c.Config)
 			if err != nil {

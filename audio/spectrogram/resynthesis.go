@@ -151,9 +151,9 @@ func (o *oneShot) tones(amplitude []float32, k stroke, n int, ph Phase) []float3
 	return out
 }
 
-// lowIterations is by how much the low part has more iterations: with once the number, 60 Hz is 19 cents off, and they are
-// short.
-const lowIterations = 2
+// lowIterations is by how much the low part has more iterations: with once the number, 60 Hz is 19 cents off, with twice the
+// number 35 Hz is more than 50 cents off in some kicks, and they are short.
+const lowIterations = 3
 
 // fadeTime is the length in seconds of the ramp at the beginning of an attack: inaudible, but no step.
 const fadeTime = 0.0003

@@ -57,11 +57,14 @@ there. Files that cannot be read are listed in DIR/skipped.jsonl with the reason
 	f.IntVar(&o.config.Hop, "hop", 0, "samples between frames (default: a quarter of a frame)")
 	f.StringVar(&o.config.Scale, "scale", "", "frequency scale: mel, linear (default mel)")
 	f.IntVar(&o.config.Mels, "mels", 0, "mel filters")
+	f.StringVar(&o.config.MelFormula, "mel-formula", "", "mel scale: slaney, htk (default slaney)")
+	f.StringVar(&o.config.MelNorm, "mel-norm", "", "mel filters: slaney (unit area in Hz), none (peaks of 1) (default slaney)")
+	f.StringVar(&o.config.Pad, "pad", "", "samples before the beginning and after the end: zero, reflect (default zero)")
 	f.Var(usage.NewOptional(&o.config.FMin, -1), "f-min", "lower edge of the lowest mel filter in Hz")
 	f.Float64Var(&o.config.FMax, "f-max", 0, "upper edge of the highest mel filter in Hz (default: half the rate)")
 	f.BoolVar(&o.config.Two, "stereo", false, "keep where sounds are: the last 16 bins of a row are the pan and the width of 8 bands (default: mixed down)")
 	f.StringVar(&o.config.Value, "value", "", "quantity of a value: log, log-power, magnitude, power (default log)")
-	f.StringVar(&o.Phase.Method, "phase", "", "phase reconstruction from shards: pghi+fgla, pghi, fgla, griffinlim (default pghi+fgla)")
+	f.StringVar(&o.Phase.Method, "phase", spectrogram.MethodMixed, "phase reconstruction from shards: mixed, pghi+fgla, pghi, fgla, griffinlim")
 	f.BoolVar(&o.asJSON, "json", false, "print the summary as one line of JSON")
 	return cmd
 }

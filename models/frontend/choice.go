@@ -2,13 +2,14 @@ package frontend
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"wavemill/audio"
+	"wavemill/audio/spectrogram"
 	"wavemill/models"
 )
 
@@ -17,11 +18,19 @@ func (o Overrides) Validate() error {
 	switch {
 	case o.NFFT < 0 || o.Hop < 0 || o.Mels < 0 || o.Frames < 0:
 		return errors.New("n-fft, hop, mels and frames must not be negative")
+	case !oneOf(o.MelFormula, spectrogram.FormulaSlaney, spectrogram.FormulaHTK):
+		return fmt.Errorf("mel-formula is slaney or htk; not %q", o.MelFormula)
+	case !oneOf(o.MelNorm, spectrogram.NormSlaney, spectrogram.NormNone):
+		return fmt.Errorf("mel-norm is slaney or none; not %q", o.MelNorm)
+	case !oneOf(o.Pad, spectrogram.PadZero, spectrogram.PadReflect):
+		return fmt.Errorf("pad is zero or reflect; not %q", o.Pad)
 	case o.Mels%16 != 0 || o.Frames%16 != 0:
 		return errors.New("mels and frames must be multiples of 16: the networks halve both four times")
 	}
 	return nil
 }
+
+func oneOf(value string, names ...string) bool { return value == "" || slices.Contains(names, value) }
 
 // A Choice is what a user decides about a front end. The zero value leaves all of it to the plan.
 type Choice struct {
@@ -60,7 +69,7 @@ func (c Choice) Plan(clips []audio.Clip) (models.FrontEnd, error) {
 // plan plans for clips. A transform that the overrides describe is one with a mel scale.
 func (c Choice) plan(clips []audio.Clip) models.FrontEnd {
 	o := c.Overrides
-	if o.NFFT > 0 || o.Hop > 0 || o.Mels > 0 {
+	if o.transforms() {
 		s := SurveyOf(clips)
 		fe := s.Plan()
 		fe.Spectrogram.Channels = s.channels()
@@ -76,8 +85,7 @@ func (c Choice) Matches(fe models.FrontEnd) (bool, error) {
 		fixed, err := ReadFile(c.File)
 		return c.Overrides.Apply(fixed) == fe, err
 	}
-	s, o := fe.Spectrogram, c.Overrides
-	return (!o.Mono || s.Channels == 0) && cmp.Or(o.NFFT, s.NFFT) == s.NFFT && cmp.Or(o.Hop, s.Hop) == s.Hop && cmp.Or(o.Mels, s.Mels) == s.Mels && cmp.Or(o.Frames, fe.Frames) == fe.Frames, nil
+	return c.Overrides.matches(fe), nil
 }
 
 // ErrUnusable is returned, wrapped, by Choice.Plan for settings that no front end can have.

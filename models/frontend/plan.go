@@ -60,7 +60,10 @@ func (s Survey) Plan() models.FrontEnd {
 		frames = (frames + frameStep - 1) / frameStep * frameStep
 	}
 	c.Mels = min(c.Mels, resolvable(c))
-	return models.FrontEnd{Spectrogram: c.Scaled(), Frames: min(max(frames, minFrames), maxFrames), TrimDB: s.Trim}
+	return models.FrontEnd{
+		Spectrogram: c.Scaled(), Frames: min(max(frames, minFrames), maxFrames), TrimDB: s.Trim,
+		Phase: spectrogram.Phase{Method: spectrogram.MethodMixed},
+	}
 }
 
 // longest returns the duration that 98 % of clips do not exceed.

@@ -221,6 +221,26 @@ func TestOverrides(t *testing.T) {
 	if got := (frontend.Overrides{Hop: 64}).Apply(fe); got.Spectrogram.Hop != 64 || got.Spectrogram.Max != fe.Spectrogram.Max {
 		t.Errorf("%+v", got)
 	}
+	got = frontend.Overrides{MelFormula: spectrogram.FormulaHTK, MelNorm: spectrogram.NormNone, Pad: spectrogram.PadReflect}.Apply(fe)
+	if s := got.Spectrogram; s.MelFormula != spectrogram.FormulaHTK || s.MelNorm != spectrogram.NormNone || s.Pad != spectrogram.PadReflect || s != s.Scaled() {
+		t.Errorf("%+v", got)
+	}
+	for _, o := range []frontend.Overrides{{MelFormula: "bark"}, {MelNorm: "area"}, {Pad: "wrap"}} {
+		if o.Validate() == nil {
+			t.Errorf("%+v is accepted", o)
+		}
+	}
+	htk := frontend.Choice{Overrides: frontend.Overrides{MelFormula: spectrogram.FormulaHTK}}
+	usual := frontend.Choice{Overrides: frontend.Overrides{MelFormula: spectrogram.FormulaSlaney, Pad: spectrogram.PadZero}}
+	for _, c := range []struct {
+		choice frontend.Choice
+		fe     models.FrontEnd
+		want   bool
+	}{{htk, got, true}, {htk, fe, false}, {usual, fe, true}, {usual, got, false}} {
+		if same, err := c.choice.Matches(c.fe); err != nil || same != c.want {
+			t.Errorf("%+v matches %+v: %v, %v", c.choice, c.fe, same, err)
+		}
+	}
 }
 
 func TestTally(t *testing.T) {

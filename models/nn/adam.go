@@ -156,7 +156,7 @@ func (a *Adam) gather(machines []*Machine) error {
 	for _, m := range machines {
 		for _, g := range m.grads {
 			s := a.find(g.param, &index)
-			if s == nil {
+			if s == nil || s.param.fixed {
 				continue
 			}
 			any = true
@@ -176,7 +176,7 @@ func (a *Adam) gather(machines []*Machine) error {
 	}
 	if a.config.IncludeUntouched {
 		for _, s := range a.slots {
-			if s.grad == nil {
+			if s.grad == nil && !s.param.fixed {
 				if s.sum == nil {
 					s.sum = make([]float32, len(s.m))
 				}
@@ -237,7 +237,7 @@ func (a *Adam) averageState() {
 	d := float32(a.decay())
 	for i, q := range a.params.list {
 		e := a.ema.list[i]
-		if q.state {
+		if q.state && !q.fixed {
 			kernel.Axpby(1-d, q.data, d, e.data)
 		}
 		e.Touch()

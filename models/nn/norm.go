@@ -2,6 +2,7 @@ package nn
 
 import (
 	"math"
+	"slices"
 
 	"wavemill/models/nn/kernel"
 )
@@ -215,7 +216,7 @@ func (k *norm) statistics(r normOperands[[]float32]) {
 		})
 	case k.train:
 		kernel.Moments(k.mean, k.variance, r.x)
-		if k.update {
+		if k.update && !slices.ContainsFunc(k.state, func(p *Param) bool { return p.fixed }) {
 			m := k.momentum
 			count := float64(k.batch * k.pixels)
 			for c := range k.mean {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -25,6 +26,7 @@ type Param struct {
 	shape   []int
 	data    []float32
 	state   bool          // running statistics and the like: saved, but not trained
+	fixed   bool          // neither trained nor, as state, updated
 	asked   bool          // by a layer, rather than only loaded
 	version atomic.Uint64 // counts changes, for what is derived from the values
 }
@@ -42,7 +44,31 @@ func (p *Param) Data() []float32 { return p.data }
 func (p *Param) Touch() { p.version.Add(1) }
 
 // Trainable reports whether an optimiser may change it.
-func (p *Param) Trainable() bool { return !p.state }
+func (p *Param) Trainable() bool { return !p.state && !p.fixed }
+
+// Freeze makes the parameters of a part, those whose names begin with it and a slash, keep their values: optimisers and running
+// statistics leave them alone, in copies made later too. Graphs that were built before follow. It returns how many there are.
+func (p *Params) Freeze(part string) int {
+	n := 0
+	for _, q := range p.All() {
+		if strings.HasPrefix(q.name, part+"/") {
+			q.fixed = true
+			n++
+		}
+	}
+	return n
+}
+
+// Parts returns the names of the parts, the first components of the parameters' names, sorted.
+func (p *Params) Parts() []string {
+	var parts []string
+	for _, q := range p.All() {
+		part, _, _ := strings.Cut(q.name, "/")
+		parts = append(parts, part)
+	}
+	slices.Sort(parts)
+	return slices.Compact(parts)
+}
 
 // An Array is a named tensor outside any graph, as checkpoints hold them.
 type Array struct {
@@ -213,7 +239,7 @@ func (p *Params) CopyFrom(q *Params) error {
 func (p *Params) Clone() *Params {
 	c := NewParams(p.seed)
 	for _, q := range p.All() {
-		c.add(&Param{name: q.name, shape: q.Shape(), data: slices.Clone(q.data), state: q.state, asked: q.asked})
+		c.add(&Param{name: q.name, shape: q.Shape(), data: slices.Clone(q.data), state: q.state, fixed: q.fixed, asked: q.asked})
 	}
 	return c
 }

@@ -37,6 +37,18 @@ func (r *Run) start(newLearner func(arch string, config json.RawMessage, fe mode
 	return r.learner.Restore(c)
 }
 
+// freeze freezes the parts of the networks that the job names.
+func (r *Run) freeze() error {
+	if len(r.job.Freeze) == 0 {
+		return nil
+	}
+	l, ok := r.learner.(models.PartFreezer)
+	if !ok {
+		return fmt.Errorf("the networks of a %s have no parts that can be frozen", r.job.Arch)
+	}
+	return l.Freeze(r.job.Freeze)
+}
+
 // repeats is how often each clip is learnt from in a pass, beside clips of labels that the base knows: so often that every label
 // has half as many as the median label.
 func repeats(labels []int, count int) []int {

@@ -241,3 +241,124 @@ func TestInitResumed(t *testing.T) {
 		t.Errorf("the base is recorded as %q, its digest is %q (%v)", whole.Base, digest, err)
 	}
 }
+
+// TestFreeze: frozen parts keep the weights of the base to the last bit, averaged ones and those in training, and the others
+// change.
+func TestFreeze(t *testing.T) {
+	recordings := synthetic(t, 24)[:60]
+	path, base := trainedBase(t, recordings)
+	frozen := func(part, resume string) models.Checkpoint {
+		spec := training.Spec{Job: vae(4), Out: filepath.Join(t.TempDir(), "new.safetensors"), Init: path, NoCurves: true}
+		spec.Job.Config, spec.Job.Arch, spec.Job.Freeze = nil, "", []string{part}
+		job, release, err := spec.Open(func(string) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = release() }()
+		set := prepare(t, recordings, spec.Options(job))
+		if resume != "" {
+			job.Steps = 2
+		}
+		c, _ := run(t, job, set)
+		if resume != "" {
+			job.Steps, job.Resume, job.Init, job.Freeze = 4, &c, nil, nil
+			c, _ = run(t, job, set)
+		}
+		return c
+	}
+	for _, c := range []struct{ frozen, free, resume string }{{"encoder", "decoder", ""}, {"decoder", "encoder", ""}, {"encoder", "decoder", "resumed"}} {
+		got := frozen(c.frozen, c.resume)
+		if !slices.Equal(got.Frozen, []string{c.frozen}) {
+			t.Errorf("the checkpoint says that %q were frozen", got.Frozen)
+		}
+		kept, changed := 0, 0
+		for _, x := range got.Tensors {
+			name := strings.TrimPrefix(strings.TrimPrefix(x.Name, "model/"), models.OptimizerPrefix+"weights/")
+			was, err := base.Tensor("model/" + name)
+			if err != nil || len(x.Data) != len(was.Data) { // what belongs to labels: there is a new one
+				continue
+			}
+			same := slices.Equal(x.Data, was.Data)
+			switch {
+			case strings.HasPrefix(name, c.frozen+"/") && !same:
+				t.Errorf("%s is frozen, and %s differs", c.frozen, x.Name)
+			case strings.HasPrefix(name, c.frozen+"/"):
+				kept++
+			case !same:
+				changed++
+			}
+		}
+		if kept < 20 || changed < 20 {
+			t.Errorf("%s frozen: %d tensors kept, %d changed", c.frozen, kept, changed)
+		}
+	}
+}
+
+// TestFreezeRefuses: what cannot be frozen is refused with the parts that can.
+func TestFreezeRefuses(t *testing.T) {
+	fe := modeltest.FrontEnd()
+	for _, c := range []struct {
+		arch, parts, says string
+	}{
+		{"vae", "head", "encoder"}, {"vae", "encoder decoder", "nothing is left"}, {"vaegan", "decoder", "encoder"},
+	} {
+		l, err := architectures.NewLearner(c.arch, nil, fe, []string{"a", "b"}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = l.(models.PartFreezer).Freeze(strings.Fields(c.parts))
+		if err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s, %s: error %v", c.arch, c.parts, err)
+		}
+	}
+	job := vae(2)
+	job.Freeze = []string{"encoder"}
+	if err := job.Validate(); err == nil || !strings.Contains(err.Error(), "init") {
+		t.Errorf("without a base: error %v", err)
+	}
+	base := models.Checkpoint{}
+	job.Arch, job.Config, job.Init = "gan", nil, &base
+	if _, _, err := job.Run(t.Context(), prepare(t, synthetic(t, 8), training.Options{Holdout: rule()})); err == nil || !strings.Contains(err.Error(), "no parts") {
+		t.Errorf("a gan: error %v", err)
+	}
+}
+
+// TestFreezeInBothPhases: the second phase of a VAE-GAN works on a copy of the weights.
+func TestFreezeInBothPhases(t *testing.T) {
+	fe := modeltest.FrontEnd()
+	config, err := architectures.WithWidth("vaegan", nil, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := architectures.NewLearner("vaegan", config, fe, []string{"a", "b", "c"}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := l.Checkpoint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.(models.PartFreezer).Freeze([]string{"encoder"}); err != nil {
+		t.Fatal(err)
+	}
+	clips := modeltest.Clips(12, fe.Frames, fe.Spectrogram.Bins(), 3, 1)
+	after, err := (&models.Trainer{Steps: 8, BatchSize: 4, Seed: 5}).Run(t.Context(), l, clips, models.Batch{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoders := 0
+	for _, x := range after.Tensors {
+		at := strings.Index(x.Name, "encoder/")
+		if at < 0 || strings.Contains(x.Name, "adam/") {
+			continue
+		}
+		was, err := before.Tensor("model/" + x.Name[at:])
+		if err != nil || !slices.Equal(x.Data, was.Data) {
+			t.Errorf("%s differs, or error %v", x.Name, err)
+		}
+		encoders++
+	}
+	if encoders < 20 {
+		t.Errorf("%d tensors of encoders", encoders)
+	}
+}

@@ -51,6 +51,9 @@ type Job struct {
 	// Init, when not nil, is a model of other recordings to start from, see package transfer. The Set must have its front end,
 	// and Config its sizes; with Init no size is searched for. Resume goes before it.
 	Init *models.Checkpoint
+	// Freeze names parts of the networks, such as "encoder", that keep the weights of Init; see models.PartFreezer. A training
+	// that is resumed keeps its own.
+	Freeze []string
 	// Resume, when not nil, is the checkpoint to go on from. Its architecture, configuration, batch size and seed are kept.
 	Resume *models.Checkpoint
 	// NewData allows Resume with other recordings than before. A checkpoint without a record of its recordings implies it.
@@ -142,7 +145,7 @@ func (j Job) Run(ctx context.Context, set Set) (models.Checkpoint, Result, error
 
 // resume takes over what the checkpoint says.
 func (r *Run) resume(c models.Checkpoint) {
-	r.job.Arch, r.job.Config, r.base = c.Arch, c.Config, c.Base
+	r.job.Arch, r.job.Config, r.base, r.job.Freeze = c.Arch, c.Config, c.Base, c.Frozen
 	r.trainer.Seed, r.trainer.BatchSize = c.Seed, c.BatchSize
 	if r.job.BestBy == "" && c.Best != nil {
 		r.trainer.BestBy = c.Best.Metric
@@ -162,6 +165,9 @@ func (r *Run) build() (err error) {
 	}
 	if r.learner, err = newLearner(r.job.Arch, r.Settings.Config, r.set.FrontEnd, r.set.Labels, r.trainer.Seed); err != nil {
 		return fmt.Errorf("training: %w", err)
+	}
+	if err := r.freeze(); err != nil {
+		return fmt.Errorf("training: freeze: %w", err)
 	}
 	if r.job.Init == nil || r.job.Resume != nil {
 		return nil
@@ -258,7 +264,7 @@ func (r *Run) Train(ctx context.Context) (models.Checkpoint, Result, error) {
 	}
 	if save := r.job.Save; save != nil {
 		r.trainer.Save = func(c models.Checkpoint) error {
-			c.Data, c.Base = r.data, r.base
+			c.Data, c.Base, c.Frozen = r.data, r.base, r.job.Freeze
 			return save(c)
 		}
 	}
@@ -266,7 +272,7 @@ func (r *Run) Train(ctx context.Context) (models.Checkpoint, Result, error) {
 	c, err := r.trainer.Run(ctx, r.learner, r.set.Train, r.set.Validation)
 	result.Seconds, result.CPUSeconds = time.Since(began).Seconds(), cpuSeconds()-cpu
 	r.files.close(&result)
-	c.Data, c.Base = r.data, r.base
+	c.Data, c.Base, c.Frozen = r.data, r.base, r.job.Freeze
 	return c, result, err
 }
 

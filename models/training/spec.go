@@ -72,6 +72,9 @@ func (s Spec) Validate() error {
 	if (s.Resume || s.Init != "") && j.Arch == "" {
 		j.Resume = &models.Checkpoint{} // the architecture is the checkpoint's
 	}
+	if s.Init != "" {
+		j.Init = &models.Checkpoint{}
+	}
 	return j.Validate()
 }
 

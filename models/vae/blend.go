@@ -54,7 +54,8 @@ func (g *Generator) draw(ctx context.Context, labels []int, streams []latent.Str
 	}
 	z := make([]float32, 0, len(labels)*g.config.Latent)
 	for i, l := range labels {
-		z = g.prior.draw(z, l, streams[i].Prior(), temperature)
+		rng := streams[i].Prior()
+		z = g.prior.drawFrom(z, l, g.start(l, g.marks.where(streams[i], rng)), rng, temperature)
 	}
 	return z, nil
 }

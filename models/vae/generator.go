@@ -21,6 +21,7 @@ type Generator struct {
 	prior            *prior
 	flow             *flow // draws instead of prior, unless nil
 	residual         *residualNoise
+	marks            *marker
 	encoder, decoder *nn.Predictor
 	blender          blend.Decoder
 }
@@ -36,7 +37,7 @@ func Open(c models.Checkpoint) (models.Generator, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Generator{config: h.Config, shape: h.Shape}
+	g := &Generator{config: h.Config, shape: h.Shape, marks: newMarker(h.Config, h.FrontEnd.Spectrogram.Marks())}
 	if g.prior, err = openPrior(c, g.config.priors(g.shape), g.config.Latent); err != nil {
 		return nil, err
 	}
@@ -102,7 +103,7 @@ func (g *Generator) Generate(ctx context.Context, r models.Request) (models.Batc
 		return models.Batch{}, err
 	}
 	g.addNoise(out, r)
-	return out, nil
+	return out, g.setMarks(ctx, out, r)
 }
 
 // temperature returns the temperature of a request: its own, or the model's default.

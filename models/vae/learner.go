@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 
 	"wavemill/models"
 	"wavemill/models/internal/compiled"
@@ -83,6 +85,27 @@ func (l *Learner) SetTotalSteps(steps int64) {
 	if l.flow != nil {
 		l.flow.setTotalSteps(steps)
 	}
+}
+
+// Freeze implements models.PartFreezer. The parts are the encoder and the decoder, of which one must be left to train. The
+// decoder has the embedding of the labels.
+func (l *Learner) Freeze(parts []string) error {
+	known := l.weights.Params.Parts()
+	left := slices.Clone(known)
+	for _, part := range parts {
+		if !slices.Contains(known, part) {
+			return fmt.Errorf("vae: there is no part %q; there are: %s", part, strings.Join(known, ", "))
+		}
+		left = slices.DeleteFunc(left, func(name string) bool { return name == part })
+	}
+	if len(left) == 0 {
+		return fmt.Errorf("vae: with %s frozen, nothing is left to train", strings.Join(parts, " and "))
+	}
+	for _, part := range parts {
+		l.weights.Params.Freeze(part)
+		l.weights.Average().Freeze(part)
+	}
+	return nil
 }
 
 // ScaleLR implements models.LRScaler.

@@ -42,16 +42,20 @@ func normalPrior(labels, latent int) *prior {
 	return p
 }
 
-// draw appends latents of a label to dst.
-func (p *prior) draw(dst []float32, label int, rng *rand.Rand, temperature float64) []float32 {
+// component returns the component of a label at a place in [0, 1).
+func (p *prior) component(label int, at float64) int {
 	m := p.labels[min(label, len(p.labels)-1)]
-	k, at := len(m.weight)-1, rng.Float64()
 	for c, w := range m.weight {
 		if at -= float64(w); at < 0 {
-			k = c
-			break
+			return c
 		}
 	}
+	return len(m.weight) - 1
+}
+
+// drawFrom appends latents of a label to dst, drawn from its component k.
+func (p *prior) drawFrom(dst []float32, label, k int, rng *rand.Rand, temperature float64) []float32 {
+	m := p.labels[min(label, len(p.labels)-1)]
 	eps := make([]float64, p.latent)
 	for j := range eps {
 		eps[j] = temperature * rng.NormFloat64()

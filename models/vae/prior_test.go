@@ -38,6 +38,11 @@ func latents(n int) (z []float32, labels []int, m []float64, cov [3][3]float64) 
 	return z, labels, m, cov
 }
 
+// draw appends latents of a label to dst, drawn from any of its components.
+func (p *prior) draw(dst []float32, label int, rng *rand.Rand, temperature float64) []float32 {
+	return p.drawFrom(dst, label, p.component(label, rng.Float64()), rng, temperature)
+}
+
 func TestPriorsHaveTheMomentsOfTheLatents(t *testing.T) {
 	const n = 8000
 	z, labels, m, cov := latents(n)

@@ -112,6 +112,16 @@ func (l *Learner) beginSecondPhase() error {
 	return nil
 }
 
+// Freeze implements models.PartFreezer. Of the parts, the encoder can be frozen: the decoder is trained to the end.
+func (l *Learner) Freeze(parts []string) error {
+	for _, part := range parts {
+		if part != "encoder" {
+			return fmt.Errorf("vaegan: part %q cannot be frozen; the encoder can, and of a vae the encoder or the decoder", part)
+		}
+	}
+	return wrap(l.vae.Freeze(parts))
+}
+
 // ScaleLR implements models.LRScaler.
 func (l *Learner) ScaleLR(factor float64) {
 	l.scale = factor
