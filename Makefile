@@ -8,10 +8,7 @@ PYTHON ?= python3
 PEERS ?= ../shared/peers
 DATA ?= ../shared/data/fsdd
 
-.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo image lint fmt
-.PHONY: check test test-endless race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo lint fmt
-.PHONY: check soak-serve test race bench bench-audio bench-generate bench-serve bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo lint fmt
-.PHONY: check test test-faults test-many race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo lint fmt
+.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo image lint fmt test-endless soak-serve bench-serve test-faults test-many
 
 check:
 	.ci/run
