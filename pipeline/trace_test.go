@@ -67,7 +67,7 @@ func traced(t *testing.T, log *slog.Logger, publish func(*pipeline.Bus), n uint6
 func attribute0(s tracetest.SpanStub, name string) string {
 	for _, a := range s.Attributes {
 		if a.Key == attribute.Key(name) {
-			return a.Value.Emit()
+			return a.Value.String()
 		}
 	}
 	return ""

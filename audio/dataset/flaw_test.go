@@ -1,10 +1,10 @@
 package dataset
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -90,7 +90,7 @@ func TestLongSilence(t *testing.T) {
 	dir := t.TempDir()
 	var items []Item
 	for i, seconds := range []int{3, 4} {
-		path := filepath.Join(dir, fmt.Sprint(i)+".wav")
+		path := filepath.Join(dir, strconv.Itoa(i)+".wav")
 		if err := wav.WriteFile(path, audio.Clip{Samples: make([]float32, seconds*8000), Channels: 2, Rate: 4000}, wav.Options{}); err != nil {
 			t.Fatal(err)
 		}

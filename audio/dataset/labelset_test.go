@@ -53,10 +53,11 @@ func TestSeveralLabels(t *testing.T) {
 				}
 				got = append(got, labels[f])
 			}
-			said := d.LabelSource
+			lines := []string{d.LabelSource}
 			for _, s := range d.Skipped {
-				said += "\n" + s.Reason
+				lines = append(lines, s.Reason)
 			}
+			said := strings.Join(lines, "\n")
 			if strings.Join(got, " ") != tc.want || !strings.Contains(said, tc.said) {
 				t.Errorf("%q, want %q; %s", got, tc.want, said)
 			}

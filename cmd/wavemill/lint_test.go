@@ -154,8 +154,8 @@ func TestSchemaHasTheFieldsOfTheStructs(t *testing.T) {
 		if err := yaml.Unmarshal(data, &fields); err != nil {
 			t.Fatal(err)
 		}
-		for i := range reflect.TypeOf(defaults).NumField() {
-			key, _, _ := strings.Cut(reflect.TypeOf(defaults).Field(i).Tag.Get("yaml"), ",")
+		for field := range reflect.TypeOf(defaults).Fields() {
+			key, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
 			doc := "operators: [{operator: " + name + ", config: {" + key + "x: 1}}]"
 			if found := lint.Check("f", []byte(doc), operators(hooks{})); len(found) != 1 || !strings.Contains(found[0].Message, "did you mean") {
 				t.Errorf("%s.%sx: %v", name, key, found)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -37,7 +38,7 @@ func (j *jsonLines) Write(p []byte) (int, error) {
 		switch {
 		case text == "":
 		case line[0] == '{' && json.Valid(line):
-			if _, err := j.w.Write(append(line[:len(line):len(line)], '\n')); err != nil {
+			if _, err := j.w.Write(append(slices.Clip(line), '\n')); err != nil {
 				return 0, err
 			}
 		default:

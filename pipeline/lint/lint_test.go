@@ -69,7 +69,7 @@ func TestCheck(t *testing.T) {
 		{"empty", "", ""},
 		{"not YAML", "operators: [", "f:1:"},
 		{"a scalar", "hello", "f:1:1: error: the pipeline file must be a mapping of fields to values (value)"},
-		{"unknown field", "nmae: x\n" + all, `f:1:1: error: the pipeline file has no field "nmae"; did you mean "name"? (unknown-field)`},
+		{"unknown field", "neme: x\n" + all, `f:1:1: error: the pipeline file has no field "neme"; did you mean "name"? (unknown-field)`},
 		{"nothing like it", "xyzzyxyzzy: 1\n" + all, `f:1:1: error: the pipeline file has no field "xyzzyxyzzy"; it has: auth, `},
 		{"below", "auth:\n  usr: x\n" + all, `f:2:3: error: auth has no field "usr"; did you mean "user"? (unknown-field)`},
 		{"of a stage", "operators:\n- operator: convert\n  worker: 2\n", `f:3:3: error: operators[0] has no field "worker"; did you mean "workers"? (unknown-field)`},
