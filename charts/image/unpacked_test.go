@@ -4,6 +4,7 @@ package main
 
 import (
 	"archive/tar"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -58,7 +59,7 @@ func inJail(root string, args []string) error {
 		return err
 	}
 	if err := os.WriteFile("/tmp/written", nil, 0o600); err == nil {
-		return fmt.Errorf("the root can be written to")
+		return errors.New("the root can be written to")
 	}
 	return syscall.Exec(args[0], args, []string{"PATH=/", "HOME=" + home, "TMPDIR=" + home})
 }

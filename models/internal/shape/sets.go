@@ -22,7 +22,7 @@ func (s Shape) WithSets(labels []string) Shape {
 	s.Sets = &nn.Sets{Rows: len(single)}
 	for _, label := range labels {
 		var rows []int
-		for _, part := range strings.SplitSeq(label, separator) {
+		for part := range strings.SplitSeq(label, separator) {
 			at, _ := slices.BinarySearch(single, part)
 			rows = append(rows, at)
 		}
