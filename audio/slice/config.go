@@ -109,17 +109,26 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Overrides replace defaults of a method; a nil field changes nothing.
+// Overrides replace defaults of a method; a nil field changes nothing. [Config] has the defaults and their reasons.
 type Overrides struct {
-	Min       *time.Duration `yaml:"min"`
-	Max       *time.Duration `yaml:"max"`
-	PreRoll   *time.Duration `yaml:"pre_roll"`
-	PostRoll  *time.Duration `yaml:"post_roll"`
-	Gap       *time.Duration `yaml:"gap"`
-	Overlap   *time.Duration `yaml:"overlap"`
-	Threshold *float64       `yaml:"threshold_db"`
-	Rise      *float64       `yaml:"rise_db"`
-	Silent    *float64       `yaml:"silent_db"`
+	// Min is the shortest clip. Default: that of the method, as for all fields here.
+	Min *time.Duration `yaml:"min"`
+	// Max is the longest clip; a longer sound is cut.
+	Max *time.Duration `yaml:"max"`
+	// PreRoll is kept before the beginning of a sound.
+	PreRoll *time.Duration `yaml:"pre_roll"`
+	// PostRoll is kept after its end, at most Gap.
+	PostRoll *time.Duration `yaml:"post_roll"`
+	// Gap is the shortest pause that ends a clip.
+	Gap *time.Duration `yaml:"gap"`
+	// Overlap is how much of a clip that Max ends is repeated in the next one.
+	Overlap *time.Duration `yaml:"overlap"`
+	// Threshold is how far a sound lies above the noise floor where it begins, in dB.
+	Threshold *float64 `yaml:"threshold_db"`
+	// Rise is the least rise of the bands at an onset, in dB.
+	Rise *float64 `yaml:"rise_db"`
+	// Silent is the peak below which a clip is left out, in dB of full scale.
+	Silent *float64 `yaml:"silent_db"`
 }
 
 // Config returns the defaults of a method with the overrides, validated. Where Gap is shorter than the default of PostRoll, or

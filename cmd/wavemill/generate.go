@@ -55,12 +55,10 @@ Without --until-good, the filter's figures are printed and nothing is rejected.`
   wavemill generate --model m.safetensors --label all --n 10 --out clips --json
 
   wavemill generate --model m.safetensors --label three,seven --mix 0.3 --n 5 --out clips
-  wavemill generate --model m.safetensors --label three,seven --interpolate 9 --out clips
   wavemill generate --model m.safetensors --like a.wav --like b.wav --interpolate 9 --out clips
   wavemill generate --model m.safetensors --like a.wav --strength 0.4 --n 5 --out clips
 
-  wavemill generate --model m.safetensors --label vowel --duration 30 --out clips
-  wavemill generate --model m.safetensors --label vowel --loop --note A3 --out clips
+  wavemill generate --model m.safetensors --label vowel --duration 30 --loop --note A3 --out clips
 
   wavemill judge --data recordings --model m.safetensors --out judge.safetensors
   wavemill generate --model m.safetensors --label all --n 50 --until-good --judge judge.safetensors --out clips`,

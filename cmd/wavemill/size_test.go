@@ -17,7 +17,7 @@ import (
 // The command line holds flags, wiring and printing; whatever another program could use is a package below models or
 // audio. These limits, of code without tests, keep it so.
 const (
-	mostLines        = 5000 // in all: about 120 for each of 40 commands
+	mostLines        = 6000 // in all: about 120 for each of 50 commands
 	mostFileLines    = 250
 	mostFunctionLine = 60
 )
@@ -25,7 +25,7 @@ const (
 // operatorFiles are the files that import operators: the registry, and the commands that work on a bus. All other commands
 // work without a bus, on the packages below operators.
 func operatorFiles() []string {
-	return []string{"bench_bus.go", "contract.go", "demo.go", "publish.go", "registry.go", "request.go", "subscribe.go"}
+	return []string{"bench_bus.go", "contract.go", "demo.go", "models.go", "models_show.go", "publish.go", "registry.go", "request.go", "subscribe.go"}
 }
 
 // source returns the parsed files of this folder and those below, without tests, by name.
