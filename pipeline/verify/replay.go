@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -49,7 +49,11 @@ func replay(ctx context.Context, bus *pipeline.Bus, s Stage, sequence uint64, oc
 	}
 	msg := nats.NewMsg(old.Subject)
 	msg.Data = old.Data
-	maps.Copy(msg.Header, old.Header)
+	for name, values := range old.Header {
+		if !strings.HasPrefix(name, "Nats-") { // They belong to the publication: a batch, an expectation, a lifetime.
+			msg.Header[name] = values
+		}
+	}
 	id := header.DecodeValue(old.Header.Get(jetstream.MsgIDHeader))
 	if id == "" {
 		id = fmt.Sprintf("%s/%d", s.From, sequence)
