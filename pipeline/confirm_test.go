@@ -102,7 +102,7 @@ func TestALongWaitIsToldAndCounted(t *testing.T) {
 	}
 	publish(t, bus, "l", strings.Repeat("x", 5000))
 	eventually(t, "the wait is counted", func() bool { return p.Snapshot()[0].Waits == 1 })
-	if !logged.has("the stream does not confirm messages, waiting") || !logged.has("stream=T_CLIP") {
+	if !logged.has("the stream does not confirm messages, waiting") || !logged.has("output=T_CLIP") {
 		t.Errorf("it is not logged: %s", logged.b.String())
 	}
 	if err := rawStream(t, bus, pipeline.TypeClip).Purge(within(t)); err != nil {

@@ -24,10 +24,32 @@ import (
 	"wavemill/pipeline/header"
 )
 
+// asMeasured names the variable with the file that gets the most memory that the command had, in KiB.
+const asMeasured = "WAVEMILL_TEST_MEMORY"
+
+// measured runs the command and writes its memory. The usage that a parent gets of its child is no measure: it begins with the
+// memory that the parent had.
+func measured(file string) int {
+	code := run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		panic(err)
+	}
+	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	line, _, _ := strings.Cut(after, "\n")
+	if err := os.WriteFile(file, []byte(strings.TrimSpace(strings.TrimSuffix(line, "kB"))), 0o600); err != nil {
+		panic(err)
+	}
+	return code
+}
+
 // asCommand names the variable that makes this test binary the command itself.
 const asCommand = "WAVEMILL_TEST_COMMAND"
 
 func TestMain(m *testing.M) {
+	if file := os.Getenv(asMeasured); file != "" {
+		os.Exit(measured(file))
+	}
 	if os.Getenv(asCommand) != "" {
 		main()
 	}

@@ -200,17 +200,21 @@ func hostileFolder(t *testing.T, dir string, good, hostile int) (bad int, conver
 func ownProcess(t *testing.T, args ...string) (stdout, stderr string, peak int64) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
-	cmd.Env = append(os.Environ(), asCommand+"=1")
+	memory := filepath.Join(t.TempDir(), "memory")
+	cmd.Env = append(os.Environ(), asCommand+"=1", asMeasured+"="+memory)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("wavemill %s: %v\n%.2000s", strings.Join(args, " "), err, errOut.String())
 	}
-	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok {
-		t.Fatal("no usage")
+	text, err := os.ReadFile(memory)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return out.String(), errOut.String(), int64(usage.Maxrss) >> 10
+	if peak, err = strconv.ParseInt(string(text), 10, 64); err != nil {
+		t.Fatal(err)
+	}
+	return out.String(), errOut.String(), peak >> 10
 }
 
 // skippedLines counts the files that a command says it has skipped.

@@ -146,7 +146,7 @@ func TestAForeignFrontEndIsRefused(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	m.feed(foreignClip("intruder", "late", 93), foreignClip("intruder", "late 2", 94), foreignClip("intruder", "late 3", 95)) // As many as `again` asks for.
-	m.until("the late ones are refused", func() bool { return p.Snapshot()[0].Dead == 3 })
+	m.until("the late ones are refused, too", func() bool { return p.Snapshot()[0].Dead == 6 })
 	m.feed(clip("a", "x", 50), clip("b", "y", 51), clip("b", "z", 52))
 	if e := m.complete(2); e.Clips != 15 || len(e.Labels) != 3 {
 		t.Errorf("%+v", e)
