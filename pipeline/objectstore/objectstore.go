@@ -58,10 +58,25 @@ func (s *Store) Put(ctx context.Context, body []byte) (string, error) {
 	if info, err := store.GetInfo(ctx, name); err == nil && info.Size == uint64(len(body)) && time.Since(info.ModTime) < s.TTL/2 {
 		return s.Bucket + "/" + name, nil
 	}
-	if _, err := store.PutBytes(ctx, name, body); err != nil {
+	if err := put(ctx, store, name, body); err != nil {
 		return "", fmt.Errorf("store a body of %d bytes in %s: %w", len(body), s.Bucket, err)
 	}
 	return s.Bucket + "/" + name, nil
+}
+
+// mostPuts is how often a body is written where the server does not confirm in time.
+const mostPuts = 5
+
+// put writes a body until that succeeds, at most mostPuts times. The library removes the chunks of a Put whose last confirmation
+// does not come in time, but the server may have stored that last message all the same, and the object, the one before it too, can
+// then not be read any more. Only another Put repairs that.
+func put(ctx context.Context, store jetstream.ObjectStore, name string, body []byte) (err error) {
+	for range mostPuts {
+		if _, err = store.PutBytes(ctx, name, body); err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // Renew makes the body of a reference live for a whole TTL from now on.
@@ -75,7 +90,7 @@ func (s *Store) Renew(ctx context.Context, ref string) error {
 		return err
 	}
 	_, name, _ := strings.Cut(ref, "/")
-	if _, err := store.PutBytes(ctx, name, body); err != nil {
+	if err := put(ctx, store, name, body); err != nil {
 		return fmt.Errorf("store %s anew: %w", ref, err)
 	}
 	return nil
