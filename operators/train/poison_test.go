@@ -44,6 +44,9 @@ func realMill(t *testing.T, dir string, clips int) *mill {
 // Clips whose labels are wrong, published after a model is served, do not replace it: the recordings and the classifier that
 // models are judged on are those of the first model. Neither a restart nor more of them change that.
 func TestPoisonedClipsDoNotReplaceTheServedModel(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains classifiers")
+	}
 	recordings := shortRecordings(t, 300)
 	front, err := frontend.New(frontend.PlanFor(dataset.Clips(recordings)))
 	if err != nil {
@@ -81,6 +84,9 @@ func TestPoisonedClipsDoNotReplaceTheServedModel(t *testing.T) {
 
 // Where the labels of the first clips are shuffled, no model is served.
 func TestShuffledLabelsAreNotServed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains classifiers")
+	}
 	recordings := shortRecordings(t, 120)
 	front, err := frontend.New(frontend.PlanFor(dataset.Clips(recordings)))
 	if err != nil {
