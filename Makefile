@@ -22,7 +22,7 @@ test-endless:
 
 # The packages where goroutines meet, without those that only compute or only call the others; operators/train runs
 # models/training.
-RACELESS := /fingerprint$$|/slice$$|/stereo$$|/models/guard$$|/operators/benchmark$$|/augment$$|/benchmark$$|/comparison$$|/endtoend$$|/architectures$$|/eval$$|/flow$$|/gan$$|/vae$$|/vaegan$$|/latentmap$$|/training$$|/pseudolabel$$|/transfer$$
+RACELESS := /fingerprint$$|/slice$$|/sampling$$|/stereo$$|/models/guard$$|/operators/benchmark$$|/augment$$|/benchmark$$|/comparison$$|/endtoend$$|/architectures$$|/eval$$|/flow$$|/gan$$|/vae$$|/vaegan$$|/latentmap$$|/training$$|/pseudolabel$$|/transfer$$
 race:
 	go test -race -short -timeout 30m $$(go list ./pipeline/... ./operators/... ./models/... ./audio/... | grep -vE '$(RACELESS)')
 
