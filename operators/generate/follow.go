@@ -69,15 +69,20 @@ func (o *operator) load(ctx context.Context, e modelstore.Entry) error {
 
 // fetch opens the current version of an entry.
 func (o *operator) fetch(ctx context.Context, e modelstore.Entry) (*sampling.Sampler, error) {
-	content, err := o.env.Bus.Models().Load(ctx, e)
-	if err != nil {
-		return nil, err
-	}
-	c, err := models.Decode(content)
+	c, err := o.checkpoint(ctx, e)
 	if err != nil {
 		return nil, err
 	}
 	return sampling.OpenWith(c, o.hooks.Open)
+}
+
+// checkpoint reads the current version of an entry.
+func (o *operator) checkpoint(ctx context.Context, e modelstore.Entry) (models.Checkpoint, error) {
+	content, err := o.env.Bus.Models().Load(ctx, e)
+	if err != nil {
+		return models.Checkpoint{}, err
+	}
+	return models.Decode(content)
 }
 
 // use answers requests with a version from now on.
@@ -120,11 +125,7 @@ func (o *operator) loadClassifier(ctx context.Context) {
 }
 
 func (o *operator) openClassifier(ctx context.Context, e modelstore.Entry) (*eval.Classifier, error) {
-	content, err := o.env.Bus.Models().Load(ctx, e)
-	if err != nil {
-		return nil, err
-	}
-	c, err := models.Decode(content)
+	c, err := o.checkpoint(ctx, e)
 	if err != nil {
 		return nil, err
 	}
