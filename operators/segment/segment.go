@@ -84,6 +84,9 @@ func (o *operator) Input() string { return TypeTake }
 // Output implements pipeline.Producer.
 func (o *operator) Output() string { return pipeline.TypeAudio }
 
+// Selects implements pipeline.Selector: a chunk in which no clip ends emits nothing.
+func (o *operator) Selects() bool { return true }
+
 // Run implements pipeline.Runner: it ends with an error when another process has taken over, so that this one stands by.
 func (o *operator) Run(ctx context.Context) error {
 	select {

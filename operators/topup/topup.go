@@ -61,6 +61,9 @@ func (o *operator) Input() string { return pipeline.TypeAudio }
 // Output implements pipeline.Producer.
 func (o *operator) Output() string { return pipeline.TypeClip }
 
+// Selects implements pipeline.Selector: recordings are counted, and clips are made in rounds.
+func (o *operator) Selects() bool { return true }
+
 // Details is what the operator tells about itself in its status.
 type Details struct {
 	State      string         `json:"state"`                // State is one of the states below.
