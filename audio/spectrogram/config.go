@@ -64,6 +64,7 @@ type Config struct {
 	Min         float64 `json:"min"`                    // logarithm that becomes -1
 	Max         float64 `json:"max"`                    // logarithm that becomes +1; Min == Max leaves values unscaled
 	Tilt        float64 `json:"tilt,omitempty"`         // one-shot only: dB per octave that levels are raised by, about 1 kHz
+	Persistence bool    `json:"persistence,omitempty"`  // one-shot only: a mark says how much of the sound rings on
 	Channels    int     `json:"channels,omitempty"`     // 2: the last StereoBins bins of a frame say where its sound is; 0: mono
 }
 
@@ -121,7 +122,7 @@ func (c Config) Bins() int {
 	}
 	switch {
 	case c.Scale == ScaleOneShot:
-		return c.Mels + marks
+		return c.Mels + c.Marks()
 	case c.Scale == ScaleMel:
 		return c.Mels
 	case c.DropNyquist:

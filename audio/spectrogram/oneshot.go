@@ -22,12 +22,15 @@ import (
 //     scale;
 //   - the time in which the attack rises, from leastRise at -1 to mostRise at 1, on a logarithmic scale;
 //   - the time from the attack until the sound is 60 dB below its loudest sample, from leastTail at -1 to mostTail at 1, on a
-//     logarithmic scale.
+//     logarithmic scale;
+//   - with Config.Persistence, the persistence of fine structure above 2 kHz, from 0 at -1 to 1 at 1: how much of the high part
+//     is partials that ring on rather than noise, see partials.
 type oneShot struct {
 	config Config
 	factor int        // the low part's rate is so much lower
 	low    *Transform // of the low part, at the rate divided by factor
 	high   *Transform
+	long   *Transform // of the whole sound in frames of NFFT samples, for its persistence; nil without that mark
 	lows   int       // filters of the low part
 	bands  []band    // of the high part, on the bins of high
 	gain   []float32 // of every filter: what its mean magnitude is multiplied by
@@ -53,17 +56,20 @@ const (
 	markLevel = iota
 	markRise
 	markTail
-	marks // their number
+	markPersistence
 )
 
 // Marks is the number of bins that hold no level but marks of the whole clip, at the end of a frame or before its stereo
-// image: 3 for ScaleOneShot.
+// image: 3 for ScaleOneShot, 4 with Persistence.
 // What moves a spectrogram along its bins must leave them in place.
 func (c Config) Marks() int {
-	if c.Scale == ScaleOneShot {
-		return marks
+	switch {
+	case c.Scale != ScaleOneShot:
+		return 0
+	case c.Persistence:
+		return markPersistence + 1
 	}
-	return 0
+	return markPersistence
 }
 
 // A spread says from which filters a bin takes its level.
@@ -90,10 +96,13 @@ func (c Config) lowFactor() int {
 
 func (c Config) validateOneShot(bad func(field, format string, args ...any)) {
 	if c.Scale != ScaleOneShot {
-		if c.HopGrowth != 0 || c.ShortNFFT != 0 || c.Crossover != 0 || c.Tilt != 0 {
-			bad("hop_growth, short_n_fft, crossover, tilt", "only the scale %q has them", ScaleOneShot)
+		if c.HopGrowth != 0 || c.ShortNFFT != 0 || c.Crossover != 0 || c.Tilt != 0 || c.Persistence {
+			bad("hop_growth, short_n_fft, crossover, tilt, persistence", "only the scale %q has them", ScaleOneShot)
 		}
 		return
+	}
+	if c.Persistence && c.Window != WindowHann {
+		bad("persistence", "goes with the window %q, whose transform partials are made with, not %q", WindowHann, c.Window)
 	}
 	if c.ShortNFFT < 2*c.Hop || c.ShortNFFT > c.NFFT {
 		bad("short_n_fft", "%d is not between twice the hop, %d, and n_fft, %d", c.ShortNFFT, 2*c.Hop, c.NFFT)
@@ -133,6 +142,12 @@ func newOneShot(c Config) (*oneShot, error) {
 		return nil, err
 	}
 	o.low.tonal = c.Window == WindowHann
+	if c.Persistence {
+		long := Config{SampleRate: c.SampleRate, NFFT: c.NFFT, Hop: c.NFFT / 2, Window: c.Window, Scale: ScaleLinear, Value: ValuePower}
+		if o.long, err = New(long); err != nil {
+			return nil, err
+		}
+	}
 	if o.down, err = audio.NewResampler(o.factor, 1); err == nil {
 		o.up, err = audio.NewResampler(1, o.factor)
 	}
@@ -223,14 +238,17 @@ func (o *oneShot) forward(dst *Spectrogram, x []float32) error {
 	dst.Config, dst.Frames, dst.Bins = c, c.Frames(len(x)), bins
 	dst.Data = grow(dst.Data, dst.Frames*bins)
 	peak := audio.Clip{Samples: x, Channels: 1, Rate: 1}.Peak()
-	k := o.measure(x)
 	if peak < minPeak {
 		for i := range dst.Data {
 			dst.Data[i] = -1
 		}
 		return nil
 	}
+	k := o.measure(x)
 	power, err := o.powers(x)
+	if err == nil && o.long != nil {
+		k.persistence, err = o.persistence(x)
+	}
 	if err != nil {
 		return err
 	}
@@ -244,7 +262,7 @@ func (o *oneShot) forward(dst *Spectrogram, x []float32) error {
 			v := math.Log(math.Sqrt(p)*float64(o.gain[m])/peak + c.Floor)
 			row[m] = float32(min(max(-1+(v-c.Min)*scale, -1), 1))
 		}
-		k.mark(row[c.Mels:], c.Samples(f+1)+c.Hop/2)
+		k.mark(row[c.Mels:c.Mels+c.Marks()], c.Samples(f+1)+c.Hop/2)
 	}
 	return nil
 }
@@ -306,8 +324,9 @@ func (o *oneShot) average(dst []float64, power []float32, f, fine int) {
 }
 
 // OneShot is the front end for sounds of a given rate that begin with a stroke and decay: frames of about 46 ms below
-// 1 kHz and 12 ms above, a hop of 6 ms that doubles after every 32 frames, and 61 filters, whose levels cover 84 dB. The
-// rise of 3 dB per octave makes the levels of drums and cymbals about equal over frequency.
+// 1 kHz and 12 ms above, a hop of 6 ms that doubles after every 32 frames, and 60 filters, whose levels cover 84 dB. With the
+// four marks these are 64 bins, which networks can halve six times. The rise of 3 dB per octave makes the levels of drums and
+// cymbals about equal over frequency.
 func OneShot(sampleRate int) Config {
 	n := 64
 	for float64(n)*math.Sqrt2 < 0.046*float64(sampleRate) {
@@ -315,8 +334,9 @@ func OneShot(sampleRate int) Config {
 	}
 	c := Config{
 		SampleRate: sampleRate, NFFT: n, Hop: n / 8, HopGrowth: 32, ShortNFFT: n / 4, Crossover: 1000, Window: WindowHann,
-		Scale: ScaleOneShot, Mels: 61, FMax: float64(sampleRate) / 2, MelFormula: FormulaKnee, Value: ValueLog,
+		Scale: ScaleOneShot, Mels: 60, FMax: float64(sampleRate) / 2, MelFormula: FormulaKnee, Value: ValueLog,
 		Floor: 5e-4, Min: math.Log(5e-4), Max: math.Log(8), Tilt: 3,
+		Persistence: true,
 	}
 	c.Knee = c.KneeFor(c.FMax)
 	return c

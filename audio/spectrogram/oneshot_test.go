@@ -140,7 +140,7 @@ func TestMarksSurviveNoise(t *testing.T) {
 		t.Fatal(err)
 	}
 	rng := rand.New(rand.NewPCG(5, 5))
-	for _, want := range []stroke{{-3, 512, 0.002, 0.3}, {-40, 512, 0.05, 0.05}, {0, 2560, 0.0005, 4}} {
+	for _, want := range []stroke{{-3, 512, 0.002, 0.3, 0}, {-40, 512, 0.05, 0.05, 0.4}, {0, 2560, 0.0005, 4, 0.9}} {
 		s := &Spectrogram{Config: c, Frames: 96, Bins: c.Bins(), Data: make([]float32, 96*c.Bins())}
 		for f := range s.Frames {
 			row := s.Data[f*s.Bins+c.Mels : (f+1)*s.Bins]
@@ -150,7 +150,7 @@ func TestMarksSurviveNoise(t *testing.T) {
 			}
 		}
 		got := o.strokeOf(s)
-		if math.Abs(got.level-want.level) > 1 || got.start != want.start || math.Abs(math.Log(got.rise/want.rise)) > 0.15 || math.Abs(math.Log(got.tail/want.tail)) > 0.15 {
+		if math.Abs(got.level-want.level) > 1 || got.start != want.start || math.Abs(math.Log(got.rise/want.rise)) > 0.15 || math.Abs(math.Log(got.tail/want.tail)) > 0.15 || math.Abs(got.persistence-want.persistence) > 0.05 {
 			t.Errorf("marks of %+v are read as %+v", want, got)
 		}
 	}

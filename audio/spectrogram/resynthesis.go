@@ -166,8 +166,8 @@ func fadeIn(x []float32, rate int) {
 	}
 }
 
-// noise makes the high part: white noise in short frames, each bin at the level of its filters. What follows a sharp
-// attack does not sound before it.
+// noise makes the high part: white noise in short frames, and partials for the share of it that persists, each bin at the level
+// of its filters. What follows a sharp attack does not sound before it.
 func (o *oneShot) noise(amplitude []float32, k stroke, n int, seed uint64) []float32 {
 	c := o.config
 	fine, frame := len(amplitude)/c.Mels, k.start/c.Hop
@@ -180,6 +180,11 @@ func (o *oneShot) noise(amplitude []float32, k stroke, n int, seed uint64) []flo
 	bins := o.high.linear
 	gain := make([]float32, bins)
 	level := make([]float64, fine) // RMS
+	ringing := partialShare(k.persistence)
+	var lines *partials
+	if ringing > 0 {
+		lines = o.newPartials(rng)
+	}
 	for g := range fine {
 		boost := o.unit
 		if g == frame && k.sharp() {
@@ -187,6 +192,9 @@ func (o *oneShot) noise(amplitude []float32, k stroke, n int, seed uint64) []flo
 		}
 		level[g] = o.binGains(gain, amplitude[g*c.Mels:(g+1)*c.Mels], boost)
 		row := spectrum[g*bins : (g+1)*bins]
+		if lines != nil {
+			lines.mix(row, float32(math.Sqrt(1-ringing)), float32(math.Sqrt(ringing)))
+		}
 		for j := range row {
 			row[j] = complex(real(row[j])*gain[j], imag(row[j])*gain[j])
 		}

@@ -12,6 +12,8 @@ type stroke struct {
 	start int     // the sample at which the attack begins
 	rise  float64 // seconds
 	tail  float64 // seconds
+
+	persistence float64 // of fine structure; see oneShot.persistence
 }
 
 // How an attack is found.
@@ -58,7 +60,7 @@ func (o *oneShot) measure(x []float32) stroke {
 	}
 }
 
-// mark writes the marks for a frame that ends at a sample.
+// mark writes the marks, as many as dst has room for, for a frame that ends at a sample.
 func (k stroke) mark(dst []float32, at int) {
 	dst[markLevel] = -1
 	if at >= k.start {
@@ -66,15 +68,21 @@ func (k stroke) mark(dst []float32, at int) {
 	}
 	dst[markRise] = logarithmic(k.rise, leastRise, mostRise)
 	dst[markTail] = logarithmic(k.tail, leastTail, mostTail)
+	if len(dst) > markPersistence {
+		dst[markPersistence] = float32(2*min(max(k.persistence, 0), 1) - 1)
+	}
 }
 
 // strokeOf decodes the marks. The attack is at the step that fits the level best, by least squares.
 func (o *oneShot) strokeOf(s *Spectrogram) stroke {
 	mark := func(f, m int) float64 { return float64(s.Data[f*s.Bins+o.config.Mels+m]) }
-	var rise, tail, sum, squares float64
+	var rise, tail, persistence, sum, squares float64
 	for f := range s.Frames {
 		v := mark(f, markLevel)
 		sum, squares, rise, tail = sum+v, squares+v*v, rise+mark(f, markRise), tail+mark(f, markTail)
+		if o.config.Persistence {
+			persistence += (mark(f, markPersistence) + 1) / 2
+		}
 	}
 	at, level, least := 0, 0.0, math.Inf(1)
 	var before float64 // squared error of the frames before the step, where the level is -1
@@ -90,6 +98,7 @@ func (o *oneShot) strokeOf(s *Spectrogram) stroke {
 	return stroke{
 		level: (min(max(level, -1), 1) - 1) * levelRange / 2, start: o.config.Samples(at + 1),
 		rise: seconds(rise/float64(s.Frames), leastRise, mostRise), tail: seconds(tail/float64(s.Frames), leastTail, mostTail),
+		persistence: min(max(persistence/float64(s.Frames), 0), 1),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"wavemill/audio/spectrogram/fft"
+	"wavemill/internal/stats"
 )
 
 const (
@@ -33,7 +34,7 @@ func (m *Meter) persistence(y []float64, nyquist float64) float64 {
 	var pairs int
 	for t := fineLag; t < len(frames); t++ {
 		if frames[t-fineLag].power > least && frames[t].power > least {
-			sum += correlation(frames[t-fineLag].structure, frames[t].structure)
+			sum += stats.Correlation(frames[t-fineLag].structure, frames[t].structure)
 			pairs++
 		}
 	}
@@ -103,37 +104,5 @@ func newFineFrame(rows []float32, lane, lanes, lo, hi int) fineFrame {
 	for k, v := range levels {
 		levels[k] = math.Log(v + floor)
 	}
-	return fineFrame{aboutMean(levels, fineSmooth), power}
-}
-
-// aboutMean takes the mean over so many values about each from it, over fewer at the ends.
-func aboutMean(x []float64, width int) []float64 {
-	sums := make([]float64, len(x)+1)
-	for i, v := range x {
-		sums[i+1] = sums[i] + v
-	}
-	out := make([]float64, len(x))
-	for i, v := range x {
-		lo, hi := max(0, i-width/2), min(len(x), i+width/2+1)
-		out[i] = v - (sums[hi]-sums[lo])/float64(hi-lo)
-	}
-	return out
-}
-
-// correlation is Pearson's, 0 where a series is constant.
-func correlation(a, b []float64) float64 {
-	var meanA, meanB float64
-	for i := range a {
-		meanA += a[i] / float64(len(a))
-		meanB += b[i] / float64(len(a))
-	}
-	var aa, bb, ab float64
-	for i := range a {
-		da, db := a[i]-meanA, b[i]-meanB
-		aa, bb, ab = aa+da*da, bb+db*db, ab+da*db
-	}
-	if aa == 0 || bb == 0 {
-		return 0
-	}
-	return ab / math.Sqrt(aa*bb)
+	return fineFrame{stats.AboutMean(levels, fineSmooth), power}
 }
