@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"wavemill/audio"
 	"wavemill/audio/dataset"
@@ -159,6 +160,9 @@ func (r *run) trainFilter(ctx context.Context) error {
 	}
 	if r.Confidence == 0 {
 		r.filter = r.filter.WithReliableLabels()
+		if rare := r.filter.Rare(); c.Reliable() && len(rare) > 0 {
+			r.note("too few recordings to reject clips for their label, only silence and copies: %s", strings.Join(rare, ", "))
+		}
 	}
 	return nil
 }

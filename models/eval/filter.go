@@ -22,6 +22,8 @@ type Filter struct {
 	usual      float64     // default of Limits.Newness
 	limits     Limits
 	realness   *DiscriminatorQuantile // nil: no discriminator is used
+	rare       []string               // labels with fewer than rareClips training clips, sorted
+	lenient    bool                   // clips of rare labels are not rejected for their label
 }
 
 // Limits say what a Filter accepts. 0 means the default of each, anything negative that everything passes.
@@ -91,7 +93,7 @@ func NewFilter(ctx context.Context, c *Classifier, train []audio.Clip, confidenc
 	if err != nil {
 		return nil, err
 	}
-	s := &Filter{classifier: c, train: downsampled(known)}
+	s := &Filter{classifier: c, train: downsampled(known), rare: rareLabels(c.labels, train)}
 	distances, err := metric.SpacingOfDifferent(s.train)
 	if err != nil {
 		return nil, err
@@ -116,15 +118,46 @@ func (c *Classifier) Reliable() bool {
 	return c.heldOut.Clips >= reliableClips && c.heldOut.Accuracy >= Gate
 }
 
-// WithReliableLabels returns a filter that shares everything with s, but rejects no clip for its label or confidence where
-// the classifier is not Reliable.
-func (s *Filter) WithReliableLabels() *Filter {
-	if s.classifier.Reliable() {
-		return s
+// rareClips is the number of training clips of a label from which on the classifier may reject clips for it. Of a new digit
+// with five recordings beside nine digits with 270 each, it hears a quarter to a third of other recordings.
+const rareClips = 20
+
+// rareLabels returns the labels that have fewer than rareClips of the clips.
+func rareLabels(labels []string, clips []audio.Clip) []string {
+	counts := map[string]int{}
+	for _, c := range clips {
+		counts[c.Label]++
 	}
+	var rare []string
+	for _, l := range labels {
+		if counts[l] < rareClips {
+			rare = append(rare, l)
+		}
+	}
+	return rare
+}
+
+// WithReliableLabels returns a filter that shares everything with s, but rejects no clip for its label or confidence where
+// the classifier is not Reliable, or where the label has fewer than 20 training clips.
+func (s *Filter) WithReliableLabels() *Filter {
 	t := *s
-	t.limits.Confidence = -1
+	t.lenient = true
+	if !s.classifier.Reliable() {
+		t.limits.Confidence = -1
+	}
 	return &t
+}
+
+// Rare returns the labels, sorted, for which a filter made by WithReliableLabels rejects no clips, because they have fewer
+// than 20 training clips. The caller must not change them.
+func (s *Filter) Rare() []string { return s.rare }
+
+// rejects reports whether clips of a condition are rejected for their label.
+func (s *Filter) rejects(w Condition) bool {
+	if s.limits.Confidence < 0 {
+		return false
+	}
+	return !s.lenient || !slices.ContainsFunc(w.labels(), func(l string) bool { return slices.Contains(s.rare, l) })
 }
 
 // defaultRealness is that of Limits.
@@ -219,9 +252,9 @@ func (s *Filter) CheckFor(ctx context.Context, clips []audio.Clip, conditions []
 		switch {
 		case slices.Max(b.Clip(i)) <= silence:
 			v.Reason = "silent"
-		case !right && s.limits.Confidence >= 0:
+		case !right && s.rejects(w):
 			v.Reason = "heard as " + s.classifier.labels[likeliest]
-		case v.Confidence < s.limits.Confidence:
+		case v.Confidence < s.limits.Confidence && s.rejects(w):
 			v.Reason = "unsure"
 		case v.Newness < s.limits.Newness:
 			v.Reason = "copy"

@@ -26,6 +26,8 @@ type filterConfig struct {
 	Classifier config  `json:"classifier"`
 	Scale      float64 `json:"scale"`   // median distance between neighbours
 	Newness    float64 `json:"newness"` // default of Limits.Newness
+	// Rare are the labels with few training clips; see Filter.Rare.
+	Rare []string `json:"rare,omitempty"`
 }
 
 // Checkpoint returns the filter, without its limits, as a self-describing checkpoint, to be opened with OpenFilter. It
@@ -40,7 +42,7 @@ func (s *Filter) Checkpoint(known ...*DiscriminatorQuantile) (models.Checkpoint,
 	if err := json.Unmarshal(cp.Config, &c.Classifier); err != nil { // Impossible: it was just written.
 		return cp, fmt.Errorf("eval: %w", err)
 	}
-	c.Scale, c.Newness = s.scale, s.usual
+	c.Scale, c.Newness, c.Rare = s.scale, s.usual, s.rare
 	if cp.Config, err = json.Marshal(c); err != nil {
 		return cp, fmt.Errorf("eval: %w", err)
 	}
@@ -107,7 +109,7 @@ func OpenFilter(cp models.Checkpoint) (*Filter, error) {
 			classifier.Tensors = append(classifier.Tensors, t)
 		}
 	}
-	s := &Filter{scale: c.Scale, usual: c.Newness}
+	s := &Filter{scale: c.Scale, usual: c.Newness, rare: c.Rare}
 	if s.classifier, err = Open(classifier); err != nil {
 		return nil, err
 	}
