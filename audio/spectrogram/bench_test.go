@@ -1,6 +1,7 @@
 package spectrogram
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 )
@@ -82,14 +83,22 @@ func BenchmarkOneShot(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, err := t.Forward(nil, struck(60, 0.2, 1, 1))
-	if err != nil {
-		b.Fatal(err)
+	cymbal := t.shot.mixed(0.9, 1, 1)
+	for i := range cymbal {
+		cymbal[i] *= float32(0.1 * math.Exp(-float64(i)/(0.3*shotRate)))
 	}
-	for b.Loop() {
-		if _, err := t.Reconstruct(s, 44100, Phase{Seed: 1}); err != nil {
+	for name, x := range map[string][]float32{"tone": struck(60, 0.2, 1, 1), "cymbal": cymbal} {
+		s, err := t.Forward(nil, x)
+		if err != nil {
 			b.Fatal(err)
 		}
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := t.Reconstruct(s, 44100, Phase{Seed: 1}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 

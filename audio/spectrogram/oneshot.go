@@ -31,12 +31,12 @@ type oneShot struct {
 	low    *Transform // of the low part, at the rate divided by factor
 	high   *Transform
 	long   *Transform // of the whole sound in frames of NFFT samples, for its persistence; nil without that mark
-	lows   int       // filters of the low part
-	bands  []band    // of the high part, on the bins of high
-	gain   []float32 // of every filter: what its mean magnitude is multiplied by
-	weight []float64 // sum of the weights of the low part's filters
-	unit   float32   // the RMS of noise whose bins in high have the RMS 1
-	spread []spread  // of every bin of high, the filters that it follows
+	lows   int        // filters of the low part
+	bands  []band     // of the high part, on the bins of high
+	gain   []float32  // of every filter: what its mean magnitude is multiplied by
+	weight []float64  // sum of the weights of the low part's filters
+	unit   float32    // the RMS of noise whose bins in high have the RMS 1
+	spread []spread   // of every bin of high, the filters that it follows
 	down   *audio.Resampler
 	up     *audio.Resampler
 }
