@@ -74,6 +74,7 @@ type Memorisation struct {
 	// Of held-out real clips:
 	RealSpectrogram float64 `json:"real_spectrogram"`
 	RealFeatures    float64 `json:"real_features"`
+	Limit           float64 `json:"limit"` // of Spectrogram: Alarm is set below it
 	Alarm           bool    `json:"alarm"`
 	// Judged is false where there are too few clips to exclude copies; Reason says why. Alarm is valid in either case.
 	Judged bool   `json:"judged"`

@@ -162,7 +162,7 @@ func (e *Evaluator) memorisation(r *Row, h embeddings) error {
 	r.Memorisation = Memorisation{
 		Spectrogram: bySpectrogram.Ratio, Features: byFeature.Ratio,
 		RealSpectrogram: bySpectrogram.HeldOut, RealFeatures: byFeature.HeldOut,
-		Alarm: bySpectrogram.Alarm, Judged: bySpectrogram.Judged, Reason: bySpectrogram.Reason,
+		Limit: bySpectrogram.Limit, Alarm: bySpectrogram.Alarm, Judged: bySpectrogram.Judged, Reason: bySpectrogram.Reason,
 		Nearest: bySpectrogram.Nearest, Ratios: bySpectrogram.Ratios,
 	}
 	if !bySpectrogram.Judged {

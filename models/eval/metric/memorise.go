@@ -28,7 +28,9 @@ const (
 //
 // A model whose clips are as new as recordings has about the ratio of held-out real clips; copies have 0. Alarm is
 // set when one clip in twenty lies less than half as far from a training clip as fresh recordings usually do, and
-// nearer than fresh recordings ever do.
+// nearer than fresh recordings ever do. Held-out recordings of other groups (speakers, kits) lie further off than fresh
+// ones of the groups that the model has learnt from, which lie as far as training clips from each other. So a copy is
+// nearer than either of the two.
 //
 // Copies in the data do not hide copies made by a model: held-out clips that are copies of training clips (exact, or
 // nearer than a tenth of the median) are left out. Where fewer than [LeastMemorisationClips] others remain, the
@@ -36,6 +38,7 @@ const (
 type Memorisation struct {
 	Ratio   float64 `json:"ratio"`
 	HeldOut float64 `json:"held_out"` // the same quantile for the held-out real clips (or training clips) themselves
+	Limit   float64 `json:"limit"`    // Alarm is set below it
 	Alarm   bool    `json:"alarm"`
 	// Judged is false where there are too few clips to exclude copies; Reason says why. Alarm is valid in either case.
 	Judged bool   `json:"judged"`
@@ -73,7 +76,12 @@ func Memorise(generated, heldOut, train [][]float64) (Memorisation, error) {
 	}
 	m.HeldOut = stats.Quantile(base, 0.05)
 	m.Ratio = stats.Quantile(m.Ratios, 0.05)
-	m.Alarm = m.Ratio < CopyLimit(m.HeldOut)
+	m.Limit = CopyLimit(m.HeldOut)
+	if among := spacingOfDifferent(train); len(among) >= LeastMemorisationClips {
+		usual := stats.Quantile(among, 0.5)
+		m.Limit = min(m.Limit, usual/scale*CopyLimit(stats.Quantile(among, 0.05)/usual))
+	}
+	m.Alarm = m.Ratio < m.Limit
 	switch {
 	case len(generated) < LeastMemorisationClips:
 		m.Judged, m.Reason = false, fmt.Sprintf("%d clips are too few: at least %d are needed", len(generated), LeastMemorisationClips)

@@ -269,6 +269,26 @@ func TestMemorisationAlarmWithDuplicates(t *testing.T) {
 	}
 }
 
+// TestMemorisationOfOtherGroups: held-out clips of other groups lie far from all training clips. New clips of the groups that were
+// learnt from are no copies then, but copies still are.
+func TestMemorisationOfOtherGroups(t *testing.T) {
+	groups := func(seed uint64, n int, from float64) [][]float64 {
+		var out [][]float64
+		for g := range 4 {
+			out = append(out, gaussians(seed+uint64(g), n, 8, from+20*float64(g), 1)...)
+		}
+		return out
+	}
+	train, held, fresh := groups(1, 80, 0), groups(11, 40, 10), groups(21, 80, 0)
+	m, err := metric.Memorise(fresh, held, train)
+	if err != nil || m.Alarm || m.Ratio > 0.75*m.HeldOut {
+		t.Errorf("fresh clips of known groups: ratio %.2f, of held-out ones %.2f, limit %.2f, alarm %t, %v", m.Ratio, m.HeldOut, m.Limit, m.Alarm, err)
+	}
+	if m, err = metric.Memorise(shifted(train, 0.1), held, train); err != nil || !m.Alarm {
+		t.Errorf("copies: ratio %.2f, limit %.2f, alarm %t, %v", m.Ratio, m.Limit, m.Alarm, err)
+	}
+}
+
 // shifted adds a number to the first column.
 func shifted(x [][]float64, by float64) [][]float64 {
 	out := make([][]float64, len(x))
