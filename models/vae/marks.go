@@ -131,7 +131,9 @@ func (g *Generator) findMarks(ctx context.Context, of []component) error {
 	g.marks.mu.Lock()
 	defer g.marks.mu.Unlock()
 	for i, c := range missing {
-		g.marks.known[c] = lastBins(clips.Clip(i), clips.F, g.marks.bins)
+		marks := lastBins(clips.Clip(i), clips.F, g.marks.bins)
+		g.prior.place(marks, g.marks.bins, c)
+		g.marks.known[c] = marks
 	}
 	return nil
 }
