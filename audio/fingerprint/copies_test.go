@@ -169,9 +169,9 @@ func missed(t *testing.T, clips []audio.Clip, index *Index, k change, step int) 
 
 func TestFSDD(t *testing.T) {
 	clips := fsdd(t)
-	step := 10
-	if testing.Short() {
-		step = 50
+	step := 40
+	if os.Getenv("WAVEMILL_EVERY_COPY") != "" {
+		step = 10 // the figures of the package comment
 	}
 	var index Index
 	prints := make([]Print, len(clips))
@@ -272,8 +272,11 @@ func TestSynthetic(t *testing.T) {
 		t.Errorf("%d of 179,700 pairs of different clips are similar, want at most 18", pairs)
 	}
 	for _, k := range changes() {
-		n, of, names := missed(t, clips, &index, k, 10)
+		n, of, names := missed(t, clips, &index, k, 20)
 		t.Logf("%-30s %d of %d missed %.20s", k.name, n, of, names)
+		if float64(n) > 0.3*float64(of) {
+			t.Errorf("%s: %d of %d copies missed", k.name, n, of)
+		}
 	}
 }
 

@@ -15,16 +15,25 @@ import (
 const digestBytes = 16
 
 // Digest returns the identity of a recording: the first 32 hexadecimal digits of the SHA-256 of its sample rate and its
-// samples, mixed down to mono and rounded to 16 bits. Names, labels, tags and the container do not enter it.
+// samples, rounded to 16 bits. Names, labels, tags and the container do not enter it.
+//
+// Both channels of a recording of two count where they differ in a rounded sample, so that recordings which differ only by
+// panning or width have different digests, as they have different spectrograms in a model of two channels. Print hears
+// their mix and calls them near copies. Channels that are equal have the digest of one of them. More than two channels are
+// mixed down.
 //
 // A lossless copy has the same digest: a recording of 8 or 16 bits saved again with 16 bits or more, one of 24 bits
 // saved again with 24 bits or as float, and one of float saved again as float, in WAV or FLAC. Saving with fewer bits,
-// resampling and gain change the digest; Print recognizes those copies. Channels that are equal have the digest of one
-// of them; of two that cancel, half of the difference is taken. Samples beyond full scale count as full scale; a sample that is not a number counts as 0.
+// resampling and gain change the digest; Print recognizes those copies. Samples beyond full scale count as full scale; a
+// sample that is not a number counts as 0.
 func Digest(c audio.Clip) string {
-	c, _ = c.MixedDown()
 	h := sha256.New()
 	buf := binary.LittleEndian.AppendUint64(make([]byte, 0, 8192), uint64(c.Rate))
+	if differ(c) {
+		buf = append(buf, "stereo"...)
+	} else {
+		c = c.Mono()
+	}
 	for _, v := range c.Samples {
 		if len(buf)+2 > cap(buf) {
 			h.Write(buf)
@@ -34,6 +43,19 @@ func Digest(c audio.Clip) string {
 	}
 	h.Write(buf)
 	return hex.EncodeToString(h.Sum(nil)[:digestBytes])
+}
+
+// differ reports whether a clip has two channels whose samples are not all equal in 16 bits.
+func differ(c audio.Clip) bool {
+	if c.Channels != 2 {
+		return false
+	}
+	for i := 0; i+1 < len(c.Samples); i += 2 {
+		if round16(c.Samples[i]) != round16(c.Samples[i+1]) {
+			return true
+		}
+	}
+	return false
 }
 
 // round16 rounds a sample to 16 bits, half away from zero, and clips it to full scale.

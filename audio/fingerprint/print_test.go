@@ -106,6 +106,32 @@ func TestDigest(t *testing.T) {
 	}
 }
 
+// TestPannedIsAnother: recordings that differ by panning or width alone have digests of their own, and stay near copies.
+func TestPannedIsAnother(t *testing.T) {
+	clip, other := hiss(1, 300*time.Millisecond), hiss(2, 300*time.Millisecond)
+	placed := func(left, right, side float32) audio.Clip {
+		c := audio.Clip{Channels: 2, Rate: clip.Rate}
+		for i, v := range clip.Samples {
+			c.Samples = append(c.Samples, left*v+side*other.Samples[i], right*v-side*other.Samples[i])
+		}
+		return c
+	}
+	seen := map[string]string{Digest(clip): "mono"}
+	for name, c := range map[string]audio.Clip{"left": placed(1, 0.5, 0), "right": placed(0.5, 1, 0), "wide": placed(0.75, 0.75, 0.3), "phase": placed(0.75, -0.75, 0)} {
+		d := Digest(c)
+		if other, taken := seen[d]; taken {
+			t.Errorf("%s has the digest of %s", name, other)
+		}
+		seen[d] = name
+		if d != Digest(c) {
+			t.Errorf("%s: two digests", name)
+		}
+		if !Similar(Of(c), Of(clip)) {
+			t.Errorf("%s is no near copy: it could be held out beside its twin", name)
+		}
+	}
+}
+
 // TestEmptyPrints gives what only a digest can identify.
 func TestEmptyPrints(t *testing.T) {
 	constant := hiss(1, time.Second)

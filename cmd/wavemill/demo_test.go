@@ -24,7 +24,9 @@ import (
 	"wavemill/audio/synth"
 	"wavemill/audio/wav"
 	"wavemill/models"
+	"wavemill/models/monitor"
 	"wavemill/models/sampling"
+	"wavemill/models/training"
 	"wavemill/operators/demo"
 	"wavemill/pipeline"
 	"wavemill/pipeline/server"
@@ -105,7 +107,7 @@ func quickDemo(t *testing.T, o demoOptions, change func(*demoOptions)) (demo.Sum
 		o.out = filepath.Join(t.TempDir(), "demo")
 	}
 	o.steps, o.seed, o.arch, o.perLabel, o.asJSON, o.classifierEpochs = quickSteps, 3, "vae", 2, true, 2
-	o.operators, o.flags = operators, demoFlags(t)
+	o.operators, o.flags = quickOperators, demoFlags(t)
 	ctx := t.Context()
 	if change != nil {
 		change(&o)
@@ -118,6 +120,22 @@ func quickDemo(t *testing.T, o demoOptions, change func(*demoOptions)) (demo.Sum
 		}
 	}
 	return s, errOut.String(), err
+}
+
+// quickOperators are the operators, of which the trainer measures a few clips at each save, not hundreds: that takes longer than
+// so short a training.
+func quickOperators(h demo.Hooks) pipeline.Registry {
+	h.Train.NewEvaluator = quickEvaluator
+	return operators(h)
+}
+
+// quickEvaluator is the train operator's usual evaluator with few clips.
+func quickEvaluator(set training.Set, seed uint64) (training.Evaluator, error) {
+	m, err := monitor.New(set.Train, set.Validation, set.Labels, set.FrontEnd, monitor.Options{Seed: seed, Clips: 24})
+	if err != nil {
+		return nil, err
+	}
+	return m.Evaluate, nil
 }
 
 // wavsIn reads the WAV files of a folder by name.
@@ -313,7 +331,7 @@ func interruptDemo(t *testing.T, o demoOptions, step int64) {
 				<-time.After(100 * time.Millisecond)
 			}
 		}
-		return operators(h)
+		return quickOperators(h)
 	}
 	o.flags = demoFlags(t, "--data", o.data[0])
 	err := a.demo(ctx, o)

@@ -351,7 +351,7 @@ func TestQualityTrains(t *testing.T) {
 	q.NewEvaluator = func(_ context.Context, d comparison.Data, o comparison.Options) (benchmark.Evaluator, error) {
 		return clipsEvaluator{fakeEvaluator{d, o.Seed}}, nil
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
 	r, err := q.Run(ctx, of)
 	if err != nil {

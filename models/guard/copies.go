@@ -2,7 +2,8 @@ package guard
 
 import "wavemill/audio/fingerprint"
 
-// Copies finds near copies among the examples before each. It keeps between twice and four times as many as it looks back:
+// Copies finds near copies among the examples before each. Copies that lie elsewhere between two channels, by 3 dB of pan or
+// width, are recordings of their own. It keeps between twice and four times as many as it looks back:
 // two generations of an index, of which the older is dropped when the newer is full. It is not safe for concurrent use.
 type Copies struct {
 	n        uint64 // how far it looks back
@@ -19,6 +20,7 @@ type copies struct {
 type entry struct {
 	id    uint64
 	label string
+	image []float64
 }
 
 // NewCopies returns an empty set that finds copies of an example among those whose ID is less by n at most.
@@ -36,7 +38,7 @@ func (c *Copies) Add(e Example) {
 		c.new.digests[e.Digest] = len(c.new.entries)
 	}
 	c.new.index.Add(e.Print) // An empty one takes a number too.
-	c.new.entries = append(c.new.entries, entry{e.ID, e.Label})
+	c.new.entries = append(c.new.entries, entry{e.ID, e.Label, e.image})
 }
 
 // Of returns the ID and the label of the last example before e that is the same recording.
@@ -50,7 +52,7 @@ func (c *Copies) Of(e Example) (id uint64, label string, ok bool) {
 			numbers = append(numbers, i)
 		}
 		for _, i := range numbers {
-			if x := g.entries[i]; x.id < e.ID && x.id+c.n >= e.ID && x.id >= id {
+			if x := g.entries[i]; x.id < e.ID && x.id+c.n >= e.ID && x.id >= id && !e.elsewhere(x.image) {
 				id, label, ok = x.id, x.label, true
 			}
 		}

@@ -8,6 +8,7 @@ import (
 
 	"wavemill/audio"
 	"wavemill/audio/synth"
+	"wavemill/models"
 	"wavemill/models/frontend"
 )
 
@@ -192,6 +193,42 @@ func TestWrongLabelsOutliersAndCopies(t *testing.T) {
 	if e.ID = 500; true {
 		if _, _, ok := copies.Of(e); ok {
 			t.Error("a copy from before the window is found")
+		}
+	}
+}
+
+// A copy that is panned elsewhere is another recording, as a clip and as a spectrogram of two channels; a quieter one at the
+// same place is a copy, and so is any where there is but one channel.
+func TestPannedCopies(t *testing.T) {
+	mono := sounds(t, 1, "bell")[0]
+	placed := func(left, right float32) audio.Clip {
+		c := mono
+		c.Channels, c.Samples = 2, nil
+		for _, v := range mono.Samples {
+			c.Samples = append(c.Samples, left*v, right*v)
+		}
+		return c
+	}
+	first, moved, quiet := placed(1, 0.5), placed(0.5, 1), placed(0.5, 0.25)
+	fe := frontend.PlanFor([]audio.Clip{first, moved, quiet})
+	if fe.Spectrogram.Channels != 2 {
+		t.Fatalf("%+v", fe)
+	}
+	mixed := fe
+	mixed.Spectrogram = fe.Spectrogram.Mono()
+	for name, as := range map[string]*models.FrontEnd{"clips": nil, "spectrograms": &fe, "mono spectrograms": &mixed} {
+		measured := measureAll(t, []audio.Clip{first, moved, quiet}, as)
+		for i, want := range []bool{false, as == &mixed, true} {
+			copies := NewCopies(10)
+			copies.Add(measured[0])
+			e := measured[i]
+			e.ID = 5
+			if i == 0 {
+				e.ID = measured[0].ID // nothing lies before it
+			}
+			if _, _, ok := copies.Of(e); ok != want {
+				t.Errorf("%s: clip %d is a copy: %t, want %t", name, i, ok, want)
+			}
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"wavemill/audio"
 	"wavemill/audio/fingerprint"
 	"wavemill/audio/spectrogram"
+	"wavemill/audio/stereo"
 	"wavemill/models"
 	"wavemill/models/frontend"
 )
@@ -44,6 +45,7 @@ type Example struct {
 
 	outOfRange int       // values of a spectrogram that its front end cannot give
 	vector     []float32 // [vectorSize], see vectorOf; nil where there is nothing to hear
+	image      []float64 // pans, then as many widths, in dB: of a clip one each, of a spectrogram those of its bands; nil: one channel
 }
 
 // What the loudest part of a clip is measured over.
@@ -85,6 +87,10 @@ func (a *Analyst) Clip(c audio.Clip, truncated bool) (Example, error) {
 		return e, nil
 	}
 	e.Print = fingerprint.Of(c)
+	if c.Channels == 2 {
+		place := stereo.PlaceOf(c)
+		e.image = []float64{place.Pan, place.Width}
+	}
 	mono, err := a.resamplers.Resample(c.Mono(), analysisRate)
 	if err != nil {
 		return Example{}, err
@@ -146,7 +152,7 @@ func Spectrogram(label, source string, values []float32, fe models.FrontEnd) (Ex
 	if len(values) == 0 || len(values) != fe.Frames*bins {
 		return Example{}, fmt.Errorf("guard: %d values are no spectrogram of %d frames and %d bins", len(values), fe.Frames, bins)
 	}
-	own := bins - c.Marks()
+	own := c.Levels()
 	db := make([]float32, fe.Frames*own)
 	silent, top, outside := true, 0, 0
 	for t := range fe.Frames {
@@ -167,7 +173,7 @@ func Spectrogram(label, source string, values []float32, fe models.FrontEnd) (Ex
 	e := Example{
 		Label: label, Source: source, Rate: c.SampleRate, Seconds: float64(c.Samples(fe.Frames)) / float64(c.SampleRate),
 		Full: float64(top) / float64(len(db)), FrontEnd: &fe,
-		outOfRange: outside,
+		outOfRange: outside, image: imageOf(values, db, c),
 	}
 	if e.vector = vectorOf(db, fe.Frames, own); silent && c.Min != c.Max || e.vector == nil {
 		e.Flaw, e.vector = "it has no sound", nil
@@ -175,6 +181,46 @@ func Spectrogram(label, source string, values []float32, fe models.FrontEnd) (Ex
 	sorted := slices.Sorted(slices.Values(db))
 	e.Level = float64(sorted[len(sorted)-1-len(sorted)/200])
 	return e, nil
+}
+
+// imageOf is the mean image of a spectrogram over its frames, by the power of their loudest bin; db are its levels.
+func imageOf(values []float32, db []float32, c spectrogram.Config) []float64 {
+	n, bins := c.Image(), c.Bins()
+	if n == 0 {
+		return nil
+	}
+	out, total := make([]float64, n), 0.0
+	for t := range len(values) / bins {
+		weight := math.Pow(10, float64(slices.Max(db[t*c.Levels():(t+1)*c.Levels()]))/10)
+		total += weight
+		for i, v := range values[(t+1)*bins-n : (t+1)*bins] {
+			out[i] += weight * float64(v)
+		}
+	}
+	for i := range out {
+		out[i] *= stereo.Limit / total
+	}
+	return out
+}
+
+// moved is the least difference in dB of pan or width, in the median of the bands, at which copies of one sound are
+// different recordings for a model of two channels. Less may come from an encoding.
+const moved = 3.0
+
+// elsewhere reports whether two examples have two channels and other places.
+func (e Example) elsewhere(image []float64) bool {
+	if len(e.image) == 0 || len(e.image) != len(image) {
+		return false
+	}
+	apart := make([]float64, len(image))
+	for i := range apart {
+		apart[i] = math.Abs(e.image[i] - image[i])
+	}
+	half := len(apart) / 2
+	pan, width := apart[:half], apart[half:]
+	slices.Sort(pan)
+	slices.Sort(width)
+	return pan[half/2] > moved || width[half/2] > moved
 }
 
 // slack is for rounding. Values may lie above 1 by what samples may be above full scale: see frontend.Usable.

@@ -28,4 +28,6 @@ func (s *Sampler) Seams(ctx context.Context, p Provenance) (at []int, fade int, 
 }
 
 // Wrap is wrap.
-func Wrap(x []float32, length, give, fade int) ([]float32, error) { return wrap(x, length, give, fade) }
+func Wrap(x []float32, channels, length, give, fade int) ([]float32, error) {
+	return wrap(x, channels, length, give, fade)
+}

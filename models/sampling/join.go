@@ -10,7 +10,7 @@ import (
 const fadeFrames = 16
 
 // A tape joins the sustained parts of spectrograms of one width to a longer one. Each fades in over the end of the one
-// before; powers add, because a sum of logarithms would be quieter.
+// before; powers add, because a sum of logarithms would be quieter. Pan and width of two channels move from one to the other.
 type tape struct {
 	config  spectrogram.Config
 	width   int         // values of a frame
@@ -62,7 +62,11 @@ func (t *tape) lay(out []float32, at int, segment []float32, first bool) {
 			continue
 		}
 		w := (float64(i) + 0.5) / float64(t.overlap)
-		for j, v := range from {
+		levels := t.config.Levels()
+		for j, v := range from[levels:] {
+			to[levels+j] += float32(w) * (v - to[levels+j])
+		}
+		for j, v := range from[:levels] {
 			to[j] = value(t.config, (1-w)*power(t.config, to[j])+w*power(t.config, v))
 		}
 	}

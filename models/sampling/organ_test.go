@@ -22,6 +22,9 @@ var organLabels = []string{"tone", "wind", "pluck"}
 // organLatents is the number of latent variables: pitch, brightness, and the levels of six partials or bands.
 const organLatents = 8
 
+// In two channels, the left is louder by this many dB, and by one more for each unit of the second latent variable.
+const organPan = 6
+
 // An organ is a generator with latents whose clips are known: the spectrograms of sounds made from formulas, a tone of
 // about 220 Hz, of noise or of a plucked string.
 type organ struct {
@@ -91,14 +94,29 @@ func (g *organ) sound(label string, z []float32, seed uint64) audio.Clip {
 		}
 		c.Samples[i] = float32(v * rise * fall)
 	}
+	if g.front.Channels() == 2 {
+		right := audio.Amplitude(-organPan - float64(z[1]))
+		both := make([]float32, 0, 2*g.n)
+		for _, v := range c.Samples {
+			both = append(both, v, float32(right)*v)
+		}
+		c.Samples, c.Channels = both, 2
+	}
 	return c
 }
 
-// organSampler returns a sampler of an organ with clips of 0.8 s.
+// organSampler returns a sampler of an organ with clips of 0.8 s in one channel.
 func organSampler(t testing.TB) *sampling.Sampler {
+	t.Helper()
+	return organOf(t, 0)
+}
+
+// organOf returns one with that many channels as a spectrogram.Config has them.
+func organOf(t testing.TB, channels int) *sampling.Sampler {
 	t.Helper()
 	const rate = 16000
 	fe := frontend.Plan([]int{rate}, []time.Duration{800 * time.Millisecond})
+	fe.Spectrogram.Channels = channels
 	front, err := frontend.New(fe)
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"wavemill/audio/stereo"
 	"wavemill/audio/timbre"
 	"wavemill/audio/wav"
 	"wavemill/models/sampling"
@@ -111,6 +112,57 @@ func TestLoops(t *testing.T) {
 		}
 		if tone := tc.label == "tone"; tone != (c.Tone > 0) || tone && h.Sampler != nil && h.Sampler.Note != 57 && h.Sampler.Note != 56 {
 			t.Errorf("%s: pitch %g Hz, note %+v", tc.label, c.Tone, h.Sampler)
+		}
+	}
+}
+
+// TestShapesOfTwoChannels: long clips and loops of two channels have the length that was asked for, stay where the sound is, and go
+// on at the wrap in both channels; a struck sound is refused as in one channel.
+func TestShapesOfTwoChannels(t *testing.T) {
+	s := organOf(t, 2)
+	for _, label := range []string{"tone", "wind"} {
+		for _, shape := range []sampling.Shape{{Duration: 3}, {Duration: 1.5, Loop: true}, {Loop: true}} {
+			c, file := generated(t, s, sampling.Provenance{Label: label, Seed: 9, Shape: shape})
+			frames, rate := c.Audio.Frames(), c.Audio.Rate
+			if c.Audio.Channels != 2 || len(c.Audio.Samples) != 2*frames {
+				t.Fatalf("%s %+v: %d channels", label, shape, c.Audio.Channels)
+			}
+			if off := float64(frames)/float64(rate) - shape.Duration; shape.Duration > 0 && math.Abs(off) > 0.02 || !shape.Loop && off != 0 {
+				t.Errorf("%s %+v: %d frames", label, shape, frames)
+			}
+			// Each segment stands at its own place, a dB or two about the mean; where they are joined, in between.
+			if place := stereo.PlaceOf(c.Audio); math.Abs(place.Pan+organPan) > 2.5 {
+				t.Errorf("%s %+v: pan %.2f dB", label, shape, place.Pan)
+			}
+			if !shape.Loop {
+				continue
+			}
+			for channel := range 2 {
+				x := make([]float32, frames)
+				most := 0.0
+				for i := range x {
+					x[i] = c.Audio.Samples[2*i+channel]
+					if i > 0 {
+						most = max(most, math.Abs(float64(x[i])-float64(x[i-1])))
+					}
+				}
+				if step := math.Abs(float64(x[0]) - float64(x[frames-1])); step > most {
+					t.Errorf("%s %+v: a step of %g at the wrap of channel %d, at most %g elsewhere", label, shape, step, channel, most)
+				}
+				change, at := flux(append(append([]float32{}, x...), x...), rate)
+				wrapped, interior := near(change, at, []int{frames + rate/40}, rate/30)
+				if got, limit := valueAt(wrapped, 0.5), valueAt(interior, 0.95); got > limit {
+					t.Errorf("%s %+v: flux at the wrap %.2f dB, 95 %% of the interior below %.2f", label, shape, got, limit)
+				}
+			}
+			if _, h, err := wav.Decode(file); err != nil || h.Sampler == nil || h.Sampler.Loops[0].End != int64(frames) {
+				t.Errorf("%s %+v: the file says %+v, %v", label, shape, h.Sampler, err)
+			}
+		}
+	}
+	for _, shape := range []sampling.Shape{{Duration: 4}, {Loop: true}} {
+		if _, err := s.Generate(t.Context(), sampling.Provenance{Label: "pluck", Seed: 2, Shape: shape}); !errors.Is(err, sampling.ErrUnreachable) {
+			t.Errorf("pluck %+v: %v", shape, err)
 		}
 	}
 }

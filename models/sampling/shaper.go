@@ -258,7 +258,7 @@ func (h *shaper) used() int {
 	config := h.frontEnd.Config().Spectrogram
 	levels := make([]float64, len(h.first)/h.width)
 	for t := range levels {
-		for _, v := range h.first[t*h.width : (t+1)*h.width] {
+		for _, v := range h.first[t*h.width:][:config.Levels()] {
 			levels[t] += power(config, v)
 		}
 	}
@@ -290,20 +290,20 @@ func (h *shaper) loop(ctx context.Context, ratio float64) (audio.Clip, float64, 
 	if err != nil {
 		return audio.Clip{}, 0, err
 	}
-	margin := loopMargin * config.Hop
+	margin := loopMargin * config.Hop * sound.Channels
 	sound.Samples = sound.Samples[min(margin, len(sound.Samples)):]
 	length := period * config.Hop
 	if h.p.Pitch > 0 {
-		before := len(sound.Samples)
+		before := sound.Frames()
 		if sound, err = h.tune(sound); err != nil {
 			return audio.Clip{}, 0, err
 		}
-		length = int(math.Round(float64(length) * float64(len(sound.Samples)) / float64(before)))
+		length = int(math.Round(float64(length) * float64(sound.Frames()) / float64(before)))
 	}
 	if h.p.Duration > 0 {
 		length = int(math.Round(h.p.Duration * rate))
 	}
-	sound.Samples, err = wrap(sound.Samples, length, int(loopGive.Seconds()*rate), fade)
+	sound.Samples, err = wrap(sound.Samples, sound.Channels, length, int(loopGive.Seconds()*rate), fade)
 	if err != nil {
 		return audio.Clip{}, 0, h.unreachable("%w", err)
 	}

@@ -31,7 +31,7 @@ func sustainOf(c spectrogram.Config, data []float32, width int) sustain {
 	top := math.Inf(-1)
 	for t := range levels {
 		sum := 0.0
-		for _, v := range data[t*width : (t+1)*width] {
+		for _, v := range data[t*width:][:c.Levels()] {
 			sum += power(c, v)
 		}
 		levels[t] = 10 * math.Log10(sum+1e-30)

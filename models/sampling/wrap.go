@@ -8,32 +8,32 @@ import (
 	"wavemill/audio"
 )
 
-// wrap makes a loop of x, whose part behind the loop goes on as its beginning does: the end is cross-faded into the
-// beginning, so that the sample behind the last is the first. The length is the one among length-give to length+give at
-// which both parts are most alike, so that a tone has a whole number of periods; where they are alike nowhere, as in noise,
-// it is length.
-func wrap(x []float32, length, give, fade int) ([]float32, error) {
+// wrap makes a loop of interleaved samples, whose part behind the loop goes on as its beginning does: the end is cross-faded
+// into the beginning, so that the frame behind the last is the first. length, give and fade are in frames of one sample a
+// channel. The length is the one among length-give to length+give at which both parts are most alike, so that a tone has a
+// whole number of periods; where they are alike nowhere, as in noise, it is length.
+func wrap(x []float32, channels, length, give, fade int) ([]float32, error) {
 	fade = min(fade, length/2)
-	give = min(give, length/4, len(x)-length-fade)
+	give = min(give, length/4, len(x)/channels-length-fade)
 	if fade < 1 || give < 0 {
 		return nil, errors.New("the loop is too short or too long for the sound that the model holds")
 	}
-	best := length
-	likeness := correlation(x[:fade], x[length:length+fade])
+	likenessAt := func(n int) float64 { return correlation(x[:fade*channels], x[n*channels:(n+fade)*channels]) }
+	best, likeness := length, likenessAt(length)
 	for n := length - give; n <= length+give; n++ {
-		if r := correlation(x[:fade], x[n:n+fade]); r > max(likeness, leastAlike) {
+		if r := likenessAt(n); r > max(likeness, leastAlike) {
 			best, likeness = n, r
 		}
 	}
-	loop := make([]float32, best)
+	loop := make([]float32, best*channels)
 	copy(loop, x)
 	// Gains for which the power stays the same, however alike the two parts are.
 	likeness = max(0, likeness)
-	for i := range fade {
-		w := (float64(i) + 0.5) / float64(fade)
+	for i := range fade * channels {
+		w := (float64(i/channels) + 0.5) / float64(fade)
 		in, out := math.Sin(w*math.Pi/2), math.Cos(w*math.Pi/2)
 		norm := math.Sqrt(in*in + out*out + 2*likeness*in*out)
-		loop[i] = float32((in*float64(x[i]) + out*float64(x[best+i])) / norm)
+		loop[i] = float32((in*float64(x[i]) + out*float64(x[best*channels+i])) / norm)
 	}
 	return loop, nil
 }

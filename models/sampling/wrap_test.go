@@ -17,7 +17,7 @@ func TestWrap(t *testing.T) {
 	for i := range tone {
 		tone[i], noise[i] = float32(math.Sin(2*math.Pi*float64(i)/period)), float32(rng.NormFloat64())
 	}
-	loop, err := sampling.Wrap(tone, length, give, fade)
+	loop, err := sampling.Wrap(tone, 1, length, give, fade)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,10 +31,28 @@ func TestWrap(t *testing.T) {
 			t.Fatalf("sample %d of %d is %g, the next %g", i, len(loop), v, next)
 		}
 	}
-	if loop, err = sampling.Wrap(noise, length, give, fade); err != nil || len(loop) != length {
+	if loop, err = sampling.Wrap(noise, 1, length, give, fade); err != nil || len(loop) != length {
 		t.Errorf("the loop of noise has %d samples, %v", len(loop), err)
 	}
-	if _, err := sampling.Wrap(tone, 5900, give, fade); err == nil {
+	if _, err := sampling.Wrap(tone, 1, 5900, give, fade); err == nil {
 		t.Error("a loop of more than there is")
+	}
+	// Two channels of the tone, the right one half as loud: the same loop in both.
+	both := make([]float32, 0, 2*len(tone))
+	for _, v := range tone {
+		both = append(both, v, v/2)
+	}
+	loop, err = sampling.Wrap(tone, 1, length, give, fade)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := sampling.Wrap(both, 2, length, give, fade)
+	if err != nil || len(two) != 2*len(loop) {
+		t.Fatalf("two channels: %d samples, %v; one: %d", len(two), err, len(loop))
+	}
+	for i, v := range loop {
+		if math.Abs(float64(two[2*i]-v)) > 1e-6 || math.Abs(float64(two[2*i+1]-v/2)) > 1e-6 {
+			t.Fatalf("frame %d is %v, want %g and its half", i, two[2*i:2*i+2], v)
+		}
 	}
 }

@@ -38,6 +38,9 @@ func (l *Learner) Calibrate(ctx context.Context, train models.Batch) error {
 	if err != nil {
 		return err
 	}
+	if bins := l.header.FrontEnd.Spectrogram.Image(); bins > 0 && l.config.Prior == PriorManifold {
+		p.fitImages(train, bins)
+	}
 	r, err := l.fitResidualNoise(ctx, train, z)
 	if err != nil {
 		return err

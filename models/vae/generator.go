@@ -22,6 +22,7 @@ type Generator struct {
 	flow             *flow // draws instead of prior, unless nil
 	residual         *residualNoise
 	marks            *marker
+	image            int // bins of the stereo image at the end of a frame; they get no residual noise
 	encoder, decoder *nn.Predictor
 	blender          blend.Decoder
 }
@@ -37,7 +38,8 @@ func Open(c models.Checkpoint) (models.Generator, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Generator{config: h.Config, shape: h.Shape, marks: newMarker(h.Config, h.FrontEnd.Spectrogram.Marks())}
+	spectra := h.FrontEnd.Spectrogram
+	g := &Generator{config: h.Config, shape: h.Shape, marks: newMarker(h.Config, spectra.Marks()+spectra.Image()), image: spectra.Image()}
 	if g.prior, err = openPrior(c, g.config.priors(g.shape), g.config.Latent); err != nil {
 		return nil, err
 	}
@@ -114,14 +116,16 @@ func (g *Generator) temperature(r models.Request) float64 {
 	return r.Temperature
 }
 
-// addNoise adds the residual noise of r's seeds to the clips of out and limits their values.
+// addNoise adds the residual noise of r's seeds to the levels of the clips of out and limits their values.
 func (g *Generator) addNoise(out models.Batch, r models.Request) {
 	if g.config.ResidualNoise == 0 {
 		return
 	}
 	fft := newTransform2D(out.T, out.F)
 	for i := range out.B {
+		image := lastBins(out.Clip(i), out.F, g.image)
 		g.residual.add(out.Clip(i), latent.Stream{Seed: r.Seeds[i]}.Residual(), g.config.ResidualNoise*g.temperature(r), fft)
+		setLastBins(out.Clip(i), out.F, image, g.image)
 		limit(out.Clip(i))
 	}
 }

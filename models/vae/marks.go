@@ -10,9 +10,10 @@ import (
 	"wavemill/models/internal/latent"
 )
 
-// A marker gives clips whose last bins are marks (see spectrogram.Config.Marks) the marks of recordings.
+// A marker gives clips whose last bins are marks or a stereo image (see spectrogram.Config.Marks and Image) those of recordings;
+// here, both are called marks.
 //
-// Marks are level, attack and tail of a whole clip. Between two recordings, and with noise, they are drawn towards their
+// Marks are level, attack and tail of a whole clip, and where in the room it is. Between two recordings, and with noise, they are drawn towards their
 // mean or beyond their range: a decoder reconstructs the marks of the recordings, but not their distribution. So a clip takes
 // all its marks from the recording at which its draw begins, and these recordings are taken in turn rather than at random, so
 // that a few clips have the levels and tails of the recordings. A marker is safe for concurrent use.
@@ -83,16 +84,25 @@ func (g *Generator) setMarks(ctx context.Context, out models.Batch, r models.Req
 	g.marks.mu.Lock()
 	defer g.marks.mu.Unlock()
 	for i, c := range of {
-		copyMarks(out.Clip(i), out.F, g.marks.known[c], g.marks.bins)
+		setLastBins(out.Clip(i), out.F, g.marks.known[c], g.marks.bins)
 	}
 	return nil
 }
 
-// copyMarks copies the marks of every frame.
-func copyMarks(clip []float32, width int, marks []float32, bins int) {
+// setLastBins replaces the last bins of every frame of a clip by values, [T, bins].
+func setLastBins(clip []float32, width int, values []float32, bins int) {
 	for t := range len(clip) / width {
-		copy(clip[(t+1)*width-bins:(t+1)*width], marks[t*bins:])
+		copy(clip[(t+1)*width-bins:(t+1)*width], values[t*bins:])
 	}
+}
+
+// lastBins returns a copy of the last bins of every frame, [T, bins].
+func lastBins(clip []float32, width, bins int) []float32 {
+	out := make([]float32, 0, len(clip)/width*bins)
+	for t := range len(clip) / width {
+		out = append(out, clip[(t+1)*width-bins:(t+1)*width]...)
+	}
+	return out
 }
 
 // findMarks decodes the recordings whose marks are not known yet.
@@ -121,10 +131,8 @@ func (g *Generator) findMarks(ctx context.Context, of []component) error {
 	g.marks.mu.Lock()
 	defer g.marks.mu.Unlock()
 	for i, c := range missing {
-		marks := make([]float32, 0, clips.T*g.marks.bins)
-		for t := range clips.T {
-			marks = append(marks, clips.Clip(i)[(t+1)*clips.F-g.marks.bins:(t+1)*clips.F]...)
-		}
+		marks := lastBins(clips.Clip(i), clips.F, g.marks.bins)
+		g.prior.place(marks, g.marks.bins, c)
 		g.marks.known[c] = marks
 	}
 	return nil

@@ -26,6 +26,7 @@ type mixture struct {
 	mean   []float32 // [K, Z]
 	weight []float32 // [K], adding to 1
 	factor []float32 // [Z, Z], row-major
+	image  []float32 // [K, bins], see tensorImage; nil: none
 	neighbourhood
 }
 
@@ -257,7 +258,7 @@ func (p *prior) tensors() []models.Tensor {
 		near.Shape = []int{len(near.Data)}
 		t = append(t, near)
 	}
-	return t
+	return append(t, p.imageTensor()...)
 }
 
 // openPrior reads what tensors returned.
@@ -287,7 +288,10 @@ func openPrior(c models.Checkpoint, labels, latent int) (*prior, error) {
 		})
 		at = end
 	}
-	return p, p.openNeighbourhoods(c)
+	if err := p.openNeighbourhoods(c); err != nil {
+		return nil, err
+	}
+	return p, p.openImages(c)
 }
 
 // openNeighbourhoods reads the neighbourhoods, if there are any.
