@@ -56,6 +56,7 @@ const fullScale = 0.99
 type Analyst struct {
 	transforms sync.Pool
 	resamplers audio.Resamplers
+	prints     fingerprint.Maker
 }
 
 // analysisRate is the rate in Hz at which clips are compared, so that clips of all rates have the same bands.
@@ -84,7 +85,7 @@ func (a *Analyst) Clip(c audio.Clip, truncated bool) (Example, error) {
 	if e.Flaw != "" {
 		return e, nil
 	}
-	e.Print = fingerprint.Of(c)
+	e.Print = a.prints.Of(c)
 	mono, err := a.resamplers.Resample(c.Mono(), analysisRate)
 	if err != nil {
 		return Example{}, err
