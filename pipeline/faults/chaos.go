@@ -134,9 +134,8 @@ func Run(ctx context.Context, o Options) (result Result, err error) {
 		return result, err
 	}
 	defer func() { err = errors.Join(err, r.proxy.Close()) }()
-	direct := o.Spec
+	direct := o.Spec.Routed(o.Registry)
 	direct.Name = fmt.Sprintf("chaos-%08x", uint32(time.Now().UnixNano()))
-	direct.Operators = slices.Clone(direct.Operators)
 	for i := range direct.Operators {
 		direct.Operators[i].AckWait = ackWait
 	}
