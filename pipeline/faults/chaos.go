@@ -79,12 +79,13 @@ func (r Result) String() string {
 	for _, name := range slices.Sorted(maps.Keys(r.Faults)) {
 		faults = append(faults, fmt.Sprintf("%d x %s", r.Faults[name], name))
 	}
-	text := fmt.Sprintf("%d recordings in %.0f s, seed %d; faults: %s\n%s", r.Published, r.Seconds, r.Seed, strings.Join(faults, ", "), r.Report)
+	var text strings.Builder
+	fmt.Fprintf(&text, "%d recordings in %.0f s, seed %d; faults: %s\n%s", r.Published, r.Seconds, r.Seed, strings.Join(faults, ", "), r.Report)
 	if r.Made > 0 {
-		text += fmt.Sprintf("\n%d outputs of the first stage", r.Made)
+		fmt.Fprintf(&text, "\n%d outputs of the first stage", r.Made)
 	}
 	if r.Answered+r.Unanswered > 0 {
-		text += fmt.Sprintf("\n%d requests answered with a clip, %d not", r.Answered, r.Unanswered)
+		fmt.Fprintf(&text, "\n%d requests answered with a clip, %d not", r.Answered, r.Unanswered)
 	}
 	for _, wrong := range []struct {
 		what  string
@@ -96,10 +97,10 @@ func (r Result) String() string {
 		{"answered clips are not in their stream once", r.WrongClips},
 	} {
 		if n := len(wrong.which); n > 0 {
-			text += fmt.Sprintf("\n%d %s: %s", n, wrong.what, strings.Join(wrong.which[:min(n, 5)], ", "))
+			fmt.Fprintf(&text, "\n%d %s: %s", n, wrong.what, strings.Join(wrong.which[:min(n, 5)], ", "))
 		}
 	}
-	return text
+	return text.String()
 }
 
 // defaultSettle is Options.Settle where it is 0.
