@@ -18,8 +18,8 @@ import (
 // What is committed to a stream at once, at most. The server stores up to a thousand messages atomically; these are enough to
 // share one sync to disk among many, and small in memory.
 const (
-	groupMessages = 128
-	groupBytes    = 4 << 20
+	groupMessages = 512
+	groupBytes    = 8 << 20
 )
 
 // A publication is a message on its way into a stream. Its first attempt is shared with others; whatever that does not settle is
@@ -41,7 +41,7 @@ func (b *Bus) begin(ctx context.Context, msg *nats.Msg, stream string) (*publica
 		return nil, err
 	}
 	p := &publication{ctx: ctx, msg: msg, stream: stream, bus: b, done: make(chan struct{})}
-	g, _ := b.groups.LoadOrStore(stream, &group{bus: b})
+	g, _ := b.groups.LoadOrStore(stream, &group{bus: b, choice: choice{syncs: b.server != nil}})
 	g.(*group).add(p)
 	return p, nil
 }
@@ -133,7 +133,7 @@ func (g *group) commit(batch []*publication) {
 		batch[0].settle(g.bus.publishOnce(batch[0].ctx, batch[0].msg))
 		return
 	}
-	atomic := g.choice.atomic()
+	atomic := g.choice.atomic(len(batch))
 	began := time.Now()
 	if atomic {
 		switch err := g.bus.commitAtomically(batch); {
@@ -151,7 +151,7 @@ func (g *group) commit(batch []*publication) {
 	} else {
 		g.bus.commitSingly(batch)
 	}
-	g.choice.observe(atomic, time.Since(began)/time.Duration(len(batch)))
+	g.choice.observe(atomic, len(batch), time.Since(began))
 }
 
 func isAPIError(err error) bool {
@@ -159,41 +159,60 @@ func isAPIError(err error) bool {
 	return ok
 }
 
-// A choice is between the two ways to commit: an atomic batch, which a server that syncs every write syncs once, and single
-// messages, which are faster on one that does not. The server does not say which it is, so both are timed.
+// A choice is between the two ways to commit: an atomic batch, which a server that syncs every write syncs a few times, and single
+// messages, which are faster on one that does not. The embedded server is known to sync. Others do not say whether they do, so both
+// ways are timed.
 type choice struct {
+	syncs      bool // The server is known to sync every write.
 	impossible bool
 	commits    int
-	cost       [2]time.Duration // Of a message, smoothed: singly, atomically.
+	timed      [2]int           // How many commits were timed: singly, atomically.
+	cost       [2]time.Duration // Of a message, likewise.
 }
 
 const (
-	tryOther = 64 // Every so many commits the other way is tried.
-	smooth   = 8
+	leastAtomic = 4  // Fewer messages are not worth the files that the server makes for a batch.
+	leastTimed  = 16 // Fewer messages say little about what more of them would take.
+	tryFirst    = 4  // So many commits go either way before one is preferred.
+	tryOther    = 64 // Every so many commits the other way is tried.
+	forget      = 16 // A commit that takes longer than the fastest ones raises the estimate by this part of the difference.
 )
 
-func (c *choice) atomic() bool {
-	c.commits++
+// atomic decides for the next commit, of so many messages.
+func (c *choice) atomic(messages int) bool {
 	switch {
-	case c.impossible:
+	case c.impossible || messages < leastAtomic:
 		return false
-	case c.cost[0] == 0 || c.cost[1] == 0:
-		return c.cost[1] == 0
+	case c.syncs:
+		return true
+	case messages < leastTimed:
+		return c.cost[1] > 0 && c.cost[1] < c.cost[0]
+	}
+	c.commits++
+	if min(c.timed[0], c.timed[1]) < tryFirst {
+		return c.timed[1] < tryFirst
 	}
 	cheaper := c.cost[1] < c.cost[0]
 	return cheaper != (c.commits%tryOther == 0)
 }
 
-func (c *choice) observe(atomic bool, cost time.Duration) {
+// observe records what a commit has taken. A busy machine delays some commits a lot, whichever way they go: the estimate follows
+// the fastest ones.
+func (c *choice) observe(atomic bool, messages int, took time.Duration) {
+	if messages < leastTimed {
+		return
+	}
 	i := 0
 	if atomic {
 		i = 1
 	}
-	if c.cost[i] == 0 {
-		c.cost[i] = max(cost, 1)
+	c.timed[i]++
+	cost := max(took/time.Duration(messages), 1)
+	if c.cost[i] == 0 || cost < c.cost[i] {
+		c.cost[i] = cost
 		return
 	}
-	c.cost[i] += (cost - c.cost[i]) / smooth
+	c.cost[i] += (cost - c.cost[i]) / forget
 }
 
 // commitSingly publishes all and then waits for the confirmations.

@@ -210,20 +210,20 @@ func TestPoisonIsSetAside(t *testing.T) {
 
 func TestSlowHandlerKeepsItsLease(t *testing.T) {
 	bus := open(t, specOf(t, "", func(s *pipeline.Spec) {
-		s.Operators[0].AckWait, s.Operators[0].Workers = 200*time.Millisecond, 1
+		s.Operators[0].AckWait, s.Operators[0].Workers = 400*time.Millisecond, 1
 	}))
 	p, _ := start(t, bus, on(func(ctx context.Context, m *pipeline.Message, emit pipeline.Emit) error {
-		select { // Five times the lease; the second message waits as long in the queue.
+		select { // More than twice the lease; the second message waits as long in the queue.
 		case <-time.After(time.Second):
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 		return shout(ctx, m, emit)
 	}))
-	feed(t, bus, "slow", 3)
+	feed(t, bus, "slow", 2)
 	settled(t, bus)
 	exactlyOnce(t, bus, 1)
-	if s := p.Snapshot()[0]; s.Redelivered != 0 || s.Received != 3 {
+	if s := p.Snapshot()[0]; s.Redelivered != 0 || s.Received != 2 {
 		t.Errorf("slow work was delivered again: %+v", s)
 	}
 }

@@ -67,7 +67,7 @@ func TestListenWarning(t *testing.T) {
 	} {
 		var log bytes.Buffer
 		s := specOf(t, "", func(s *pipeline.Spec) { s.Operators, s.Auth, s.Listen = nil, tc.auth, tc.listen })
-		bus, err := pipeline.Open(within(t), s, pipeline.BusOptions{Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+		bus, err := pipeline.Open(within(t), s, pipeline.BusOptions{Streams: []string{}, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 		if err != nil {
 			t.Errorf("%q: %v", tc.listen, err)
 			continue

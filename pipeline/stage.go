@@ -44,7 +44,7 @@ type stage struct {
 // workAhead is how many messages of one worker of a [Stateless] operator may wait for their outputs to be stored, and
 // bytesAhead what their outputs may take, of all workers together.
 const (
-	workAhead  = 30
+	workAhead  = 254
 	bytesAhead = 32 << 20
 )
 

@@ -44,6 +44,19 @@ func (s Spec) Stages(reg Registry) ([]StageInfo, error) {
 	return all, nil
 }
 
+// Routed returns s with the streams filled in that its operators read and write where the spec does not say, so that
+// [Spec.StreamNames] has them all. An operator that cannot be built stays as it is.
+func (s Spec) Routed(reg Registry) Spec {
+	s = s.withDefaults()
+	s.Operators = slices.Clone(s.Operators)
+	for i, o := range s.Operators {
+		if r, err := s.route(o, reg); err == nil {
+			s.Operators[i].From, s.Operators[i].To = r.from, r.to
+		}
+	}
+	return s
+}
+
 // StreamNames returns the streams of the pipeline, without their prefix on the server: the standard ones, and those that the spec
 // names. The stream quarantine, which a stage creates with its first refused message, is the last one.
 func (s Spec) StreamNames() []string {

@@ -47,6 +47,7 @@ func Load(ctx context.Context, items []Item, onProgress func(done int)) ([]Recor
 	out := make([]Recording, len(items))
 	var mu sync.Mutex
 	done := 0
+	var prints fingerprint.Maker
 	group, working := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, item := range items {
@@ -54,7 +55,7 @@ func Load(ctx context.Context, items []Item, onProgress func(done int)) ([]Recor
 			break
 		}
 		group.Go(func() error {
-			r := load(working, item)
+			r := load(working, item, &prints)
 			if err := working.Err(); err != nil {
 				return err
 			}
@@ -77,7 +78,7 @@ func Load(ctx context.Context, items []Item, onProgress func(done int)) ([]Recor
 	return out, nil
 }
 
-func load(ctx context.Context, item Item) Recording {
+func load(ctx context.Context, item Item, prints *fingerprint.Maker) Recording {
 	r := Recording{Item: item}
 	clip, info, err := codec.DecodeFile(ctx, item.Path)
 	if err == nil && clip.Frames() == 0 {
@@ -91,7 +92,7 @@ func load(ctx context.Context, item Item) Recording {
 		if n := clip.Rate * clip.Channels; r.Flaw == Silent && len(clip.Samples) > n {
 			clip.Samples = slices.Clone(clip.Samples[:n])
 		}
-		r.Print = fingerprint.Of(clip)
+		r.Print = prints.Of(clip)
 	}
 	clip.Label, clip.Source = item.Label, item.Name
 	r.Clip, r.Truncated, r.Cut, r.Notes = clip, info.Truncated, info.Cut, info.Notes

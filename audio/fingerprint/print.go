@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"sync"
 
 	"wavemill/audio"
 )
@@ -42,11 +43,35 @@ type frames struct {
 	turns  int // changes of sign in loud blocks
 }
 
+// A Maker makes fingerprints. It keeps what recordings of one rate share, filters and resamplers, so that code with many recordings
+// uses one. The zero value is ready for use. It is safe for concurrent use and must not be copied after the first use.
+type Maker struct {
+	resamplers audio.Resamplers
+
+	once sync.Once
+	band []float32 // The result of bandPass.
+
+	scratches sync.Pool // Of *scratch.
+}
+
+func (m *Maker) bandPass() []float32 {
+	m.once.Do(func() { m.band = bandPass() })
+	return m.band
+}
+
+// Of is [Maker.Of] of a new Maker, for a single recording.
+func Of(c audio.Clip) Print { return new(Maker).Of(c) }
+
 // Of returns the fingerprint of a recording. It is empty for recordings that only the digest can identify: silence, a
 // constant, less than about 8 ms of sound, a sample rate below 2 kHz. Of works in memory proportional to the recording
 // and may be called concurrently.
-func Of(c audio.Clip) Print {
-	y, envelope := bandSignal(c)
+func (m *Maker) Of(c audio.Clip) Print {
+	w, _ := m.scratches.Get().(*scratch)
+	if w == nil {
+		w = new(scratch)
+	}
+	defer m.scratches.Put(w)
+	y, envelope := m.bandSignal(w, c)
 	energy := blockEnergies(y)
 	if len(energy) == 0 {
 		return Print{}

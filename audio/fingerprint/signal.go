@@ -27,42 +27,45 @@ const (
 // Where that band holds less than envelopeShare of the power up to 8 kHz (a hi-hat), the signal is the same band of the
 // recording's absolute value, and envelope is true. The result is nil for what cannot be compared: a constant, a clip
 // that is not valid, a rate below leastRate.
-func bandSignal(c audio.Clip) (y []float32, envelope bool) {
+//
+// The result lies in w and is valid until w is used again.
+func (m *Maker) bandSignal(w *scratch, c audio.Clip) (y []float32, envelope bool) {
 	if c.Rate < leastRate || c.Validate() != nil || c.Duration() < leastDuration || constant(c.Samples) {
 		return nil, false
 	}
 	mono, _ := c.MixedDown()
-	samples := make([]float32, len(mono.Samples))
+	samples := grown(&w.samples, len(mono.Samples))
 	for i, v := range mono.Samples {
-		if v-v == 0 { // neither NaN nor infinite
-			samples[i] = v
+		if v-v != 0 { // NaN or infinite
+			v = 0
 		}
+		samples[i] = v
 	}
-	x, err := audio.Resample(audio.Clip{Samples: samples, Channels: 1, Rate: c.Rate}, innerRate)
+	x, err := m.resamplers.Resample(audio.Clip{Samples: samples, Channels: 1, Rate: c.Rate}, innerRate)
 	if err != nil {
 		return nil, false
 	}
-	filter := bandPass()
-	y = decimate(x.Samples, filter)
+	filter := m.bandPass()
+	y = w.decimate(x.Samples, filter)
 	if 2*power(y) >= envelopeShare*variation(x.Samples) {
 		return y, false
 	}
-	if x, err = rectified(x); err != nil {
+	if x, err = m.rectified(x); err != nil {
 		return nil, false
 	}
-	return decimate(x.Samples, filter), true
+	return w.decimate(x.Samples, filter), true
 }
 
 // rectified returns the absolute value of x. It is taken at twice the rate, because its spectrum is twice as wide.
-func rectified(x audio.Clip) (audio.Clip, error) {
-	wide, err := audio.Resample(x, 2*innerRate)
+func (m *Maker) rectified(x audio.Clip) (audio.Clip, error) {
+	wide, err := m.resamplers.Resample(x, 2*innerRate)
 	if err != nil {
 		return audio.Clip{}, err
 	}
 	for i, v := range wide.Samples {
 		wide.Samples[i] = max(v, -v)
 	}
-	return audio.Resample(wide, innerRate)
+	return m.resamplers.Resample(wide, innerRate)
 }
 
 func constant(x []float32) bool {
@@ -93,14 +96,22 @@ func bandPass() []float32 {
 //
 // Each sample is the sum of its products in the order of the taps, each product and each sum rounded, so that it has the same bits
 // on every machine. The sums of a block of samples grow side by side, one tap after the other, in SIMD.
-func decimate(x, h []float32) []float32 {
+func (w *scratch) decimate(x, h []float32) []float32 {
 	const tail = tapsHalf / 2 // samples at printRate
-	y := make([]float32, (len(x)+1)/2+2*tail)
+	y := grown(&w.y, (len(x)+1)/2+2*tail)
+	clear(y)
 	// Under tap j of sample i lies sample 2*i+j of x between zeros: with j even a sample of even, else one of odd.
-	padded := make([]float32, 2*len(y)+len(h)+1)
-	copy(padded[tapsHalf+2*tail:], x)
-	even, odd := make([]float32, len(padded)/2), make([]float32, len(padded)/2)
-	f32.Deinterleave2(even, odd, padded[:2*len(even)])
+	const before = (tapsHalf + 2*tail) / 2
+	n, half := len(y)+len(h)/2+1, len(x)/2
+	even, odd := grown(&w.even, n), grown(&w.odd, n)
+	for _, part := range [][]float32{even, odd} {
+		clear(part[:before])
+		clear(part[before+half:])
+	}
+	f32.Deinterleave2(even[before:before+half], odd[before:before+half], x[:2*half])
+	if len(x)%2 == 1 {
+		even[before+half] = x[len(x)-1]
+	}
 	var products [decimateBlock]float32
 	for first := 0; first < len(y); first += decimateBlock {
 		sums := y[first:min(first+decimateBlock, len(y))]
@@ -119,6 +130,17 @@ func decimate(x, h []float32) []float32 {
 
 // decimateBlock is how many samples decimate sums side by side: 8 KiB of sums and products stay in the fastest cache.
 const decimateBlock = 1024
+
+// scratch is memory for the signals of one recording, which the next one uses again.
+type scratch struct{ samples, y, even, odd []float32 }
+
+// grown returns n values of a buffer, whatever they are, and makes the buffer larger where it has fewer.
+func grown(buffer *[]float32, n int) []float32 {
+	if cap(*buffer) < n {
+		*buffer = make([]float32, n)
+	}
+	return (*buffer)[:n]
+}
 
 // power is the sum of squares.
 func power(x []float32) float64 {

@@ -9,12 +9,13 @@ import (
 func TestDecimateSumsInOrder(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	h := bandPass()
-	for _, n := range []int{0, 1, 2, 100, 192, 193, 194, 207, 208, 209, 500, 3001} {
+	w := new(scratch) // What one recording leaves in it must not be heard in the next one.
+	for _, n := range []int{0, 1, 2, 100, 192, 193, 194, 207, 208, 209, 500, 3001, 500, 209, 2, 1, 0} {
 		x := make([]float32, n)
 		for i := range x {
 			x[i] = float32(rng.NormFloat64())
 		}
-		for i, got := range decimate(x, h) {
+		for i, got := range w.decimate(x, h) {
 			var want float32
 			for j := range h {
 				if at := 2*(i-tapsHalf/2) - tapsHalf + j; at >= 0 && at < n {
@@ -29,8 +30,8 @@ func TestDecimateSumsInOrder(t *testing.T) {
 }
 
 func BenchmarkDecimate(b *testing.B) {
-	x, h := make([]float32, innerRate/2), bandPass()
+	w, x, h := new(scratch), make([]float32, innerRate/2), bandPass()
 	for b.Loop() {
-		decimate(x, h)
+		w.decimate(x, h)
 	}
 }

@@ -55,7 +55,7 @@ func openClient(ctx context.Context, a *app, b *busFlags, streams ...string) (*p
 	if err != nil {
 		return nil, err
 	}
-	bus, err := pipeline.OpenClient(ctx, spec.Client(defaultURL), pipeline.BusOptions{Log: a.log, Name: "wavemill", Streams: streams, Tracer: tracer})
+	bus, err := pipeline.OpenClient(ctx, spec.Routed(operators(hooks{})).Client(defaultURL), pipeline.BusOptions{Log: a.log, Name: "wavemill", Streams: streams, Tracer: tracer})
 	switch {
 	case errors.Is(err, pipeline.ErrPermission), errors.Is(err, pipeline.ErrNoJetStream):
 		return nil, err

@@ -17,6 +17,9 @@ import (
 	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
+	"wavemill/audio"
+	"wavemill/audio/synth"
+	"wavemill/audio/wav"
 	"wavemill/pipeline"
 	"wavemill/pipeline/faults"
 	"wavemill/pipeline/verify"
@@ -145,13 +148,38 @@ operators:
   - operator: generate
 `
 
+// piecesOfTake is how many clips chaosTake has.
+const piecesOfTake = 3
+
+// chaosTake is the i-th take of a fault run through segment, which cuts it into pieces of equal length: a sound each.
+func chaosTake(i int) (label string, body []byte, bad bool) {
+	label, body, bad = chaosRecording(i)
+	if bad {
+		return label, body, bad
+	}
+	const rate, length = 8000, 2400
+	take := audio.Clip{Samples: make([]float32, piecesOfTake*length), Channels: 1, Rate: rate}
+	for k := range piecesOfTake {
+		clip, err := synth.Clip(label, uint64(piecesOfTake*i+k), rate)
+		if err != nil { // The class exists.
+			panic(err)
+		}
+		copy(take.Samples[k*length:(k+1)*length], clip.Samples)
+	}
+	body, err := wav.Encode(take, wav.Options{})
+	if err != nil { // The rate can be written.
+		panic(err)
+	}
+	return label, body, false
+}
+
 // faultRun sends recordings through a pipeline on a server, with faults. It is long: `make test-faults` runs it.
 func faultRun(t *testing.T, o faults.Options) {
 	t.Helper()
 	if o.Clips = parameter(t, "FAULT_CLIPS", 0); o.Clips == 0 {
 		t.Skip("set FAULT_CLIPS, or run make test-faults")
 	}
-	text := []byte(faultPipeline)
+	text, recording := []byte(faultPipeline), chaosRecording
 	if file := os.Getenv("FAULT_PIPELINE"); file != "" {
 		var err error
 		if text, err = os.ReadFile(file); err != nil {
@@ -164,7 +192,13 @@ func faultRun(t *testing.T, o faults.Options) {
 	}
 	spec.NATS, spec.DataDir, spec.Listen, spec.Streams.Replicas = o.Spec.NATS, "", "", max(o.Spec.Streams.Replicas, 1)
 	run := operatorCommand(t.TempDir())
-	o.Spec, o.Registry, o.Recording = spec, operators(hooks{}), chaosRecording
+	if len(spec.Inputs) > 0 {
+		recording, o.Pieces = chaosTake, piecesOfTake
+	}
+	o.Spec, o.Registry, o.Recording = spec, operators(hooks{}), recording
+	o.Request = func(i int) []byte {
+		return fmt.Appendf(nil, `{"label": %q, "seed": %d}`, synth.Classes()[i%len(synth.Classes())], i)
+	}
 	o.Command = func(spec pipeline.Spec, stage string) (*exec.Cmd, error) {
 		cmd, err := run(spec, stage)
 		if err == nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +17,7 @@ import (
 
 	"wavemill/audio/wav"
 	"wavemill/operators/files"
+	"wavemill/pipeline/verify"
 )
 
 // guardedServer runs nats-server with docs/nats.conf, which is for the pipeline "mill".
@@ -146,6 +148,119 @@ func TestRefusalsAreToldAsSuch(t *testing.T) {
 		code, _, stderr := runCLI(t, "publish", "-f", c.file, data)
 		if code != exitFailed || !strings.Contains(stderr, c.want) || strings.Contains(stderr, "start a server with") {
 			t.Errorf("%s: exit code %d: %s", name, code, stderr)
+		}
+	}
+}
+
+// The optional operators, and the commands that check and repair, run with the rights that docs/nats.conf gives them.
+func TestEveryOptionalRoleHasItsRights(t *testing.T) {
+	url := guardedServer(t, nil)
+	file := func(user, stages string) string {
+		path := filepath.Join(t.TempDir(), user+".yaml")
+		text := fmt.Sprintf("name: mill\nnats: %s\nauth: {user: %s, password: %[2]s-secret}\ninputs: [take]\n%s", url, user, stages)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	alone := func(user, stages string) string { // Without the stream of takes, to which only segment and publishers have rights.
+		path := file(user, stages)
+		text, err := os.ReadFile(path)
+		if err == nil {
+			err = os.WriteFile(path, bytes.Replace(text, []byte("inputs: [take]\n"), nil, 1), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	const segments, spectrograms = "  - {operator: segment, config: {by: length, max: 300ms}}\n", "  - {operator: spectrogram, config: {rate: 8000, duration: 300ms}}\n"
+	const guards, sounds, features = "  - {operator: guard, from: spectrogram, to: guarded, config: {min_clips: 4, idle: 100ms}}\n", "  - {operator: synthesize}\n", "  - {operator: embed}\n"
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	t.Cleanup(func() { cancel(); running.Wait() })
+	stderr := map[string]*bytes.Buffer{}
+	for name, path := range map[string]string{
+		"segment": file("segment", "operators:\n"+segments), "spectrogram": alone("spectrogram", "operators:\n"+spectrograms),
+		"guard": alone("guard", "operators:\n"+guards), "synthesize": alone("synthesize", "operators:\n"+sounds), "embed": alone("embed", "operators:\n"+features),
+	} {
+		errOut := new(bytes.Buffer)
+		stderr[name] = errOut
+		running.Go(func() {
+			if code := execute(ctx, []string{"operator", name, "-f", path}, strings.NewReader(""), new(bytes.Buffer), errOut); code != exitOK && ctx.Err() == nil {
+				t.Errorf("operator %s: exit code %d", name, code)
+			}
+		})
+	}
+	conn, err := nats.Connect(url, nats.UserInfo("client", "client-secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	for name := range stderr { // They create the streams, for which the others have no right.
+		for deadline := time.Now().Add(time.Minute); ; {
+			reply, err := conn.Request("mill.status."+name, nil, time.Minute)
+			if err == nil && bytes.Contains(reply.Data, []byte(`"ready":true`)) {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("operator %s: %v", name, err)
+			}
+		}
+	}
+	takes := t.TempDir()
+	for i := range 5 {
+		label, body, _ := chaosTake(i)
+		if err := os.WriteFile(filepath.Join(takes, fmt.Sprintf("%s_%d.wav", label, i)), body, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustRun(t, "publish", "-f", file("client", ""), "--to", "take", takes)
+	_, copied, _ := chaosTake(0)
+	for _, body := range [][]byte{copied, []byte("no audio")} { // Its clips are copies; and a dead letter.
+		if _, err := conn.Request("mill.take.bell", body, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
+	whole := "operators:\n" + segments + spectrograms + guards + sounds + features
+	check := file("verify", whole)
+	var report verify.Report
+	for deadline := time.Now().Add(2 * time.Minute); ; {
+		code, stdout, errOut := runCLI(t, "verify", "-f", check, "--wait", "2s", "--json")
+		reports := decodeLines[verify.Report](t, stdout)
+		if code == exitOK && len(reports) == 1 {
+			if report = reports[0]; report.OK && report.Stages[0].Done == 6 && report.Stages[4].Done == 18 && report.Stages[2].Done == 18 {
+				break
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("verify: exit code %d: %s%s", code, stdout, errOut)
+		}
+		time.Sleep(200 * time.Millisecond) // A poll.
+	}
+	letters := file("dlq", whole)
+	if stdout, _ := mustRun(t, "dlq", "ls", "-f", letters); !strings.Contains(stdout, "segment") {
+		t.Errorf("dlq ls: %s", stdout)
+	}
+	mustRun(t, "dlq", "show", "1", "-f", letters)
+	if code, _, errOut := runCLI(t, "dlq", "replay", "1", "-f", letters, "--diff"); code != exitFailed || !strings.Contains(errOut, "failed again") {
+		t.Errorf("dlq replay: exit code %d: %s", code, errOut) // It is no audio either time.
+	}
+	mustRun(t, "dlq", "purge", "-f", letters, "--all")
+	refused := alone("quarantine", "operators:\n"+guards)
+	stdout, _ := mustRun(t, "quarantine", "ls", "-f", refused, "--rule", "copy")
+	if !strings.Contains(stdout, "copy") {
+		t.Errorf("quarantine ls: %s", stdout)
+	}
+	number := regexp.MustCompile(`\d+`).FindString(stdout)
+	mustRun(t, "quarantine", "show", number, "-f", refused)
+	mustRun(t, "quarantine", "accept", number, "-f", refused)
+	mustRun(t, "quarantine", "drop", "--all", "-f", refused)
+	cancel()
+	running.Wait()
+	for name, errOut := range stderr {
+		if strings.Contains(strings.ToLower(errOut.String()), "permission") {
+			t.Errorf("operator %s: %s", name, errOut)
 		}
 	}
 }

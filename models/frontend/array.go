@@ -18,27 +18,15 @@ const arrayTrim = -40
 // JSON, either the whole front end or, where that is empty, the transform alone. It is an error where the array is not of the
 // shape that the configuration promises, or a value is no finite number. Nothing is allocated beyond the size of body.
 func DecodeArray(body []byte, whole, transform string) (models.FrontEnd, *spectrogram.Spectrogram, error) {
-	var fe models.FrontEnd
 	shape, data, err := npy.Decode(body)
 	if err != nil {
-		return fe, nil, err
+		return models.FrontEnd{}, nil, err
 	}
 	if len(shape) != 2 || shape[0] < 1 || shape[1] < 1 {
-		return fe, nil, fmt.Errorf("front end: an array of shape %v; expected [frames, bins]", shape)
+		return models.FrontEnd{}, nil, fmt.Errorf("front end: an array of shape %v; expected [frames, bins]", shape)
 	}
-	switch {
-	case whole != "":
-		err = json.Unmarshal([]byte(whole), &fe)
-	case transform != "":
-		err = json.Unmarshal([]byte(transform), &fe.Spectrogram)
-		fe.Frames, fe.TrimDB = shape[0], arrayTrim
-	default:
-		err = errors.New("the configuration of the transform is missing: without it there is no way back to sound")
-	}
+	fe, err := arrayFrontEnd(shape[0], whole, transform)
 	if err != nil {
-		return fe, nil, fmt.Errorf("front end: %w", err)
-	}
-	if err := fe.Spectrogram.Validate(); err != nil {
 		return fe, nil, fmt.Errorf("front end: %w", err)
 	}
 	if fe.Frames != shape[0] || fe.Spectrogram.Bins() != shape[1] {
@@ -50,4 +38,21 @@ func DecodeArray(body []byte, whole, transform string) (models.FrontEnd, *spectr
 		}
 	}
 	return fe, &spectrogram.Spectrogram{Config: fe.Spectrogram, Frames: shape[0], Bins: shape[1], Data: data}, nil
+}
+
+// arrayFrontEnd reads the configuration of an array of so many frames: whole, or completed.
+func arrayFrontEnd(frames int, whole, transform string) (fe models.FrontEnd, err error) {
+	switch {
+	case whole != "":
+		err = json.Unmarshal([]byte(whole), &fe)
+	case transform != "":
+		err = json.Unmarshal([]byte(transform), &fe.Spectrogram)
+		fe.Frames, fe.TrimDB = frames, arrayTrim
+	default:
+		err = errors.New("the configuration of the transform is missing: without it there is no way back to sound")
+	}
+	if err != nil {
+		return fe, err
+	}
+	return fe, fe.Spectrogram.Validate()
 }

@@ -58,6 +58,7 @@ const fullScale = 0.99
 type Analyst struct {
 	transforms sync.Pool
 	resamplers audio.Resamplers
+	prints     fingerprint.Maker
 }
 
 // analysisRate is the rate in Hz at which clips are compared, so that clips of all rates have the same bands.
@@ -86,7 +87,7 @@ func (a *Analyst) Clip(c audio.Clip, truncated bool) (Example, error) {
 	if e.Flaw != "" {
 		return e, nil
 	}
-	e.Print = fingerprint.Of(c)
+	e.Print = a.prints.Of(c)
 	if c.Channels == 2 {
 		place := stereo.PlaceOf(c)
 		e.image = []float64{place.Pan, place.Width}

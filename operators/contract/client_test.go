@@ -49,6 +49,7 @@ type client struct {
 	nc   *nats.Conn
 	pipe string
 	seen map[string]*nats.Subscription
+	ids  map[string]bool // Of the messages that next has returned.
 }
 
 func dial(t *testing.T, url, pipe string) *client {
@@ -58,7 +59,7 @@ func dial(t *testing.T, url, pipe string) *client {
 		t.Fatal(err)
 	}
 	t.Cleanup(nc.Close)
-	c := &client{t: t, nc: nc, pipe: pipe, seen: map[string]*nats.Subscription{}}
+	c := &client{t: t, nc: nc, pipe: pipe, seen: map[string]*nats.Subscription{}, ids: map[string]bool{}}
 	for _, kind := range []string{"spectrogram", "clip", "dlq", "model"} {
 		if c.seen[kind], err = nc.SubscribeSync(pipe + "." + kind + ".>"); err != nil {
 			t.Fatal(err)
@@ -101,7 +102,8 @@ func (c *client) putObject(body []byte) string {
 	return bucket + "/" + name
 }
 
-// next returns the next message of a kind. Notices of the trainer are passed over: models are announced under their names.
+// next returns the next message of a kind. Notices of the trainer are passed over: models are announced under their names. So are
+// repeated attempts at a message, which the stream stores once, and which a subscriber to its subject sees all the same.
 func (c *client) next(kind string) *nats.Msg {
 	c.t.Helper()
 	for {
@@ -109,9 +111,14 @@ func (c *client) next(kind string) *nats.Msg {
 		if err != nil {
 			c.t.Fatalf("no message on %s.%s: %v", c.pipe, kind, err)
 		}
-		if msg.Subject != c.pipe+".model.progress" {
-			return msg
+		id := msg.Header.Get("Nats-Msg-Id")
+		if msg.Subject == c.pipe+".model.progress" || c.ids[kind+id] {
+			continue
 		}
+		if id != "" {
+			c.ids[kind+id] = true
+		}
+		return msg
 	}
 }
 

@@ -78,9 +78,10 @@ type model struct {
 }
 
 var (
-	_ pipeline.Consumer = (*operator)(nil)
-	_ pipeline.Producer = (*operator)(nil)
-	_ pipeline.Detailer = (*operator)(nil)
+	_ pipeline.Consumer  = (*operator)(nil)
+	_ pipeline.Producer  = (*operator)(nil)
+	_ pipeline.Stateless = (*operator)(nil)
+	_ pipeline.Detailer  = (*operator)(nil)
 )
 
 // Input implements pipeline.Consumer.
@@ -88,6 +89,9 @@ func (o *operator) Input() string { return pipeline.TypeSpectrogram }
 
 // Output implements pipeline.Producer.
 func (o *operator) Output() string { return Type }
+
+// Stateless implements pipeline.Stateless: statistics depend on the spectrogram alone, latents on the served model too.
+func (o *operator) Stateless() bool { return o.config.Features == MelStatistics }
 
 // Details is what the operator tells about itself in its status.
 type Details struct {

@@ -16,10 +16,12 @@ import (
 )
 
 // publishWorkers is how many files are published at once: enough to share one sync of the server's disk among many.
-// publishBytes is how much of their contents is in memory at once; a larger file is published alone.
+// publishBytes is how much of their contents is in memory at once; a larger file is published alone. publishReaders is how many are
+// read at once.
 const (
-	publishWorkers = 64
+	publishWorkers = 512
 	publishBytes   = 64 << 20
+	publishReaders = 8
 )
 
 // Published counts the files that the bus has confirmed.
@@ -50,6 +52,7 @@ func Publish(ctx context.Context, bus Publisher, items []dataset.Item, onFile fu
 	group, working := errgroup.WithContext(ctx)
 	group.SetLimit(publishWorkers)
 	room := semaphore.NewWeighted(publishBytes)
+	readers := make(chan struct{}, publishReaders)
 	for _, item := range items {
 		weight := min(max(item.Size, 1), publishBytes)
 		if room.Acquire(working, weight) != nil {
@@ -57,7 +60,9 @@ func Publish(ctx context.Context, bus Publisher, items []dataset.Item, onFile fu
 		}
 		group.Go(func() error {
 			defer room.Release(weight)
+			readers <- struct{}{}
 			m, err := Message(item)
+			<-readers
 			if err != nil {
 				return err
 			}

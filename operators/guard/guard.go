@@ -52,6 +52,7 @@ type operator struct {
 
 var (
 	_ pipeline.Consumer = (*operator)(nil)
+	_ pipeline.Producer = (*operator)(nil)
 	_ pipeline.Runner   = (*operator)(nil)
 	_ pipeline.Detailer = (*operator)(nil)
 )
@@ -65,6 +66,15 @@ func newOperator(c Config, env pipeline.Env) (pipeline.Operator, error) {
 
 // Input implements pipeline.Consumer.
 func (o *operator) Input() string { return pipeline.TypeSpectrogram }
+
+// Output implements pipeline.Producer: what passes has the type that it had. Every message has one output, on the stream that to
+// names or in quarantine.
+func (o *operator) Output() string {
+	if o.env.From == pipeline.TypeAudio || o.env.From == pipeline.TypeClip {
+		return o.env.From
+	}
+	return pipeline.TypeSpectrogram
+}
 
 // Run implements pipeline.Runner: the operator keeps state of its own and has one worker.
 func (o *operator) Run(ctx context.Context) error {

@@ -2,16 +2,13 @@ package guard
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"math"
 
 	"wavemill/audio"
 	"wavemill/audio/codec"
 	"wavemill/audio/fingerprint"
-	"wavemill/audio/npy"
 	"wavemill/models"
+	"wavemill/models/frontend"
 	"wavemill/models/guard"
 	"wavemill/pipeline"
 	"wavemill/pipeline/header"
@@ -63,38 +60,11 @@ func (o *operator) parse(ctx context.Context, m *pipeline.Message) (reading, err
 
 // parseSpectrogram reads the body and the headers of a spectrogram.
 func parseSpectrogram(m *pipeline.Message) (reading, error) {
-	shape, values, err := npy.Decode(m.Body)
+	fe, spec, err := frontend.DecodeArray(m.Body, m.Header[header.FrontEnd], m.Header[header.Spectrogram])
 	if err != nil {
 		return reading{}, err
 	}
-	if len(shape) != 2 || shape[0] < 1 || shape[1] < 1 {
-		return reading{}, fmt.Errorf("shape %v; expected [frames, bins]", shape)
-	}
-	for i, v := range values {
-		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-			return reading{}, fmt.Errorf("value %d (frame %d, bin %d) is %v", i, i/shape[1], i%shape[1], v)
-		}
-	}
-	var fe models.FrontEnd
-	switch {
-	case m.Header[header.FrontEnd] != "":
-		err = json.Unmarshal([]byte(m.Header[header.FrontEnd]), &fe)
-	case m.Header[header.Spectrogram] != "":
-		err = json.Unmarshal([]byte(m.Header[header.Spectrogram]), &fe.Spectrogram)
-		fe.Frames = shape[0]
-	default:
-		err = errors.New("no header " + header.Spectrogram)
-	}
-	if err == nil {
-		err = fe.Spectrogram.Validate()
-	}
-	if err != nil {
-		return reading{}, fmt.Errorf("front end: %w", err)
-	}
-	if fe.Frames != shape[0] || fe.Spectrogram.Bins() != shape[1] {
-		return reading{}, fmt.Errorf("the body is [%d, %d], but its headers promise [%d, %d]", shape[0], shape[1], fe.Frames, fe.Spectrogram.Bins())
-	}
-	e, err := guard.Spectrogram(m.Label, m.Header[header.Source], values, fe)
+	e, err := guard.Spectrogram(m.Label, m.Header[header.Source], spec.Data, fe)
 	if err != nil {
 		return reading{}, err
 	}
@@ -104,7 +74,7 @@ func parseSpectrogram(m *pipeline.Message) (reading, error) {
 	if err := p.UnmarshalText([]byte(m.Header[header.Fingerprint])); err == nil {
 		e.Print = p
 	}
-	return reading{Example: e, values: values, frontEnd: &fe}, nil
+	return reading{Example: e, values: spec.Data, frontEnd: &fe}, nil
 }
 
 // sample is what a model sees of the message.

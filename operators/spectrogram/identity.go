@@ -11,12 +11,12 @@ import (
 // is resampled, trimmed or cut, and the fingerprint by which near copies are recognised, where one could be made. The
 // group, which only the publisher of a recording knows, is passed on. A trainer keeps copies and groups on one side of its
 // split by these headers.
-func identify(clip audio.Clip, in, out *pipeline.Message) error {
+func (s *shared) identify(clip audio.Clip, in, out *pipeline.Message) error {
 	if group := in.Header[header.Group]; group != "" {
 		out.SetHeader(header.Group, group)
 	}
 	out.SetHeader(header.Recording, fingerprint.Digest(clip))
-	text, err := fingerprint.Of(clip).MarshalText()
+	text, err := s.prints.Of(clip).MarshalText()
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"wavemill/audio/codec"
+	"wavemill/audio/fingerprint"
 	"wavemill/audio/npy"
 	"wavemill/models"
 	"wavemill/models/frontend"
@@ -48,18 +49,24 @@ type Config struct {
 // Factory builds the operator. Each spectrogram carries the identity of its recording in headers. What had to be done to
 // recordings (resampled, mixed down) is logged once for every reason, not once for every file.
 func Factory() pipeline.Factory {
-	logged := new(sync.Map)
+	shared := new(shared)
 	return pipeline.Typed(Config{}, func(c Config, env pipeline.Env) (pipeline.Operator, error) {
-		return newOperator(c, env, logged)
+		return newOperator(c, env, shared)
 	})
 }
 
 type operator struct {
 	env      pipeline.Env
 	frontEnd *frontend.FrontEnd
-	config   string    // The spectrogram's configuration as JSON.
-	whole    string    // The front end as JSON.
-	logged   *sync.Map // Reasons that have been logged; shared by the workers.
+	config   string // The spectrogram's configuration as JSON.
+	whole    string // The front end as JSON.
+	*shared
+}
+
+// shared is what the workers share.
+type shared struct {
+	logged sync.Map          // Reasons that have been logged.
+	prints fingerprint.Maker // Of recordings.
 }
 
 var (
@@ -67,12 +74,12 @@ var (
 	_ pipeline.Producer = (*operator)(nil)
 )
 
-func newOperator(c Config, env pipeline.Env, logged *sync.Map) (pipeline.Operator, error) {
+func newOperator(c Config, env pipeline.Env, shared *shared) (pipeline.Operator, error) {
 	fe, err := c.frontEnd()
 	if err != nil {
 		return nil, err
 	}
-	o := &operator{env: env, logged: logged}
+	o := &operator{env: env, shared: shared}
 	if o.frontEnd, err = frontend.New(fe); err != nil {
 		return nil, err
 	}
@@ -175,7 +182,7 @@ func (o *operator) Process(ctx context.Context, m *pipeline.Message, emit pipeli
 	if info.Truncated {
 		out.Header[header.Truncated] = "true"
 	}
-	if err := identify(clip, m, out); err != nil {
+	if err := o.identify(clip, m, out); err != nil {
 		return routed(ctx, fmt.Errorf("%s: identity: %w", name, err))
 	}
 	return emit(ctx, out)

@@ -67,6 +67,8 @@ type operator struct {
 var (
 	_ pipeline.Consumer = (*operator)(nil)
 	_ pipeline.Producer = (*operator)(nil)
+
+	_ pipeline.Stateless = (*operator)(nil)
 )
 
 // Input implements pipeline.Consumer.
@@ -74,6 +76,9 @@ func (o *operator) Input() string { return pipeline.TypeSpectrogram }
 
 // Output implements pipeline.Producer.
 func (o *operator) Output() string { return pipeline.TypeClip }
+
+// Stateless implements pipeline.Stateless: a sound depends on its spectrogram and the configuration alone.
+func (o *operator) Stateless() bool { return true }
 
 // Process emits the sound of one spectrogram.
 func (o *operator) Process(ctx context.Context, m *pipeline.Message, emit pipeline.Emit) error {

@@ -8,23 +8,19 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
 
 	"wavemill/audio/dataset"
 	"wavemill/audio/fingerprint"
-	"wavemill/audio/npy"
 	"wavemill/audio/spectrogram"
 	"wavemill/models"
+	"wavemill/models/frontend"
 	"wavemill/models/training"
 	"wavemill/pipeline"
 	"wavemill/pipeline/header"
 )
-
-// defaultTrim is the silence threshold in dB where the sender gives none, the one models/frontend plans with.
-const defaultTrim = -40
 
 // A clip is one spectrogram of the stream.
 type clip struct {
@@ -45,34 +41,18 @@ func decode(m *pipeline.Message) (*clip, error) {
 }
 
 func parse(m *pipeline.Message) (*clip, error) {
-	shape, data, err := npy.Decode(m.Body)
+	fe, spec, err := frontend.DecodeArray(m.Body, m.Header[header.FrontEnd], m.Header[header.Spectrogram])
 	if err != nil {
 		return nil, err
-	}
-	if len(shape) != 2 || shape[0] < 1 || shape[1] < 1 {
-		return nil, fmt.Errorf("shape %v; expected [frames, bins]", shape)
-	}
-	for i, v := range data {
-		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-			return nil, fmt.Errorf("value %d (frame %d, bin %d) is %v", i, i/shape[1], i%shape[1], v)
-		}
-	}
-	fe, err := frontEndOf(m, shape[0])
-	if err != nil {
-		return nil, err
-	}
-	if fe.Frames != shape[0] || fe.Spectrogram.Bins() != shape[1] {
-		return nil, fmt.Errorf("the body is [%d, %d], but its headers promise [%d, %d]", shape[0], shape[1], fe.Frames, fe.Spectrogram.Bins())
 	}
 	text, err := json.Marshal(fe)
 	if err != nil {
 		return nil, fmt.Errorf("front end: %w", err)
 	}
-	c := &clip{identity: identityOf(m, data), sequence: m.Sequence, frontEnd: fe}
-	c.spec = &spectrogram.Spectrogram{Config: fe.Spectrogram, Frames: shape[0], Bins: shape[1], Data: data}
+	c := &clip{identity: identityOf(m, spec.Data), sequence: m.Sequence, frontEnd: fe, spec: spec}
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %q %s\n", c.identity.Label, c.identity.Source, text)
-	if err := binary.Write(h, binary.LittleEndian, data); err != nil {
+	if err := binary.Write(h, binary.LittleEndian, spec.Data); err != nil {
 		return nil, fmt.Errorf("hash: %w", err)
 	}
 	h.Sum(c.hash[:0])
@@ -96,26 +76,6 @@ func identityOf(m *pipeline.Message, values []float32) dataset.Identity {
 		id.Digest = hex.EncodeToString(h.Sum(nil)[:16])
 	}
 	return id
-}
-
-// frontEndOf reads Wavemill-Front-End, or completes Wavemill-Spectrogram.
-func frontEndOf(m *pipeline.Message, frames int) (models.FrontEnd, error) {
-	var fe models.FrontEnd
-	if text := m.Header[header.FrontEnd]; text != "" {
-		if err := json.Unmarshal([]byte(text), &fe); err != nil {
-			return fe, fmt.Errorf("header %s: %w", header.FrontEnd, err)
-		}
-		return fe, fe.Spectrogram.Validate()
-	}
-	text := m.Header[header.Spectrogram]
-	if text == "" {
-		return fe, errors.New("no header " + header.Spectrogram + ": without the transform's configuration there is no way back to sound")
-	}
-	if err := json.Unmarshal([]byte(text), &fe.Spectrogram); err != nil {
-		return fe, fmt.Errorf("header %s: %w", header.Spectrogram, err)
-	}
-	fe.Frames, fe.TrimDB = frames, defaultTrim
-	return fe, fe.Spectrogram.Validate()
 }
 
 // compare orders clips by content, never by arrival.

@@ -36,6 +36,7 @@ type Config struct {
 	Filter       string                          // Filter is a subject filter; empty: the whole stream.
 	Workers      int                             // Workers is how many handlers run at once, at least 1.
 	Ahead        int                             // Ahead is how many messages of a worker may wait for Outcome.Finish while it handles others; 0: none.
+	AheadBytes   int                             // AheadBytes is what the bodies of the messages in flight may take where Ahead is not 0; 0: DefaultAheadBytes.
 	Replicas     int                             // Replicas is how many processes share the consumer; 0: 1.
 	AckWait      time.Duration                   // AckWait is the lease: it is renewed every third of it.
 	DrainTimeout time.Duration                   // DrainTimeout is how long handlers may continue after a stop; 0: DefaultDrainTimeout.
@@ -54,6 +55,8 @@ type Config struct {
 const (
 	// DefaultDrainTimeout is below the thirty seconds that Kubernetes gives a pod.
 	DefaultDrainTimeout = 20 * time.Second
+	// DefaultAheadBytes is the size of the largest body that a server lets pass.
+	DefaultAheadBytes = 64 << 20
 	// prefetch is how many messages are in flight per worker: one being handled and one queued.
 	prefetch = 2
 	// ackPendingPerWorker times workers and replicas is the consumer's limit of unacknowledged messages: two per
@@ -100,6 +103,7 @@ type Loop struct {
 	handle Handler
 
 	inFlight inFlight
+	acks     acks
 	queue    chan *entry  // Capacity of all slots: a fetch never brings more than there is room for.
 	pace     atomic.Int64 // How long handling a message takes, smoothed, in nanoseconds.
 
@@ -126,12 +130,16 @@ func New(conn *nats.Conn, js jetstream.JetStream, c Config, log *slog.Logger, ha
 	if c.DrainTimeout == 0 {
 		c.DrainTimeout = DefaultDrainTimeout
 	}
+	if c.AheadBytes == 0 {
+		c.AheadBytes = DefaultAheadBytes
+	}
 	if c.InfoEvery == 0 {
 		c.InfoEvery = DefaultInfoEvery
 	}
 	slots := (prefetch + c.Ahead) * c.Workers
 	l := &Loop{config: c, conn: conn, js: js, log: log, handle: handle, queue: make(chan *entry, slots)}
 	l.inFlight.init(slots)
+	l.acks.loop = l
 	return l, nil
 }
 

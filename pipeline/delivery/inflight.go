@@ -12,6 +12,7 @@ import (
 type entry struct {
 	msg    jetstream.Msg
 	seq    uint64
+	size   int // size is the length of the body.
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	reply  string    // reply is where the latest delivery is acknowledged; guarded by inFlight.mu.
@@ -24,6 +25,7 @@ type inFlight struct {
 	mu    sync.Mutex
 	freed sync.Cond
 	slots int
+	bytes int // bytes is the size of the bodies of all messages in flight.
 	bySeq map[uint64]*entry
 }
 
@@ -49,6 +51,7 @@ func (f *inFlight) add(e *entry) bool {
 		return false
 	}
 	f.bySeq[e.seq] = e
+	f.bytes += e.size
 	return true
 }
 
@@ -58,6 +61,7 @@ func (f *inFlight) remove(e *entry) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.bySeq, e.seq)
+	f.bytes -= e.size
 	f.freed.Broadcast()
 }
 
@@ -78,6 +82,13 @@ func (f *inFlight) room(ctx context.Context, want int) int {
 		return 0
 	}
 	return f.slots - len(f.bySeq)
+}
+
+// held returns how many messages are in flight, and the size of their bodies.
+func (f *inFlight) held() (messages, bytes int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.bySeq), f.bytes
 }
 
 // replyOf returns the subject on which e is acknowledged now.

@@ -36,6 +36,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	defer timer.Stop()
 	close(l.queue)
 	workers.Wait()
+	l.acks.runs.Wait()
 	stopBeat()
 	beats.Wait()
 	return err
@@ -87,8 +88,9 @@ func (l *Loop) fetch(ctx, working context.Context, consumer jetstream.Consumer) 
 			return nil
 		}
 		room = min(room, max(l.lookahead()-len(l.queue), l.config.Workers))
+		room, options := l.limit(room)
 		asked := time.Now()
-		batch, err := consumer.Fetch(room, jetstream.FetchMaxWait(pullExpiry))
+		batch, err := consumer.Fetch(room, options...)
 		if err != nil {
 			return fmt.Errorf("fetch: %w", err)
 		}
@@ -104,12 +106,32 @@ func (l *Loop) fetch(ctx, working context.Context, consumer jetstream.Consumer) 
 			// Not even the end of the pull was answered: the server or the consumer does not exist any more.
 			return errors.New("fetch: the server does not answer")
 		}
+		if n == 0 && len(options) > 1 && time.Since(asked) < pullExpiry {
+			// The next message is larger than what may come: it has to wait for the end of another one.
+			if held, _ := l.inFlight.held(); held > 0 && l.inFlight.room(ctx, l.inFlight.slots-held+1) == 0 {
+				return nil
+			}
+		}
 		if l.backlog.due(l.config.InfoEvery) {
 			if err := l.refresh(ctx, consumer); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// limit bounds a fetch of so many messages by the size of what is in flight, where workers work ahead. While nothing is in flight,
+// a message of any size must be able to come, and then only as many as the workers handle at once.
+func (l *Loop) limit(room int) (messages int, options []jetstream.FetchOpt) {
+	options = []jetstream.FetchOpt{jetstream.FetchMaxWait(pullExpiry)}
+	if l.config.Ahead == 0 {
+		return room, options
+	}
+	held, bytes := l.inFlight.held()
+	if held == 0 {
+		return min(room, prefetch*l.config.Workers), options
+	}
+	return room, append(options, jetstream.FetchMaxBytes(max(l.config.AheadBytes-bytes, 1)))
 }
 
 // lookahead is how many messages may wait for a worker: two per worker, or as many as the workers handle in a tenth of a second,
@@ -131,7 +153,7 @@ func (l *Loop) accept(working context.Context, msg jetstream.Msg) {
 		return
 	}
 	l.backlog.waiting.Store(meta.NumPending)
-	e := &entry{msg: msg, seq: meta.Sequence.Stream, reply: msg.Reply(), lease: time.Now()}
+	e := &entry{msg: msg, seq: meta.Sequence.Stream, size: len(msg.Data()), reply: msg.Reply(), lease: time.Now()}
 	e.ctx, e.cancel = context.WithCancelCause(working)
 	if !l.inFlight.add(e) {
 		// The server has delivered the message again although it is still in flight here.
@@ -181,7 +203,7 @@ func (l *Loop) settle(e *entry, o Outcome) {
 	var err error
 	switch o.Verdict {
 	case Ack:
-		err = l.confirm(e, "+ACK")
+		err = l.acks.confirm(e)
 	case Drop:
 		err = l.confirm(e, "+TERM "+o.Reason)
 	case Retry:

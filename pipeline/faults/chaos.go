@@ -25,13 +25,19 @@ import (
 
 // Options say what a fault run does.
 type Options struct {
-	// Spec is the scratch pipeline: its server and stages. Its name is replaced by a new one.
+	// Spec is the scratch pipeline: its server and stages. Its name is replaced by a new one. Recordings are published on the first
+	// of its inputs, or else on audio.
 	Spec     pipeline.Spec
 	Registry pipeline.Registry
 	// Command returns the process that runs one stage of a spec until it is killed.
 	Command func(spec pipeline.Spec, stage string) (*exec.Cmd, error)
 	// Recording returns the i-th recording, the same for the same i, and whether it is one that becomes a dead letter.
 	Recording func(i int) (label string, body []byte, bad bool)
+	// Pieces is how many outputs the first stage makes of a good recording, where that is known and not what verify finds out: of a
+	// [pipeline.Selector]. 0: not counted.
+	Pieces int
+	// Request returns the i-th request for a clip; nil: none is asked for. Requests go on while there are faults.
+	Request func(i int) []byte
 	// RestartServer kills the server and starts it again on the same data; nil: the server is not ours to restart.
 	RestartServer func(ctx context.Context) error
 
@@ -54,9 +60,17 @@ type Result struct {
 	Published int            `json:"published"`
 	Faults    map[string]int `json:"faults"`
 	Seconds   float64        `json:"seconds"`
+	Made      int            `json:"made,omitempty"` // Made counts the outputs of the first stage, where Options.Pieces is set.
+	// Answered counts the requests that were answered with a clip, and Unanswered those that met a fault, or no model.
+	Answered   int `json:"answered,omitempty"`
+	Unanswered int `json:"unanswered,omitempty"`
 	// WrongLetters are dead letters about good recordings, and Unlettered bad recordings without one.
 	WrongLetters []string `json:"wrong_letters,omitempty"`
 	Unlettered   []string `json:"unlettered,omitempty"`
+	// WrongPieces are recordings of which the first stage has made another number of outputs than Options.Pieces, and WrongClips
+	// clips that were answered and are not in their stream once.
+	WrongPieces []string `json:"wrong_pieces,omitempty"`
+	WrongClips  []string `json:"wrong_clips,omitempty"`
 }
 
 // String is the report with the faults above it.
@@ -65,15 +79,32 @@ func (r Result) String() string {
 	for _, name := range slices.Sorted(maps.Keys(r.Faults)) {
 		faults = append(faults, fmt.Sprintf("%d x %s", r.Faults[name], name))
 	}
-	text := fmt.Sprintf("%d recordings in %.0f s, seed %d; faults: %s\n%s", r.Published, r.Seconds, r.Seed, strings.Join(faults, ", "), r.Report)
-	if n := len(r.WrongLetters); n > 0 {
-		text += fmt.Sprintf("\n%d good recordings became dead letters: %s", n, strings.Join(r.WrongLetters[:min(n, 5)], ", "))
+	var text strings.Builder
+	fmt.Fprintf(&text, "%d recordings in %.0f s, seed %d; faults: %s\n%s", r.Published, r.Seconds, r.Seed, strings.Join(faults, ", "), r.Report)
+	if r.Made > 0 {
+		fmt.Fprintf(&text, "\n%d outputs of the first stage", r.Made)
 	}
-	if n := len(r.Unlettered); n > 0 {
-		text += fmt.Sprintf("\n%d bad recordings have no dead letter: %s", n, strings.Join(r.Unlettered[:min(n, 5)], ", "))
+	if r.Answered+r.Unanswered > 0 {
+		fmt.Fprintf(&text, "\n%d requests answered with a clip, %d not", r.Answered, r.Unanswered)
 	}
-	return text
+	for _, wrong := range []struct {
+		what  string
+		which []string
+	}{
+		{"good recordings became dead letters", r.WrongLetters},
+		{"bad recordings have no dead letter", r.Unlettered},
+		{"recordings have another number of outputs of the first stage", r.WrongPieces},
+		{"answered clips are not in their stream once", r.WrongClips},
+	} {
+		if n := len(wrong.which); n > 0 {
+			fmt.Fprintf(&text, "\n%d %s: %s", n, wrong.what, strings.Join(wrong.which[:min(n, 5)], ", "))
+		}
+	}
+	return text.String()
 }
+
+// defaultSettle is Options.Settle where it is 0.
+const defaultSettle = 2 * time.Minute
 
 // ackWait is the lease of the stages in a fault run: short, so that what a killed process held comes again soon.
 const ackWait = 2 * time.Second
@@ -104,9 +135,8 @@ func Run(ctx context.Context, o Options) (result Result, err error) {
 		return result, err
 	}
 	defer func() { err = errors.Join(err, r.proxy.Close()) }()
-	direct := o.Spec
+	direct := o.Spec.Routed(o.Registry)
 	direct.Name = fmt.Sprintf("chaos-%08x", uint32(time.Now().UnixNano()))
-	direct.Operators = slices.Clone(direct.Operators)
 	for i := range direct.Operators {
 		direct.Operators[i].AckWait = ackWait
 	}
@@ -122,9 +152,17 @@ func Run(ctx context.Context, o Options) (result Result, err error) {
 		err = errors.Join(err, r.bus.RemoveStreams(closing), r.bus.Close(closing))
 	}()
 	began := time.Now()
+	asked, err := r.request(ctx)
+	if err != nil {
+		return r.result, err
+	}
 	err = r.disturb(ctx)
+	if err != nil {
+		asked.cancel()
+	}
+	asked.end(cmp.Or(o.Settle, defaultSettle))
 	if err == nil {
-		err = r.check(ctx)
+		err = r.check(ctx, asked)
 	}
 	r.result.Seconds = time.Since(began).Seconds()
 	return r.result, errors.Join(err, r.children.killAll())
@@ -174,13 +212,17 @@ func (r *run) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	stream := pipeline.TypeAudio
+	if len(r.spec.Inputs) > 0 {
+		stream = r.spec.Inputs[0]
+	}
 	group, working := errgroup.WithContext(ctx)
 	group.SetLimit(publishers)
 	for i := range r.o.Clips {
 		group.Go(func() error {
 			label, body, _ := r.o.Recording(i)
 			name := sourceOf(i)
-			m := &pipeline.Message{ID: name, Type: pipeline.TypeAudio, Label: label, Body: body, Header: map[string]string{header.Source: name}}
+			m := &pipeline.Message{ID: name, Type: stream, Label: label, Body: body, Header: map[string]string{header.Source: name}}
 			_, err := bus.Publish(working, m)
 			return err
 		})
@@ -303,12 +345,12 @@ func (r *run) fill(ctx context.Context, d time.Duration) error {
 }
 
 // check waits for the messages in flight and verifies the pipeline.
-func (r *run) check(ctx context.Context) error {
+func (r *run) check(ctx context.Context, asked *requests) error {
 	stages, err := r.spec.Stages(r.o.Registry)
 	if err != nil {
 		return err
 	}
-	settle := cmp.Or(r.o.Settle, 2*time.Minute)
+	settle := cmp.Or(r.o.Settle, defaultSettle)
 	for deadline := time.Now().Add(settle); ; wait(ctx, time.Second) { // An election may keep the server from answering.
 		r.result.Report, err = verify.Run(ctx, r.bus, verify.Options{Stages: stages, Settle: settle})
 		if err == nil {
@@ -323,7 +365,7 @@ func (r *run) check(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		letters[l.Source] = true
+		letters[recordingOf(l.Source)] = true
 	}
 	for i := range r.result.Published {
 		source := sourceOf(i)
@@ -334,7 +376,11 @@ func (r *run) check(ctx context.Context) error {
 			r.result.WrongLetters = append(r.result.WrongLetters, source)
 		}
 	}
+	if err := errors.Join(r.pieces(ctx, stages[0].To), r.clips(ctx, asked)); err != nil {
+		return err
+	}
+	wrong := len(r.result.Unlettered) + len(r.result.WrongLetters) + len(r.result.WrongPieces) + len(r.result.WrongClips)
 	pending := slices.ContainsFunc(r.result.Stages, func(s verify.Stage) bool { return s.Pending > 0 })
-	r.result.OK = r.result.OK && !pending && len(r.result.Unlettered)+len(r.result.WrongLetters) == 0
+	r.result.OK = r.result.OK && !pending && wrong == 0
 	return nil
 }

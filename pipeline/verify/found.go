@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -38,11 +39,17 @@ type found struct {
 // read reads all streams of the pipeline.
 func read(ctx context.Context, bus *pipeline.Bus, stages []*watch) (*found, error) {
 	f := &found{outputs: map[place]*tally{}, letters: map[place]bool{}, info: map[string]*jetstream.StreamInfo{}}
-	inputs := map[string]string{} // The stream on the server that each stage reads.
+	inputs := map[string]string{} // The stream that each stage reads.
+	names := bus.Spec().StreamNames()
 	for _, w := range stages {
 		inputs[w.stage.Name] = w.stage.From
+		for _, name := range []string{w.stage.From, w.stage.To} { // The spec need not name those of the operators' own choice.
+			if name != "" && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
 	}
-	for _, name := range bus.Spec().StreamNames() {
+	for _, name := range names {
 		info, err := streamOf(ctx, bus, name)
 		if err != nil {
 			return nil, err
