@@ -22,7 +22,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files")
 
 func TestGolden(t *testing.T) {
-	for _, name := range []string{"minimal", "full", "guard"} {
+	for _, name := range ciValues() {
 		t.Run(name, func(t *testing.T) {
 			rendered, err := render(t, readFile(t, chartDir, "ci", name+"-values.yaml"))
 			if err != nil {
@@ -296,7 +296,7 @@ func TestStrictDecodeCatchesATypo(t *testing.T) {
 }
 
 func TestLint(t *testing.T) {
-	for _, name := range []string{"minimal", "full", "guard"} {
+	for _, name := range ciValues() {
 		var values map[string]any
 		if err := yaml.Unmarshal([]byte(readFile(t, chartDir, "ci", name+"-values.yaml")), &values); err != nil {
 			t.Fatal(err)
