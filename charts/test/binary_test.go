@@ -14,8 +14,8 @@ type programs struct{ dir, wavemill, nats string }
 
 // built builds the programs once for all tests, into a folder that TestMain removes.
 var built = sync.OnceValues(func() (programs, error) {
-	dir, err := os.MkdirTemp("", "charttest-")
-	if err != nil {
+	dir := programFolder()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return programs{}, err
 	}
 	p := programs{dir: dir, wavemill: filepath.Join(dir, "wavemill"), nats: filepath.Join(dir, "nats-server")}
@@ -28,9 +28,13 @@ var built = sync.OnceValues(func() (programs, error) {
 			return p, fmt.Errorf("build %s: %w\n%s", build.pkg, err, text)
 		}
 	}
-	// Containers run as another user.
-	return p, os.Chmod(dir, 0o755)
+	return p, nil
 })
+
+// programFolder is where this process has its programs.
+func programFolder() string {
+	return filepath.Join(os.TempDir(), fmt.Sprintf("charttest-%d", os.Getpid()))
+}
 
 // build returns the programs.
 func build(t *testing.T) programs {

@@ -63,4 +63,3 @@ type prometheusRule struct {
 		} `json:"groups"`
 	} `json:"spec"`
 }
-

@@ -28,7 +28,9 @@ func TestSchemaIsGenerated(t *testing.T) {
 						If struct {
 							Properties struct{ Operator struct{ Const string } }
 						}
-						Then struct{ Properties struct{ Config map[string]any } }
+						Then struct {
+							Properties struct{ Config map[string]any }
+						}
 					}
 				}
 			}

@@ -90,8 +90,8 @@ client: {secret: {secretName: {{ . }}, defaultMode: 0440}}
 {{- $ports = list 4222 -}}
 {{- else if .Values.networkPolicy.natsPorts -}}
 {{- $ports = .Values.networkPolicy.natsPorts -}}
-{{- else if .Values.networkPolicy.natsPort -}}
-{{- $ports = list (int .Values.networkPolicy.natsPort) -}}
+{{- else if get .Values.networkPolicy "natsPort" -}}
+{{- $ports = list (int (get .Values.networkPolicy "natsPort")) -}}
 {{- else -}}
 {{- range splitList "," .Values.nats.url -}}
 {{- $port := regexFind ":[0-9]+/?$" (trim .) | trimPrefix ":" | trimSuffix "/" -}}

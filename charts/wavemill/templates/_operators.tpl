@@ -15,7 +15,7 @@ values, an operator has
 {{- $kinds := $root.Files.Get "files/kinds.json" | fromJson -}}
 {{- range $name, $values := $root.Values.operators -}}
 {{- $o := deepCopy $root.Values.operatorDefaults -}}
-{{- with $root.Values.terminationGracePeriodSeconds -}}{{- $_ := set $o "terminationGracePeriodSeconds" . -}}{{- end -}}
+{{- with get $root.Values "terminationGracePeriodSeconds" -}}{{- $_ := set $o "terminationGracePeriodSeconds" . -}}{{- end -}}
 {{- $former := dict -}}
 {{- if has $name (list "spectrogram" "train" "generate") -}}
 {{- $former = get $root.Values $name | default dict -}}
