@@ -42,6 +42,7 @@ type cluster struct {
 	claims  map[string]string // The folders of volume claims.
 	cgroups []string
 	pods    []*pod
+	began   time.Time
 }
 
 // place is where a pod is in the network.
@@ -53,7 +54,7 @@ type place struct {
 
 func newCluster(t *testing.T, secrets map[string]map[string]string) *cluster {
 	t.Helper()
-	c := &cluster{t: t, net: newNetwork(t), secrets: secrets, places: map[string]place{}, claims: map[string]string{}, dir: t.TempDir()}
+	c := &cluster{t: t, net: newNetwork(t), secrets: secrets, places: map[string]place{}, claims: map[string]string{}, dir: t.TempDir(), began: time.Now()}
 	// The temporary folder and its parents are closed to other users.
 	for dir := c.dir; strings.HasPrefix(dir, os.TempDir()+"/"); dir = filepath.Dir(dir) {
 		if err := os.Chmod(dir, 0o755); err != nil {
@@ -128,15 +129,6 @@ func (c *cluster) hosts() string {
 		}
 	}
 	return b.String()
-}
-
-func matches(selector, labels map[string]string) bool {
-	for k, v := range selector {
-		if labels[k] != v {
-			return false
-		}
-	}
-	return len(selector) > 0
 }
 
 // A pod is one that runs.
@@ -372,6 +364,7 @@ func (k *container) log() string {
 // run runs the pod of a component: one container that goes on.
 func (c *cluster) run(name, component string) *pod {
 	c.t.Helper()
+	c.t.Logf("%s: run %s", time.Since(c.began).Round(time.Second), name)
 	p := c.make(name, component)
 	spec := p.spec.Containers[0]
 	p.start(spec, command(spec))
@@ -483,6 +476,7 @@ func (c *cluster) hook(name, component string) string {
 	c.t.Helper()
 	p := c.make(name, component)
 	for _, spec := range p.spec.InitContainers {
+		c.t.Logf("%s: run %s/%s", time.Since(c.began).Round(time.Second), name, spec.Name)
 		k := p.start(spec, command(spec))
 		if spec.RestartPolicy != nil && *spec.RestartPolicy == corev1.ContainerRestartPolicyAlways {
 			p.await("started", startup)

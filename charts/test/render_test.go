@@ -202,3 +202,13 @@ func containers(pod corev1.PodSpec) []corev1.Container {
 func ciValues() []string {
 	return []string{"minimal", "full", "guard", "bundled", "cluster", "embedded"}
 }
+
+// matches reports whether a selector selects labels.
+func matches(selector, labels map[string]string) bool {
+	for k, v := range selector {
+		if labels[k] != v {
+			return false
+		}
+	}
+	return len(selector) > 0
+}

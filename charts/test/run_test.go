@@ -25,7 +25,7 @@ func logins() map[string]map[string]string {
 }
 
 // small makes trainings short and few.
-const small = "\n  train: {config: {steps: 20, idle: 1s, min_clips: 6, again: 0, gate: false, seed: 1}}\n"
+const small = "\n  train: {config: {steps: 20, idle: 1s, wait_for: 12, min_clips: 6, again: 0, gate: false, seed: 1}}\n"
 
 // connect connects the test to the server of a pod.
 func (c *cluster) connect(server string, login ...nats.Option) jetstream.JetStream {
@@ -86,6 +86,7 @@ func TestContainersRun(t *testing.T) {
 	}
 	load := c.publish(js)
 	load.wait(20)
+	generate.ready()
 	old := []*pod{spectrogram, train, generate, embed}
 
 	// The upgrade: another size of message rolls the server, other workers roll the operators, in the order of a cluster: hooks
@@ -145,7 +146,7 @@ func (c *cluster) checkScaledObjects(made provisioned) {
 			}
 		}
 	}
-	if n != 0 || len(made.Consumers) < 3 {
+	if n != 0 || len(made.Consumers) < 2 {
 		c.t.Errorf("%d ScaledObjects without a consumer of %+v", n, made)
 	}
 }
@@ -234,19 +235,29 @@ func (l *load) stop() int {
 	return l.last
 }
 
-// TestEmbeddedRuns starts the pod of the mode embedded, and the pod of `helm test` beside it.
+// TestEmbeddedRuns starts the pod of the mode embedded, twice on the same volume: it asks for the login, and keeps its streams.
 func TestEmbeddedRuns(t *testing.T) {
-	if testing.Short() {
-		t.Skip("runs a training")
-	}
 	c := newCluster(t, logins())
 	c.apply(readFile(t, chartDir, "ci", "embedded-values.yaml") + "operators:" + small)
-	p := c.run("mill-wavemill-pipeline-0", "pipeline").up()
-	if out := c.hook("mill-wavemill-test", "test"); !strings.Contains(out, ".wav") {
-		t.Errorf("helm test printed %q", out)
+	name := "mill-wavemill-pipeline-0"
+	p := c.run(name, "pipeline").up()
+	if _, err := nats.Connect("nats://"+p.place.address+":4222", nats.SetCustomDialer(c.net)); err == nil {
+		t.Error("the server lets in clients without a login")
 	}
+	load := c.publish(c.connect(name, nats.Token(password)))
+	load.wait(5)
+	sent := load.stop()
 	p.stop()
-	c.run("mill-wavemill-pipeline-0", "pipeline").up().stop() // On the same volume.
+	c.run(name, "pipeline").up()
+	js := c.connect(name, nats.Token(password))
+	c.settled(js, "WAVEMILL_AUDIO", "wavemill-spectrogram")
+	s, err := js.Stream(t.Context(), "WAVEMILL_SPECTROGRAM")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := int(s.CachedInfo().State.Msgs); got != sent {
+		t.Errorf("%d spectrograms of %d recordings", got, sent)
+	}
 }
 
 // TestClusterRuns starts three servers from their rendered configuration; streams have three copies, and the loss of a server

@@ -137,6 +137,6 @@ streams:
 operators:
   - operator: spectrogram
   - operator: train
-    config: {steps: 20, idle: 1s, min_clips: 6, gate: false, again: 0, seed: 1}
+    config: {steps: 20, idle: 1s, wait_for: 18, min_clips: 6, gate: false, again: 0, seed: 1}
   - operator: generate
 {{- end -}}
