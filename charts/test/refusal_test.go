@@ -47,6 +47,8 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"name of the chart's own":     {minimal + "operators: {nats: {kind: embed}}", "operators.nats: the chart has objects of that name"},
 		"long name":                   {minimal + "fullnameOverride: " + strings.Repeat("a", 45) + "\noperators: {" + strings.Repeat("b", 20) + ": {kind: guard, to: x}}", "longer than 52 characters"},
 		"bad stream":                  {minimal + "operators: {guard: {kind: guard, to: Good Ones}}", "/operators/guard/to"},
+		"a stream of nobody":          {minimal + "operators: {cut: {kind: segment}}", "operators.cut reads the stream take, which no operator writes"},
+		"its own output":              {minimal + "operators: {e: {kind: embed, to: spectrogram}}", "operators.e reads and writes the stream spectrogram"},
 		"keda and hpa":                {bundled + "operators: {spectrogram: {keda: {enabled: true}, hpa: {enabled: true}}}", "operators.spectrogram: keda.enabled and hpa.enabled are both true"},
 		"a scaled trainer":            {bundled + "operators: {train: {hpa: {enabled: true}}}", "operators.train.hpa: of the kind train one replica works"},
 		"a scaled reader of nothing":  {bundled + "operators: {generate: {keda: {enabled: true}}}", "operators.generate.keda: the kind generate reads no stream"},

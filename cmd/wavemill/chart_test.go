@@ -19,6 +19,7 @@ var chartFolder = filepath.Join("..", "..", "charts")
 // kind is what the chart must know of an operator.
 type kind struct {
 	From      string `json:"from"`      // From is the stream that it reads by itself.
+	To        string `json:"to"`        // To is the stream that it writes by itself; empty: none, or any.
 	InHand    int    `json:"inHand"`    // InHand is how many messages a worker may have unacknowledged.
 	OneWorker bool   `json:"oneWorker"` // OneWorker: it keeps state, and runs with one worker.
 	Standby   bool   `json:"standby"`   // Standby: one replica works, the others stand by.
@@ -35,6 +36,9 @@ func TestChartKnowsTheOperators(t *testing.T) {
 		k := kind{InHand: 16}
 		if c, ok := op.(pipeline.Consumer); ok {
 			k.From = c.Input()
+		}
+		if p, ok := op.(pipeline.Producer); ok && p.Output() != pipeline.TypeModel {
+			k.To = p.Output()
 		}
 		if s, ok := op.(pipeline.Stateless); ok && s.Stateless() {
 			k.InHand += 30

@@ -6,7 +6,15 @@
 {{- if not $operators -}}
 {{- fail "every operator is disabled: enable one under operators" -}}
 {{- end -}}
+{{- $written := concat (list "" "audio" "spectrogram" "clip" "dlq" "quarantine") .Values.pipeline.inputs -}}
+{{- range $operators -}}{{- $written = append $written .writes -}}{{- end -}}
 {{- range $name, $o := $operators -}}
+{{- if not (has $o.reads $written) -}}
+{{- fail (printf "operators.%s reads the stream %s, which no operator writes: set `to: %s` on the operator before it, or list it under pipeline.inputs if clients publish there" $name $o.reads $o.reads) -}}
+{{- end -}}
+{{- if and $o.reads (eq $o.reads $o.writes) -}}
+{{- fail (printf "operators.%s reads and writes the stream %s, so it would receive its own output: set another one in from or to" $name $o.reads) -}}
+{{- end -}}
 {{- include "wavemill.checkOperator" (dict "root" $ "name" $name "o" $o) -}}
 {{- end -}}
 {{- end -}}

@@ -5,6 +5,7 @@ values, an operator has
   known    false: it is one of the user's own image
   standby  one replica works, the others stand by
   reads    the stream that it reads, empty: none
+  writes   the stream that it writes, empty: none, or not known
   inHand   how many messages a worker may have in hand
   scaled   keda, hpa or empty
   most     the most replicas that there can be
@@ -38,6 +39,7 @@ values, an operator has
 {{- $_ := set $o "standby" (get $kind "standby" | default false) -}}
 {{- $_ := set $o "oneWorker" (get $kind "oneWorker" | default false) -}}
 {{- $_ := set $o "reads" (get $o "from" | default (get $kind "from") | default "") -}}
+{{- $_ := set $o "writes" (get $o "to" | default (get $kind "to") | default "") -}}
 {{- $_ := set $o "inHand" (get $kind "inHand" | default 16 | int) -}}
 {{- $_ := set $o "scaled" (ternary "keda" (ternary "hpa" "" $o.hpa.enabled) $o.keda.enabled) -}}
 {{- $most := int $o.replicas -}}
