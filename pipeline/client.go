@@ -26,7 +26,16 @@ var ErrExternalServer = errors.New("the data folder and the listen address belon
 // one. Unlike a command line, it does not show a password in the URL to all users of the machine.
 const EnvNATS = "WAVEMILL_NATS"
 
-// Override returns s with the overrides applied, and with the server of EnvNATS where none is named. It does not change s.
+// The environment variables with the login where the pipeline file has no way to log in: user and password, or a token. They are
+// for secrets that must stand neither in a file nor in a command line.
+const (
+	EnvUser     = "WAVEMILL_NATS_USER"
+	EnvPassword = "WAVEMILL_NATS_PASSWORD"
+	EnvToken    = "WAVEMILL_NATS_TOKEN"
+)
+
+// Override returns s with the overrides applied, with the server of EnvNATS where none is named, and with the login of EnvUser
+// and EnvPassword, or EnvToken, where s and o have none. It does not change s.
 func (s Spec) Override(o Overrides) (Spec, error) {
 	if s.NATS == "" && o.NATS == "" {
 		o.NATS = os.Getenv(EnvNATS)
@@ -39,6 +48,9 @@ func (s Spec) Override(o Overrides) (Spec, error) {
 	}
 	replace(&s.Name, o.Name)
 	replace(&s.Auth.Creds, o.Creds)
+	if s.Auth.methods() == 0 {
+		s.Auth.User, s.Auth.Password, s.Auth.Token = os.Getenv(EnvUser), os.Getenv(EnvPassword), os.Getenv(EnvToken)
+	}
 	replace(&s.DataDir, o.DataDir)
 	replace(&s.Listen, o.Listen)
 	return s, nil

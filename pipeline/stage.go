@@ -145,18 +145,22 @@ func (s *stage) build() error {
 }
 
 func (s *stage) newLoop(operators []Operator) (*delivery.Loop, error) {
-	workers, ahead := len(operators), 0
-	if o, ok := operators[0].(Stateless); ok && o.Stateless() {
+	c := s.bus.consumer(s.spec, s.route, operators, s.hash)
+	c.DrainTimeout, c.Settled, c.Opened = s.options.DrainTimeout, s.settled, s.opened
+	return delivery.New(s.bus.conn, s.bus.js, c, s.log, s.handle)
+}
+
+// consumer describes the durable consumer of a stage that reads a stream.
+func (b *Bus) consumer(o OperatorSpec, r route, operators []Operator, hash string) delivery.Config {
+	ahead := 0
+	if op, ok := operators[0].(Stateless); ok && op.Stateless() {
 		ahead = workAhead
 	}
-	return delivery.New(s.bus.conn, s.bus.js, delivery.Config{
-		Stream: s.bus.spec.StreamName(s.route.from), Durable: s.bus.spec.ConsumerName(s.spec.Name),
-		Description: "wavemill operator " + s.spec.Operator,
-		Workers:     workers, Replicas: s.spec.Replicas, AckWait: s.spec.AckWait, Ahead: ahead,
-		DrainTimeout: s.options.DrainTimeout, Bind: s.bus.spec.Streams.Bind,
-		Restore: func(ctx context.Context) error { return s.bus.ensureStream(ctx, s.route.from) },
-		Settled: s.settled, Opened: s.opened, Configured: s.hash,
-	}, s.log, s.handle)
+	return delivery.Config{
+		Stream: b.spec.StreamName(r.from), Durable: b.spec.ConsumerName(o.Name), Description: "wavemill operator " + o.Operator,
+		Workers: len(operators), Replicas: o.Replicas, AckWait: o.AckWait, Ahead: ahead, Bind: b.spec.Streams.Bind,
+		Restore: func(ctx context.Context) error { return b.ensureStream(ctx, r.from) }, Configured: hash,
+	}
 }
 
 // run works until ctx is done or the operator fails, and then stops in order: the messages, Run of the operator, its

@@ -98,8 +98,8 @@ func (b *Bus) checkOutput(stream string) error {
 	return nil
 }
 
-// RemoveStreams removes everything that the pipeline keeps on the server: streams, bodies and models. It is for pipelines that a
-// program makes for itself.
+// RemoveStreams removes everything that the pipeline keeps on the server: streams with their consumers, bodies, models, contract
+// and owner.
 func (b *Bus) RemoveStreams(ctx context.Context) error {
 	var errs []error
 	note := func(what string, err error) {
@@ -114,5 +114,6 @@ func (b *Bus) RemoveStreams(ctx context.Context) error {
 	note("objects", b.js.DeleteObjectStore(ctx, b.spec.objectBucket()))
 	note("models", b.js.DeleteObjectStore(ctx, b.spec.ModelBucket()))
 	note("models", b.js.DeleteKeyValue(ctx, b.spec.ModelBucket()))
+	note("contract", b.js.DeleteKeyValue(ctx, b.spec.contractBucket()))
 	return errors.Join(errs...)
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/v2/lint"
 	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
 	appsv1 "k8s.io/api/apps/v1"
@@ -22,7 +23,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files")
 
 func TestGolden(t *testing.T) {
-	for _, name := range []string{"minimal", "full", "guard"} {
+	for _, name := range ciValues() {
 		t.Run(name, func(t *testing.T) {
 			rendered, err := render(t, readFile(t, chartDir, "ci", name+"-values.yaml"))
 			if err != nil {
@@ -53,41 +54,107 @@ func TestGolden(t *testing.T) {
 func TestObjects(t *testing.T) {
 	got := slices.Sorted(maps.Keys(mustRender(t, minimal)))
 	want := []string{
-		"ConfigMap/mill-wavemill-pipeline", "Deployment/mill-wavemill-generate", "Deployment/mill-wavemill-spectrogram",
-		"Service/mill-wavemill-train", "ServiceAccount/mill-wavemill", "StatefulSet/mill-wavemill-train",
+		"ConfigMap/mill-wavemill-pipeline", "ConfigMap/mill-wavemill-provision", "ConfigMap/mill-wavemill-test",
+		"Deployment/mill-wavemill-generate", "Deployment/mill-wavemill-spectrogram", "Job/mill-wavemill-provision",
+		"NetworkPolicy/mill-wavemill", "Pod/mill-wavemill-test", "Service/mill-wavemill-metrics", "Service/mill-wavemill-train",
+		"ServiceAccount/mill-wavemill", "StatefulSet/mill-wavemill-train",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// TestPodsAreRestricted holds every pod against the restricted Pod Security Standard.
-func TestPodsAreRestricted(t *testing.T) {
-	for name, pod := range pods(mustRender(t, minimal)) {
-		spec, c := pod.Spec, pod.Spec.Containers[0]
-		if s := spec.SecurityContext; s == nil || s.RunAsNonRoot == nil || !*s.RunAsNonRoot || s.SeccompProfile == nil || s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
-			t.Errorf("%s: pod security context %+v", name, s)
-		}
-		s := c.SecurityContext
-		if s == nil || s.AllowPrivilegeEscalation == nil || *s.AllowPrivilegeEscalation || s.ReadOnlyRootFilesystem == nil || !*s.ReadOnlyRootFilesystem {
-			t.Fatalf("%s: container security context %+v", name, s)
-		}
-		if diff := cmp.Diff([]corev1.Capability{"ALL"}, s.Capabilities.Drop); diff != "" {
-			t.Errorf("%s: dropped capabilities: %s", name, diff)
-		}
-		if spec.AutomountServiceAccountToken == nil || *spec.AutomountServiceAccountToken {
-			t.Errorf("%s: mounts a token of the API server, which it never calls", name)
-		}
-		if c.Resources.Requests.Memory().IsZero() || c.Resources.Limits.Memory().IsZero() {
-			t.Errorf("%s: no memory request or limit", name)
+// eachPod calls f with every pod of every values file of the chart.
+func eachPod(t *testing.T, f func(t *testing.T, pod corev1.PodTemplateSpec)) {
+	for _, values := range ciValues() {
+		for name, pod := range pods(mustRender(t, readFile(t, chartDir, "ci", values+"-values.yaml"))) {
+			t.Run(values+"/"+name, func(t *testing.T) { f(t, pod) })
 		}
 	}
+}
+
+// TestPodsAreRestricted holds every container of every pod against the restricted Pod Security Standard, and wants limits.
+func TestPodsAreRestricted(t *testing.T) {
+	eachPod(t, func(t *testing.T, pod corev1.PodTemplateSpec) {
+		spec := pod.Spec
+		if s := spec.SecurityContext; s == nil || s.RunAsNonRoot == nil || !*s.RunAsNonRoot || s.SeccompProfile == nil || s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
+			t.Errorf("pod security context %+v", s)
+		}
+		if spec.AutomountServiceAccountToken == nil || *spec.AutomountServiceAccountToken {
+			t.Error("it mounts a token of the API server, which it never calls")
+		}
+		if spec.HostNetwork || spec.HostPID || spec.HostIPC {
+			t.Error("it uses a namespace of the host")
+		}
+		for _, v := range spec.Volumes {
+			if v.HostPath != nil {
+				t.Errorf("volume %s is a folder of the host", v.Name)
+			}
+		}
+		for _, c := range containers(spec) {
+			s := c.SecurityContext
+			if s == nil || s.AllowPrivilegeEscalation == nil || *s.AllowPrivilegeEscalation || s.ReadOnlyRootFilesystem == nil || !*s.ReadOnlyRootFilesystem || s.Privileged != nil {
+				t.Fatalf("%s: security context %+v", c.Name, s)
+			}
+			if diff := cmp.Diff([]corev1.Capability{"ALL"}, s.Capabilities.Drop); diff != "" || len(s.Capabilities.Add) > 0 {
+				t.Errorf("%s: capabilities: %s", c.Name, diff)
+			}
+			if c.Resources.Requests.Memory().IsZero() || c.Resources.Limits.Memory().IsZero() || c.Resources.Requests.Cpu().IsZero() {
+				t.Errorf("%s: requests %v, limits %v", c.Name, c.Resources.Requests, c.Resources.Limits)
+			}
+		}
+	})
+}
+
+// TestProbes: every container that goes on is probed on a port that it has, with time to start, to be busy and to go away.
+func TestProbes(t *testing.T) {
+	eachPod(t, func(t *testing.T, pod corev1.PodTemplateSpec) {
+		for _, c := range pod.Spec.Containers {
+			if component := pod.Labels["app.kubernetes.io/component"]; component == "provision" || component == "test" {
+				continue // They end.
+			}
+			for what, p := range map[string]*corev1.Probe{"startup": c.StartupProbe, "liveness": c.LivenessProbe, "readiness": c.ReadinessProbe} {
+				if p == nil || p.HTTPGet == nil || !slices.ContainsFunc(c.Ports, func(port corev1.ContainerPort) bool { return port.Name == p.HTTPGet.Port.StrVal }) {
+					t.Errorf("%s: %s probe %+v", c.Name, what, p)
+				}
+			}
+			if c.LivenessProbe.HTTPGet.Path == c.ReadinessProbe.HTTPGet.Path || c.StartupProbe.PeriodSeconds*c.StartupProbe.FailureThreshold < 60 {
+				t.Errorf("%s: the probes are alike, or a start has less than a minute", c.Name)
+			}
+			if grace := pod.Spec.TerminationGracePeriodSeconds; grace == nil || *grace < 60 {
+				t.Errorf("grace period %v", grace)
+			}
+		}
+	})
+}
+
+// TestNoSecretsInArguments: no argument and no variable holds a secret or refers to one, and no variable is there twice, which
+// server-side apply refuses and strict decoding does not see.
+func TestNoSecretsInArguments(t *testing.T) {
+	eachPod(t, func(t *testing.T, pod corev1.PodTemplateSpec) {
+		for _, c := range containers(pod.Spec) {
+			if args := strings.Join(slices.Concat(c.Command, c.Args), " "); strings.Contains(args, "--nats") || strings.Contains(args, "$(") {
+				t.Errorf("%s: arguments %s", c.Name, args)
+			}
+			seen := map[string]bool{}
+			for _, e := range c.Env {
+				if seen[e.Name] {
+					t.Errorf("%s: %s is set twice", c.Name, e.Name)
+				}
+				seen[e.Name] = true
+				if strings.Contains(e.Name, "PASSWORD") && e.ValueFrom == nil && !strings.Contains(e.Value, "$(") {
+					t.Errorf("%s: %s is not from a Secret", c.Name, e.Name)
+				}
+			}
+		}
+	})
 }
 
 // TestPodsMountWhatTheyUse checks that every volume is mounted and every mount has its volume, claims included.
 func TestPodsMountWhatTheyUse(t *testing.T) {
 	for _, values := range []string{
 		minimal, readFile(t, chartDir, "ci", "full-values.yaml"), readFile(t, chartDir, "ci", "guard-values.yaml"),
+		readFile(t, chartDir, "ci", "bundled-values.yaml"), readFile(t, chartDir, "ci", "embedded-values.yaml"),
 		minimal + "operators: {train: {persistence: {existingClaim: old}}}", minimal + "operators: {train: {persistence: {enabled: false}}}",
 	} {
 		objects := mustRender(t, values)
@@ -106,13 +173,19 @@ func TestPodsMountWhatTheyUse(t *testing.T) {
 					}
 				}
 			}
-			for _, m := range pod.Spec.Containers[0].VolumeMounts {
-				if !volumes[m.Name] {
-					t.Errorf("%s mounts %s, which is not a volume of the pod", name, m.Name)
+			used := map[string]bool{}
+			for _, c := range containers(pod.Spec) {
+				for _, m := range c.VolumeMounts {
+					if !volumes[m.Name] {
+						t.Errorf("%s mounts %s, which is not a volume of the pod", name, m.Name)
+					}
+					used[m.Name] = true
 				}
-				delete(volumes, m.Name)
 			}
 			for v := range volumes {
+				if used[v] {
+					continue
+				}
 				t.Errorf("%s does not mount its volume %s", name, v)
 			}
 		}
@@ -120,42 +193,111 @@ func TestPodsMountWhatTheyUse(t *testing.T) {
 }
 
 func TestSelectorsMatchTheirPods(t *testing.T) {
-	objects := mustRender(t, readFile(t, chartDir, "ci", "full-values.yaml"))
-	matches := func(selector map[string]string, labels map[string]string) bool {
-		for k, v := range selector {
-			if labels[k] != v {
-				return false
+	for _, values := range ciValues() {
+		objects := mustRender(t, readFile(t, chartDir, "ci", values+"-values.yaml"))
+		templates := pods(objects)
+		for key, o := range objects {
+			var selector map[string]string
+			least, most := 1, 1
+			switch o := o.(type) {
+			case *appsv1.Deployment:
+				selector = o.Spec.Selector.MatchLabels
+			case *appsv1.StatefulSet:
+				selector = o.Spec.Selector.MatchLabels
+				if objects["Service/"+o.Spec.ServiceName] == nil {
+					t.Errorf("%s %s: there is no service %s", values, key, o.Spec.ServiceName)
+				}
+			case *corev1.Service:
+				selector = o.Spec.Selector
+				if strings.HasSuffix(key, "-metrics") {
+					most = 20
+				}
+			case *policyv1.PodDisruptionBudget:
+				selector = o.Spec.Selector.MatchLabels
+			case *networkingv1.NetworkPolicy:
+				selector, most = o.Spec.PodSelector.MatchLabels, 20
+			default:
+				continue
+			}
+			n := 0
+			for name, pod := range templates {
+				if !matches(selector, pod.Labels) {
+					continue
+				}
+				n++
+				if strings.HasSuffix(key, "-metrics") && (name == "nats" || name == "provision" || name == "test") {
+					t.Errorf("%s: %s selects %s, which has no metrics", values, key, name)
+				}
+			}
+			if n < least || n > most {
+				t.Errorf("%s: %s selects %d pods, want %d to %d", values, key, n, least, most)
 			}
 		}
-		return len(selector) > 0
 	}
-	templates := pods(objects)
-	for key, o := range objects {
-		var selector map[string]string
-		want := 1
+}
+
+// TestReleasesAreApart: two releases in one namespace share no object and select no pod of each other.
+func TestReleasesAreApart(t *testing.T) {
+	values := readFile(t, chartDir, "ci", "cluster-values.yaml")
+	of := func(name string) map[string]any {
+		rendered, err := renderAs(t, common.ReleaseOptions{Name: name, Namespace: "audio", IsInstall: true}, values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects, err := decode(rendered)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return objects
+	}
+	one, two := of("one"), of("two")
+	for key, o := range one {
+		if two[key] != nil {
+			t.Errorf("both have %s", key)
+		}
+		if s, ok := o.(*corev1.Service); ok {
+			for name, pod := range pods(two) {
+				if matches(s.Spec.Selector, pod.Labels) {
+					t.Errorf("%s of one selects %s of two", key, name)
+				}
+			}
+		}
+	}
+}
+
+// TestImmutableFieldsStay: a release of chart 0.1 can be upgraded. Kubernetes refuses changes of these fields.
+func TestImmutableFieldsStay(t *testing.T) {
+	old, err := decode(map[string]string{"former": readFile(t, "testdata", "former.yaml")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	today := mustRender(t, readFile(t, chartDir, "ci", "full-values.yaml"))
+	n := 0
+	for key, o := range old {
 		switch o := o.(type) {
 		case *appsv1.Deployment:
-			selector = o.Spec.Selector.MatchLabels
+			n++
+			if d, ok := today[key].(*appsv1.Deployment); !ok || cmp.Diff(o.Spec.Selector, d.Spec.Selector) != "" {
+				t.Errorf("%s: the selector has changed, or the object has gone", key)
+			}
 		case *appsv1.StatefulSet:
-			selector = o.Spec.Selector.MatchLabels
-		case *corev1.Service:
-			selector = o.Spec.Selector
-		case *policyv1.PodDisruptionBudget:
-			selector = o.Spec.Selector.MatchLabels
-		case *networkingv1.NetworkPolicy:
-			selector, want = o.Spec.PodSelector.MatchLabels, 3
-		default:
-			continue
-		}
-		n := 0
-		for _, pod := range templates {
-			if matches(selector, pod.Labels) {
-				n++
+			n++
+			s, ok := today[key].(*appsv1.StatefulSet)
+			if !ok {
+				t.Fatalf("%s has gone", key)
+			}
+			for _, diff := range []string{
+				cmp.Diff(o.Spec.Selector, s.Spec.Selector), cmp.Diff(o.Spec.ServiceName, s.Spec.ServiceName),
+				cmp.Diff(o.Spec.VolumeClaimTemplates, s.Spec.VolumeClaimTemplates), cmp.Diff(o.Spec.PodManagementPolicy, s.Spec.PodManagementPolicy),
+			} {
+				if diff != "" {
+					t.Errorf("%s: an immutable field has changed: %s", key, diff)
+				}
 			}
 		}
-		if n != want {
-			t.Errorf("%s selects %d operators, want %d", key, n, want)
-		}
+	}
+	if n != 3 {
+		t.Errorf("%d workloads", n)
 	}
 }
 
@@ -247,40 +389,6 @@ func TestImageByDigest(t *testing.T) {
 	}
 }
 
-// TestWrongValuesAreRefused holds that a mistake is met by a sentence when the chart is rendered, not by a pod that
-// does not start.
-func TestWrongValuesAreRefused(t *testing.T) {
-	for _, tc := range []struct{ name, values, want string }{
-		{"no server", "", "nats.url is empty"},
-		{"two servers", minimal[:len(minimal)-2] + ", existingSecret: x}", "keep one"},
-		{"misspelt key", minimal + "spectogram: {replicas: 2}", "additional properties 'spectogram' not allowed"},
-		{"misspelt key below", minimal + "operators: {spectrogram: {replica: 2}}", "additional properties 'replica' not allowed"},
-		{"text for a number", minimal + "operators: {generate: {replicas: two}}", "got string, want integer"},
-		{"replicas of the trainer", minimal + "operators: {train: {replicas: 2}}", "operators.train: a trainer has one replica"},
-		{"workers of a trainer", minimal + "operators: {second: {operator: train, workers: 2}}", "operators.second: a trainer has one replica and one worker"},
-		{"misspelt name of an operator", minimal + "operators: {spectogram: {replicas: 2}}", "missing property 'operator'"},
-		{"bad name of an operator", minimal + "operators: {my_guard: {operator: guard}}", "'my_guard' does not match pattern"},
-		{"long name", minimal + "fullnameOverride: " + strings.Repeat("a", 45) + "\noperators: {" + strings.Repeat("b", 20) + ": {operator: guard}}", "longer than the 63 characters"},
-		{"bad stream", minimal + "operators: {guard: {operator: guard, to: Good Ones}}", "/operators/guard/to"},
-		{"bad URL", "nats: {url: 'http://nats:4222'}", "/nats/url"},
-		{"bad pipeline name", minimal + "pipeline: {name: 'My Drums'}", "/pipeline/name"},
-		{"bad digest", minimal + "image: {digest: latest}", "/image/digest"},
-		{"nothing enabled", minimal + "operators: {spectrogram: {enabled: false}, train: {enabled: false}, generate: {enabled: false}}", "every operator is disabled"},
-		{"variable of the chart set again", minimal + "operators: {train: {extraEnv: [{name: WAVEMILL_NATS, value: x}]}}", "operators.train.extraEnv: WAVEMILL_NATS is set twice"},
-		{"variable set twice", minimal + "operators: {train: {extraEnv: [{name: A, value: one}, {name: A, value: two}]}}", "A is set twice"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			_, err := render(t, tc.values)
-			if err == nil {
-				t.Fatal("rendered")
-			}
-			if !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("error lacks %q: %v", tc.want, err)
-			}
-		})
-	}
-}
-
 // TestStrictDecodeCatchesATypo is the proof that the other tests would see a misspelt field.
 func TestStrictDecodeCatchesATypo(t *testing.T) {
 	rendered, err := render(t, minimal)
@@ -296,7 +404,7 @@ func TestStrictDecodeCatchesATypo(t *testing.T) {
 }
 
 func TestLint(t *testing.T) {
-	for _, name := range []string{"minimal", "full", "guard"} {
+	for _, name := range ciValues() {
 		var values map[string]any
 		if err := yaml.Unmarshal([]byte(readFile(t, chartDir, "ci", name+"-values.yaml")), &values); err != nil {
 			t.Fatal(err)

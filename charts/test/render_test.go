@@ -20,6 +20,8 @@ import (
 	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
 	"helm.sh/helm/v4/pkg/engine"
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -44,6 +46,12 @@ func loadChart(t *testing.T) *chart.Chart {
 // render renders the chart with the given values and returns the text of every template.
 func render(t *testing.T, valuesYAML string) (map[string]string, error) {
 	t.Helper()
+	return renderAs(t, common.ReleaseOptions{Name: "mill", Namespace: "audio", Revision: 1, IsInstall: true}, valuesYAML)
+}
+
+// renderAs renders the chart for a release.
+func renderAs(t *testing.T, release common.ReleaseOptions, valuesYAML string) (map[string]string, error) {
+	t.Helper()
 	c := loadChart(t)
 	var values map[string]any
 	if err := yaml.Unmarshal([]byte(valuesYAML), &values); err != nil {
@@ -52,7 +60,6 @@ func render(t *testing.T, valuesYAML string) (map[string]string, error) {
 	if err := chartutil.ProcessDependencies(c, values); err != nil {
 		return nil, err
 	}
-	release := common.ReleaseOptions{Name: "mill", Namespace: "audio", Revision: 1, IsInstall: true}
 	all, err := commonutil.ToRenderValues(c, values, release, common.DefaultCapabilities.Copy())
 	if err != nil {
 		return nil, err
@@ -63,6 +70,18 @@ func render(t *testing.T, valuesYAML string) (map[string]string, error) {
 // newObject returns an empty object of the named kind.
 func newObject(apiVersion, kind string) (any, error) {
 	switch apiVersion + " " + kind {
+	case "v1 Pod":
+		return &corev1.Pod{}, nil
+	case "batch/v1 Job":
+		return &batchv1.Job{}, nil
+	case "autoscaling/v2 HorizontalPodAutoscaler":
+		return &autoscalingv2.HorizontalPodAutoscaler{}, nil
+	case "keda.sh/v1alpha1 ScaledObject":
+		return &scaledObject{}, nil
+	case "monitoring.coreos.com/v1 ServiceMonitor":
+		return &serviceMonitor{}, nil
+	case "monitoring.coreos.com/v1 PrometheusRule":
+		return &prometheusRule{}, nil
 	case "v1 ConfigMap":
 		return &corev1.ConfigMap{}, nil
 	case "v1 Service":
@@ -152,7 +171,7 @@ func readFile(t *testing.T, elem ...string) string {
 	return string(b)
 }
 
-// pods returns the pod template of every operator by its name.
+// pods returns the pod of every workload by its component, those of hooks included.
 func pods(objects map[string]any) map[string]corev1.PodTemplateSpec {
 	out := map[string]corev1.PodTemplateSpec{}
 	for _, o := range objects {
@@ -162,10 +181,34 @@ func pods(objects map[string]any) map[string]corev1.PodTemplateSpec {
 			template = o.Spec.Template
 		case *appsv1.StatefulSet:
 			template = o.Spec.Template
+		case *batchv1.Job:
+			template = o.Spec.Template
+		case *corev1.Pod:
+			template = corev1.PodTemplateSpec{ObjectMeta: o.ObjectMeta, Spec: o.Spec}
 		default:
 			continue
 		}
 		out[template.Labels["app.kubernetes.io/component"]] = template
 	}
 	return out
+}
+
+// containers returns all containers of a pod, init containers first.
+func containers(pod corev1.PodSpec) []corev1.Container {
+	return slices.Concat(pod.InitContainers, pod.Containers)
+}
+
+// ciValues are the names of the values in the chart's folder ci.
+func ciValues() []string {
+	return []string{"minimal", "full", "guard", "bundled", "cluster", "embedded"}
+}
+
+// matches reports whether a selector selects labels.
+func matches(selector, labels map[string]string) bool {
+	for k, v := range selector {
+		if labels[k] != v {
+			return false
+		}
+	}
+	return len(selector) > 0
 }

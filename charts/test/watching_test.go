@@ -12,6 +12,10 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
 )
 
 // documented returns the metrics of the table in docs/watching.md, which a test of the binary compares with what it serves.
@@ -131,5 +135,91 @@ func TestDashboard(t *testing.T) {
 	}
 	if dashboard.UID == "" || n < 20 {
 		t.Errorf("%d expressions", n)
+	}
+}
+
+// TestRenderedRules: the PrometheusRule of a release is what Prometheus takes, and its alerts look at the release's pipeline alone.
+func TestRenderedRules(t *testing.T) {
+	objects := mustRender(t, readFile(t, chartDir, "ci", "cluster-values.yaml"))
+	rule, ok := objects["PrometheusRule/mill-wavemill"].(*prometheusRule)
+	if !ok {
+		t.Fatal("no PrometheusRule")
+	}
+	text, err := yaml.Marshal(rule.Spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, errs := rulefmt.Parse(text, false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler)); len(errs) > 0 {
+		t.Error(errs)
+	}
+	selectors, alerts := 0, map[string]bool{}
+	for _, g := range rule.Spec.Groups {
+		for _, r := range g.Rules {
+			alerts[r.Alert] = true
+			expr, err := parser.NewParser(parser.Options{}).ParseExpr(r.Expr)
+			if err != nil {
+				t.Fatalf("%s: %v", r.Alert, err)
+			}
+			parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
+				s, ok := n.(*parser.VectorSelector)
+				if !ok {
+					return nil
+				}
+				selectors++
+				own := `pipeline="drums"`
+				if strings.HasPrefix(s.Name, "kubelet_") {
+					own = `namespace="audio"`
+				}
+				if !strings.Contains(s.String(), own) {
+					t.Errorf("%s: %s lacks %s", r.Alert, s, own)
+				}
+				return nil
+			})
+		}
+	}
+	if selectors < 20 || !alerts["WavemillVolumeNearFull"] || !alerts["WavemillLeaseLost"] {
+		t.Errorf("%d selectors, alerts %v", selectors, alerts)
+	}
+	if m, ok := objects["ServiceMonitor/mill-wavemill"].(*serviceMonitor); !ok || !matches(m.Spec.Selector.MatchLabels, objects["Service/mill-wavemill-metrics"].(*corev1.Service).Labels) {
+		t.Error("the ServiceMonitor selects no service")
+	}
+	dashboard := objects["ConfigMap/mill-wavemill-dashboard"].(*corev1.ConfigMap)
+	if !json.Valid([]byte(dashboard.Data["wavemill.json"])) {
+		t.Error("the dashboard is no JSON")
+	}
+}
+
+// TestScaling: what is scaled has no replicas of its own, and the pipeline file counts on the most that there can be.
+func TestScaling(t *testing.T) {
+	objects := mustRender(t, readFile(t, chartDir, "ci", "bundled-values.yaml"))
+	for _, name := range []string{"spectrogram", "generate"} {
+		if d := objects["Deployment/mill-wavemill-"+name].(*appsv1.Deployment); d.Spec.Replicas != nil {
+			t.Errorf("%s has %d replicas, which would fight the autoscaler", name, *d.Spec.Replicas)
+		}
+	}
+	h, ok := objects["HorizontalPodAutoscaler/mill-wavemill-generate"].(*autoscalingv2.HorizontalPodAutoscaler)
+	if !ok || *h.Spec.MinReplicas != 2 || h.Spec.MaxReplicas != 6 {
+		t.Errorf("%+v", h)
+	}
+	file := objects["ConfigMap/mill-wavemill-pipeline"].(*corev1.ConfigMap).Data["pipeline.yaml"]
+	if !strings.Contains(file, "replicas: 6") || !strings.Contains(file, "replicas: 4") {
+		t.Error(file)
+	}
+}
+
+// TestResourcesBecomeVariables: the Go runtime keeps within the limits of the container.
+func TestResourcesBecomeVariables(t *testing.T) {
+	for limit, want := range map[string]string{"1Gi": "966367641B", "512Mi": "483183820B", "500M": "450000000B", "1.5Gi": "1449551462B", "2000000000": "1800000000B"} {
+		pod := pods(mustRender(t, minimal+"operators: {generate: {resources: {limits: {memory: '"+limit+"', cpu: 1500m}}}}"))["generate"]
+		env := map[string]corev1.EnvVar{}
+		for _, e := range pod.Spec.Containers[0].Env {
+			env[e.Name] = e
+		}
+		if got := env["GOMEMLIMIT"].Value; got != want {
+			t.Errorf("%s: GOMEMLIMIT %s, want %s", limit, got, want)
+		}
+		if from := env["GOMAXPROCS"].ValueFrom; from == nil || from.ResourceFieldRef.Resource != "limits.cpu" {
+			t.Errorf("GOMAXPROCS %+v", env["GOMAXPROCS"])
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -18,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/invopop/jsonschema"
 
+	"wavemill/models/architectures"
 	"wavemill/pipeline/lint"
 )
 
@@ -164,6 +166,39 @@ func TestSchemaHasTheFieldsOfTheStructs(t *testing.T) {
 				t.Errorf("%s.%sx: %v", name, key, found)
 			}
 		}
+	}
+}
+
+// TestSchemaListsTheChoices: a field with a closed set of values lists exactly those that the operator takes.
+func TestSchemaListsTheChoices(t *testing.T) {
+	s, err := pipelineSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, _ := s.Properties.Get("operators")
+	chosen := map[string][]any{}
+	for _, one := range list.Items.AllOf {
+		kind, _ := one.If.Properties.Get("operator")
+		config, _ := one.Then.Properties.Get("config")
+		for p := config.Properties.Oldest(); p != nil; p = p.Next() {
+			if len(p.Value.Enum) == 0 {
+				continue
+			}
+			chosen[kind.Const.(string)+"."+p.Key] = p.Value.Enum
+			for _, value := range append([]any{"other"}, p.Value.Enum...) {
+				doc := fmt.Sprintf("inputs: [take]\noperators: [{operator: %v, config: {%s: %v}}]", kind.Const, p.Key, value)
+				refused := slices.ContainsFunc(lint.Check("f", []byte(doc), operators(hooks{})), func(f lint.Finding) bool { return f.Level == lint.Error })
+				if refused != (value == "other") {
+					t.Errorf("%s: refused is %v", doc, refused)
+				}
+			}
+		}
+	}
+	if len(chosen) < 4 {
+		t.Errorf("only %v", chosen)
+	}
+	if got := fmt.Sprint(chosen["train.model"]); got != fmt.Sprint(architectures.Names()) {
+		t.Errorf("train.model lists %s, and the architectures are %v", got, architectures.Names())
 	}
 }
 

@@ -37,7 +37,7 @@ const (
 type Config struct {
 	// Features is latents, mel-statistics, or auto: latents where the served model can encode the spectrogram, that is, where it
 	// has an encoder, the label and the same front end; else mel-statistics. Default: auto.
-	Features string `yaml:"features"`
+	Features string `yaml:"features" jsonschema:"enum=auto,enum=latents,enum=mel-statistics"`
 	// Model is the name of the served model. Default: vae, the one that train makes by default.
 	Model string `yaml:"model"`
 	// Refresh is how often a newer version of the model is looked for. Default: 5 s.

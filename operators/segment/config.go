@@ -13,7 +13,7 @@ import (
 // Config is the operator's configuration.
 type Config struct {
 	// By says where clips begin and end: onset, silence, speech or length. Default: onset.
-	By slice.Method `yaml:"by"`
+	By slice.Method `yaml:"by" jsonschema:"enum=onset,enum=silence,enum=speech,enum=length"`
 	// Overrides replace defaults of the method, see slice.Config: min, max, pre_roll, post_roll, gap, overlap, threshold_db,
 	// rise_db, silent_db.
 	slice.Overrides `yaml:",inline"`

@@ -28,7 +28,7 @@ const MaxSeconds = 300
 // Config is the operator's configuration.
 type Config struct {
 	// Format is wav (16 bits), wav24 or wav32f. Default: wav, which everything plays.
-	Format string `yaml:"format"`
+	Format string `yaml:"format" jsonschema:"enum=wav,enum=wav24,enum=wav32f"`
 	// Iterations of the phase reconstruction, instead of those of the front end; 0: those.
 	Iterations int `yaml:"iterations"`
 	// Seed is combined with the digest of each body. Default: 0.

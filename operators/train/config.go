@@ -24,7 +24,7 @@ import (
 // Config is the operator's configuration.
 type Config struct {
 	// Model is the architecture, one of models/architectures.
-	Model string `yaml:"model"`
+	Model string `yaml:"model" jsonschema:"enum=flow,enum=gan,enum=vae,enum=vaegan"`
 	// Name is what the model is called on the bus: <pipeline>.model.<name>. Empty: Model.
 	Name string `yaml:"name"`
 	// Config is the architecture's own configuration; empty: its defaults.

@@ -65,6 +65,17 @@ func (s *Store) Get(ctx context.Context) (Stored, error) {
 	return stored, nil
 }
 
+// Open finds or creates the bucket, and returns it. Put does so by itself; Get reads no contract where there is no bucket.
+func (s *Store) Open(ctx context.Context) (jetstream.KeyValue, error) {
+	bucket, err := s.JetStream.KeyValue(ctx, s.Bucket)
+	if errors.Is(err, jetstream.ErrBucketNotFound) && !s.Bind {
+		bucket, err = s.JetStream.CreateKeyValue(ctx, jetstream.KeyValueConfig{
+			Bucket: s.Bucket, Description: "which recordings the pipeline admits", Replicas: s.Replicas, History: history,
+		})
+	}
+	return bucket, err
+}
+
 // Put stores c as the revision after the given one, 0 for the first. It creates the bucket if necessary.
 func (s *Store) Put(ctx context.Context, c Contract, after uint64) (revision uint64, err error) {
 	if err := c.Validate(); err != nil {
@@ -74,12 +85,7 @@ func (s *Store) Put(ctx context.Context, c Contract, after uint64) (revision uin
 	if err != nil {
 		return 0, fmt.Errorf("contract: %w", err)
 	}
-	bucket, err := s.JetStream.KeyValue(ctx, s.Bucket)
-	if errors.Is(err, jetstream.ErrBucketNotFound) && !s.Bind {
-		bucket, err = s.JetStream.CreateKeyValue(ctx, jetstream.KeyValueConfig{
-			Bucket: s.Bucket, Description: "which recordings the pipeline admits", Replicas: s.Replicas, History: history,
-		})
-	}
+	bucket, err := s.Open(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("store the contract in %s: %w", s.Bucket, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -28,7 +29,7 @@ func (l *Loop) open(ctx context.Context) (jetstream.Consumer, error) {
 	existing, err := stream.Consumer(ctx, l.config.Durable)
 	switch {
 	case err == nil && l.config.Bind:
-		l.opened(0)
+		l.opened(repeatedIn(existing))
 		return existing, l.refresh(ctx, existing)
 	case errors.Is(err, jetstream.ErrConsumerNotFound) && !l.config.Bind:
 	case err != nil:
@@ -42,19 +43,39 @@ func (l *Loop) open(ctx context.Context) (jetstream.Consumer, error) {
 		}
 		config.DeliverPolicy, config.OptStartSeq, config.OptStartTime = old.DeliverPolicy, old.OptStartSeq, old.OptStartTime
 		config.ReplayPolicy, config.MemoryStorage, config.MaxWaiting = old.ReplayPolicy, old.MemoryStorage, old.MaxWaiting
-	} else if l.floor > 0 {
-		config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, l.floor+1
+		if text := old.Metadata[repeated]; text != "" {
+			config.Metadata[repeated] = text
+		}
+	} else {
+		if l.floor > 0 {
+			config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, l.floor+1
+		}
+		if info.State.LastSeq > 0 {
+			config.Metadata[repeated] = strconv.FormatUint(info.State.LastSeq, 10)
+		}
 	}
 	consumer, err := stream.CreateOrUpdateConsumer(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("create or update the consumer: %w", err)
 	}
-	if existing != nil {
-		l.opened(0)
-	} else {
-		l.opened(info.State.LastSeq)
-	}
+	l.opened(repeatedIn(consumer))
 	return consumer, l.refresh(ctx, consumer)
+}
+
+// Ensure creates the consumer, or brings it to the settings of the loop, as Run does before its first fetch, and fetches
+// nothing.
+func (l *Loop) Ensure(ctx context.Context) error {
+	_, err := l.open(ctx)
+	return err
+}
+
+// repeatedIn returns the last sequence that an earlier consumer of the same name may have delivered.
+func repeatedIn(consumer jetstream.Consumer) uint64 {
+	n, err := strconv.ParseUint(consumer.CachedInfo().Config.Metadata[repeated], 10, 64)
+	if err != nil {
+		return 0 // The stream was empty when the consumer was created.
+	}
+	return n
 }
 
 // opened reports up to which sequence messages may be repeated. The value never decreases while the stream stays the same.
@@ -87,8 +108,13 @@ func (l *Loop) wanted() jetstream.ConsumerConfig {
 	}
 }
 
-// configured is the name of Config.Configured in the consumer's metadata.
-const configured = "wavemill-configured"
+// configured is the name of Config.Configured in the consumer's metadata. repeated is that of the stream's last sequence when
+// the consumer was created: an earlier consumer may have delivered what is up to it. It is kept on the server because the
+// process that creates a consumer need not be the one that reads from it.
+const (
+	configured = "wavemill-configured"
+	repeated   = "wavemill-repeated"
+)
 
 // compare finds out whether another loop has opened the consumer with another configuration, and says so once.
 func (l *Loop) compare(info *jetstream.ConsumerInfo) {

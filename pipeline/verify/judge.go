@@ -41,7 +41,9 @@ func (w *watch) judge(ctx context.Context, f *found) (Stage, error) {
 		j.input(in)
 	}
 	for _, sequence := range info.State.Deleted {
-		j.deleted(sequence)
+		if sequence > 0 { // Of a stream that has never had a message, the server lists 0.
+			j.deleted(sequence)
+		}
 	}
 	for sequence := uint64(1); sequence < info.State.FirstSeq && w.stage.Emits && info.Config.MaxAge == 0; sequence++ {
 		j.deleted(sequence)

@@ -135,6 +135,15 @@ func TestASoundPipeline(t *testing.T) {
 	}
 }
 
+// A stream that has never had a message lacks none: the server may list the sequence 0 as deleted.
+func TestAPipelineWithoutMessages(t *testing.T) {
+	r := newRig(t)
+	defer r.start()()
+	if report, s := r.check(patience); !report.OK || s.Inputs+s.Missing+s.Pending != 0 {
+		t.Errorf("%s\n%+v", report, s)
+	}
+}
+
 // A message whose letter was purged is not a lost one.
 func TestAPurgedLetterIsNoLoss(t *testing.T) {
 	r := newRig(t)

@@ -1,0 +1,3 @@
+package charttest
+
+const sysSetns = 308 // setns(2)

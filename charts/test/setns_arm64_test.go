@@ -1,0 +1,3 @@
+package charttest
+
+const sysSetns = 268 // setns(2)
