@@ -3,7 +3,6 @@ import { fill, make, number } from './dom.js';
 import { t, onLanguage } from './messages.js';
 import { play } from './audio.js';
 
-const size = 512; // samples of a frame
 const columns = 480; // frames at most
 const range = 80; // dB
 
@@ -50,8 +49,9 @@ const colours = (() => {
 })();
 
 // spectrogram draws the samples from..to as a picture of its own size.
-export function spectrogram(samples, from, to) {
-  const width = Math.max(2, Math.min(columns, Math.floor((to - from) / 16)));
+export function spectrogram(samples, rate, from, to) {
+  const size = rate <= 12000 ? 256 : rate <= 25000 ? 512 : 1024; // samples of a frame: some 30 ms
+  const width = Math.max(2, Math.min(columns, Math.floor((to - from) / 8)));
   const height = size / 2;
   const image = new ImageData(width, height);
   const window = Float64Array.from({ length: size }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / size));
@@ -93,7 +93,7 @@ export class SoundView {
     this.wave = make('canvas', { class: 'wave', role: 'img' });
     this.spectrum = make('canvas', { class: 'spectrum', role: 'img' });
     this.times = make('div', { class: 'times', 'aria-hidden': 'true' });
-    this.cursor = make('div', { class: 'cursor', 'aria-hidden': 'true' });
+    this.cursor = make('div', { class: 'cursor', 'aria-hidden': 'true', hidden: true });
     this.marked = make('div', { class: 'marked', 'aria-hidden': 'true' });
     this.box = make('div', { class: 'canvases' }, this.wave, this.spectrum, this.times, this.marked, this.cursor);
     const button = (key, action) => make('button', { class: 'small', data: { t: key }, text: t(key), onclick: action });
@@ -238,7 +238,7 @@ export class SoundView {
     const [from, to] = this.view.map((v) => Math.round(v * samples.length));
     this.drawWave(area[0], samples, from, to);
     area[1].imageSmoothingQuality = 'high';
-    area[1].drawImage(spectrogram(samples, from, to), 0, 0, this.spectrum.width, this.spectrum.height);
+    area[1].drawImage(spectrogram(samples, this.buffer.sampleRate, from, to), 0, 0, this.spectrum.width, this.spectrum.height);
     const d = this.buffer.duration;
     fill(this.times, ...[0, 0.25, 0.5, 0.75, 1].map((v) => make('span', { text: `${number((this.view[0] + (this.view[1] - this.view[0]) * v) * d, 2)} s` })));
   }
