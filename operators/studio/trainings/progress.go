@@ -144,6 +144,7 @@ type tail struct {
 
 // next returns the rows that are new, or all of them where earlier ones were replaced.
 func (t *tail) next() (rows []metricslog.Row, again bool, err error) {
+	rows = []metricslog.Row{}
 	f, err := os.Open(t.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, false, nil

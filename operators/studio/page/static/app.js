@@ -52,18 +52,17 @@ function connection() {
 }
 
 async function begin() {
-  await messages.load();
+  const [parts] = await Promise.all([get('/api/parts'), messages.load()]);
   $('language').value = messages.current();
   $('language').addEventListener('change', () => {
     localStorage.setItem('language', $('language').value);
     messages.use($('language').value);
     document.title = `${messages.t(shown)} – Wavemill`;
   });
-  const parts = await get('/api/parts');
   for (const name of ['train', 'run']) document.querySelector(`nav [data-view=${name}]`).hidden = !parts[name];
   await play.begin();
   look.begin();
-  if (parts.train) await train.begin();
+  if (parts.train) train.begin();
   if (parts.run) run.begin();
   addEventListener('hashchange', show);
   show();

@@ -21,9 +21,9 @@ function draw() {
   fill($('pads'), ...codes.map((code, i) => {
     const p = pads[i];
     return make('button', {
-      class: p ? 'filled' : '', disabled: !p, 'aria-label': p ? t('pad_name', { n: i + 1, name: p.name }) : t('pad_empty', { n: i + 1 }),
+      class: p ? 'filled' : '', disabled: !p,
       onpointerdown: (e) => e.button === 0 && hit(i, 1), onclick: (e) => e.detail === 0 && hit(i, 1),
-    }, make('kbd', { text: code.slice(-1), 'aria-hidden': 'true' }), make('span', { text: p ? p.name : '·' }));
+    }, make('kbd', { text: code.slice(-1) }), make('span', { class: 'hidden', text: p ? t('pad_n', { n: i + 1 }) : t('pad_empty', { n: i + 1 }) }), p ? make('span', { text: p.name }) : null);
   }));
 }
 

@@ -73,11 +73,11 @@ export async function models() {
   if (known.length === 0) return;
   read(state.model && known.some((m) => m.id === state.model) ? query() : new URLSearchParams(location.search));
   fill($('model'), ...known.map((m) => make('option', { value: m.id, text: `${m.name} (${m.arch})` })));
-  await showModel();
+  showModel();
 }
 
 // showModel fills the controls for the model.
-async function showModel() {
+function showModel() {
   const m = model();
   $('model').value = m.id;
   fill($('labels'), ...m.labels.slice(0, 60).map((l) => make('button', { type: 'button', text: l, data: { label: l }, 'aria-pressed': 'false', onclick: guarded(() => choose(l)) })));
@@ -89,7 +89,7 @@ async function showModel() {
     if (!can && state.mode === mode) state.mode = 'new';
   }
   showState();
-  await plane.open(m);
+  guarded(() => plane.open(m))();
 }
 
 // showState puts the chosen values into the controls and the address.
@@ -147,7 +147,7 @@ export const step = (by) => {
 // recall takes over the settings of a query and plays its clip.
 export async function recall(q) {
   read(q);
-  await showModel();
+  showModel();
   await sound();
 }
 
@@ -255,7 +255,7 @@ function controls() {
     const q = query();
     q.set('model', $('model').value);
     read(q);
-    await showModel();
+    showModel();
     series.refresh();
     await sound({ quiet: true });
   }));

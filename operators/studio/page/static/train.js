@@ -217,7 +217,7 @@ async function refresh() {
   for (const v of [...answer.trainings].reverse()) $('trainings').prepend(cards.get(v.id).element);
 }
 
-export async function begin() {
+export function begin() {
   dropOn($('drop'), dropped);
   const chosen = (input) => guarded(async () => {
     const files = [...input.files].map((file) => ({ file, path: file.webkitRelativePath || file.name }));
