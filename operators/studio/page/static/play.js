@@ -170,8 +170,8 @@ async function stars() {
     return make('li', { data: { star: s.id } },
       make('button', { class: 'icon', 'aria-label': t('play_name', { name: s.name }), onclick: guarded(async () => play(await load(file))) }, icon('play')),
       make('span', { class: 'grow' }, field),
-      make('a', { class: 'button', href: `?${s.query}#play`, text: t('open'), onclick: guarded((e) => { e.preventDefault(); return recall(new URLSearchParams(s.query)); }) }),
-      dragOut(make('a', { class: 'button', href: file, download: '', text: 'WAV', 'aria-label': t('download_name', { name: s.name }) }), `${s.name}.wav`),
+      make('a', { class: 'button small', href: `?${s.query}#play`, text: t('open'), onclick: guarded((e) => { e.preventDefault(); return recall(new URLSearchParams(s.query)); }) }),
+      dragOut(make('a', { class: 'button small', href: file, download: '', text: 'WAV', 'aria-label': t('download_name', { name: s.name }) }), `${s.name}.wav`),
       make('button', { class: 'icon', 'aria-label': t('remove_name', { name: s.name }), onclick: guarded(async () => { await remove(file); await stars(); }) }, icon('close')));
   }));
 }

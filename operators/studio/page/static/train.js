@@ -66,11 +66,12 @@ async function send(files) {
 // plan shows what a training would make of the chosen recordings.
 async function plan() {
   $('plan').hidden = true;
-  if (!$('train-source').value) return;
+  const id = $('train-source').value;
+  if (!id) return;
   $('upload-state').textContent = t('planning');
   const q = new URLSearchParams();
   if ($('train-labels').value) q.set('labels', $('train-labels').value);
-  const p = await get(`/api/sources/${$('train-source').value}/plan`, { query: q }).catch((e) => { $('upload-state').textContent = ''; throw e; });
+  const p = await get(`/api/sources/${id}/plan`, { query: q }).catch((e) => { $('upload-state').textContent = ''; throw e; });
   $('upload-state').textContent = '';
   const fact = (key, value) => [make('dt', { text: t(key) }), make('dd', { text: value })];
   const ceiling = p.plan?.ceiling;
