@@ -57,6 +57,13 @@ async function violations(page, name) {
   check(found.violations.length === 0, `axe finds nothing in ${name}`);
 }
 
+// picture keeps a screenshot, where they are wanted.
+async function picture(page, name) {
+  if (!given.screenshots) return;
+  mkdirSync(given.screenshots, { recursive: true });
+  await page.screenshot({ path: join(given.screenshots, `${name}.png`), fullPage: true });
+}
+
 const steps = {
   async play() {
     const page = await open(given.url);
@@ -250,7 +257,7 @@ const steps = {
 
   async run() {
     const page = await open(`${given.url}#run`);
-    await page.locator('#stages li').first().waitFor();
+    await page.locator('#stages li').nth(1).waitFor();
     const letter = page.locator('[data-letter]').first();
     await letter.waitFor();
     check((await letter.textContent()).includes('invalid'), `a dead letter is shown: ${(await letter.textContent()).slice(0, 90)}`);
@@ -261,27 +268,30 @@ const steps = {
     await letter.getByRole('button', { name: 'Replay' }).click();
     await page.waitForFunction((n) => !document.querySelector(`[data-letter="${n}"]`), number);
     check(true, 'it is replayed');
+    await violations(page, 'run');
+    await picture(page, 'run-1280-light');
+    await page.setViewportSize({ width: 360, height: 780 });
+    check(await page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth), 'run fits 360 px');
+    await picture(page, 'run-360-light');
     await page.context().close();
   },
 
   async looks() {
     for (const [width, height] of [[360, 780], [1280, 900], [2560, 1440]]) {
-      for (const colorScheme of ['light', 'dark']) {
-        const page = await open(given.url, { viewport: { width, height }, colorScheme, reducedMotion: 'reduce' });
-        for (const view of given.views) {
-          await page.evaluate((v) => { location.hash = `#${v}`; }, view);
-          await page.locator(`#view-${view}`).waitFor();
-          await page.waitForTimeout(400); // Pictures are drawn after the next frame.
-          const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-          check(wide <= 0, `${view} fits ${width} px`);
-          if ((width === 360) === (colorScheme === 'light') && width !== 2560) await violations(page, `${view} at ${width} px, ${colorScheme}`);
-          if (given.screenshots) {
-            mkdirSync(given.screenshots, { recursive: true });
-            await page.screenshot({ path: join(given.screenshots, `${view}-${width}-${colorScheme}.png`), fullPage: true });
-          }
+      const page = await open(given.url, { viewport: { width, height }, reducedMotion: 'reduce' });
+      for (const view of given.views) {
+        await page.evaluate((v) => { location.hash = `#${v}`; }, view);
+        await page.locator(`#view-${view}`).waitFor();
+        for (const colorScheme of ['light', 'dark']) {
+          await page.emulateMedia({ colorScheme });
+          await page.evaluate(() => new Promise((r) => { setTimeout(r, 250); })); // Pictures are drawn after the next frame.
+          if ((width === 360 && colorScheme === 'light') || (width === 1280 && colorScheme === 'dark')) await violations(page, `${view} at ${width} px, ${colorScheme}`);
+          await picture(page, `${view}-${width}-${colorScheme}`);
         }
-        await page.context().close();
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        check(wide <= 0, `${view} fits ${width} px`);
       }
+      await page.context().close();
     }
     for (const language of ['de', 'zh']) {
       const page = await open(given.url, { locale: language });
@@ -300,10 +310,7 @@ try {
   }
 } catch (e) {
   console.log(`failed: ${e.stack}`);
-  if (given.screenshots) {
-    mkdirSync(given.screenshots, { recursive: true });
-    for (const c of browser.contexts()) for (const p of c.pages()) await p.screenshot({ path: join(given.screenshots, 'failed.png') });
-  }
+  for (const c of browser.contexts()) for (const p of c.pages()) await picture(p, 'failed');
   process.exitCode = 1;
 }
 await browser.close();
