@@ -296,8 +296,7 @@ func TestBlindTest(t *testing.T) {
 		Listener string
 		Correct  int
 		Answers  []struct {
-			Recording_first bool //nolint:revive // the name in the file
-			Correct         bool
+			Correct bool
 		}
 	}
 	if err := json.Unmarshal(text, &line); err != nil {

@@ -174,10 +174,7 @@ func checkUse(t *testing.T, messages map[string]string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := string(markup)
-	for _, text := range modules(t) {
-		all += text
-	}
+	all := string(markup) + strings.Join(slices.Collect(maps.Values(modules(t))), "\n")
 	named := map[string]bool{}
 	for _, r := range []string{`data-t(?:-label)?="(\w+)"`, `\bt\('(\w+)'`, `\b(?:button|slider|act|fact)\('(\w+)'`, `change\(v, '(\w+)'`, `\bt: '(\w+)'`} {
 		for _, found := range regexp.MustCompile(r).FindAllStringSubmatch(all, -1) {
