@@ -148,7 +148,9 @@ func TestLetters(t *testing.T) {
 	if status, text := ask(t, "DELETE", url+"/api/bus/letters/"+number(1), "", nil); status != 204 {
 		t.Fatalf("remove: status %d: %s", status, text)
 	}
-	until(t, v, "the message is done", func(s state) bool { return len(s.Stages) == 1 && s.Stages[0].Done == 3 && s.Stages[0].Dead == 2 && s.Stages[0].Ready })
+	until(t, v, "the message is done", func(s state) bool {
+		return len(s.Stages) == 1 && s.Stages[0].Done == 3 && s.Stages[0].Dead == 2 && s.Stages[0].Ready
+	})
 	if status, _ := ask(t, "GET", url+"/api/bus/letters", "", &list); status != 200 || len(list.Letters) != 0 {
 		t.Errorf("letters are left: %v", list.Letters)
 	}
@@ -178,7 +180,9 @@ func TestQuarantine(t *testing.T) {
 	if status, text := ask(t, "GET", url+"/api/bus/quarantine", "", &list); status != 200 || len(list.Messages) != 2 {
 		t.Fatalf("quarantine: status %d: %s", status, text)
 	}
-	at := func(i int) string { return url + "/api/bus/quarantine/" + strconv.FormatUint(list.Messages[i].Number, 10) }
+	at := func(i int) string {
+		return url + "/api/bus/quarantine/" + strconv.FormatUint(list.Messages[i].Number, 10)
+	}
 	if status, text := ask(t, "GET", at(0)+"/sound", "", nil); status != 200 || !bytes.HasPrefix(text, []byte("RIFF")) {
 		t.Errorf("sound: status %d", status)
 	}

@@ -24,12 +24,15 @@ type recordings struct {
 	all  []dataset.Recording
 }
 
-var errNoRecordings = web.Errorf(http.StatusConflict, "no recordings were given; begin the studio with --data")
+// noRecordings is the error where there is nothing to compare with.
+func noRecordings() error {
+	return web.Errorf(http.StatusConflict, "no recordings were given; begin the studio with --data")
+}
 
 // known returns the recordings, and reads them at the first call.
 func (l *Library) known(ctx context.Context) ([]dataset.Recording, error) {
 	if l.o.Recordings == nil {
-		return nil, errNoRecordings
+		return nil, noRecordings()
 	}
 	l.recordings.mu.Lock()
 	defer l.recordings.mu.Unlock()

@@ -157,7 +157,8 @@ func indexOf(all []star, id string) int {
 	return -1
 }
 
-var errNoStar = web.Errorf(http.StatusNotFound, "there is no such star")
+// noStar is the error of an id that no star has.
+func noStar() error { return web.Errorf(http.StatusNotFound, "there is no such star") }
 
 func (l *Library) renameStar(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
@@ -174,7 +175,7 @@ func (l *Library) renameStar(w http.ResponseWriter, r *http.Request) error {
 	err = l.changeStars(func(all []star) ([]star, error) {
 		i := indexOf(all, r.PathValue("id"))
 		if i < 0 {
-			return nil, errNoStar
+			return nil, noStar()
 		}
 		all[i].Name = name
 		s = all[i]
@@ -191,7 +192,7 @@ func (l *Library) removeStar(w http.ResponseWriter, r *http.Request) error {
 	err := l.changeStars(func(all []star) ([]star, error) {
 		i := indexOf(all, id)
 		if i < 0 {
-			return nil, errNoStar
+			return nil, noStar()
 		}
 		return append(all[:i], all[i+1:]...), nil
 	})
@@ -215,7 +216,7 @@ func (l *Library) starred(w http.ResponseWriter, r *http.Request) error {
 	}
 	i := indexOf(all, r.PathValue("id"))
 	if i < 0 {
-		return errNoStar
+		return noStar()
 	}
 	content, err := os.ReadFile(filepath.Join(l.o.Dir, "stars", all[i].ID+".wav"))
 	if err != nil {

@@ -95,6 +95,8 @@ async function start(e) {
   cards.get(made.id)?.element.scrollIntoView({ block: 'start' });
 }
 
+const active = (v) => v.state === 'running' || v.state === 'preparing';
+
 // A Card shows one training.
 class Card {
   constructor(training) {
@@ -125,9 +127,14 @@ class Card {
     this.listen();
   }
 
+  // listen follows the training while it runs. Of others the state is read once: a browser opens six connections to a server.
   listen() {
+    this.unlisten();
     this.unfollow = follow(`/api/trainings/${this.id}/events`, {
-      training: (v) => this.update(v),
+      training: (v) => {
+        this.update(v);
+        if (!active(v)) this.unlisten();
+      },
       curves: ({ again, rows }) => {
         this.rows = again ? rows : [...this.rows, ...rows];
         this.chart.show(this.rows);
@@ -136,14 +143,20 @@ class Card {
     });
   }
 
-  close() {
+  unlisten() {
     this.unfollow?.();
+    this.unfollow = null;
+  }
+
+  close() {
+    this.unlisten();
     this.element.remove();
   }
 
   async goOn() {
     await post(`/api/trainings/${this.id}/resume`, { more: +this.more.value || 0 });
     this.more.value = 0;
+    this.listen();
   }
 
   async open() {
@@ -154,19 +167,18 @@ class Card {
   update(v) {
     const was = this.training?.state;
     this.training = v;
-    const active = v.state === 'running' || v.state === 'preparing';
     this.title.textContent = v.name;
     this.badge.textContent = t(`state_${v.state}`);
     this.badge.classList.toggle('bad', v.state === 'failed');
     this.bar.setAttribute('aria-label', t('progress_of', { name: v.name }));
     if (v.steps) this.bar.value = v.step / v.steps;
     else if (v.state === 'done') this.bar.value = 1;
-    this.pause.hidden = !active;
-    this.resume.hidden = this.moreField.hidden = this.remove.hidden = active;
+    this.pause.hidden = !active(v);
+    this.resume.hidden = this.moreField.hidden = this.remove.hidden = active(v);
     this.play.hidden = !v.model;
     const parts = [v.arch, t('minutes_n', { n: number(v.minutes, 2) })];
     if (v.step) parts.push(v.steps ? t('step_of', { step: number(v.step, 0), steps: number(v.steps, 0) }) : t('step_n', { step: number(v.step, 0) }));
-    if (active && v.remaining) parts.push(t('remaining', { n: number(v.remaining, 0) }));
+    if (active(v) && v.remaining) parts.push(t('remaining', { n: number(v.remaining, 0) }));
     if (v.status) parts.push(v.status);
     if (v.error) parts.push(v.error);
     this.state.textContent = parts.join(' · ');
@@ -178,7 +190,7 @@ class Card {
     const text = v.lines.join('\n');
     if (this.notes.textContent !== text) this.notes.textContent = text;
     this.canvas.setAttribute('aria-label', t('curves_of', { name: v.name, status: v.status }));
-    if (was && was !== v.state && !active) this.showPreviews();
+    if (was && was !== v.state && !active(v)) this.showPreviews();
   }
 
   async showPreviews() {
@@ -241,11 +253,8 @@ export async function enter() {
   await refresh();
 }
 
-// leave ends the event streams: a browser opens six connections to a server at most.
+// leave ends the event streams.
 export function leave() {
-  for (const card of cards.values()) {
-    card.unfollow?.();
-    card.unfollow = null;
-  }
+  for (const card of cards.values()) card.unlisten();
   notify('');
 }
