@@ -25,7 +25,7 @@ const (
 // operatorFiles are the files that import operators: the registry, and the commands that work on a bus. All other commands
 // work without a bus, on the packages below operators.
 func operatorFiles() []string {
-	return []string{"bench_bus.go", "contract.go", "demo.go", "models.go", "models_show.go", "publish.go", "registry.go", "request.go", "subscribe.go"}
+	return []string{"bench_bus.go", "contract.go", "demo.go", "models.go", "models_show.go", "publish.go", "registry.go", "request.go", "studio.go", "subscribe.go"}
 }
 
 // source returns the parsed files of this folder and those below, without tests, by name.

@@ -25,9 +25,10 @@ const defaultListen = "127.0.0.1:4222"
 // runFlags are the flags of the commands that run operators.
 type runFlags struct {
 	busFlags
-	dataDir, listen, http string
-	checkpoints           string
-	watch, declares       bool
+	dataDir, listen string
+	http, token     string
+	checkpoints     string
+	watch, declares bool
 }
 
 func newUp(a *app) *cobra.Command {
@@ -61,7 +62,8 @@ Without -f it runs the standard pipeline: spectrogram, train, generate.`,
 	cmd.Flags().BoolVar(&flags.watch, "watch", false, "reload the pipeline file when it changes: only stages that changed are restarted, and no message is lost")
 	cmd.Flags().StringVar(&flags.dataDir, "data-dir", "", "data folder of the server that up runs (default ./"+defaultDataDir+")")
 	cmd.Flags().StringVar(&flags.listen, "listen", "", "host:port where other clients can connect to the server that up runs (default "+defaultListen+")")
-	cmd.Flags().StringVar(&flags.http, "http", "", "host:port for /livez, /readyz, /metrics and /status, such as :8080 (default: none)")
+	cmd.Flags().StringVar(&flags.http, "http", "", "host:port for /livez, /readyz, /metrics, /status and the studio, such as 127.0.0.1:8080 (default: none)")
+	cmd.Flags().StringVar(&flags.token, "token", "", "what a client of the studio must know (default: none on this machine, else a random one)")
 	cmd.Flags().StringVar(&flags.checkpoints, "checkpoints", "", "folder where the trainer also writes its checkpoints, <model>.safetensors (default: on the bus only)")
 	return cmd
 }
@@ -170,7 +172,15 @@ func (a *app) runPipeline(ctx context.Context, spec pipeline.Spec, flags runFlag
 		return err
 	}
 	figures.Follow(running)
-	stop, err := health.Serve(ctx, flags.http, pages(running, figures), a.log)
+	served := pages(running, figures)
+	if flags.declares && flags.http != "" {
+		var close func()
+		if served, close, err = a.pipelineStudio(ctx, running, flags, served); err != nil {
+			return errors.Join(err, running.Stop(ctx))
+		}
+		defer close()
+	}
+	stop, err := health.Serve(ctx, flags.http, served, a.log)
 	if err != nil {
 		return errors.Join(fmt.Errorf("--http: %w", err), running.Stop(ctx))
 	}

@@ -31,25 +31,19 @@ type grid struct {
 // decodeGrid decodes the points of a label's plane, points x points of them. They lie at the quantiles of the label's
 // own draws, so that each cell stands for equally many clips.
 func (m *Map) decodeGrid(ctx context.Context, label, points int, seed uint64) (grid, error) {
-	drawn, err := m.draw(label, seed)
+	region, err := m.Region(label, seed)
 	if err != nil {
 		return grid{}, err
 	}
-	width := m.Latent()
-	middle := make([]float32, width)
 	var xs, ys []float64
-	for i := 0; i < len(drawn); i += width {
-		x, y := m.plane.Project(drawn[i : i+width])
-		xs, ys = append(xs, x), append(ys, y)
-		for j := range middle {
-			middle[j] += drawn[i+j] / drawsPerLabel
-		}
+	for _, p := range region.Points {
+		xs, ys = append(xs, p[0]), append(ys, p[1])
 	}
 	g := grid{x: quantiles(xs, points), y: quantiles(ys, points)}
 	var z []float32
 	for _, y := range g.y {
 		for _, x := range g.x {
-			z = append(z, m.plane.Move(middle, x, y)...)
+			z = append(z, m.plane.Move(region.Middle, x, y)...)
 		}
 	}
 	g.clips, err = m.space.Decode(ctx, z, slices.Repeat([]int{label}, points*points))

@@ -57,7 +57,7 @@ func (s *Sampler) ReadReference(ctx context.Context, path, label string, c *eval
 
 // labelOf finds the label of a clip from where it comes from, or with a classifier.
 func (s *Sampler) labelOf(ctx context.Context, path string, clip audio.Clip, title string, c *eval.Classifier, note func(format string, args ...any)) (string, error) {
-	label, err := s.labelOfName(path, title)
+	label, err := s.LabelOfName(path, title)
 	if err != nil {
 		return "", err
 	}
@@ -81,8 +81,8 @@ func (s *Sampler) labelOf(ctx context.Context, path string, clip audio.Clip, tit
 	return label, nil
 }
 
-// labelOfName returns the label that a file's title, name or folder contains; "" for none.
-func (s *Sampler) labelOfName(path, title string) (string, error) {
+// LabelOfName returns the label that a file's title, name or folder contains; "" for none.
+func (s *Sampler) LabelOfName(path, title string) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return "", err

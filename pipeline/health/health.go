@@ -96,7 +96,7 @@ func answer(w http.ResponseWriter, code int, text string) {
 	fmt.Fprintln(w, text)
 }
 
-// Serve serves h on address, host:port, until the returned function is called. An empty address serves nothing. Errors
+// Serve serves h on address, host:port, until the returned function is called. The contexts of requests end with ctx. An empty address serves nothing. Errors
 // while it serves go to log.
 func Serve(ctx context.Context, address string, h http.Handler, log *slog.Logger) (stop func(), err error) {
 	if address == "" {
@@ -106,7 +106,10 @@ func Serve(ctx context.Context, address string, h http.Handler, log *slog.Logger
 	if err != nil {
 		return nil, fmt.Errorf("serve the health pages: %w", err)
 	}
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+	server := &http.Server{
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		BaseContext: func(net.Listener) context.Context { return ctx }, // Answers that go on for ever end with ctx.
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -42,6 +42,9 @@ func (m Message) Body() []byte { return m.body }
 // Object names the body in the object store; empty where the message has it.
 func (m Message) Object() string { return m.header.Get(header.Object) }
 
+// Header returns a header of the message, such as that which says how a spectrogram was made; empty: it has none.
+func (m Message) Header(name string) string { return header.DecodeValue(m.header.Get(name)) }
+
 // String describes the message in several lines, without a final newline.
 func (m Message) String() string {
 	return fmt.Sprintf("number:   %d\ntime:     %s\nlabel:    %s\nsource:   %s\nrules:    %s\nreason:   %s\nscores:   %s\nbasis:    %s\nrefused:  message %d of %s (%s), by %s\nid:       %s\npasses to: %s, as %s",
