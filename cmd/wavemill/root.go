@@ -34,10 +34,8 @@ a server of its own it embeds one.`,
 	f.StringVar(&a.logLevel, "log-level", "info", "lowest level that is logged: debug, info, warn, error")
 	f.StringVar(&a.progressMode, "progress", "auto", "progress on stderr: auto (a bar on a terminal, else lines), bar, lines, off")
 	root.AddCommand(
-		newDemo(a), newUp(a), newOperator(a), newPublish(a), newSubscribe(a), newRequest(a), // on a bus
-		newLint(a), newProvision(a), newContract(a), newHealth(a), newVerify(a), newDLQ(a), newQuarantine(a), newModels(a),
 		newDemo(a), newStudio(a), newUp(a), newOperator(a), newPublish(a), newSubscribe(a), newRequest(a), // on a bus
-		newLint(a), newContract(a), newHealth(a), newVerify(a), newDLQ(a), newQuarantine(a), newModels(a),
+		newLint(a), newProvision(a), newContract(a), newHealth(a), newVerify(a), newDLQ(a), newQuarantine(a), newModels(a),
 		newConvert(a), newSlice(a), newTrain(a), newGenerate(a), newRegenerate(a), newInspect(a), newExport(a), newLatents(a),
 		newEval(a), newJudge(a), newCompare(a), newTopup(a), newPlan(a), newSynth(a), newBench(a),
 	)
