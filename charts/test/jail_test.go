@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // jailArg is the argument with which the test program becomes a container.
@@ -61,8 +63,8 @@ func (j jail) run() error {
 	if err != nil {
 		return err
 	}
-	if _, _, errno := syscall.RawSyscall(sysSetns, network.Fd(), syscall.CLONE_NEWNET, 0); errno != 0 {
-		return fmt.Errorf("setns: %w", errno)
+	if err := unix.Setns(int(network.Fd()), unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("setns: %w", err)
 	}
 	if err := j.mount(); err != nil {
 		return err
@@ -76,8 +78,8 @@ func (j jail) run() error {
 		}
 	}
 	// A change of the user has cleared that the process ends with the test.
-	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0); errno != 0 {
-		return errno
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0, 0, 0); err != nil {
+		return err
 	}
 	path := j.Args[0]
 	if !strings.Contains(path, "/") {

@@ -11,8 +11,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // A network joins the network namespaces of pods by a bridge in a namespace of its own, which nothing else reaches.
@@ -109,8 +110,7 @@ func (n *network) DialContext(ctx context.Context, _, address string) (net.Conn,
 			return
 		}
 		defer f.Close()
-		if _, _, errno := syscall.RawSyscall(sysSetns, f.Fd(), syscall.CLONE_NEWNET, 0); errno != 0 {
-			r.err = errno
+		if r.err = unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); r.err != nil {
 			return
 		}
 		r.conn, r.err = new(net.Dialer).DialContext(ctx, "tcp4", address)

@@ -290,6 +290,11 @@ func TestClusterRuns(t *testing.T) {
 	if info := s.CachedInfo(); info.Config.Replicas != 3 || len(info.Cluster.Replicas) != 2 || !strings.HasPrefix(info.Cluster.Leader, "mill-wavemill-nats-") {
 		t.Errorf("%+v %+v", info.Config, info.Cluster)
 	}
+	// Another pipeline on it as on a server of the user's own, whose address is in a Secret.
+	c.secrets["nats-url"] = map[string]string{"url": "nats://" + c.places["mill-wavemill-nats-1"].address + ":4222"}
+	c.apply("nats: {existingSecret: nats-url}")
+	c.hook("external-provision", "provision")
+	c.run("external-spectrogram", "spectrogram").ready()
 	servers[0].kill()
 	c.settled(js, "DRUMS_AUDIO", "drums-spectrogram")
 }

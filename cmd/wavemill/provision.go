@@ -15,10 +15,9 @@ import (
 // provisionFlags are the flags of `wavemill provision`.
 type provisionFlags struct {
 	busFlags
-	owner  string
-	take   bool
-	remove bool
-	wait   time.Duration
+	owner        string
+	take, remove bool
+	wait         time.Duration
 }
 
 func newProvision(a *app) *cobra.Command {
@@ -27,15 +26,12 @@ func newProvision(a *app) *cobra.Command {
 		Use:   "provision",
 		Short: "Create the streams, consumers and buckets of a pipeline",
 		Long: `Provision creates everything that the operators of a pipeline use on a NATS server:
-streams, durable consumers, key-value buckets and object stores. What exists is brought
-to the settings of the pipeline file. It prints what there is as JSON. Operators do the
-same for themselves when they start, unless the file says bind; run provision before
-something watches their consumers, such as an autoscaler, or with the rights to create.
+streams, durable consumers, key-value buckets and object stores. It prints their names as
+JSON. Operators do the same for themselves when they start, unless the file says bind;
+run provision before something watches their consumers, such as an autoscaler.
 
 --owner names an installation. Another owner is then refused: two installations of one
-name would share streams and consumers, and each would get a part of the messages.
-
---remove deletes it all, with every recording, clip and model of the pipeline.`,
+name would share streams and consumers, and each would get a part of the messages.`,
 		Example: `  wavemill provision -f pipeline.yaml --nats nats://host:4222
   wavemill provision -f pipeline.yaml --owner audio/mill --wait 2m`,
 		Args: noArgs,
@@ -45,7 +41,7 @@ name would share streams and consumers, and each would get a part of the message
 	p.busFlags.add(f)
 	f.StringVar(&p.owner, "owner", "", "installation that the pipeline belongs to, such as namespace/release (default: nobody)")
 	f.BoolVar(&p.take, "take-over", false, "take the pipeline over from another owner")
-	f.BoolVar(&p.remove, "remove", false, "delete the pipeline's streams, consumers and buckets instead")
+	f.BoolVar(&p.remove, "remove", false, "delete it all instead, with every recording, clip and model of the pipeline")
 	f.DurationVar(&p.wait, "wait", 0, "how long to wait for a server that is not there yet (default: not at all)")
 	return cmd
 }
@@ -78,10 +74,10 @@ func (a *app) provision(ctx context.Context, p provisionFlags) (err error) {
 		return bus.RemoveStreams(ctx)
 	}
 	done, err := bus.Provision(ctx, operators(hooks{}), p.owner, p.take)
-	if errors.Is(err, pipeline.ErrOwned) {
+	switch {
+	case errors.Is(err, pipeline.ErrOwned):
 		return fmt.Errorf("%w (--take-over)", err)
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	return a.printJSON(done)

@@ -1,3 +1,0 @@
-package charttest
-
-const sysSetns = 308 // setns(2)

@@ -1,3 +1,0 @@
-package charttest
-
-const sysSetns = 268 // setns(2)
