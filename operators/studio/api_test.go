@@ -193,6 +193,9 @@ func TestStars(t *testing.T) {
 	if star.Name != name {
 		t.Errorf("the name became %q", star.Name)
 	}
+	if !strings.Contains(star.Query, "model=") {
+		t.Errorf("the query of the star does not name the model: %s", star.Query)
+	}
 	clip := c.want(200, "GET", "/api/clip?"+star.Query, nil, nil)
 	if kept := c.want(200, "GET", "/api/stars/"+star.ID, nil, nil); !bytes.Equal(kept, clip) {
 		t.Error("the star has other bytes than the clip")
@@ -301,6 +304,9 @@ func TestBlindTest(t *testing.T) {
 	}
 	if err := json.Unmarshal(text, &line); err != nil {
 		t.Fatal(err)
+	}
+	if !bytes.Contains(text, []byte(`"label":"1"`)) || !bytes.Contains(text, []byte(`"recording_first":`)) {
+		t.Errorf("blind.jsonl does not say what was heard: %s", text)
 	}
 	right := 0
 	for _, a := range line.Answers {

@@ -132,8 +132,10 @@ class Card {
     this.unlisten();
     this.unfollow = follow(`/api/trainings/${this.id}/events`, {
       training: (v) => {
+        const ended = this.training && active(this.training) && !active(v);
         this.update(v);
-        if (!active(v)) this.unlisten();
+        if (ended) this.listen(); // The last rows of the curves may have been written since.
+        else if (!active(v)) this.unlisten();
       },
       curves: ({ again, rows }) => {
         this.rows = again ? rows : [...this.rows, ...rows];
