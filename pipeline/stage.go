@@ -48,6 +48,17 @@ const (
 	bytesAhead = 32 << 20
 )
 
+// ahead is how many messages a worker of an operator may work ahead.
+func ahead(op Operator) int {
+	if s, ok := op.(Stateless); ok && s.Stateless() {
+		return workAhead
+	}
+	return 0
+}
+
+// InHand is how many messages of its consumer one worker of an operator may have unacknowledged. Scalers by lag need it.
+func InHand(op Operator) int { return delivery.AckPendingPerWorker + ahead(op) }
+
 // works is what a restart of a stage replaces.
 type works struct {
 	operators []Operator     // One per worker.
@@ -152,13 +163,9 @@ func (s *stage) newLoop(operators []Operator) (*delivery.Loop, error) {
 
 // consumer describes the durable consumer of a stage that reads a stream.
 func (b *Bus) consumer(o OperatorSpec, r route, operators []Operator, hash string) delivery.Config {
-	ahead := 0
-	if op, ok := operators[0].(Stateless); ok && op.Stateless() {
-		ahead = workAhead
-	}
 	return delivery.Config{
 		Stream: b.spec.StreamName(r.from), Durable: b.spec.ConsumerName(o.Name), Description: "wavemill operator " + o.Operator,
-		Workers: len(operators), Replicas: o.Replicas, AckWait: o.AckWait, Ahead: ahead, Bind: b.spec.Streams.Bind,
+		Workers: len(operators), Replicas: o.Replicas, AckWait: o.AckWait, Ahead: ahead(operators[0]), Bind: b.spec.Streams.Bind,
 		Restore: func(ctx context.Context) error { return b.ensureStream(ctx, r.from) }, Configured: hash,
 	}
 }

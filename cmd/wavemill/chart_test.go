@@ -19,7 +19,7 @@ var chartFolder = filepath.Join("..", "..", "charts")
 // kind is what the chart must know of an operator.
 type kind struct {
 	From      string `json:"from"`      // From is the stream that it reads by itself.
-	To        string `json:"to"`        // To is the stream that it writes by itself; empty: none, or any.
+	To        string `json:"to"`        // To is the stream that it writes by itself; empty: none, or the one that it reads.
 	InHand    int    `json:"inHand"`    // InHand is how many messages a worker may have unacknowledged.
 	OneWorker bool   `json:"oneWorker"` // OneWorker: it keeps state, and runs with one worker.
 	Standby   bool   `json:"standby"`   // Standby: one replica works, the others stand by.
@@ -33,15 +33,12 @@ func TestChartKnowsTheOperators(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k := kind{InHand: 16}
+		k := kind{InHand: pipeline.InHand(op)}
 		if c, ok := op.(pipeline.Consumer); ok {
 			k.From = c.Input()
 		}
-		if p, ok := op.(pipeline.Producer); ok && p.Output() != pipeline.TypeModel {
+		if p, ok := op.(pipeline.Producer); ok && p.Output() != pipeline.TypeModel && p.Output() != k.From {
 			k.To = p.Output()
-		}
-		if s, ok := op.(pipeline.Stateless); ok && s.Stateless() {
-			k.InHand += 30
 		}
 		_, k.OneWorker = op.(pipeline.Runner)
 		_, k.Standby = op.(pipeline.Waiter)

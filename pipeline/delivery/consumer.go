@@ -103,7 +103,7 @@ func (l *Loop) wanted() jetstream.ConsumerConfig {
 		Durable: l.config.Durable, Description: l.config.Description, FilterSubject: l.config.Filter,
 		AckPolicy: jetstream.AckExplicitPolicy, AckWait: l.config.AckWait,
 		MaxDeliver:    -1, // The handler ends messages that keep failing, and records the reason.
-		MaxAckPending: (ackPendingPerWorker + l.config.Ahead) * l.config.Workers * l.config.Replicas,
+		MaxAckPending: (AckPendingPerWorker + l.config.Ahead) * l.config.Workers * l.config.Replicas,
 		Metadata:      map[string]string{configured: l.config.Configured},
 	}
 }

@@ -59,9 +59,9 @@ const (
 	DefaultAheadBytes = 64 << 20
 	// prefetch is how many messages are in flight per worker: one being handled and one queued.
 	prefetch = 2
-	// ackPendingPerWorker times workers and replicas is the consumer's limit of unacknowledged messages: two per
+	// AckPendingPerWorker times workers and replicas is the consumer's limit of unacknowledged messages: two per
 	// worker, and room for messages that wait for their next attempt, so that a few failing ones do not block the rest.
-	ackPendingPerWorker = 16
+	AckPendingPerWorker = 16
 	// pullExpiry is how long a pull waits for messages. A stop waits for it: messages delivered to an abandoned pull
 	// would not be delivered again before their lease runs out.
 	pullExpiry = 500 * time.Millisecond

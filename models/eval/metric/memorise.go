@@ -20,6 +20,9 @@ const (
 	// nearCopy is the share of the median distance to the nearest training clip below which a held-out clip counts as a
 	// copy of one. Fresh recordings of one label and speaker have 0.3 and more.
 	nearCopy = 0.1
+	// otherGroups is how near training clips are to each other, in the median and relative to held-out clips, where these
+	// are of other groups: 0.64 for drums of three kits beside ten others, about 1 for a random tenth.
+	otherGroups = 0.75
 )
 
 // Memorisation distinguishes copies of training clips from new clips by Ratio, the 5 % quantile over generated clips of
@@ -29,8 +32,8 @@ const (
 // A model whose clips are as new as recordings has about the ratio of held-out real clips; copies have 0. Alarm is
 // set when one clip in twenty lies less than half as far from a training clip as fresh recordings usually do, and
 // nearer than fresh recordings ever do. Held-out recordings of other groups (speakers, kits) lie further off than fresh
-// ones of the groups that the model has learnt from, which lie as far as training clips from each other. So a copy is
-// nearer than either of the two.
+// ones of the groups that the model has learnt from, which lie as far as training clips from each other. Where training clips
+// lie so much nearer to each other, in the median by a quarter, they are the fresh recordings.
 //
 // Copies in the data do not hide copies made by a model: held-out clips that are copies of training clips (exact, or
 // nearer than a tenth of the median) are left out. Where fewer than [LeastMemorisationClips] others remain, the
@@ -78,8 +81,9 @@ func Memorise(generated, heldOut, train [][]float64) (Memorisation, error) {
 	m.Ratio = stats.Quantile(m.Ratios, 0.05)
 	m.Limit = CopyLimit(m.HeldOut)
 	if among := spacingOfDifferent(train); len(among) >= LeastMemorisationClips {
-		usual := stats.Quantile(among, 0.5)
-		m.Limit = min(m.Limit, usual/scale*CopyLimit(stats.Quantile(among, 0.05)/usual))
+		if usual := stats.Quantile(among, 0.5); usual < otherGroups*scale {
+			m.Limit = min(m.Limit, usual/scale*CopyLimit(stats.Quantile(among, 0.05)/usual))
+		}
 	}
 	m.Alarm = m.Ratio < m.Limit
 	switch {
