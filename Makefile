@@ -23,7 +23,7 @@ test-endless:
 # The packages where goroutines meet, without those that only compute or only call the others; operators/train runs
 # models/training. Packages that start no goroutines, in their tests neither, have nothing to find there: what others call of
 # them at once is checked in the tests of the callers, such as models/frontend and operators.
-RACELESS := /fingerprint$$|/slice$$|/sampling$$|/stereo$$|/models/guard$$|/operators/benchmark$$|/augment$$|/benchmark$$|/comparison$$|/endtoend$$|/architectures$$|/eval$$|/flow$$|/gan$$|/vae$$|/vaegan$$|/latentmap$$|/training$$|/pseudolabel$$|/transfer$$|/metric$$|/export$$|/models/internal/|/metricslog$$|/onnx$$|/report$$|/architecture$$|/measure$$|/npy$$|/audio/spectrogram|/synth$$|/wav$$|/packs$$
+RACELESS := wavemill/audio$$|/monitor$$|/fingerprint$$|/slice$$|/sampling$$|/stereo$$|/models/guard$$|/operators/benchmark$$|/augment$$|/benchmark$$|/comparison$$|/endtoend$$|/architectures$$|/eval$$|/flow$$|/gan$$|/vae$$|/vaegan$$|/latentmap$$|/training$$|/pseudolabel$$|/transfer$$|/metric$$|/export$$|/models/internal/|/metricslog$$|/onnx$$|/report$$|/architecture$$|/measure$$|/npy$$|/audio/spectrogram|/synth$$|/wav$$|/packs$$
 race:
 	go test -race -short -timeout 30m $$(go list ./pipeline/... ./operators/... ./models/... ./audio/... | grep -vE '$(RACELESS)')
 

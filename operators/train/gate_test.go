@@ -251,6 +251,9 @@ func TestNewClipsAreLearntByDefault(t *testing.T) {
 
 // The measurement without a classifier tells a model that has learnt from one that has not, and repeats its figures.
 func TestMeasuresModels(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it computes, and starts nothing that others do not start")
+	}
 	recordings := realRecordings(t, 48)
 	fe := frontend.PlanFor(dataset.Clips(recordings))
 	set, err := training.Prepare(t.Context(), recordings, training.Options{

@@ -136,6 +136,9 @@ func sameBytes(t *testing.T, a, b models.Checkpoint) bool {
 // choice of the best ones and record of recordings included. The tests below have each difference that docs/training.md
 // names.
 func TestTrainsWhatTheCommandTrains(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it computes, and starts nothing that others do not start")
+	}
 	recordings := realRecordings(t, 36)
 	want := byCommand(t, recordings, nil)
 	if got := onBus(t, recordings, want.FrontEnd, 36); !sameBytes(t, got, want) {
