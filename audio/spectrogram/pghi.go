@@ -94,11 +94,17 @@ func (t *Transform) newGradient(magnitude []float32, peak float32) *gradient {
 		dt, df := g.time[f*bins:(f+1)*bins], g.freq[f*bins:(f+1)*bins]
 		// A real signal's magnitude is symmetric about bin 0 and the last: no difference there.
 		copy(dt, carrier)
-		for k := 1; k+1 < bins; k++ {
-			dt[k] += t.advance(perBin, row[k+1]-row[k-1])
-		}
-		if t.tonal && bins > 3 {
-			dt[1] = carrier[1] + t.above(row[2]-row[1])
+		if !t.tonal {
+			for k := 1; k+1 < bins; k++ {
+				dt[k] += perBin * (row[k+1] - row[k-1])
+			}
+		} else {
+			for k := 1; k+1 < bins; k++ {
+				dt[k] += t.advance(perBin, row[k+1]-row[k-1])
+			}
+			if bins > 3 {
+				dt[1] = carrier[1] + t.above(row[2]-row[1])
+			}
 		}
 		// At the ends a one-sided difference counts double.
 		before, after, slope := row, row, 2*perFrame
@@ -124,12 +130,12 @@ const (
 
 // advance returns the phase per frame by which the tone that a bin belongs to is ahead of the bin's own frequency, from the
 // difference of the log-magnitudes on its two sides. The Gaussian that is nearest to a Hann window gives perBin times the
-// difference, 7 % too little for a tone near the bin. With t.tonal, advance inverts the main lobe itself: a tone d bins above
+// difference, 7 % too little for a tone near the bin. advance inverts the main lobe itself: a tone d bins above
 // has the difference ln((1+d)(2+d)/((1-d)(2-d))).
 func (t *Transform) advance(perBin, difference float32) float32 {
 	gaussian := perBin * difference
 	size := math.Abs(float64(difference))
-	if !t.tonal || size >= farFromTone {
+	if size >= farFromTone {
 		return gaussian
 	}
 	d := min(size/3, 0.9)
