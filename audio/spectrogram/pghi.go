@@ -28,8 +28,9 @@ func (t *Transform) integratePhase(dst []complex64, magnitude []float32, drawn [
 	}
 	g := t.newGradient(magnitude, peak)
 	rng := rand.New(rand.NewPCG(seed, 0))
-	phase := make([]float32, len(magnitude))
-	known := make([]bool, len(magnitude))
+	phase, known := g.phase, g.known
+	clear(phase)
+	clear(known)
 	floor := peak * pghiTolerance
 	for i, m := range magnitude {
 		if m <= floor || (drawn != nil && drawn[i%t.linear]) {
@@ -37,7 +38,7 @@ func (t *Transform) integratePhase(dst []complex64, magnitude []float32, drawn [
 			phase[i] = 2 * math.Pi * rng.Float32()
 		}
 	}
-	g.integrate(phase, known)
+	g.integrate()
 	for i, m := range magnitude {
 		dst[i] = t.circle.polar(m, phase[i])
 	}
@@ -64,22 +65,27 @@ func (t *Transform) drawnBins() []bool {
 // minPeak is the largest magnitude that counts as silence.
 const minPeak = 1e-30
 
-// A gradient is the phase's derivatives, in radians per frame and per bin.
+// A gradient is the phase's derivatives, in radians per frame and per bin, and what their integration needs. Its memory is the
+// Transform's, which the next clip overwrites.
 type gradient struct {
 	bins  int
 	log   []float32 // log-magnitude, floored
 	low   float32   // the floor: ln(peak) + ln(pghiTolerance)
 	time  []float32
 	freq  []float32
-	level []uint16 // made by newQueue
+	phase []float32
+	known []bool
+	level []uint16   // of a queue, of every bin
+	next  [2][]int32 // of the two queues
 }
 
 func (t *Transform) newGradient(magnitude []float32, peak float32) *gradient {
 	c := t.config
 	bins, frames := t.linear, len(magnitude)/t.linear
-	g := &gradient{bins: bins, low: float32(math.Log(float64(peak) * pghiTolerance))}
-	g.log = make([]float32, len(magnitude))
-	g.time, g.freq = make([]float32, len(magnitude)), make([]float32, len(magnitude))
+	g := &t.gradient
+	g.bins, g.low = bins, float32(math.Log(float64(peak)*pghiTolerance))
+	g.log, g.time, g.freq, g.phase = grow(g.log, len(magnitude)), grow(g.time, len(magnitude)), grow(g.freq, len(magnitude)), grow(g.phase, len(magnitude))
+	g.known, g.level = grow(g.known, len(magnitude)), grow(g.level, len(magnitude))
 	f32.Clamp(g.log, magnitude, peak*pghiTolerance, peak)
 	f32.LogInPlace(g.log)
 	hop, n, gamma := float64(c.Hop), float64(c.NFFT), gamma(c)
@@ -156,8 +162,10 @@ func (t *Transform) above(difference float32) float32 {
 }
 
 // integrate spreads phase from the largest unknown bin, and again where that does not reach, until all are known.
-func (g *gradient) integrate(phase []float32, known []bool) {
-	all, near := g.newQueue(), g.newQueue()
+func (g *gradient) integrate() {
+	phase, known := g.phase, g.known
+	g.sort()
+	all, near := g.newQueue(0), g.newQueue(1)
 	for i, k := range slices.Backward(known) { // so that of equal bins the first is taken first
 		if !k {
 			all.push(int32(i))
@@ -210,16 +218,21 @@ type queue struct {
 // 0.2 dB; on chirps and drums this width is among the best.
 const queueStep = 0.05
 
-// newQueue is an empty queue over the bins of g.
-func (g *gradient) newQueue() *queue {
-	levels := int(-math.Log(pghiTolerance)/queueStep) + 2
-	if g.level == nil {
-		g.level = make([]uint16, len(g.log))
-		for i, v := range g.log {
-			g.level[i] = uint16(min(max(0, int((v-g.low)/queueStep)), levels-1))
-		}
+// queueLevels is the number of levels.
+func queueLevels() int { return int(-math.Log(pghiTolerance)/queueStep) + 2 }
+
+// sort gives every bin its level.
+func (g *gradient) sort() {
+	last := queueLevels() - 1
+	for i, v := range g.log {
+		g.level[i] = uint16(min(max(0, int((v-g.low)/queueStep)), last))
 	}
-	q := &queue{level: g.level, head: make([]int32, levels), next: make([]int32, len(g.log))}
+}
+
+// newQueue is an empty queue over the bins of g, the first or the second.
+func (g *gradient) newQueue(number int) *queue {
+	g.next[number] = grow(g.next[number], len(g.log))
+	q := &queue{level: g.level, head: make([]int32, queueLevels()), next: g.next[number]}
 	for i := range q.head {
 		q.head[i] = -1
 	}
