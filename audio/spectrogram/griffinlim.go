@@ -4,7 +4,7 @@ import (
 	"github.com/tphakala/simd/f32"
 )
 
-// A refinement runs Griffin-Lim iterations. It holds the magnitude in blocks of rows, and the previous iteration for the
+// A refinement runs Griffin-Lim iterations. Its memory is the Transform's, which the next clip overwrites. It holds the magnitude in blocks of rows, and the previous iteration for the
 // momentum of fast Griffin-Lim.
 //
 // Mel features do not determine the magnitude. For them, each iteration also takes the magnitudes of the current signal,
@@ -19,8 +19,9 @@ type refinement struct {
 	previous  []float32 // [block][bin][re, im][lane]
 	next      []float32 // overlapped frames of the coming iteration
 
-	mels  []float32 // [block][mel][lane]: the values to reach; nil if not from mels
-	share []float32 // rows of bins: the factors of one block's magnitudes
+	mels   []float32 // [block][mel][lane]: the values to reach; nil if not from mels
+	wanted []float32 // the memory of mels
+	share  []float32 // rows of bins: the factors of one block's magnitudes
 }
 
 // blocks is the number of blocks of frames.
@@ -28,10 +29,12 @@ func (r *refinement) blocks() int { return (r.frames + r.t.lanes - 1) / r.t.lane
 
 // newRefinement prepares iterations on n samples towards a magnitude, frames by NFFT/2+1.
 func (t *Transform) newRefinement(magnitude []float32, n int) *refinement {
-	r := &refinement{t: t, frames: len(magnitude) / t.linear, n: n}
+	r := &t.refinement
+	r.t, r.frames, r.n, r.lead, r.mels = t, len(magnitude)/t.linear, n, 0, nil
 	size := t.linear * t.lanes
-	r.magnitude = t.batch.Rows(r.blocks() * t.linear)
-	r.previous = t.batch.Rows(2 * r.blocks() * t.linear)
+	r.magnitude = t.rows(r.magnitude, r.blocks()*t.linear)
+	r.previous = t.rows(r.previous, 2*r.blocks()*t.linear)
+	clear(r.previous)
 	for b := range r.blocks() {
 		f := b * t.lanes
 		t.gatherAny(r.magnitude[b*size:(b+1)*size], magnitude[f*t.linear:], t.linear, r.frames-f)
@@ -39,11 +42,20 @@ func (t *Transform) newRefinement(magnitude []float32, n int) *refinement {
 	return r
 }
 
+// rows returns n rows of a lane for each frame of a block, x itself where it is large enough. Its values are anything.
+func (t *Transform) rows(x []float32, n int) []float32 {
+	if size := n * t.lanes; cap(x) >= size {
+		return x[:size]
+	}
+	return t.batch.Rows(n)
+}
+
 // follow makes r correct the magnitude towards mel values, frames by Mels, in every iteration.
 func (r *refinement) follow(mel []float32) {
 	t := r.t
 	mels := t.config.Mels
-	r.mels, r.share = t.batch.Rows(r.blocks()*mels), t.batch.Rows(t.linear)
+	r.wanted, r.share = t.rows(r.wanted, r.blocks()*mels), t.rows(r.share, t.linear)
+	r.mels = r.wanted
 	for b := range r.blocks() {
 		f := b * t.lanes
 		t.gatherAny(r.mels[f*mels:(f+t.lanes)*mels], mel[f*mels:], mels, r.frames-f)

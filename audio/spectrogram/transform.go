@@ -23,14 +23,15 @@ type Spectrogram struct {
 //
 // It processes blocks of frames, one frame per vector lane; see package fft.
 type Transform struct {
-	config   Config
-	shot     *oneShot // does all the work for ScaleOneShot
-	tonal    bool     // phase reconstruction takes the window for a Hann window and the bins for tones
-	gradient gradient // scratch of phase gradient heap integration
-	batch    *fft.Batch
-	lanes    int
-	linear   int // values per frame before any filter, NFFT/2 + 1
-	window   []float64
+	config     Config
+	shot       *oneShot   // does all the work for ScaleOneShot
+	tonal      bool       // phase reconstruction takes the window for a Hann window and the bins for tones
+	gradient   gradient   // scratch of phase gradient heap integration
+	refinement refinement // scratch of Griffin-Lim iterations
+	batch      *fft.Batch
+	lanes      int
+	linear     int // values per frame before any filter, NFFT/2 + 1
+	window     []float64
 
 	filters *fft.Filters // mel only
 	bands   []band
