@@ -2,7 +2,6 @@ package apiservertest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,10 +48,10 @@ func (s *space) HandleWarningHeader(_ int, _, text string) {
 }
 
 // newSpace makes a namespace, and in it what a cluster's controllers would: the default service account, and the end of Jobs.
-func newSpace(t *testing.T, name string) *space {
+func newSpace(t *testing.T, kubeconfig, name string) *space {
 	t.Helper()
 	s := &space{t: t, name: name}
-	config, err := getter(t, name, rest.NoWarnings{}).ToRESTConfig()
+	config, err := getter(t, kubeconfig, name, rest.NoWarnings{}).ToRESTConfig()
 	if err == nil {
 		s.client, err = kubernetes.NewForConfig(config)
 	}
@@ -97,19 +96,27 @@ func (s *space) finishJobs(ctx context.Context) {
 			if !ok || event.Type != watch.Added {
 				continue
 			}
-			err := errors.Join(s.admit(ctx, job.Spec.Template), s.finish(ctx, job))
-			s.mu.Lock()
-			s.jobs++
-			if err != nil {
-				s.refused = append(s.refused, fmt.Errorf("job %s: %w", job.Name, err))
+			// What was seen is noted before Helm goes on.
+			s.note(job.Name, s.admit(ctx, job.Spec.Template))
+			if err := s.finish(ctx, job); err != nil {
+				s.t.Errorf("job %s: %v", job.Name, err)
 			}
-			s.mu.Unlock()
 		}
 	})
 	s.t.Cleanup(func() {
 		w.Stop()
 		done.Wait()
 	})
+}
+
+// note counts a Job whose pod was tried.
+func (s *space) note(job string, refusal error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.jobs++
+	if refusal != nil {
+		s.refused = append(s.refused, fmt.Errorf("job %s: %w", job, refusal))
+	}
 }
 
 // finish writes the status of a Job that has ended well.

@@ -213,6 +213,7 @@ tool (
 	k8s.io/kubernetes/cmd/kube-apiserver
 )
 
+// k8s.io/kubernetes requires its own parts as v0.0.0; these are those of its release.
 replace (
 	k8s.io/api => k8s.io/api v0.37.1
 	k8s.io/apiextensions-apiserver => k8s.io/apiextensions-apiserver v0.37.1

@@ -29,10 +29,10 @@ type helm struct {
 	config *action.Configuration
 }
 
-func newHelm(t *testing.T, namespace string) *helm {
+func newHelm(t *testing.T, kubeconfig, namespace string) *helm {
 	t.Helper()
-	h := &helm{space: newSpace(t, namespace), config: action.NewConfiguration()}
-	if err := h.config.Init(getter(t, namespace, h.space), namespace, "secret"); err != nil {
+	h := &helm{space: newSpace(t, kubeconfig, namespace), config: action.NewConfiguration()}
+	if err := h.config.Init(getter(t, kubeconfig, namespace, h.space), namespace, "secret"); err != nil {
 		t.Fatal(err)
 	}
 	return h
@@ -145,9 +145,17 @@ func (h *helm) settled(jobs int) {
 	}
 }
 
-// TestRelease installs each values file of the chart, upgrades it, rolls it back, and uninstalls it. Nothing may be refused or warned
+// TestReleases needs minutes for the first build of the servers.
+func TestReleases(t *testing.T) {
+	kubeconfig := serve(t)
+	for name, test := range map[string]func(*testing.T, string){"values": testValues, "former chart": testFormerChart, "refusals": testRefusals} {
+		t.Run(name, func(t *testing.T) { test(t, kubeconfig) })
+	}
+}
+
+// testValues installs each values file of the chart, upgrades it, rolls it back, and uninstalls it. Nothing may be refused or warned
 // of, each pod must be admitted, the roll-back must restore every object, and nothing may be left.
-func TestRelease(t *testing.T) {
+func testValues(t *testing.T, kubeconfig string) {
 	files, err := filepath.Glob(filepath.Join(chartDir, "ci", "*-values.yaml"))
 	if err != nil || len(files) < 6 {
 		t.Fatalf("%d values files: %v", len(files), err)
@@ -155,7 +163,7 @@ func TestRelease(t *testing.T) {
 	for _, file := range files {
 		of := strings.TrimSuffix(filepath.Base(file), "-values.yaml")
 		t.Run(of, func(t *testing.T) {
-			h := newHelm(t, "release-"+of)
+			h := newHelm(t, kubeconfig, "release-"+of)
 			text, c := readFile(t, file), loadChart(t)
 			first, err := h.install(c, values(t, text))
 			if err != nil {
@@ -205,9 +213,9 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// TestUpgradeOfFormerChart upgrades what chart 0.1 installed.
-func TestUpgradeOfFormerChart(t *testing.T) {
-	h := newHelm(t, "former")
+// testFormerChart upgrades what chart 0.1 installed.
+func testFormerChart(t *testing.T, kubeconfig string) {
+	h := newHelm(t, kubeconfig, "former")
 	former := &chart.Chart{
 		Metadata:  &chart.Metadata{APIVersion: "v2", Name: "wavemill", Version: "0.1.0"},
 		Templates: []*common.File{{Name: "templates/all.yaml", Data: []byte(`{{ .Files.Get "former.yaml" }}`)}},
@@ -222,10 +230,10 @@ func TestUpgradeOfFormerChart(t *testing.T) {
 	h.settled(1)
 }
 
-// TestRefusals shows that the checks of the other tests can fail: a pod with more rights than the standard allows is refused and
+// testRefusals shows that the checks of the other tests can fail: a pod with more rights than the standard allows is refused and
 // warned of, an unknown field is refused, and a field that README.md calls immutable is.
-func TestRefusals(t *testing.T) {
-	h := newHelm(t, "refusals")
+func testRefusals(t *testing.T, kubeconfig string) {
+	h := newHelm(t, kubeconfig, "refusals")
 	c := loadChart(t)
 	first, err := h.install(c, values(t, minimal))
 	if err != nil {

@@ -38,44 +38,29 @@ const (
 	apiPackage  = "k8s.io/kubernetes/cmd/kube-apiserver"
 )
 
-// kubeconfig is the file that leads to the API server, as an administrator.
-var kubeconfig string
-
-func TestMain(m *testing.M) {
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-// run builds and starts the servers, runs the tests, and stops the servers.
-func run(m *testing.M) (code int, err error) {
-	dir, err := os.MkdirTemp("", "apiservertest-")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
+// serve builds the servers, runs them until the test ends, and returns the file that leads to the API server as an administrator.
+func serve(t *testing.T) (kubeconfig string) {
+	t.Helper()
+	dir := t.TempDir()
 	began := time.Now()
 	if err := build(dir); err != nil {
-		return 0, err
+		t.Fatal(err)
 	}
-	fmt.Printf("built the servers in %s\n", time.Since(began).Round(time.Second))
-
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Logf("built the servers in %s", time.Since(began).Round(time.Second))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	etcd, err := startEtcd(ctx, dir)
 	if err != nil {
-		return 0, err
+		t.Fatal(err)
 	}
-	defer etcd.stop()
-	api, err := startAPI(ctx, dir, etcd.address)
+	t.Cleanup(etcd.stop)
+	kubeconfig = filepath.Join(dir, "kubeconfig")
+	api, err := startAPI(ctx, dir, etcd.address, kubeconfig)
 	if err != nil {
-		return 0, err
+		t.Fatal(err)
 	}
-	defer api.stop()
-	return m.Run(), nil
+	t.Cleanup(api.stop)
+	return kubeconfig
 }
 
 // build builds the servers into dir. The linker gives the API server its version, which its own makefile would do; the chart asks
@@ -203,7 +188,7 @@ func startEtcd(ctx context.Context, dir string) (*server, error) {
 }
 
 // startAPI starts the API server, with the admission plugins that are on by default, and writes kubeconfig.
-func startAPI(ctx context.Context, dir, etcd string) (*server, error) {
+func startAPI(ctx context.Context, dir, etcd, kubeconfig string) (*server, error) {
 	free, err := addresses(1)
 	if err != nil {
 		return nil, err
@@ -235,7 +220,6 @@ func startAPI(ctx context.Context, dir, etcd string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	kubeconfig = filepath.Join(dir, "kubeconfig")
 	file := clientcmdapi.NewConfig()
 	file.Clusters["test"] = &clientcmdapi.Cluster{Server: "https://" + s.address, CertificateAuthority: filepath.Join(certs, "apiserver.crt")}
 	file.AuthInfos["tester"] = &clientcmdapi.AuthInfo{Token: token}
@@ -259,7 +243,7 @@ func startAPI(ctx context.Context, dir, etcd string) (*server, error) {
 
 // getter returns what Helm reaches the API server with. warn hears the server's warnings, of deprecated fields and of pods that
 // would not be admitted.
-func getter(t *testing.T, namespace string, warn rest.WarningHandler) *genericclioptions.ConfigFlags {
+func getter(t *testing.T, kubeconfig, namespace string, warn rest.WarningHandler) *genericclioptions.ConfigFlags {
 	flags := genericclioptions.NewConfigFlags(true)
 	cache := t.TempDir()
 	flags.KubeConfig, flags.Namespace, flags.CacheDir = &kubeconfig, &namespace, &cache
