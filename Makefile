@@ -8,7 +8,7 @@ PYTHON ?= python3
 PEERS ?= ../shared/peers
 DATA ?= ../shared/data/fsdd
 
-.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo image lint fmt test-endless soak-serve bench-serve test-faults test-many
+.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo image lint fmt test-endless soak-serve bench-serve test-faults test-many test-apiserver
 
 check:
 	.ci/run
@@ -42,6 +42,10 @@ test-faults:
 MESSAGES ?= 100000
 test-many:
 	MESSAGES=$(MESSAGES) go test ./pipeline -run '^TestManyMessages' -count 1 -v -timeout 1h
+
+# The chart on a real API server: kube-apiserver and etcd are built from their Go modules, some minutes the first time.
+test-apiserver:
+	cd charts/test/apiserver && CGO_ENABLED=0 go test ./... -count 1 -v -timeout 1h
 
 lint:
 	$(GOBIN)/golangci-lint run ./...

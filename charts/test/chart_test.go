@@ -343,6 +343,26 @@ func TestAnOperatorOfTheUsers(t *testing.T) {
 	}
 }
 
+// TestSpreadOfTheUsers: a constraint without a selector would count no pod, so it gets the component's; one that is given stays.
+func TestSpreadOfTheUsers(t *testing.T) {
+	const spread = `topologySpreadConstraints: [{maxSkew: 1, topologyKey: rack, whenUnsatisfiable: DoNotSchedule},
+  {maxSkew: 2, topologyKey: room, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {team: audio}}}]`
+	all := pods(mustRender(t, "nats: {mode: bundled, bundled: {"+spread+"}}\noperators: {generate: {"+spread+"}}"))
+	for _, component := range []string{"generate", "nats"} {
+		pod := all[component]
+		got := pod.Spec.TopologySpreadConstraints
+		if len(got) != 2 || got[0].TopologyKey != "rack" || got[0].LabelSelector == nil || !matches(got[0].LabelSelector.MatchLabels, pod.Labels) {
+			t.Fatalf("%s: %+v", component, got)
+		}
+		if got[0].LabelSelector.MatchLabels["app.kubernetes.io/component"] != component {
+			t.Errorf("%s: the selector %v counts others too", component, got[0].LabelSelector.MatchLabels)
+		}
+		if diff := cmp.Diff(map[string]string{"team": "audio"}, got[1].LabelSelector.MatchLabels); diff != "" {
+			t.Errorf("%s: the user's selector: %s", component, diff)
+		}
+	}
+}
+
 // TestFormerValuesStillApply: values of chart 0.1 have the operators at the top level.
 func TestFormerValuesStillApply(t *testing.T) {
 	former := minimal + "spectrogram: {replicas: 3, workers: 4, config: {rate: 22050}}\ntrain: {persistence: {size: 20Gi}}\ngenerate: {enabled: false}"

@@ -91,10 +91,19 @@ wavemill-metrics: "true"
 {{- end }}
 {{- end -}}
 
-{{/* Spreads the pods of a component over nodes and zones. Takes {root, operator, own}. */}}
+{{/* Spreads the pods of a component over nodes and zones. Takes {root, operator, own}; without a labelSelector, Kubernetes counts no pod. */}}
 {{- define "wavemill.spread" -}}
 {{- if .own }}
-{{- toYaml .own }}
+{{- $own := list }}
+{{- range .own }}
+{{- if not (hasKey . "labelSelector") }}
+{{- $selector := include "wavemill.selectorLabels" (dict "root" $.root "operator" $.operator) | fromYaml }}
+{{- $own = append $own (merge (dict "labelSelector" (dict "matchLabels" $selector)) .) }}
+{{- else }}
+{{- $own = append $own . }}
+{{- end }}
+{{- end }}
+{{- toYaml $own }}
 {{- else }}
 {{- range $key := list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
 - maxSkew: 1
