@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"wavemill/pipeline/delivery"
@@ -41,7 +44,17 @@ const ownerKey = "owner"
 // Owner names an installation, such as namespace/release. The first owner of a pipeline's name is kept on the server, and the
 // error for another one is ErrOwned: two installations would share streams and consumers, and each would get a part of the
 // messages. Take replaces the owner. An empty owner claims nothing and is never refused.
-func (b *Bus) Provision(ctx context.Context, reg Registry, owner string, take bool) (Provisioned, error) {
+// While a cluster is still forming, Provision tries again, for ten seconds at most.
+func (b *Bus) Provision(ctx context.Context, reg Registry, owner string, take bool) (done Provisioned, err error) {
+	err = untilFormed(ctx, func() error {
+		done, err = b.provision(ctx, reg, owner, take)
+		return err
+	})
+	return done, err
+}
+
+// provision is Provision, tried once. It may be tried again: what there is stays as it is.
+func (b *Bus) provision(ctx context.Context, reg Registry, owner string, take bool) (Provisioned, error) {
 	var none Provisioned
 	if err := b.claim(ctx, owner, take); err != nil {
 		return none, b.explain(err)
@@ -139,4 +152,43 @@ func (b *Bus) claim(ctx context.Context, owner string, take bool) error {
 			ErrOwned, b.spec.Name, b.place(), other, owner)
 	}
 	return nil
+}
+
+// formingTime is the longest that a cluster takes to have leaders for new streams, many times over, and formingWait how long to wait
+// before it is asked again.
+const (
+	formingTime = 10 * time.Second
+	formingWait = 100 * time.Millisecond
+)
+
+// untilFormed calls f again while the cluster that it asks is still forming. What f did before it failed must be harmless when it is
+// done again.
+func untilFormed(ctx context.Context, f func() error) error {
+	for began := time.Now(); ; {
+		err := f()
+		if !forming(err) || time.Since(began) > formingTime {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-time.After(formingWait):
+		}
+	}
+}
+
+// What a server of a cluster answers before all of its peers are known and every stream has a leader.
+const (
+	codePeersIncomplete = 10004 // "incomplete results"
+	codeNoPeers         = 10005 // "no suitable peers for placement"
+	codeNotAvailable    = 10008 // "JetStream system temporarily unavailable"
+)
+
+// forming reports whether an error is that of a cluster without its leaders.
+func forming(err error) bool {
+	var api *jetstream.APIError
+	if errors.As(err, &api) {
+		return slices.Contains([]jetstream.ErrorCode{codePeersIncomplete, codeNoPeers, codeNotAvailable}, api.ErrorCode)
+	}
+	return errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, nats.ErrNoResponders)
 }

@@ -3,7 +3,9 @@
 package charttest
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -155,14 +157,22 @@ func (c *cluster) checkScaledObjects(made provisioned) {
 func (c *cluster) settled(js jetstream.JetStream, stream, durable string) {
 	c.t.Helper()
 	for deadline := time.Now().Add(patience); ; {
+		state := ""
 		consumer, err := js.Consumer(c.t.Context(), stream, durable)
-		if err != nil {
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			state = "no answer" // A cluster that has lost its leader gives none until it has another.
+		case err != nil:
 			c.t.Fatal(err)
+		default:
+			i := consumer.CachedInfo()
+			if i.NumPending == 0 && i.NumAckPending == 0 {
+				return
+			}
+			state = fmt.Sprintf("%d pending, %d in hand", i.NumPending, i.NumAckPending)
 		}
-		if i := consumer.CachedInfo(); i.NumPending == 0 && i.NumAckPending == 0 {
-			return
-		} else if time.Now().After(deadline) {
-			c.t.Fatalf("%s: %d pending, %d in hand", durable, i.NumPending, i.NumAckPending)
+		if time.Now().After(deadline) {
+			c.t.Fatalf("%s: %s", durable, state)
 		}
 		time.Sleep(100 * time.Millisecond) // A poll, not a guess.
 	}
