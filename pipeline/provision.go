@@ -186,8 +186,7 @@ const (
 
 // forming reports whether an error is that of a cluster without its leaders.
 func forming(err error) bool {
-	var api *jetstream.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
 		return slices.Contains([]jetstream.ErrorCode{codePeersIncomplete, codeNoPeers, codeNotAvailable}, api.ErrorCode)
 	}
 	return errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, nats.ErrNoResponders)
