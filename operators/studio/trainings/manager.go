@@ -105,20 +105,29 @@ func (m *Manager) Close() {
 	m.work.Wait()
 }
 
+// folders lists the folders of uploads or trainings by their ids; there are none where nothing was stored yet.
+func (m *Manager) folders(kind string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(m.o.Dir, kind))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var ids []string
+	for _, e := range entries {
+		if e.IsDir() && isID(e.Name()) {
+			ids = append(ids, e.Name())
+		}
+	}
+	return ids, nil
+}
+
 // readUploads counts the files of earlier uploads.
 func (m *Manager) readUploads() error {
-	entries, err := os.ReadDir(filepath.Join(m.o.Dir, "uploads"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+	ids, err := m.folders("uploads")
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if !e.IsDir() || !isID(e.Name()) {
-			continue
-		}
-		u := &upload{ID: e.Name()}
+	for _, id := range ids {
+		u := &upload{ID: id}
 		err := filepath.WalkDir(m.uploadDir(u.ID), func(_ string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err
@@ -140,24 +149,18 @@ func (m *Manager) readUploads() error {
 
 // readTrainings reads the trainings of the folder and makes their checkpoints playable. One that cannot be read is logged.
 func (m *Manager) readTrainings() error {
-	entries, err := os.ReadDir(filepath.Join(m.o.Dir, "trainings"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+	ids, err := m.folders("trainings")
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if !e.IsDir() || !isID(e.Name()) {
-			continue
-		}
+	for _, id := range ids {
 		t := &trainingRun{}
-		text, err := os.ReadFile(filepath.Join(m.o.Dir, "trainings", e.Name(), "training.json"))
+		text, err := os.ReadFile(filepath.Join(m.o.Dir, "trainings", id, "training.json"))
 		if err == nil {
 			err = json.Unmarshal(text, &t.record)
 		}
-		if err != nil || t.ID != e.Name() {
-			m.o.Log.Warn("a training cannot be read and is left out", "folder", e.Name(), "error", err)
+		if err != nil || t.ID != id {
+			m.o.Log.Warn("a training cannot be read and is left out", "folder", id, "error", err)
 			continue
 		}
 		m.trainings = append(m.trainings, t)
