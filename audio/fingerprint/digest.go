@@ -18,7 +18,7 @@ const digestBytes = 16
 // samples, rounded to 16 bits. Names, labels, tags and the container do not enter it.
 //
 // Both channels of a recording of two count where they differ in a rounded sample, so that recordings which differ only by
-// panning or width have different digests, as they have different spectrograms in a model of two channels. Print hears
+// panning or width have different digests, as they have different spectrograms in a model of two channels. Print is made of
 // their mix and calls them near copies. Channels that are equal have the digest of one of them. More than two channels are
 // mixed down.
 //
