@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,25 +20,23 @@ import (
 
 	"wavemill/audio/synth"
 	"wavemill/audio/wav"
+	"wavemill/internal/allocation"
 	"wavemill/internal/oracle"
 	"wavemill/pipeline"
 	"wavemill/pipeline/header"
 )
 
-// asMeasured names the variable with the file that gets the most memory that the command had, in KiB.
+// asMeasured names the variable with the file that gets the most memory that the command had, in bytes.
 const asMeasured = "WAVEMILL_TEST_MEMORY"
 
-// measured runs the command and writes its memory. The usage that a parent gets of its child is no measure: it begins with the
-// memory that the parent had.
+// measured runs the command and writes its memory.
 func measured(file string) int {
 	code := run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
-	status, err := os.ReadFile("/proc/self/status")
+	peak, err := allocation.Peak()
 	if err != nil {
 		panic(err)
 	}
-	_, after, _ := strings.Cut(string(status), "VmHWM:")
-	line, _, _ := strings.Cut(after, "\n")
-	if err := os.WriteFile(file, []byte(strings.TrimSpace(strings.TrimSuffix(line, "kB"))), 0o600); err != nil {
+	if err := os.WriteFile(file, strconv.AppendUint(nil, peak, 10), 0o600); err != nil {
 		panic(err)
 	}
 	return code

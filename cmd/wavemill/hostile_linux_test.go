@@ -214,7 +214,7 @@ func ownProcess(t *testing.T, args ...string) (stdout, stderr string, peak int64
 	if peak, err = strconv.ParseInt(string(text), 10, 64); err != nil {
 		t.Fatal(err)
 	}
-	return out.String(), errOut.String(), peak >> 10
+	return out.String(), errOut.String(), peak >> 20
 }
 
 // skippedLines counts the files that a command says it has skipped.

@@ -3,7 +3,11 @@
 package allocation
 
 import (
+	"errors"
+	"os"
+	"regexp"
 	"runtime"
+	"strconv"
 	"testing"
 )
 
@@ -29,4 +33,22 @@ func Check(t testing.TB, input, times int, parse func()) uint64 {
 		t.Errorf("an input of %d bytes took %d bytes, more than %d (16 MiB and %d for each byte)", input, used, limit, times)
 	}
 	return used
+}
+
+// highWater is the line of /proc/self/status with the most memory that the process ever had in use.
+var highWater = regexp.MustCompile(`(?m)^VmHWM:\s*(\d+) kB$`)
+
+// Peak returns the most memory in bytes that this process has had in use, and an error on systems other than Linux. A test
+// calls it in the process that it measures: the usage that a parent gets of its child begins with the memory of the parent.
+func Peak() (uint64, error) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, err
+	}
+	m := highWater.FindSubmatch(status)
+	if m == nil {
+		return 0, errors.New("/proc/self/status has no line VmHWM in kB")
+	}
+	kib, err := strconv.ParseUint(string(m[1]), 10, 54)
+	return kib << 10, err
 }
