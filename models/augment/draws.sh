@@ -13,6 +13,7 @@
 #	        Empty: all recordings of the drawn labels that are not in the draw.
 #	NEW     extended regular expression for the paths of one label: only it is drawn. A base model learns from all other
 #	        recordings, and each draw starts from it. Empty: all labels are drawn.
+#	UNLABELLED  not empty: each training gets the recordings that are neither drawn nor tested on as --unlabelled; needs TEST
 #	LABELS  where labels come from, as for wavemill train --labels (prefix)
 #	MODEL   architecture (vae)
 #	STEPS   steps of each draw's training (1000); with NEW, BASE those of the base (1300)
@@ -55,6 +56,11 @@ first() {
 	done | sort | awk -v n="$1" '{ if (++seen[$1] <= n) { sub(/^[^ ]* [^ ]* /, ""); print } }'
 }
 
+if [ -n "${UNLABELLED:-}" ] && { [ -z "${TEST:-}" ] || [ -n "${NEW:-}" ]; }; then
+	echo "draws.sh: UNLABELLED needs TEST, which leaves recordings to learn from, and no NEW" >&2
+	exit 2
+fi
+
 mkdir -p "$out"
 (cd "$data" && find . -type f -name '*.wav' | sed 's|^\./||' | sort) >"$out/all.txt"
 matching "${TEST:-}" <"$out/all.txt" >"$out/test.txt"
@@ -90,7 +96,10 @@ for draw in ${DRAWS:-1 2 3}; do
 		else
 			grep -Fxv -f "$d/few.txt" "$out/drawn-from.txt" | place "$d/test"
 		fi
-		"$wavemill" train --progress off --data "$d/few" ${known:+--data "$known" --init "$base"} --labels "$labels" $model \
+		if [ -n "${UNLABELLED:-}" ]; then
+			grep -Fxv -f "$d/few.txt" "$out/pool.txt" | place "$d/unlabelled"
+		fi
+		"$wavemill" train --progress off --data "$d/few" ${UNLABELLED:+--unlabelled "$d/unlabelled"} ${known:+--data "$known" --init "$base"} --labels "$labels" $model \
 			--steps "${STEPS:-1000}" --seed "$draw" --out "$d/new.safetensors" >"$d/train.log" 2>&1
 		mv "$d/new.safetensors" "$d/model.safetensors"
 	fi
