@@ -118,7 +118,7 @@ func (o *frontOptions) add(cmd *cobra.Command) {
 	f.IntVar(&v.NFFT, "n-fft", 0, "samples in a frame (default: planned)")
 	f.IntVar(&v.Hop, "hop", 0, "samples between frames (default: planned; with --n-fft in proportion)")
 	f.IntVar(&v.Mels, "mels", 0, "mel filters, a multiple of 16 (default: planned)")
-	f.StringVar(&v.MelFormula, "mel-formula", "", "mel scale: slaney (librosa's default) or htk (default: slaney)")
+	f.StringVar(&v.MelFormula, "mel-formula", "", "mel scale: slaney (librosa's default), htk, or knee, whose lowest filters are as narrow as bins (default: slaney, or knee where low tones need it)")
 	f.StringVar(&v.MelNorm, "mel-norm", "", "mel filters: slaney (unit area in Hz) or none (peaks of 1) (default: slaney)")
 	f.StringVar(&v.Pad, "pad", "", "samples before the beginning and after the end: zero, or reflect as librosa and torchaudio can (default: zero)")
 	f.IntVar(&v.Frames, "frames", 0, "frames of a clip, a multiple of 16 (default: planned)")

@@ -18,8 +18,8 @@ func (o Overrides) Validate() error {
 	switch {
 	case o.NFFT < 0 || o.Hop < 0 || o.Mels < 0 || o.Frames < 0:
 		return errors.New("n-fft, hop, mels and frames must not be negative")
-	case !oneOf(o.MelFormula, spectrogram.FormulaSlaney, spectrogram.FormulaHTK):
-		return fmt.Errorf("mel-formula is slaney or htk; not %q", o.MelFormula)
+	case !oneOf(o.MelFormula, spectrogram.FormulaSlaney, spectrogram.FormulaHTK, spectrogram.FormulaKnee):
+		return fmt.Errorf("mel-formula is slaney, htk or knee; not %q", o.MelFormula)
 	case !oneOf(o.MelNorm, spectrogram.NormSlaney, spectrogram.NormNone):
 		return fmt.Errorf("mel-norm is slaney or none; not %q", o.MelNorm)
 	case !oneOf(o.Pad, spectrogram.PadZero, spectrogram.PadReflect):

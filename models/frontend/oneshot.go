@@ -2,6 +2,7 @@ package frontend
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"wavemill/audio"
@@ -12,25 +13,28 @@ import (
 
 // The front end for one-shots.
 const (
-	oneShotRate     = 22050 // Hz; below, there is no noise above speech that a model should make
+	musicRate       = 22050 // Hz; below are recordings of speech: no noise above it that a model should make, and pitch that harmonics tell
 	oneShotCoverage = 0.9   // share of clips that fit without being cut; the longest are tails
 	oneShotFrames   = 176   // at most: 8.7 s at 44.1 kHz
 	oneShotTrim     = -60   // dB below the peak
-	compared        = 16    // clips that are sent through both front ends
+	compared        = 16    // clips whose round trips are compared
 	prerollHops     = 2     // frames before the attack, at least
 	prerollDB       = -40   // below the peak; what is louder before the attack is kept
 	cutFade         = 250 * time.Millisecond
 )
 
 // PlanFor plans for clips in memory: a mel scale as Survey.Plan does for their figures, the scaling of its logarithm fitted
-// to their levels as Level does, except where a round trip through the front end for one-shots
-// (spectrogram.OneShot) changes the spectra of some of the clips less. It has two channels where more than half of the
+// to their levels as Level does, or the front end for one-shots (spectrogram.OneShot), where a round trip through it changes the
+// spectra of some of the clips less. From 22.05 kHz on, where a mel scale brings more than a third of low tones back more than 50 cents off, its filters
+// become narrower at the bottom (spectrogram.FormulaKnee), at the same number. There are two channels where more than half of the
 // clips have two, and these differ to the ear (stereo.Differs) in a tenth of them or more.
 func PlanFor(clips []audio.Clip) models.FrontEnd {
 	s := SurveyOf(clips)
 	fe := Level(s.Plan(), clips)
-	if shot, ok := s.oneShot(fe.Spectrogram.SampleRate, clips); ok && nearer(shot, fe, clips) {
+	if shot, ok := s.oneShot(fe.Spectrogram.SampleRate, clips); ok && distance(shot, clips) < distance(fe, clips) {
 		fe = shot
+	} else {
+		fe = inTune(fe, clips)
 	}
 	fe.Spectrogram.Channels = s.channels()
 	return fe
@@ -44,7 +48,7 @@ func (s Survey) oneShot(rate int, clips []audio.Clip) (models.FrontEnd, bool) {
 			seconds = append(seconds, audio.TrimSilence(c, oneShotTrim).Duration().Seconds())
 		}
 	}
-	if rate < oneShotRate || len(seconds) == 0 || s.Trim > trimSilent {
+	if rate < musicRate || len(seconds) == 0 || s.Trim > trimSilent {
 		return models.FrontEnd{}, false
 	}
 	c := spectrogram.OneShot(rate)
@@ -53,8 +57,9 @@ func (s Survey) oneShot(rate int, clips []audio.Clip) (models.FrontEnd, bool) {
 	return models.FrontEnd{Spectrogram: c, Frames: min(max(frames, minFrames), oneShotFrames), TrimDB: oneShotTrim}, true
 }
 
-// nearer reports whether round trips of clips through a are nearer to them than those through b.
-func nearer(a, b models.FrontEnd, clips []audio.Clip) bool {
+// distance returns the spectral distance between some of the clips and their round trips through a front end in dB, NaN where it
+// cannot be used.
+func distance(fe models.FrontEnd, clips []audio.Clip) float64 {
 	var some []audio.Clip
 	stride := (len(clips) + compared - 1) / compared
 	for i := 0; i < len(clips); i += max(stride, 1) {
@@ -62,10 +67,11 @@ func nearer(a, b models.FrontEnd, clips []audio.Clip) bool {
 			some = append(some, clips[i])
 		}
 	}
-	ctx := context.Background() // some seconds at most
-	x, errA := MeasureCeiling(ctx, a, some, 1)
-	y, errB := MeasureCeiling(ctx, b, some, 1)
-	return errA == nil && errB == nil && x.LogSpectral < y.LogSpectral
+	c, err := MeasureCeiling(context.Background(), fe, some, 1) // some seconds at most
+	if err != nil {
+		return math.NaN()
+	}
+	return c.LogSpectral
 }
 
 // aligned returns where samples begin so that their attack lies in the middle of a frame: below 0, zeros are added to their

@@ -38,7 +38,12 @@ func (o Overrides) Apply(fe models.FrontEnd) models.FrontEnd {
 	if o.Mono {
 		c.Channels = 0
 	}
-	c.MelFormula = cmp.Or(o.MelFormula, c.MelFormula)
+	switch c.MelFormula = cmp.Or(o.MelFormula, c.MelFormula); {
+	case c.MelFormula != spectrogram.FormulaKnee:
+		c.Knee = 0
+	case c.Scale == spectrogram.ScaleMel && (o.NFFT > 0 || o.Mels > 0 || o.MelFormula != ""):
+		*c = lowTones(*c)
+	}
 	c.MelNorm = cmp.Or(o.MelNorm, c.MelNorm)
 	c.Pad = cmp.Or(o.Pad, c.Pad)
 	if o.NFFT > 0 || o.Mels > 0 || o.MelFormula != "" || o.MelNorm != "" {

@@ -51,6 +51,9 @@ func soundWarnings(fe models.FrontEnd, s frontend.Sound) []string {
 	}
 	c, p := fe.Spectrogram, s.Pairs
 	finer, shorter := fmt.Sprintf("--mels %d", 2*c.Mono().Bins()), fmt.Sprintf("--n-fft %d", c.NFFT/2)
+	if c.Scale == spectrogram.ScaleMel && c.MelFormula != spectrogram.FormulaKnee {
+		finer = "--mel-formula knee"
+	}
 	if c.Scale == spectrogram.ScaleOneShot {
 		finer, shorter = fmt.Sprintf("--n-fft %d for a mel scale", 2*c.NFFT), fmt.Sprintf("--n-fft %d for a mel scale", c.ShortNFFT)
 	}
