@@ -61,3 +61,14 @@ func TestTellsNothing(t *testing.T) {
 		t.Errorf("no classifier: %q", got)
 	}
 }
+
+// The first line of a plan says where filters are narrower than those of the mel scale.
+func TestPlanSaysWhereFiltersAreNarrow(t *testing.T) {
+	fe := frontend.Overrides{MelFormula: spectrogram.FormulaKnee, Mels: 48}.Apply(models.FrontEnd{Spectrogram: spectrogram.Default(22050), Frames: 32})
+	if got := (Plan{FrontEnd: fe}).Lines()[0]; !strings.Contains(got, "48 mel bins up to 11025 Hz, one per bin of the transform below 2") {
+		t.Error(got)
+	}
+	if got := (Plan{FrontEnd: two()}).Lines()[0]; !strings.HasSuffix(got, "80 mel bins up to 4000 Hz") {
+		t.Error(got)
+	}
+}

@@ -77,8 +77,12 @@ func (p Plan) Lines() []string {
 	if p.Labels == 1 {
 		labels = "1 label"
 	}
+	narrow := ""
+	if s.Scale == "mel" && s.Knee > 0 {
+		narrow = fmt.Sprintf(", one per bin of the transform below %.0f Hz", s.Knee)
+	}
 	lines := []string{
-		fmt.Sprintf("plan      %d Hz, frames of %d samples (%.3g ms), hop %d (%.3g ms), %d %s bins up to %.0f Hz", s.SampleRate, s.NFFT, ms(s.NFFT), s.Hop, ms(s.Hop), s.Bins(), s.Scale, top),
+		fmt.Sprintf("plan      %d Hz, frames of %d samples (%.3g ms), hop %d (%.3g ms), %d %s bins up to %.0f Hz%s", s.SampleRate, s.NFFT, ms(s.NFFT), s.Hop, ms(s.Hop), s.Bins(), s.Scale, top, narrow),
 		fmt.Sprintf("          %d frames: clips of up to %.2f s; values from %.0f to %.0f dB", p.FrontEnd.Frames, p.Seconds, s.Min*decibels, s.Max*decibels),
 		fmt.Sprintf("clips     %s of %s: %s cut, %s padded, %s resampled, %s mixed down", thousands(p.Clips.Clips), labels,
 			thousands(p.Clips.Cut), thousands(p.Clips.Padded), thousands(p.Clips.Resampled), thousands(p.Clips.MixedDown)),
