@@ -120,6 +120,7 @@ export async function enter() {
   const has = studio.recordingsThere();
   $('nearest').disabled = $('blind-begin').disabled = !has || !studio.model();
   $('recordings-card').hidden = !has;
+  for (const e of document.querySelectorAll('.needs-data')) e.hidden = has;
   if (studio.model()) await show(studio.address(studio.query()), studio.name(studio.query()));
   if (has && recordings.length === 0) {
     recordings = (await get('/api/recordings')).recordings;
