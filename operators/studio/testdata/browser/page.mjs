@@ -46,7 +46,7 @@ function observe() {
   addEventListener('securitypolicyviolation', (e) => seen.violations.push(`${e.violatedDirective} ${e.blockedURI} ${e.sample}`));
   new PerformanceObserver((list) => { for (const e of list.getEntries()) seen.longest = Math.max(seen.longest, e.duration); }).observe({ type: 'longtask', buffered: true });
   const listen = () => {
-    if (document.getElementById('level')?.value > 0.0005) seen.first = performance.now();
+    if (document.getElementById('level')?.value > 0.0002) seen.first = performance.now();
     else requestAnimationFrame(listen);
   };
   requestAnimationFrame(listen);
@@ -84,7 +84,7 @@ export async function close(page) {
 }
 
 // heard waits until the analyser of the page measures a level.
-export const heard = (page) => page.waitForFunction(() => document.getElementById('level').value > 0.0005, null, { polling: 20 });
+export const heard = (page) => page.waitForFunction(() => document.getElementById('level').value > 0.0002, null, { polling: 20 });
 export const silent = (page) => page.waitForFunction(() => document.getElementById('level').value < 0.0001, null, { polling: 20 });
 export const shown = (page, text) => page.waitForFunction((t) => document.getElementById('clip-name').textContent.includes(t), text);
 

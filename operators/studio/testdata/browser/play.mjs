@@ -1,17 +1,21 @@
 // The view Play: the first sound, settings, mixtures, links, variations, the map, pads, and long lists.
 import { readFileSync } from 'node:fs';
-import { browser, bytesOf, check, close, digest, given, heard, load, open, picture, shown, silent } from './page.mjs';
+import { browser, bytesOf, check, close, digest, given, heard, load, open, patience, picture, shown, silent } from './page.mjs';
 
 // first opens the page cold, three times, and takes the best: where more programs run than the machine has processors, each
 // waits for the others.
 export async function first() {
   let best = Infinity;
   const allowed = given.firstSound * Math.max(1, load());
+  const end = Date.now() + 3 * patience;
   for (let i = 0; i < 3; i++) {
     const page = await open(given.url, { cold: true });
-    await page.keyboard.press('Space');
-    await page.waitForFunction(() => globalThis.seen.first > 0, null, { polling: 20 });
-    best = Math.min(best, await page.evaluate(() => globalThis.seen.first));
+    // A page that gets no frame while a clip sounds measures nothing: on a very busy machine it is played again.
+    for (let heardIt = false; !heardIt;) {
+      await page.keyboard.press('Space');
+      heardIt = await page.waitForFunction(() => globalThis.seen.first > 0, null, { polling: 20, timeout: patience / 6 }).then(() => true, () => Date.now() > end);
+    }
+    best = Math.min(best, await page.evaluate(() => globalThis.seen.first || Infinity));
     check(page.transfer < 500_000, `the page transfers ${Math.round(page.transfer / 1000)} kB, less than 500`);
     await close(page);
   }
