@@ -8,7 +8,7 @@ PYTHON ?= python3
 PEERS ?= ../shared/peers
 DATA ?= ../shared/data/fsdd
 
-.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo image lint fmt test-endless soak-serve bench-serve test-faults test-many test-apiserver
+.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo image lint fmt test-endless soak-serve bench-serve test-faults test-many test-apiserver test-studio
 
 check:
 	.ci/run
@@ -96,6 +96,10 @@ bench-generate:
 	go build -o bin/wavemill ./cmd/wavemill
 	for arch in vae gan vaegan flow; do bin/wavemill train --data $(DATA) --model $$arch --steps 20 --out bin/bench-$$arch.safetensors --overwrite --progress off || exit 1; done
 	bin/wavemill bench generate --model bin/bench-vae.safetensors --model bin/bench-gan.safetensors --model bin/bench-vaegan.safetensors --model bin/bench-flow.safetensors --progress off
+
+# The studio in a browser as make check drives it, with a training of a minute. Pictures of every view go to bin/screenshots.
+test-studio:
+	WAVEMILL_ORACLES_REQUIRED=1 WAVEMILL_STUDIO_BUDGET=60s WAVEMILL_SCREENSHOTS=$(CURDIR)/bin/screenshots go test ./operators/studio -run TestBrowser -v -timeout 20m
 
 # The tables of docs/quality.md: every architecture, three seeds, BUDGET of training each. Interrupted, it goes on where it was.
 BUDGET ?= 10m

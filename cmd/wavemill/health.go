@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"wavemill/pipeline/health"
 )
 
 // healthAnswer is the most of an answer that is read and printed, in bytes.
@@ -20,6 +22,7 @@ const healthAnswer = 4096
 // healthFlags are the flags of `wavemill health`.
 type healthFlags struct {
 	http     string
+	tlsCA    string
 	ready    bool
 	operator string
 	timeout  time.Duration
@@ -41,6 +44,7 @@ without a shell or curl. It asks /livez, with --ready or --operator /readyz.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&flags.http, "http", "127.0.0.1:8080", "host:port of the page; without a host, this machine")
+	f.StringVar(&flags.tlsCA, "tls-ca", "", "PEM file with the authority of the page's certificate: ask by https (default: by http)")
 	f.BoolVar(&flags.ready, "ready", false, "ask whether all operators are ready")
 	f.StringVar(&flags.operator, "operator", "", "ask whether this operator is ready")
 	f.DurationVar(&flags.timeout, "timeout", 4*time.Second, "longest wait for the answer")
@@ -63,7 +67,11 @@ func (f healthFlags) address() (string, error) {
 	if f.operator != "" {
 		page = "/readyz/" + url.PathEscape(f.operator)
 	}
-	return "http://" + net.JoinHostPort(host, port) + page, nil
+	scheme := "http://"
+	if f.tlsCA != "" {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(host, port) + page, nil
 }
 
 // health prints the first line of the answer.
@@ -81,7 +89,13 @@ func (a *app) health(ctx context.Context, flags healthFlags) error {
 	if err != nil {
 		return err
 	}
-	answer, err := http.DefaultClient.Do(request)
+	client := http.DefaultClient
+	if flags.tlsCA != "" {
+		if client, err = health.Client(flags.tlsCA); err != nil {
+			return fmt.Errorf("--tls-ca: %w", err)
+		}
+	}
+	answer, err := client.Do(request)
 	if err != nil {
 		return fmt.Errorf("%w; was the pipeline started with --http %s?", err, flags.http)
 	}

@@ -11,12 +11,14 @@ import (
 	"sync"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"wavemill/audio/dataset"
 	"wavemill/operators/studio"
 	"wavemill/operators/studio/bus"
 	"wavemill/operators/studio/sounds"
 	"wavemill/operators/studio/trainings"
+	"wavemill/operators/studio/web"
 	"wavemill/pipeline"
 )
 
@@ -26,8 +28,34 @@ const defaultStudioDir = "wavemill-studio"
 // studioFlags are the flags of `wavemill studio`.
 type studioFlags struct {
 	busFlags
-	data                       []string
-	labels, listen, token, dir string
+	accessFlags
+	data                []string
+	labels, listen, dir string
+}
+
+// accessFlags say who may use a studio.
+type accessFlags struct {
+	token  string
+	tls    web.TLSFiles
+	access studio.Access // set by resolve
+}
+
+func (f *accessFlags) add(set *pflag.FlagSet) {
+	set.StringVar(&f.token, "token", "", "what a client of the studio must know (default: none on this machine or with --tls-client-ca, else a random one)")
+	set.StringVar(&f.tls.Cert, "tls-cert", "", "PEM file with the certificate of the server, which then serves https instead of http")
+	set.StringVar(&f.tls.Key, "tls-key", "", "PEM file with the key of --tls-cert")
+	set.StringVar(&f.tls.ClientCA, "tls-client-ca", "", "PEM file with authorities: a client certificate of theirs is a login, as the token is")
+}
+
+// resolve makes the access to an address, host:port, of the flags.
+func (f *accessFlags) resolve(address string) (err error) {
+	if address == "" && f.tls != (web.TLSFiles{}) {
+		return usagef("--tls-cert, --tls-key and --tls-client-ca are for the pages of --http, which is missing")
+	}
+	if f.access, err = studio.NewAccess(address, f.token, f.tls); errors.Is(err, web.ErrTLSFiles) {
+		return usagef("--tls-cert, --tls-key, --tls-client-ca: %w", err)
+	}
+	return err
 }
 
 func newStudio(a *app) *cobra.Command {
@@ -41,28 +69,32 @@ recordings nearest to them (--data), train new models, and watch a pipeline (--n
 
 Everybody who reaches --listen and knows the token can use the studio. On this machine
 no token is needed; on another address one is made and printed as a link to log in,
-unless --token gives one. The connection is not encrypted: put a proxy with TLS in front
-of a studio that others reach over a network that you do not trust.`,
+unless --token gives one. --tls-cert and --tls-key encrypt the connection; with
+--tls-client-ca a client certificate takes the place of the token.`,
 		Example: `  wavemill studio model.safetensors
   wavemill studio model.safetensors --data recordings/
   wavemill studio --nats nats://127.0.0.1:4222
-  wavemill studio model.safetensors --listen 0.0.0.0:8642`,
+  wavemill studio model.safetensors --listen 0.0.0.0:8642
+  wavemill studio model.safetensors --listen :8642 --tls-cert cert.pem --tls-key key.pem`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.studio(cmd.Context(), s, args) },
 	}
 	f := cmd.Flags()
-	s.add(f)
+	s.busFlags.add(f)
+	s.accessFlags.add(f)
 	f.Lookup("nats").Usage = "URL of the NATS server of a pipeline to watch (default: none)"
 	f.StringArrayVar(&s.data, "data", nil, "folder or file with recordings to compare with and to train on; may be repeated")
 	addLabels(cmd, &s.labels)
 	f.StringVar(&s.listen, "listen", "127.0.0.1:8642", "host:port of the page")
-	f.StringVar(&s.token, "token", "", "what a client must know (default: none on this machine, else a random one)")
 	f.StringVar(&s.dir, "dir", defaultStudioDir, "folder for uploads, trainings, stars and answers of blind tests")
 	return cmd
 }
 
 // studio serves the page until ctx is done.
 func (a *app) studio(ctx context.Context, s studioFlags, models []string) (err error) {
+	if err := s.resolve(s.listen); err != nil {
+		return err
+	}
 	room, err := a.openRoom(ctx, s.dir, s.data, s.labels)
 	if err != nil {
 		return err
@@ -82,12 +114,11 @@ func (a *app) studio(ctx context.Context, s studioFlags, models []string) (err e
 		room.watch(ctx, bus.New(client, nil, a.log))
 		defer room.stop()
 	}
-	token := studio.Token(s.listen, s.token)
-	handler, err := room.handler(token, nil)
+	handler, err := room.handler(s.access, nil)
 	if err != nil {
 		return err
 	}
-	server, err := studio.Listen(ctx, s.listen, token, handler, a.log)
+	server, err := studio.Listen(ctx, s.access, handler, a.log)
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}
@@ -136,8 +167,8 @@ func (r *studioRoom) watch(ctx context.Context, view *bus.View) {
 func (r *studioRoom) close() { r.trainings.Close() }
 
 // handler are the pages; also has others of the same address.
-func (r *studioRoom) handler(token string, also http.Handler) (http.Handler, error) {
-	o := studio.Options{Parts: r.parts, Models: r.sounds.State, Token: token, Log: r.log}
+func (r *studioRoom) handler(access studio.Access, also http.Handler) (http.Handler, error) {
+	o := studio.Options{Parts: r.parts, Models: r.sounds.State, Access: access, Log: r.log}
 	if also != nil {
 		o.Also, o.Open = also, []string{"/livez", "/readyz", "/status", "/metrics"}
 	}
@@ -145,17 +176,16 @@ func (r *studioRoom) handler(token string, also http.Handler) (http.Handler, err
 }
 
 // pipelineStudio adds the studio of a running pipeline to its other pages. The link to log in is logged.
-func (a *app) pipelineStudio(ctx context.Context, running *pipeline.Pipeline, flags runFlags, also http.Handler) (http.Handler, func(), error) {
+func (a *app) pipelineStudio(ctx context.Context, running *pipeline.Pipeline, access studio.Access, also http.Handler) (http.Handler, func(), error) {
 	room, err := a.openRoom(ctx, filepath.Join(running.Bus().Spec().DataDir, defaultStudioDir), nil, "")
 	if err != nil {
 		return nil, nil, err
 	}
 	room.watch(ctx, bus.New(running.Bus(), running, a.log))
-	token := studio.Token(flags.http, flags.token)
-	handler, err := room.handler(token, also)
+	handler, err := room.handler(access, also)
 	if err != nil {
 		return nil, nil, err
 	}
-	a.log.Info("the studio is served", "link", studio.Link(flags.http, token))
+	a.log.Info("the studio is served", "link", access.Link())
 	return handler, func() { room.stop(); room.close() }, nil
 }

@@ -3,10 +3,14 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,6 +19,12 @@ import (
 // statusOf returns the status of a request with headers as name, value pairs.
 func statusOf(t *testing.T, link string, headers ...string) int {
 	t.Helper()
+	return statusBy(t, http.DefaultClient, link, headers...)
+}
+
+// statusBy is statusOf with a client of its own.
+func statusBy(t *testing.T, client *http.Client, link string, headers ...string) int {
+	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, link, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
@@ -22,7 +32,7 @@ func statusOf(t *testing.T, link string, headers ...string) int {
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	answer, err := http.DefaultClient.Do(r)
+	answer, err := client.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,5 +99,70 @@ func TestStudioToken(t *testing.T) {
 	}
 	if host, _, err := net.SplitHostPort(link.Host); err != nil || host != "127.0.0.1" {
 		t.Errorf("the link names the host %s", link.Host)
+	}
+}
+
+// testCertificate writes the certificate of package httptest, which is for 127.0.0.1 and its own authority, as PEM files, and
+// returns a client that trusts it.
+func testCertificate(t *testing.T) (cert, key string, client *http.Client) {
+	t.Helper()
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	defer server.Close()
+	private, err := x509.MarshalPKCS8PrivateKey(server.TLS.Certificates[0].PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for file, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: server.Certificate().Raw}, key: {Type: "PRIVATE KEY", Bytes: private}} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cert, key, server.Client()
+}
+
+func TestStudioTLS(t *testing.T) {
+	cert, key, client := testCertificate(t)
+	link, end := runStudio(t, "--listen", "127.0.0.1:0", "--tls-cert", cert, "--tls-key", key, "--tls-client-ca", cert)
+	if link.Scheme != "https" || link.Path != "/" {
+		t.Errorf("the link is %s", link)
+	}
+	if status := statusBy(t, client, link.String()); status != http.StatusUnauthorized {
+		t.Errorf("without a client certificate: status %d", status)
+	}
+	if code := end(); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+	for name, args := range map[string][]string{
+		"studio without a key":     {"studio", "--listen", "127.0.0.1:0", "--tls-cert", cert},
+		"up with an authority":     {"up", "--http", "127.0.0.1:0", "--tls-client-ca", cert},
+		"up without another page":  {"up", "--tls-cert", cert, "--tls-key", key},
+		"studio with no such flag": {"studio", "--tls-ca", cert},
+	} {
+		if code, _, stderr := runCLI(t, args...); code != exitUsage || !strings.Contains(stderr, "--tls-") {
+			t.Errorf("%s: exit code %d: %s", name, code, stderr)
+		}
+	}
+}
+
+func TestUpTLS(t *testing.T) {
+	cert, key, client := testCertificate(t)
+	u := startUp(t, fileOf(t, "name: mill\noperators:\n  - operator: spectrogram\n"), "--tls-cert", cert, "--tls-key", key)
+	address := strings.TrimPrefix(u.http, "http://")
+	if status := statusBy(t, client, "https://"+address+"/api/parts"); status != http.StatusOK {
+		t.Errorf("the studio: status %d", status)
+	}
+	if code, stdout, stderr := runCLI(t, "health", "--http", address, "--tls-ca", cert); code != exitOK || !strings.Contains(stdout, "alive") {
+		t.Errorf("health: exit code %d: %s", code, stderr)
+	}
+	if code, _, _ := runCLI(t, "health", "--http", address); code != exitFailed {
+		t.Errorf("health without TLS: exit code %d", code)
+	}
+	if code, _, stderr := runCLI(t, "health", "--http", address, "--tls-ca", key); code != exitFailed || !strings.Contains(stderr, "--tls-ca") {
+		t.Errorf("health with a key for an authority: exit code %d: %s", code, stderr)
+	}
+	if code := u.stop(); code != exitOK {
+		t.Errorf("exit code %d", code)
 	}
 }

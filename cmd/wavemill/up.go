@@ -25,10 +25,10 @@ const defaultListen = "127.0.0.1:4222"
 // runFlags are the flags of the commands that run operators.
 type runFlags struct {
 	busFlags
-	dataDir, listen string
-	http, token     string
-	checkpoints     string
-	watch, declares bool
+	accessFlags
+	dataDir, listen   string
+	http, checkpoints string
+	watch, declares   bool
 }
 
 func newUp(a *app) *cobra.Command {
@@ -49,6 +49,9 @@ Without -f it runs the standard pipeline: spectrogram, train, generate.`,
 			if flags.watch && flags.file == "" {
 				return usagef("--watch needs the pipeline file to watch (-f)")
 			}
+			if err := flags.resolve(flags.http); err != nil {
+				return err
+			}
 			spec, err := flags.runnable(a)
 			if err != nil {
 				return err
@@ -63,7 +66,7 @@ Without -f it runs the standard pipeline: spectrogram, train, generate.`,
 	cmd.Flags().StringVar(&flags.dataDir, "data-dir", "", "data folder of the server that up runs (default ./"+defaultDataDir+")")
 	cmd.Flags().StringVar(&flags.listen, "listen", "", "host:port where other clients can connect to the server that up runs (default "+defaultListen+")")
 	cmd.Flags().StringVar(&flags.http, "http", "", "host:port for /livez, /readyz, /metrics, /status and the studio, such as 127.0.0.1:8080 (default: none)")
-	cmd.Flags().StringVar(&flags.token, "token", "", "what a client of the studio must know (default: none on this machine, else a random one)")
+	flags.accessFlags.add(cmd.Flags())
 	cmd.Flags().StringVar(&flags.checkpoints, "checkpoints", "", "folder where the trainer also writes its checkpoints, <model>.safetensors (default: on the bus only)")
 	return cmd
 }
@@ -175,12 +178,12 @@ func (a *app) runPipeline(ctx context.Context, spec pipeline.Spec, flags runFlag
 	served := pages(running, figures)
 	if flags.declares && flags.http != "" {
 		var close func()
-		if served, close, err = a.pipelineStudio(ctx, running, flags, served); err != nil {
+		if served, close, err = a.pipelineStudio(ctx, running, flags.access, served); err != nil {
 			return errors.Join(err, running.Stop(ctx))
 		}
 		defer close()
 	}
-	stop, err := health.Serve(ctx, flags.http, served, a.log)
+	stop, err := health.Serve(ctx, flags.http, flags.access.TLS, served, a.log)
 	if err != nil {
 		return errors.Join(fmt.Errorf("--http: %w", err), running.Stop(ctx))
 	}

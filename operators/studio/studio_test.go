@@ -213,18 +213,3 @@ func TestNothingIsInline(t *testing.T) {
 		}
 	}
 }
-
-func TestToken(t *testing.T) {
-	if got := studio.Token("127.0.0.1:1", ""); got != "" {
-		t.Errorf("on this machine the token is %q", got)
-	}
-	if a, b := studio.Token(":1", ""), studio.Token(":1", ""); len(a) < 20 || a == b {
-		t.Errorf("tokens for all machines: %q, %q", a, b)
-	}
-	if got := studio.Token("127.0.0.1:1", "mine"); got != "mine" {
-		t.Errorf("the given token became %q", got)
-	}
-	if got := studio.Link("0.0.0.0:1", "a b"); got != "http://127.0.0.1:1/login?token=a+b" {
-		t.Errorf("the link is %q", got)
-	}
-}

@@ -8,12 +8,15 @@ package health
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -96,9 +99,9 @@ func answer(w http.ResponseWriter, code int, text string) {
 	fmt.Fprintln(w, text)
 }
 
-// Serve serves h on address, host:port, until the returned function is called. The contexts of requests end with ctx. An empty address serves nothing. Errors
-// while it serves go to log.
-func Serve(ctx context.Context, address string, h http.Handler, log *slog.Logger) (stop func(), err error) {
+// Serve serves h on address, host:port, until the returned function is called; with encryption, over TLS, where it is not nil.
+// The contexts of requests end with ctx. An empty address serves nothing. Errors while it serves go to log.
+func Serve(ctx context.Context, address string, encryption *tls.Config, h http.Handler, log *slog.Logger) (stop func(), err error) {
 	if address == "" {
 		return func() {}, nil
 	}
@@ -107,13 +110,17 @@ func Serve(ctx context.Context, address string, h http.Handler, log *slog.Logger
 		return nil, fmt.Errorf("serve the health pages: %w", err)
 	}
 	server := &http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		Handler: h, TLSConfig: encryption, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		BaseContext: func(net.Listener) context.Context { return ctx }, // Answers that go on for ever end with ctx.
+	}
+	serve := server.Serve
+	if encryption != nil {
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
 	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			log.Error("the health page has stopped", "error", err)
 		}
 	}()
@@ -126,4 +133,17 @@ func Serve(ctx context.Context, address string, h http.Handler, log *slog.Logger
 		}
 		<-done
 	}, nil
+}
+
+// Client returns a client for pages that are served over TLS by a certificate of one of the authorities in a PEM file.
+func Client(authorities string) (*http.Client, error) {
+	text, err := os.ReadFile(authorities)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s has no certificate in PEM form", authorities)
+	}
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}}, nil
 }

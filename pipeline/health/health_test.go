@@ -3,12 +3,15 @@ package health_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -89,7 +92,7 @@ func TestServe(t *testing.T) {
 	var logged bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&logged, nil))
 	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "here") })
-	stop, err := health.Serve(t.Context(), "127.0.0.1:0", h, log)
+	stop, err := health.Serve(t.Context(), "127.0.0.1:0", nil, h, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,11 +117,58 @@ func TestServe(t *testing.T) {
 	}
 }
 
+// TestServeTLS asks by TLS with the certificate of package httptest.
+func TestServeTLS(t *testing.T) {
+	made := httptest.NewTLSServer(http.NotFoundHandler())
+	made.Close()
+	authority := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var logged bytes.Buffer
+	stop, err := health.Serve(t.Context(), "127.0.0.1:0", &tls.Config{Certificates: made.TLS.Certificates, MinVersion: tls.VersionTLS12}, http.NotFoundHandler(), slog.New(slog.NewTextHandler(&logged, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	_, address, _ := strings.Cut(logged.String(), "address=")
+	address, _, _ = strings.Cut(address, " ")
+	client, err := health.Client(authority)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.CloseIdleConnections()
+	for name, client := range map[string]*http.Client{"trusts": client, "does not trust": http.DefaultClient} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+address, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := client.Do(request)
+		if (err == nil) != (name == "trusts") {
+			t.Errorf("a client that %s the certificate: %v", name, err)
+		}
+		if err == nil {
+			response.Body.Close()
+		}
+	}
+	for name, content := range map[string]string{"no certificate": "nothing", "no file": ""} {
+		file := filepath.Join(t.TempDir(), "ca.pem")
+		if content != "" {
+			if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := health.Client(file); err == nil || !strings.Contains(err.Error(), file) {
+			t.Errorf("%s: the error is %v", name, err)
+		}
+	}
+}
+
 func TestServeRefuses(t *testing.T) {
-	if _, err := health.Serve(t.Context(), "nowhere:port", nil, slog.Default()); err == nil {
+	if _, err := health.Serve(t.Context(), "nowhere:port", nil, nil, slog.Default()); err == nil {
 		t.Error("no error for a wrong address")
 	}
-	stop, err := health.Serve(t.Context(), "", nil, slog.Default())
+	stop, err := health.Serve(t.Context(), "", nil, nil, slog.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +188,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	// In a program: stop, err := health.Serve(ctx, ":8080", health.Handler(running), log)
+	// In a program: stop, err := health.Serve(ctx, ":8080", nil, health.Handler(running), log)
 	fmt.Println(ask(ctx, health.Handler(running), "/readyz"))
 	if err := running.Stop(ctx); err != nil {
 		fmt.Println(err)

@@ -65,7 +65,7 @@ func (v *View) changeVersion(w http.ResponseWriter, r *http.Request) error {
 	if err := web.Read(w, r, &body); err != nil {
 		return err
 	}
-	if body.Reason == "" {
+	if body.Do == "rollback" && body.Reason == "" {
 		body.Reason = "rolled back in the studio"
 	}
 	ctx, store := r.Context(), v.bus.Models()

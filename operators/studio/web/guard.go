@@ -26,8 +26,11 @@ const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 
 // A Guard decides which requests reach a handler.
 type Guard struct {
-	// Token is what a client must know; empty: none. A server that other machines reach must have one.
+	// Token is what a client must know; empty: none. A server that other machines reach must have one, or Certificates.
 	Token string
+	// Certificates lets clients in which have proved a certificate of one of the server's authorities. Where there is no token,
+	// they alone are let in.
+	Certificates bool
 	// Open are paths that need neither the token nor a known host, such as those that orchestrators ask.
 	Open []string
 	Log  *slog.Logger
@@ -52,7 +55,8 @@ func localHost(host string) bool {
 // running, framing or guessing anything.
 //
 // Without a token, the Host of a request must be a name of this machine: a page of another site whose name is made to resolve
-// to 127.0.0.1 (DNS rebinding) sends its own name. With a token such a page has no cookie, because cookies belong to names.
+// to 127.0.0.1 (DNS rebinding) sends its own name. With a token such a page has no cookie, because cookies belong to names;
+// with client certificates its browser finds that the server's certificate is not for that name.
 func (g Guard) Wrap(next http.Handler) http.Handler {
 	unsafe := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -63,7 +67,7 @@ func (g Guard) Wrap(next http.Handler) http.Handler {
 				return
 			}
 		}
-		if g.Token == "" && !localHost(hostname(r.Host)) {
+		if g.open() && !localHost(hostname(r.Host)) {
 			Fail(w, r, g.Log, Errorf(http.StatusMisdirectedRequest, "this server answers to localhost and 127.0.0.1 only"))
 			return
 		}
@@ -84,8 +88,7 @@ func (g Guard) Wrap(next http.Handler) http.Handler {
 			return
 		}
 		if !g.knows(r) {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="wavemill studio"`)
-			Fail(w, r, g.Log, Errorf(http.StatusUnauthorized, "open the link that the server printed when it began, or send the token as Authorization: Bearer"))
+			Fail(w, r, g.Log, g.stranger(w.Header()))
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -137,10 +140,26 @@ func (g Guard) cookie() string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// knows reports whether a request proves the token. The comparisons take the same time wherever the values differ.
-func (g Guard) knows(r *http.Request) bool {
+// open reports whether everybody who reaches the server may use it.
+func (g Guard) open() bool { return g.Token == "" && !g.Certificates }
+
+// stranger is the error for a client that proves nothing.
+func (g Guard) stranger(h http.Header) *Error {
 	if g.Token == "" {
+		return Errorf(http.StatusUnauthorized, "this server needs a client certificate of its authority")
+	}
+	h.Set("WWW-Authenticate", `Bearer realm="wavemill studio"`)
+	return Errorf(http.StatusUnauthorized, "open the link that the server printed when it began, or send the token as Authorization: Bearer")
+}
+
+// knows reports whether a request proves the token, or a certificate where these log in. The comparisons take the same time
+// wherever the values differ.
+func (g Guard) knows(r *http.Request) bool {
+	if g.open() || g.Certificates && certified(r) {
 		return true
+	}
+	if g.Token == "" {
+		return false
 	}
 	if given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok && same(given, g.Token) {
 		return true

@@ -15,7 +15,10 @@ let shown;
 function show() {
   const name = location.hash.slice(1) in views ? location.hash.slice(1) : 'play';
   if (name === shown) return;
-  if (shown) views[shown].leave?.();
+  if (shown) {
+    views[shown].leave?.();
+    notify(''); // An error of the view that is left has no meaning in this one.
+  }
   shown = name;
   for (const key of Object.keys(views)) $(`view-${key}`).hidden = key !== name;
   for (const a of document.querySelectorAll('nav [data-view]')) {

@@ -54,7 +54,7 @@ export class Chart {
     });
     fill(this.legend, ...names.map((name, i) => {
       const values = rows.filter((r) => Number.isFinite(r[name])).map((r) => r[name]);
-      const mark = make('i', { 'aria-hidden': 'true' });
+      const mark = make('i', { class: `dash-${i}`, 'aria-hidden': 'true' }); // As the line is dashed.
       mark.style.setProperty('--colour', palette[i]);
       return make('span', {}, mark, `${name} ${number(values.at(-1), 3)} (${number(Math.min(...values), 3)} – ${number(Math.max(...values), 3)})`);
     }));

@@ -47,6 +47,9 @@ export function notify(text, isError = false) {
   if (text && !isError) timer = setTimeout(() => notify(''), 5000);
 }
 
+// denied reports whether the browser, or a person whom it asked, refuses the page the use of a device.
+export const denied = (e) => e.name === 'NotAllowedError' || e.name === 'SecurityError';
+
 // guarded runs an action of a control and shows what went wrong.
 export function guarded(action) {
   return async (...args) => {

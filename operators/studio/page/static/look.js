@@ -49,7 +49,7 @@ function compare() {
   for (const f of rows.filter((r) => /distance|loss/.test(r))) best[f] = Math.min(...models.map((m) => m.metrics?.[f] ?? Infinity));
   const cell = (m, f) => {
     const v = m.metrics?.[f];
-    return make('td', { class: `num${models.length > 1 && v === best[f] ? ' best' : ''}`, text: v === undefined ? '–' : number(v, 3) });
+    return make('td', { class: `num${models.length > 1 && v !== undefined && v === best[f] ? ' best' : ''}`, text: v === undefined ? '–' : number(v, 3) });
   };
   const line = (key, f) => make('tr', {}, make('th', { scope: 'row', text: key }), ...models.map(f));
   fill($('compare'),
@@ -120,6 +120,7 @@ export async function enter() {
   const has = studio.recordingsThere();
   $('nearest').disabled = $('blind-begin').disabled = !has || !studio.model();
   $('recordings-card').hidden = !has;
+  for (const e of document.querySelectorAll('.needs-data')) e.hidden = has;
   if (studio.model()) await show(studio.address(studio.query()), studio.name(studio.query()));
   if (has && recordings.length === 0) {
     recordings = (await get('/api/recordings')).recordings;

@@ -1,6 +1,6 @@
 // The pads hold the last sixteen clips. They are played with the mouse, with sixteen keys of the keyboard by their place, and
 // over Web MIDI by the notes 36 to 51 with velocity.
-import { $, fill, guarded, make, notify } from './dom.js';
+import { $, denied, fill, guarded, make, notify } from './dom.js';
 import { t, onLanguage } from './messages.js';
 import { play } from './audio.js';
 
@@ -18,6 +18,7 @@ export function add(query, buffer, name) {
 }
 
 function draw() {
+  $('no-pads').hidden = pads.length > 0;
   fill($('pads'), ...codes.map((code, i) => {
     const p = pads[i];
     return make('button', {
@@ -36,8 +37,9 @@ function hit(i, gain) {
 }
 
 async function midi() {
+  if (!isSecureContext) throw new Error(t('insecure'));
   if (!navigator.requestMIDIAccess) throw new Error(t('no_midi'));
-  const access = await navigator.requestMIDIAccess();
+  const access = await navigator.requestMIDIAccess().catch((e) => { throw denied(e) ? new Error(t('midi_denied')) : e; });
   const listen = () => {
     for (const input of access.inputs.values()) {
       input.onmidimessage = ({ data: [status, note, velocity] }) => {

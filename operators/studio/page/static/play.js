@@ -1,6 +1,6 @@
 // The view Play: a clip for a label, a seed and settings. What is chosen is the query of the page's own address and of the
 // clip's, so that a link is a sound.
-import { $, fill, guarded, icon, make, notify, number } from './dom.js';
+import { $, denied, fill, guarded, icon, make, notify, number } from './dom.js';
 import { t, onLanguage } from './messages.js';
 import { get, post, put, remove } from './api.js';
 import { audioContext, load, play, stopAll, toWAV } from './audio.js';
@@ -171,15 +171,15 @@ async function stars() {
       make('button', { class: 'icon', 'aria-label': t('play_name', { name: s.name }), onclick: guarded(async () => play(await load(file))) }, icon('play')),
       make('span', { class: 'grow' }, field),
       make('a', { class: 'button small', href: `?${s.query}#play`, text: t('open'), onclick: guarded((e) => { e.preventDefault(); return recall(new URLSearchParams(s.query)); }) }),
-      dragOut(make('a', { class: 'button small', href: file, download: '', text: 'WAV', 'aria-label': t('download_name', { name: s.name }) }), `${s.name}.wav`),
+      dragOut(make('a', { class: 'button small', href: file, download: `${s.name}.wav`, text: 'WAV', 'aria-label': t('download_name', { name: s.name }) })),
       make('button', { class: 'icon', 'aria-label': t('remove_name', { name: s.name }), onclick: guarded(async () => { await remove(file); await stars(); }) }, icon('close')));
   }));
 }
 
-// dragOut lets a link be dragged to a folder or another program as a file.
-function dragOut(link, file) {
+// dragOut lets a link be dragged to a folder or another program as the file that it downloads.
+function dragOut(link) {
   link.draggable = true;
-  link.addEventListener('dragstart', (e) => e.dataTransfer.setData('DownloadURL', `audio/wav:${file.replace(/[:/\\]/g, '-')}:${new URL(link.getAttribute('href'), location.href)}`));
+  link.addEventListener('dragstart', (e) => e.dataTransfer.setData('DownloadURL', `audio/wav:${link.download.replace(/[:/\\]/g, '-')}:${link.href}`));
   return link;
 }
 
@@ -205,7 +205,10 @@ async function record() {
     recorder.stop();
     return;
   }
-  const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+  if (!isSecureContext) throw new Error(t('insecure'));
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: true }).catch((e) => {
+    throw denied(e) ? new Error(t('no_microphone')) : e.name === 'NotFoundError' ? new Error(t('microphone_missing')) : e;
+  });
   const parts = [];
   recorder = new MediaRecorder(stream);
   recorder.ondataavailable = (e) => parts.push(e.data);
@@ -278,8 +281,12 @@ function controls() {
     notify(t('starred', { name: s.name }));
     await stars();
   }));
-  $('copy').addEventListener('click', guarded(async () => { await navigator.clipboard.writeText(location.href); notify(t('copied')); }));
-  dragOut($('download'), 'clip.wav');
+  $('copy').addEventListener('click', guarded(async () => {
+    if (!isSecureContext) throw new Error(t('insecure'));
+    await navigator.clipboard.writeText(location.href);
+    notify(t('copied'));
+  }));
+  dragOut($('download'));
   $('given-file').addEventListener('change', guarded(() => giveFile($('given-file').files[0])));
   $('record').addEventListener('click', guarded(record));
   dropOn($('given-drop'), (transfer) => giveFile(transfer.files[0]));

@@ -38,7 +38,7 @@ function player(address, name) {
   return make('button', { class: 'icon', 'aria-label': t('play_name', { name }), onclick: guarded(() => playAddress(address)) }, icon('play'));
 }
 
-const act = (key, action, kind = '') => make('button', { class: `small ${kind}`, text: t(key), onclick: guarded(async () => { await action(); await messages(); }) });
+const act = (key, action, kind = '') => make('button', { class: `small ${kind}`, text: t(key), onclick: guarded(async () => { notify(''); await action(); await messages(); }) });
 
 async function messages() {
   const [{ letters }, { messages: held }] = await Promise.all([get('/api/bus/letters'), get('/api/bus/quarantine')]);
@@ -67,17 +67,19 @@ const figure = (f) => (f ? `${number(f.value, 3)} (${number(f.low, 3)} – ${num
 
 async function versions() {
   const { versions: all } = await get('/api/bus/versions');
+  $('no-versions').hidden = all.length > 0;
+  $('versions').hidden = all.length === 0;
   const change = (v, key, body, kind) => act(key, () => post(`/api/bus/versions/${encodeURIComponent(v.model)}`, { ...body, version: v.version }), kind);
   const buttons = (v) => {
     if (v.state === 'pinned') return [change(v, 'unpin', { do: 'unpin' })];
     if (v.state === 'served' || v.state === 'trial') return [change(v, 'pin', { do: 'pin' }), change(v, 'rollback', { do: 'rollback' }, 'danger')];
     return [change(v, 'serve', { do: 'serve' })];
   };
-  const head = ['model', 'version', 'state', 'clips', 'accuracy', 'distance', 'verdict'].map((k) => make('th', { scope: 'col', text: t(k) }));
-  fill($('versions'), make('thead', {}, make('tr', {}, ...head, make('td'))), make('tbody', {}, ...all.map((v) => make('tr', {},
+  const head = (...keys) => keys.map((k) => make('th', { scope: 'col', class: ['version', 'clips'].includes(k) ? 'num' : '', text: t(k) }));
+  fill($('versions'), make('thead', {}, make('tr', {}, ...head('model', 'version', 'state'), make('td'), ...head('clips', 'accuracy', 'distance', 'verdict'))), make('tbody', {}, ...all.map((v) => make('tr', {},
     make('th', { scope: 'row', text: v.model }), make('td', { class: 'num', text: v.version }), make('td', {}, make('span', { class: v.state === 'withdrawn' ? 'badge bad' : 'badge', text: t(`version_${v.state}`) })),
-    make('td', { class: 'num', text: v.clips ? number(v.clips, 0) : '–' }), make('td', { text: figure(v.accuracy) }), make('td', { text: figure(v.distance) }), make('td', { text: v.withdrawn?.reason || v.verdict || '' }),
-    make('td', {}, make('span', { class: 'buttons' }, ...buttons(v)))))));
+    make('td', {}, make('span', { class: 'buttons' }, ...buttons(v))),
+    make('td', { class: 'num', text: v.clips ? number(v.clips, 0) : '–' }), make('td', { text: figure(v.accuracy) }), make('td', { text: figure(v.distance) }), make('td', { text: v.withdrawn?.reason || v.verdict || '' })))));
 }
 
 export function begin() {

@@ -1,5 +1,5 @@
 // The view Train: recordings are sent, planned and trained on; curves and previews follow the training.
-import { $, fill, guarded, icon, make, notify, number } from './dom.js';
+import { $, fill, guarded, icon, make, number } from './dom.js';
 import { t, onLanguage } from './messages.js';
 import { follow, get, post, put, remove } from './api.js';
 import { playAddress } from './audio.js';
@@ -114,7 +114,7 @@ class Card {
     this.notes = make('pre');
     const button = (key, name, action) => make('button', { class: name, data: { t: key }, text: t(key), onclick: guarded(action) });
     this.pause = button('pause', '', () => post(`/api/trainings/${this.id}/pause`));
-    this.resume = button('resume', 'primary', () => this.goOn());
+    this.resume = button('resume', '', () => this.goOn());
     this.play = button('play_it', 'primary', () => this.open());
     this.remove = button('remove', 'danger', async () => { await remove(`/api/trainings/${this.id}`); await refresh(); });
     this.more = make('input', { type: 'number', min: 0, step: 'any', value: 0 });
@@ -173,13 +173,13 @@ class Card {
     this.badge.textContent = t(`state_${v.state}`);
     this.badge.classList.toggle('bad', v.state === 'failed');
     this.bar.setAttribute('aria-label', t('progress_of', { name: v.name }));
-    if (v.steps) this.bar.value = v.step / v.steps;
-    else if (v.state === 'done') this.bar.value = 1;
+    if (v.state === 'done') this.bar.value = 1;
+    else if (v.steps) this.bar.value = v.step / v.steps;
     this.pause.hidden = !active(v);
     this.resume.hidden = this.moreField.hidden = this.remove.hidden = active(v);
     this.play.hidden = !v.model;
     const parts = [v.arch, t('minutes_n', { n: number(v.minutes, 2) })];
-    if (v.step) parts.push(v.steps ? t('step_of', { step: number(v.step, 0), steps: number(v.steps, 0) }) : t('step_n', { step: number(v.step, 0) }));
+    if (v.step) parts.push(v.steps ? t('step_of', { step: number(v.step, 0), steps: number(Math.max(v.step, v.steps), 0) }) : t('step_n', { step: number(v.step, 0) }));
     if (active(v) && v.remaining) parts.push(t('remaining', { n: number(v.remaining, 0) }));
     if (v.status) parts.push(v.status);
     if (v.error) parts.push(v.error);
@@ -219,7 +219,8 @@ async function refresh() {
     $('train-arch').value = 'vaegan';
   }
   const chosen = source || $('train-source').value;
-  fill($('train-source'), ...answer.sources.map((s) => make('option', { value: s.id, text: s.id === 'data' ? t('source_data') : t('source_upload', { id: s.id.slice(0, 6), n: s.files }) })));
+  $('no-trainings').hidden = answer.trainings.length > 0;
+  fill($('train-source'), answer.sources.length ? null : make('option', { value: '', text: t('no_source') }), ...answer.sources.map((s) => make('option', { value: s.id, text: s.id === 'data' ? t('source_data') : t('source_upload', { id: s.id.slice(0, 6), n: s.files }) })));
   if (answer.sources.some((s) => s.id === chosen)) $('train-source').value = chosen;
   const there = new Set(answer.trainings.map((v) => v.id));
   for (const [id, card] of cards) {
@@ -258,5 +259,4 @@ export async function enter() {
 // leave ends the event streams.
 export function leave() {
   for (const card of cards.values()) card.unlisten();
-  notify('');
 }
