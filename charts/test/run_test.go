@@ -16,6 +16,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	appsv1 "k8s.io/api/apps/v1"
+
+	"wavemill/charts/test/rendered"
 )
 
 // password has what a configuration file, a URL or a shell would take for syntax.
@@ -129,7 +131,7 @@ func (c *cluster) checkScaledObjects(made provisioned) {
 	c.t.Helper()
 	n := 0
 	for key, o := range c.objects {
-		s, ok := o.(*scaledObject)
+		s, ok := o.(*rendered.ScaledObject)
 		if !ok {
 			continue
 		}
