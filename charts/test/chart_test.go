@@ -372,6 +372,20 @@ func TestFormerValuesStillApply(t *testing.T) {
 	}
 }
 
+// TestReusedValues: `helm upgrade --reuse-values` puts the values of chart 0.1 in place of those of this chart. It is refused, with
+// what to do; --reset-then-reuse-values is not.
+func TestReusedValues(t *testing.T) {
+	former := rendered.Load(t, formerDir)
+	for _, values := range []string{minimal, minimal + "train: {persistence: {size: 20Gi}}"} {
+		c := rendered.Load(t, chartDir)
+		c.Values = former.Values
+		if _, err := rendered.Texts(t, c, rendered.Release(), rendered.Values(t, values)); err == nil || !strings.Contains(err.Error(), "upgrade with --reset-then-reuse-values") {
+			t.Errorf("%s: %v", values, err)
+		}
+		mustRender(t, values)
+	}
+}
+
 func TestReplicasCanBeZero(t *testing.T) {
 	if d := mustRender(t, minimal+"operators: {generate: {replicas: 0}}")["Deployment/mill-wavemill-generate"].(*appsv1.Deployment); *d.Spec.Replicas != 0 {
 		t.Errorf("%d replicas", *d.Spec.Replicas)
