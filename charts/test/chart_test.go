@@ -261,10 +261,19 @@ func TestReleasesAreApart(t *testing.T) {
 	}
 }
 
-// TestImmutableFieldsStay: a release of chart 0.1 can be upgraded. Kubernetes refuses changes of these fields.
+// TestImmutableFieldsStay: a release of chart 0.1 can be upgraded, with its own values and with those of today. Kubernetes refuses
+// changes of these fields.
 func TestImmutableFieldsStay(t *testing.T) {
-	old := renderFormer(t, readFile(t, formerDir, "ci", "full-values.yaml"))
-	today := mustRender(t, readFile(t, chartDir, "ci", "full-values.yaml"))
+	former := readFile(t, formerDir, "ci", "full-values.yaml")
+	old := renderFormer(t, former)
+	for name, values := range map[string]string{"its own values": former, "the values of today": readFile(t, chartDir, "ci", "full-values.yaml")} {
+		t.Run(name, func(t *testing.T) { checkImmutable(t, old, mustRender(t, values)) })
+	}
+}
+
+// checkImmutable compares the fields of workloads that Kubernetes does not let change.
+func checkImmutable(t *testing.T, old, today map[string]any) {
+	t.Helper()
 	n := 0
 	for key, o := range old {
 		switch o := o.(type) {

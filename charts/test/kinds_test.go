@@ -24,7 +24,7 @@ pipeline: {inputs: [take]}
 operators:
   segment: {kind: segment, config: {by: length, max: 2s}}
   spectrogram: {kind: spectrogram}
-  guard: {kind: guard, from: spectrogram, to: guarded, config: {idle: 500ms}}
+  guard: {kind: guard, from: spectrogram, to: guarded, config: {idle: 500ms, "off": [copy]}}
   embed: {kind: embed, config: {features: mel-statistics}}
   synthesize: {kind: synthesize, to: resynthesized, config: {iterations: 4}}
   train: {kind: train, from: guarded, config: {steps: 20, idle: 1s, wait_for: 12, min_clips: 6, again: 0, gate: false, seed: 1}}
