@@ -22,7 +22,7 @@ import (
 )
 
 // patience is how long anything may take on a busy machine.
-const patience = 90 * time.Second
+const patience = 4 * time.Minute
 
 // A cluster runs the containers of a render as processes: each pod in a network namespace of its own, each container with its
 // own root, user, limits, environment and arguments. It does what a cluster's controllers would be asked to, one at a time.

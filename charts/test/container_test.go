@@ -114,7 +114,7 @@ func (k *container) end() int {
 	k.pod.c.t.Helper()
 	select {
 	case <-k.done:
-	case <-time.After(4 * patience):
+	case <-time.After(2 * patience):
 		k.pod.c.t.Fatalf("%s/%s does not end:\n%s", k.pod.name, k.spec.Name, k.log())
 	}
 	return k.cmd.ProcessState.ExitCode()

@@ -66,7 +66,9 @@ func TestEveryKindRuns(t *testing.T) {
 
 	js := c.connect("mill-wavemill-nats-0")
 	c.publishTakes(js)
-	running["generate"].ready() // It has the trainer's model.
+	c.finds(js, "WAVEMILL_GUARDED", running["guard"], func(nats.Header) bool { return true })
+	c.finds(js, "KV_WAVEMILL_MODEL", running["train"], func(nats.Header) bool { return true })
+	running["generate"].ready()
 	clip, err := js.Conn().Request("wavemill.generate", []byte(`{"label":"kick","n":1,"seed":7}`), patience)
 	if err != nil || len(clip.Data) < 44 {
 		t.Errorf("generate answers with %d bytes, %v", len(clip.Data), err)
@@ -117,7 +119,7 @@ func (c *cluster) finds(js jetstream.JetStream, stream string, from *pod, is fun
 		c.t.Fatal(err)
 	}
 	next := uint64(1)
-	for deadline := time.Now().Add(2 * patience); ; {
+	for deadline := time.Now().Add(patience); ; {
 		info, err := s.Info(c.t.Context())
 		if err != nil {
 			c.t.Fatal(err)

@@ -129,7 +129,7 @@ func (c *cluster) login(l login) {
 
 // neverReady waits until a container has ended, and asks its readiness probe meanwhile, which must fail.
 func (c *cluster) neverReady(k *container) error {
-	for deadline := time.Now().Add(3 * patience); ; {
+	for deadline := time.Now().Add(patience); ; {
 		if err := k.probe(readiness(k.spec)); err == nil {
 			return fmt.Errorf("%s/%s is ready", k.pod.name, k.spec.Name)
 		}
@@ -169,7 +169,7 @@ func TestLoginIsWithdrawn(t *testing.T) {
 // polls waits until a condition holds; fault is what is wrong if it never does.
 func (c *cluster) polls(fault string, holds func() bool) {
 	c.t.Helper()
-	for deadline := time.Now().Add(2 * patience); !holds(); {
+	for deadline := time.Now().Add(patience); !holds(); {
 		if time.Now().After(deadline) {
 			c.t.Fatal(fault)
 		}
