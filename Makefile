@@ -9,6 +9,7 @@ PEERS ?= ../shared/peers
 DATA ?= ../shared/data/fsdd
 
 .PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo image lint fmt test-endless soak-serve bench-serve test-faults test-many test-apiserver test-studio
+.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo image lint fmt test-endless soak-serve bench-serve test-faults test-many test-apiserver test-upgrade
 
 check:
 	.ci/run
@@ -46,6 +47,14 @@ test-many:
 # The chart on a real API server: kube-apiserver and etcd are built from their Go modules, some minutes the first time.
 test-apiserver:
 	cd charts/test/apiserver && CGO_ENABLED=0 go test ./... -count 1 -v -timeout 1h
+
+# A release of chart 0.1 with the program of that version, built from its commit, is upgraded under load. The tests of the chart run
+# the same with today's program in its place.
+FORMER ?= 2c7023d
+test-upgrade:
+	dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && git archive $(FORMER) | tar x -C "$$dir" && \
+		(cd "$$dir" && CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$$dir/former" ./cmd/wavemill) && \
+		cd charts/test && WAVEMILL_FORMER="$$dir/former" go test . -run '^TestUpgradeFromFormerChart$$' -count 1 -v -timeout 1h
 
 lint:
 	$(GOBIN)/golangci-lint run ./...

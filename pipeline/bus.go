@@ -115,7 +115,7 @@ func (b *Bus) open(ctx context.Context, o BusOptions) error {
 		options = append(options, b.server.InProcess())
 	}
 	if b.conn, err = nats.Connect(url, options...); err != nil {
-		return fmt.Errorf("connect to NATS at %s: %w", b.place(), redacted{err})
+		return fmt.Errorf("connect to NATS at %s: %w", b.place(), explainConnect(err))
 	}
 	if b.spec.Auth.Domain != "" {
 		b.js, err = jetstream.NewWithDomain(b.conn, b.spec.Auth.Domain, jetstream.WithPublishAsyncTimeout(publishWait))

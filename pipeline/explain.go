@@ -16,7 +16,19 @@ var (
 	// ErrPermission means that the server refuses what this user asks for. It does not answer such requests, so that they
 	// end by their timeout.
 	ErrPermission = errors.New("the server does not permit it to this user; docs/nats.conf lists the rights that are needed")
+	// ErrLogin means that the server refuses the login, or that the two do not agree about TLS.
+	ErrLogin = errors.New("the server refuses the login: check user and password, token, nkey, .creds file or certificates under auth in the pipeline file, or " +
+		EnvUser + ", " + EnvPassword + " and " + EnvToken)
 )
+
+// explainConnect says why a connection was refused, where that is known. The server's own refusals reach the client as texts.
+func explainConnect(err error) error {
+	text := strings.ToLower(err.Error())
+	if errors.Is(err, nats.ErrTLS) || strings.Contains(text, "tls: ") || strings.Contains(text, "x509: ") || strings.Contains(text, nats.ErrAuthorization.Error()) {
+		return fmt.Errorf("%w (%w)", redacted{err}, ErrLogin)
+	}
+	return redacted{err}
+}
 
 // explain says why the server has not answered a request, where that is known.
 func (b *Bus) explain(err error) error {

@@ -18,23 +18,23 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"sigs.k8s.io/yaml"
+
+	"wavemill/charts/test/rendered"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
 
 func TestGolden(t *testing.T) {
-	for _, name := range ciValues() {
+	for _, name := range rendered.Files() {
 		t.Run(name, func(t *testing.T) {
-			rendered, err := render(t, readFile(t, chartDir, "ci", name+"-values.yaml"))
+			texts, err := render(t, readFile(t, chartDir, "ci", name+"-values.yaml"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := decode(rendered); err != nil {
-				t.Fatal(err)
-			}
+			decode(t, texts)
 			var b strings.Builder
-			for _, file := range slices.Sorted(maps.Keys(rendered)) {
-				if text := strings.TrimSpace(rendered[file]); text != "" {
+			for _, file := range slices.Sorted(maps.Keys(texts)) {
+				if text := strings.TrimSpace(texts[file]); text != "" {
 					b.WriteString("# " + file + "\n" + strings.TrimPrefix(text, "---\n") + "\n---\n")
 				}
 			}
@@ -66,8 +66,8 @@ func TestObjects(t *testing.T) {
 
 // eachPod calls f with every pod of every values file of the chart.
 func eachPod(t *testing.T, f func(t *testing.T, pod corev1.PodTemplateSpec)) {
-	for _, values := range ciValues() {
-		for name, pod := range pods(mustRender(t, readFile(t, chartDir, "ci", values+"-values.yaml"))) {
+	for _, values := range rendered.Files() {
+		for name, pod := range rendered.Pods(mustRender(t, readFile(t, chartDir, "ci", values+"-values.yaml"))) {
 			t.Run(values+"/"+name, func(t *testing.T) { f(t, pod) })
 		}
 	}
@@ -91,7 +91,7 @@ func TestPodsAreRestricted(t *testing.T) {
 				t.Errorf("volume %s is a folder of the host", v.Name)
 			}
 		}
-		for _, c := range containers(spec) {
+		for _, c := range rendered.Containers(spec) {
 			s := c.SecurityContext
 			if s == nil || s.AllowPrivilegeEscalation == nil || *s.AllowPrivilegeEscalation || s.ReadOnlyRootFilesystem == nil || !*s.ReadOnlyRootFilesystem || s.Privileged != nil {
 				t.Fatalf("%s: security context %+v", c.Name, s)
@@ -132,7 +132,7 @@ func TestProbes(t *testing.T) {
 // server-side apply refuses and strict decoding does not see.
 func TestNoSecretsInArguments(t *testing.T) {
 	eachPod(t, func(t *testing.T, pod corev1.PodTemplateSpec) {
-		for _, c := range containers(pod.Spec) {
+		for _, c := range rendered.Containers(pod.Spec) {
 			if args := strings.Join(slices.Concat(c.Command, c.Args), " "); strings.Contains(args, "--nats") || strings.Contains(args, "$(") {
 				t.Errorf("%s: arguments %s", c.Name, args)
 			}
@@ -158,7 +158,7 @@ func TestPodsMountWhatTheyUse(t *testing.T) {
 		minimal + "operators: {train: {persistence: {existingClaim: old}}}", minimal + "operators: {train: {persistence: {enabled: false}}}",
 	} {
 		objects := mustRender(t, values)
-		for name, pod := range pods(objects) {
+		for name, pod := range rendered.Pods(objects) {
 			volumes := map[string]bool{}
 			for _, v := range pod.Spec.Volumes {
 				volumes[v.Name] = true
@@ -174,7 +174,7 @@ func TestPodsMountWhatTheyUse(t *testing.T) {
 				}
 			}
 			used := map[string]bool{}
-			for _, c := range containers(pod.Spec) {
+			for _, c := range rendered.Containers(pod.Spec) {
 				for _, m := range c.VolumeMounts {
 					if !volumes[m.Name] {
 						t.Errorf("%s mounts %s, which is not a volume of the pod", name, m.Name)
@@ -193,9 +193,9 @@ func TestPodsMountWhatTheyUse(t *testing.T) {
 }
 
 func TestSelectorsMatchTheirPods(t *testing.T) {
-	for _, values := range ciValues() {
+	for _, values := range rendered.Files() {
 		objects := mustRender(t, readFile(t, chartDir, "ci", values+"-values.yaml"))
-		templates := pods(objects)
+		templates := rendered.Pods(objects)
 		for key, o := range objects {
 			var selector map[string]string
 			least, most := 1, 1
@@ -221,7 +221,7 @@ func TestSelectorsMatchTheirPods(t *testing.T) {
 			}
 			n := 0
 			for name, pod := range templates {
-				if !matches(selector, pod.Labels) {
+				if !rendered.Matches(selector, pod.Labels) {
 					continue
 				}
 				n++
@@ -240,15 +240,11 @@ func TestSelectorsMatchTheirPods(t *testing.T) {
 func TestReleasesAreApart(t *testing.T) {
 	values := readFile(t, chartDir, "ci", "cluster-values.yaml")
 	of := func(name string) map[string]any {
-		rendered, err := renderAs(t, common.ReleaseOptions{Name: name, Namespace: "audio", IsInstall: true}, values)
+		texts, err := renderAs(t, common.ReleaseOptions{Name: name, Namespace: "audio", IsInstall: true}, values)
 		if err != nil {
 			t.Fatal(err)
 		}
-		objects, err := decode(rendered)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return objects
+		return decode(t, texts)
 	}
 	one, two := of("one"), of("two")
 	for key, o := range one {
@@ -256,8 +252,8 @@ func TestReleasesAreApart(t *testing.T) {
 			t.Errorf("both have %s", key)
 		}
 		if s, ok := o.(*corev1.Service); ok {
-			for name, pod := range pods(two) {
-				if matches(s.Spec.Selector, pod.Labels) {
+			for name, pod := range rendered.Pods(two) {
+				if rendered.Matches(s.Spec.Selector, pod.Labels) {
 					t.Errorf("%s of one selects %s of two", key, name)
 				}
 			}
@@ -265,13 +261,19 @@ func TestReleasesAreApart(t *testing.T) {
 	}
 }
 
-// TestImmutableFieldsStay: a release of chart 0.1 can be upgraded. Kubernetes refuses changes of these fields.
+// TestImmutableFieldsStay: a release of chart 0.1 can be upgraded, with its own values and with those of today. Kubernetes refuses
+// changes of these fields.
 func TestImmutableFieldsStay(t *testing.T) {
-	old, err := decode(map[string]string{"former": readFile(t, "testdata", "former.yaml")})
-	if err != nil {
-		t.Fatal(err)
+	former := readFile(t, formerDir, "ci", "full-values.yaml")
+	old := renderFormer(t, former)
+	for name, values := range map[string]string{"its own values": former, "the values of today": readFile(t, chartDir, "ci", "full-values.yaml")} {
+		t.Run(name, func(t *testing.T) { checkImmutable(t, old, mustRender(t, values)) })
 	}
-	today := mustRender(t, readFile(t, chartDir, "ci", "full-values.yaml"))
+}
+
+// checkImmutable compares the fields of workloads that Kubernetes does not let change.
+func checkImmutable(t *testing.T, old, today map[string]any) {
+	t.Helper()
 	n := 0
 	for key, o := range old {
 		switch o := o.(type) {
@@ -303,7 +305,7 @@ func TestImmutableFieldsStay(t *testing.T) {
 
 func TestConfigurationRollsThePods(t *testing.T) {
 	sum := func(values string) string {
-		return pods(mustRender(t, values))["spectrogram"].Annotations["checksum/pipeline"]
+		return rendered.Pods(mustRender(t, values))["spectrogram"].Annotations["checksum/pipeline"]
 	}
 	a, b := sum(minimal), sum(minimal+"operators: {generate: {config: {max_n: 5}}}")
 	if a == "" || a == b {
@@ -347,11 +349,11 @@ func TestAnOperatorOfTheUsers(t *testing.T) {
 func TestSpreadOfTheUsers(t *testing.T) {
 	const spread = `topologySpreadConstraints: [{maxSkew: 1, topologyKey: rack, whenUnsatisfiable: DoNotSchedule},
   {maxSkew: 2, topologyKey: room, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {team: audio}}}]`
-	all := pods(mustRender(t, "nats: {mode: bundled, bundled: {"+spread+"}}\noperators: {generate: {"+spread+"}}"))
+	all := rendered.Pods(mustRender(t, "nats: {mode: bundled, bundled: {"+spread+"}}\noperators: {generate: {"+spread+"}}"))
 	for _, component := range []string{"generate", "nats"} {
 		pod := all[component]
 		got := pod.Spec.TopologySpreadConstraints
-		if len(got) != 2 || got[0].TopologyKey != "rack" || got[0].LabelSelector == nil || !matches(got[0].LabelSelector.MatchLabels, pod.Labels) {
+		if len(got) != 2 || got[0].TopologyKey != "rack" || got[0].LabelSelector == nil || !rendered.Matches(got[0].LabelSelector.MatchLabels, pod.Labels) {
 			t.Fatalf("%s: %+v", component, got)
 		}
 		if got[0].LabelSelector.MatchLabels["app.kubernetes.io/component"] != component {
@@ -370,12 +372,26 @@ func TestFormerValuesStillApply(t *testing.T) {
 	if diff := cmp.Diff(mustRender(t, today), mustRender(t, former)); diff != "" {
 		t.Error(diff)
 	}
-	rendered, err := render(t, former)
+	texts, err := render(t, former)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if notes := rendered["wavemill/templates/NOTES.txt"]; !strings.Contains(notes, "NOTE: the values under train have moved to operators.train.") {
+	if notes := texts["wavemill/templates/NOTES.txt"]; !strings.Contains(notes, "NOTE: the values under train have moved to operators.train.") {
 		t.Errorf("the notes do not say what has moved:\n%s", notes)
+	}
+}
+
+// TestReusedValues: `helm upgrade --reuse-values` puts the values of chart 0.1 in place of those of this chart. It is refused, with
+// what to do; --reset-then-reuse-values is not.
+func TestReusedValues(t *testing.T) {
+	former := rendered.Load(t, formerDir)
+	for _, values := range []string{minimal, minimal + "train: {persistence: {size: 20Gi}}"} {
+		c := rendered.Load(t, chartDir)
+		c.Values = former.Values
+		if _, err := rendered.Texts(t, c, rendered.Release(), rendered.Values(t, values)); err == nil || !strings.Contains(err.Error(), "upgrade with --reset-then-reuse-values") {
+			t.Errorf("%s: %v", values, err)
+		}
+		mustRender(t, values)
 	}
 }
 
@@ -386,7 +402,7 @@ func TestReplicasCanBeZero(t *testing.T) {
 }
 
 func TestURLInASecretIsNotInThePod(t *testing.T) {
-	pod := pods(mustRender(t, "nats: {existingSecret: bus, urlKey: address}"))["generate"]
+	pod := rendered.Pods(mustRender(t, "nats: {existingSecret: bus, urlKey: address}"))["generate"]
 	env := pod.Spec.Containers[0].Env[0]
 	if env.Name != "WAVEMILL_NATS" || env.Value != "" || env.ValueFrom.SecretKeyRef.Name != "bus" || env.ValueFrom.SecretKeyRef.Key != "address" {
 		t.Errorf("WAVEMILL_NATS is %+v", env)
@@ -403,7 +419,7 @@ func TestImageByDigest(t *testing.T) {
 		"image: {tag: v9}": "wavemill:v9",
 		"image: {registry: r.example.org/, repository: a/b, tag: v9, digest: '" + digest + "'}": "r.example.org/a/b@" + digest,
 	} {
-		if got := pods(mustRender(t, minimal+values))["train"].Spec.Containers[0].Image; got != want {
+		if got := rendered.Pods(mustRender(t, minimal+values))["train"].Spec.Containers[0].Image; got != want {
 			t.Errorf("%s: image %s, want %s", values, got, want)
 		}
 	}
@@ -411,20 +427,20 @@ func TestImageByDigest(t *testing.T) {
 
 // TestStrictDecodeCatchesATypo is the proof that the other tests would see a misspelt field.
 func TestStrictDecodeCatchesATypo(t *testing.T) {
-	rendered, err := render(t, minimal)
+	texts, err := render(t, minimal)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range rendered {
-		rendered[name] = strings.Replace(text, "readOnlyRootFilesystem", "readOnlyRootFileSystem", 1)
+	for name, text := range texts {
+		texts[name] = strings.Replace(text, "readOnlyRootFilesystem", "readOnlyRootFileSystem", 1)
 	}
-	if _, err := decode(rendered); err == nil || !strings.Contains(err.Error(), "readOnlyRootFileSystem") {
+	if _, err := rendered.Decode(texts); err == nil || !strings.Contains(err.Error(), "readOnlyRootFileSystem") {
 		t.Errorf("a misspelt field was accepted: %v", err)
 	}
 }
 
 func TestLint(t *testing.T) {
-	for _, name := range ciValues() {
+	for _, name := range rendered.Files() {
 		var values map[string]any
 		if err := yaml.Unmarshal([]byte(readFile(t, chartDir, "ci", name+"-values.yaml")), &values); err != nil {
 			t.Fatal(err)
@@ -438,11 +454,11 @@ func TestLint(t *testing.T) {
 }
 
 func TestNotesNameTheSubjects(t *testing.T) {
-	rendered, err := render(t, minimal+"pipeline: {name: drums}\noperators: {train: {persistence: {enabled: false}}}")
+	texts, err := render(t, minimal+"pipeline: {name: drums}\noperators: {train: {persistence: {enabled: false}}}")
 	if err != nil {
 		t.Fatal(err)
 	}
-	notes := rendered["wavemill/templates/NOTES.txt"]
+	notes := texts["wavemill/templates/NOTES.txt"]
 	for _, want := range []string{"drums.audio.LABEL", "drums.generate", "drums.dlq.<operator>", "NOTE: operators.train.persistence is off"} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("the notes lack %q:\n%s", want, notes)

@@ -3,31 +3,26 @@
 package charttest
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+
+	"wavemill/charts/test/rendered"
 )
 
 // patience is how long anything may take on a busy machine.
-const patience = 90 * time.Second
+const patience = 4 * time.Minute
 
 // A cluster runs the containers of a render as processes: each pod in a network namespace of its own, each container with its
 // own root, user, limits, environment and arguments. It does what a cluster's controllers would be asked to, one at a time.
@@ -40,6 +35,7 @@ type cluster struct {
 	objects map[string]any
 	places  map[string]place  // By the name of a pod.
 	claims  map[string]string // The folders of volume claims.
+	binary  string            // What the image has as /wavemill, in pods that are made from now on.
 	cgroups []string
 	pods    []*pod
 	began   time.Time
@@ -54,7 +50,7 @@ type place struct {
 
 func newCluster(t *testing.T, secrets map[string]map[string]string) *cluster {
 	t.Helper()
-	c := &cluster{t: t, net: newNetwork(t), secrets: secrets, places: map[string]place{}, claims: map[string]string{}, dir: t.TempDir(), began: time.Now()}
+	c := &cluster{t: t, net: newNetwork(t), secrets: secrets, places: map[string]place{}, binary: build(t).wavemill, claims: map[string]string{}, dir: t.TempDir(), began: time.Now()}
 	// The temporary folder and its parents are closed to other users.
 	for dir := c.dir; strings.HasPrefix(dir, os.TempDir()+"/"); dir = filepath.Dir(dir) {
 		if err := os.Chmod(dir, 0o755); err != nil {
@@ -73,6 +69,19 @@ func newCluster(t *testing.T, secrets map[string]map[string]string) *cluster {
 	return c
 }
 
+// bus starts a NATS server of the user's own, with a configuration and files beside it, and returns its pod and its name in DNS.
+func (c *cluster) bus(name, config string, files map[string]string) (*pod, string) {
+	c.t.Helper()
+	former := c.objects
+	defer func() { c.objects = former }()
+	c.apply("nats: {mode: bundled}") // The pod of a server is that of the chart.
+	data := c.objects["ConfigMap/mill-wavemill-nats"].(*corev1.ConfigMap).Data
+	data["nats.conf"] = config
+	maps.Copy(data, files)
+	p := c.run(name, "nats").ready()
+	return p, name + "." + p.place.subdomain
+}
+
 // apply renders the chart: the pods that are made from now on are those of the render.
 func (c *cluster) apply(values string) {
 	c.t.Helper()
@@ -87,7 +96,7 @@ func (c *cluster) template(component string) (corev1.PodTemplateSpec, *appsv1.St
 			return s.Spec.Template, s
 		}
 	}
-	template, ok := pods(c.objects)[component]
+	template, ok := rendered.Pods(c.objects)[component]
 	if !ok {
 		c.t.Fatalf("the render has no pod of %s", component)
 	}
@@ -123,7 +132,7 @@ func (c *cluster) hosts() string {
 			line(p.address, name+"."+p.subdomain)
 		}
 		for _, o := range c.objects {
-			if s, ok := o.(*corev1.Service); ok && matches(s.Spec.Selector, p.labels) {
+			if s, ok := o.(*corev1.Service); ok && rendered.Matches(s.Spec.Selector, p.labels) {
 				line(p.address, s.Name)
 			}
 		}
@@ -136,27 +145,17 @@ type pod struct {
 	c          *cluster
 	name       string
 	spec       corev1.PodSpec
+	binary     string
 	place      place
 	volumes    map[string]string
 	containers []*container
-}
-
-// A container is a process that runs.
-type container struct {
-	pod    *pod
-	spec   corev1.Container
-	cmd    *exec.Cmd
-	done   chan struct{}
-	mu     sync.Mutex
-	said   bytes.Buffer // Standard output and error.
-	result bytes.Buffer // Standard output.
 }
 
 // make makes the pod of a component without starting its containers.
 func (c *cluster) make(name, component string) *pod {
 	c.t.Helper()
 	template, set := c.template(component)
-	p := &pod{c: c, name: name, spec: template.Spec, place: c.place(name, component), volumes: map[string]string{}}
+	p := &pod{c: c, name: name, binary: c.binary, spec: template.Spec, place: c.place(name, component), volumes: map[string]string{}}
 	if set != nil {
 		for _, claim := range set.Spec.VolumeClaimTemplates {
 			p.volumes[claim.Name] = c.claim(claim.Name + "-" + name)
@@ -254,17 +253,17 @@ func (p *pod) jail(spec corev1.Container, args []string) jail {
 	t := p.c.t
 	own, s := p.spec.SecurityContext, spec.SecurityContext
 	root := p.c.folder(filepath.Join("roots", p.name+"-"+strconv.Itoa(len(p.c.pods))+"-"+spec.Name), 0)
+	env := p.environment(spec)
 	j := jail{
 		Network: p.place.file, Root: root, ReadOnly: s.ReadOnlyRootFilesystem != nil && *s.ReadOnlyRootFilesystem,
-		UID: int(*own.RunAsUser), GID: int(*own.RunAsGroup), Dir: "/data", Env: p.environment(spec), Args: args, Mounts: map[string]string{},
+		UID: int(*own.RunAsUser), GID: int(*own.RunAsGroup), Dir: "/data", Env: env, Args: expand(args, env), Mounts: map[string]string{},
 	}
 	for _, dir := range []string{"tmp", "data", "etc", "usr/local/bin"} {
 		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	programs := build(t)
-	for at, program := range map[string]string{"wavemill": programs.wavemill, "usr/local/bin/nats-server": programs.nats} {
+	for at, program := range map[string]string{"wavemill": p.binary, "usr/local/bin/nats-server": build(t).nats} {
 		if err := os.Link(program, filepath.Join(root, at)); err != nil && !errors.Is(err, os.ErrExist) {
 			t.Fatal(err)
 		}
@@ -304,188 +303,4 @@ func (c *cluster) limit(limit int64) []string {
 		return []string{filepath.Join(dir, "cgroup.procs")}
 	}
 	return nil
-}
-
-// command is what a container runs: the entry point of our image, or the container's own.
-func command(spec corev1.Container) []string {
-	if len(spec.Command) > 0 {
-		return slices.Concat(spec.Command, spec.Args)
-	}
-	return append([]string{"/wavemill"}, spec.Args...)
-}
-
-// start starts a process of a container.
-func (p *pod) start(spec corev1.Container, args []string) *container {
-	t := p.c.t
-	t.Helper()
-	text, err := json.Marshal(p.jail(spec, args))
-	if err != nil {
-		t.Fatal(err)
-	}
-	k := &container{pod: p, spec: spec, done: make(chan struct{})}
-	k.cmd = exec.Command("/proc/self/exe", jailArg, string(text))
-	k.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
-	k.cmd.Stdout, k.cmd.Stderr = io.MultiWriter(&k.result, locked{k}), locked{k}
-	// A process dies with the thread that made it, so that none is left behind; this goroutine keeps the thread.
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		err := k.cmd.Start()
-		started <- err
-		if err == nil {
-			_ = k.cmd.Wait() // ProcessState has the outcome.
-			close(k.done)
-		}
-	}()
-	if err := <-started; err != nil {
-		t.Fatal(err)
-	}
-	p.containers = append(p.containers, k)
-	return k
-}
-
-// locked writes what a container says.
-type locked struct{ k *container }
-
-func (l locked) Write(b []byte) (int, error) {
-	l.k.mu.Lock()
-	defer l.k.mu.Unlock()
-	return l.k.said.Write(b)
-}
-
-// log is what the container has said.
-func (k *container) log() string {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	text := k.said.String()
-	return text[max(0, len(text)-4000):]
-}
-
-// run runs the pod of a component: one container that goes on.
-func (c *cluster) run(name, component string) *pod {
-	c.t.Helper()
-	c.t.Logf("%s: run %s", time.Since(c.began).Round(time.Second), name)
-	p := c.make(name, component)
-	spec := p.spec.Containers[0]
-	p.start(spec, command(spec))
-	return p
-}
-
-// finish waits until a container has ended well.
-func (k *container) finish() string {
-	t := k.pod.c.t
-	t.Helper()
-	select {
-	case <-k.done:
-	case <-time.After(3 * patience):
-		t.Fatalf("%s/%s does not end:\n%s", k.pod.name, k.spec.Name, k.log())
-	}
-	if code := k.cmd.ProcessState.ExitCode(); code != 0 {
-		t.Fatalf("%s/%s ended with %d:\n%s", k.pod.name, k.spec.Name, code, k.log())
-	}
-	return k.result.String()
-}
-
-// probe asks a probe once, and returns why it fails, or nil.
-func (k *container) probe(p *corev1.Probe) error {
-	port := p.HTTPGet.Port.IntValue()
-	for _, named := range k.spec.Ports {
-		if named.Name == p.HTTPGet.Port.StrVal {
-			port = int(named.ContainerPort)
-		}
-	}
-	answer, err := k.pod.c.client.Get(fmt.Sprintf("http://%s:%d%s", k.pod.place.address, port, p.HTTPGet.Path))
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", answer.Status, bytes.TrimSpace(text))
-	}
-	return err
-}
-
-// await waits until a probe of the pod's container succeeds.
-func (p *pod) await(what string, of func(corev1.Container) *corev1.Probe) {
-	p.c.t.Helper()
-	k := p.containers[len(p.containers)-1]
-	probe := of(k.spec)
-	if probe == nil {
-		p.c.t.Fatalf("%s has no %s probe", p.name, what)
-	}
-	deadline := time.Now().Add(patience)
-	for err := k.probe(probe); err != nil; err = k.probe(probe) {
-		select {
-		case <-k.done:
-			p.c.t.Fatalf("%s ended before it was %s:\n%s", p.name, what, k.log())
-		case <-time.After(100 * time.Millisecond): // A poll, not a guess.
-		}
-		if time.Now().After(deadline) {
-			p.c.t.Fatalf("%s is not %s: %v\n%s", p.name, what, err, k.log())
-		}
-	}
-}
-
-func startup(k corev1.Container) *corev1.Probe   { return k.StartupProbe }
-func liveness(k corev1.Container) *corev1.Probe  { return k.LivenessProbe }
-func readiness(k corev1.Container) *corev1.Probe { return k.ReadinessProbe }
-
-// up waits until the pod is started and alive.
-func (p *pod) up() *pod {
-	p.c.t.Helper()
-	p.await("started", startup)
-	p.await("alive", liveness)
-	return p
-}
-
-// ready waits until the pod is ready.
-func (p *pod) ready() *pod {
-	p.c.t.Helper()
-	p.up().await("ready", readiness)
-	return p
-}
-
-// stop ends a pod as the kubelet does: the hook, SIGTERM, and no SIGKILL, because the pod ends within its grace period.
-func (p *pod) stop() {
-	t := p.c.t
-	t.Helper()
-	k := p.containers[0]
-	if h := k.spec.Lifecycle; h != nil && h.PreStop != nil {
-		p.start(k.spec, h.PreStop.Exec.Command).finish()
-	}
-	_ = k.cmd.Process.Signal(syscall.SIGTERM) // It may have ended.
-	select {
-	case <-k.done:
-	case <-time.After(time.Duration(*p.spec.TerminationGracePeriodSeconds) * time.Second):
-		t.Fatalf("%s does not end within its grace period:\n%s", p.name, k.log())
-	}
-}
-
-// kill ends what is left of the pod.
-func (p *pod) kill() {
-	for _, k := range p.containers {
-		_ = k.cmd.Process.Kill() // It may have ended.
-		<-k.done
-	}
-}
-
-// hook runs the pod of a hook to its end, as the kubelet does: init containers one after the other, those that restart always
-// beside the others, and the last container. It returns what that one prints.
-func (c *cluster) hook(name, component string) string {
-	c.t.Helper()
-	p := c.make(name, component)
-	for _, spec := range p.spec.InitContainers {
-		c.t.Logf("%s: run %s/%s", time.Since(c.began).Round(time.Second), name, spec.Name)
-		k := p.start(spec, command(spec))
-		if spec.RestartPolicy != nil && *spec.RestartPolicy == corev1.ContainerRestartPolicyAlways {
-			p.await("started", startup)
-			continue
-		}
-		k.finish()
-	}
-	spec := p.spec.Containers[0]
-	out := p.start(spec, command(spec)).finish()
-	p.kill()
-	return out
 }

@@ -16,6 +16,8 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
+
+	"wavemill/charts/test/rendered"
 )
 
 // documented returns the metrics of the table in docs/watching.md, which a test of the binary compares with what it serves.
@@ -141,7 +143,7 @@ func TestDashboard(t *testing.T) {
 // TestRenderedRules: the PrometheusRule of a release is what Prometheus takes, and its alerts look at the release's pipeline alone.
 func TestRenderedRules(t *testing.T) {
 	objects := mustRender(t, readFile(t, chartDir, "ci", "cluster-values.yaml"))
-	rule, ok := objects["PrometheusRule/mill-wavemill"].(*prometheusRule)
+	rule, ok := objects["PrometheusRule/mill-wavemill"].(*rendered.PrometheusRule)
 	if !ok {
 		t.Fatal("no PrometheusRule")
 	}
@@ -180,7 +182,7 @@ func TestRenderedRules(t *testing.T) {
 	if selectors < 20 || !alerts["WavemillVolumeNearFull"] || !alerts["WavemillLeaseLost"] {
 		t.Errorf("%d selectors, alerts %v", selectors, alerts)
 	}
-	if m, ok := objects["ServiceMonitor/mill-wavemill"].(*serviceMonitor); !ok || !matches(m.Spec.Selector.MatchLabels, objects["Service/mill-wavemill-metrics"].(*corev1.Service).Labels) {
+	if m, ok := objects["ServiceMonitor/mill-wavemill"].(*rendered.ServiceMonitor); !ok || !rendered.Matches(m.Spec.Selector.MatchLabels, objects["Service/mill-wavemill-metrics"].(*corev1.Service).Labels) {
 		t.Error("the ServiceMonitor selects no service")
 	}
 	dashboard := objects["ConfigMap/mill-wavemill-dashboard"].(*corev1.ConfigMap)
@@ -210,7 +212,7 @@ func TestScaling(t *testing.T) {
 // TestResourcesBecomeVariables: the Go runtime keeps within the limits of the container.
 func TestResourcesBecomeVariables(t *testing.T) {
 	for limit, want := range map[string]string{"1Gi": "966367641B", "512Mi": "483183820B", "500M": "450000000B", "1.5Gi": "1449551462B", "2000000000": "1800000000B"} {
-		pod := pods(mustRender(t, minimal+"operators: {generate: {resources: {limits: {memory: '"+limit+"', cpu: 1500m}}}}"))["generate"]
+		pod := rendered.Pods(mustRender(t, minimal+"operators: {generate: {resources: {limits: {memory: '"+limit+"', cpu: 1500m}}}}"))["generate"]
 		env := map[string]corev1.EnvVar{}
 		for _, e := range pod.Spec.Containers[0].Env {
 			env[e.Name] = e

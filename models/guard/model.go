@@ -72,9 +72,10 @@ func (m *Model) OfClip(c audio.Clip) (s Sample, ok bool) {
 	return Sample{c.Label, spec.Data}, true
 }
 
-// OfSpectrogram returns the sample of a spectrogram; ok is false where it has another front end than the model or a label
-// that the model does not know.
+// OfSpectrogram returns the sample of a spectrogram; ok is false where it has another front end than the model, apart from the way
+// back to sound, or a label that the model does not know.
 func (m *Model) OfSpectrogram(label string, values []float32, fe models.FrontEnd) (s Sample, ok bool) {
+	fe.Phase = m.front.Config().Phase
 	return Sample{label, values}, fe == m.front.Config() && slices.Contains(m.Labels, label)
 }
 

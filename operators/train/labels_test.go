@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"testing"
 
+	"wavemill/audio/spectrogram"
 	"wavemill/models"
 	"wavemill/operators/train"
 	"wavemill/pipeline"
@@ -166,6 +167,34 @@ func TestAForeignFrontEndIsRefused(t *testing.T) {
 	}
 	if len(got) != 7 || got["late"] != "the spectrogram has another front end than those that this model learns from: hop is 8, not 4" {
 		t.Errorf("%v", got)
+	}
+}
+
+// Spectrograms that differ in the way back alone are learnt together: an upgrade of the operator spectrogram has changed its default.
+func TestAnotherWayBackIsNotForeign(t *testing.T) {
+	m := newMill(t, t.TempDir(), quick)
+	with := func(method string, messages ...*pipeline.Message) {
+		text, err := json.Marshal(models.FrontEnd{Spectrogram: config8k, Frames: 4, TrimDB: -40, Phase: spectrogram.Phase{Method: method}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, msg := range messages {
+			msg.Header[header.FrontEnd] = string(text)
+		}
+		m.feed(messages...)
+	}
+	with("", dozen()[:5]...)
+	with(spectrogram.MethodMixed, dozen()[5:]...)
+	m.start()
+	if e := m.complete(1); e.Clips != 12 || m.stored("average").FrontEnd.Phase.Method != "" {
+		t.Errorf("%+v, front end %+v", e, m.stored("average").FrontEnd)
+	}
+	with(spectrogram.MethodMixed, clip("a", "x", 50), clip("b", "y", 51), clip("b", "z", 52))
+	if e := m.complete(2); e.Clips != 15 || m.stored("average").FrontEnd.Phase.Method != "" {
+		t.Errorf("%+v, front end %+v", e, m.stored("average").FrontEnd)
+	}
+	if got := m.letters(); len(got) != 0 {
+		t.Errorf("dead letters %v", got)
 	}
 }
 

@@ -136,12 +136,12 @@ type collection struct {
 	examples []training.Example
 }
 
-// collect returns the clips of a front end.
+// collect returns the clips of a front end, and of those that are alike.
 func (r *reservoir) collect(fe models.FrontEnd) collection {
 	c := collection{frontEnd: fe}
 	h := sha256.New()
 	for _, x := range slices.SortedFunc(slices.Values(r.heap), compare) {
-		if x.frontEnd != fe {
+		if !alike(x.frontEnd, fe) {
 			continue
 		}
 		h.Write(x.hash[:])
@@ -151,36 +151,38 @@ func (r *reservoir) collect(fe models.FrontEnd) collection {
 	return c
 }
 
-// majority returns the front end that most clips have, and how many have it. Of two with equally many it is that of the
-// clip that came first; without clips, the zero value.
+// majority returns the front end that most clips have, and how many have it or one that is alike. Of two with equally many, and of
+// those that are alike, it is that of the clip that came first; without clips, the zero value.
 func (r *reservoir) majority() (fe models.FrontEnd, clips int) {
 	type group struct {
 		clips int
-		first uint64
+		first *clip
 	}
 	groups := map[models.FrontEnd]group{}
 	for _, x := range r.heap {
-		g, ok := groups[x.frontEnd]
-		if !ok || x.sequence < g.first {
-			g.first = x.sequence
+		key := analysis(x.frontEnd)
+		g := groups[key]
+		if g.first == nil || x.sequence < g.first.sequence {
+			g.first = x
 		}
 		g.clips++
-		groups[x.frontEnd] = g
+		groups[key] = g
 	}
 	best := group{}
-	for f, g := range groups {
-		if g.clips > best.clips || g.clips == best.clips && g.first < best.first {
-			fe, best = f, g
+	for _, g := range groups {
+		if g.clips > best.clips || g.clips == best.clips && g.first.sequence < best.first.sequence {
+			fe, best = g.first.frontEnd, g
 		}
 	}
 	return fe, best.clips
 }
 
-// keepOnly takes out the clips of other front ends and returns their places in the stream.
+// keepOnly takes out the clips of other front ends and returns their places in the stream. Those of a front end that is alike get fe.
 func (r *reservoir) keepOnly(fe models.FrontEnd) (sequences []uint64) {
 	var kept largestFirst
 	for _, x := range r.heap {
-		if x.frontEnd == fe {
+		if alike(x.frontEnd, fe) {
+			x.frontEnd = fe
 			kept = append(kept, x)
 			continue
 		}

@@ -114,9 +114,12 @@ func (o *operator) Process(_ context.Context, m *pipeline.Message, _ pipeline.Em
 
 func (o *operator) add(c *clip) error {
 	o.mu.Lock()
-	if o.pinned != nil && c.frontEnd != *o.pinned {
-		defer o.mu.Unlock()
-		return &pipeline.Error{Kind: pipeline.Invalid, Err: foreign(c.frontEnd, *o.pinned)}
+	if o.pinned != nil {
+		if !alike(c.frontEnd, *o.pinned) {
+			defer o.mu.Unlock()
+			return &pipeline.Error{Kind: pipeline.Invalid, Err: foreign(c.frontEnd, *o.pinned)}
+		}
+		c.frontEnd = *o.pinned
 	}
 	isNew := o.clips.add(c)
 	n := o.clips.len()

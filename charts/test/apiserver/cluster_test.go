@@ -23,6 +23,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
+
+	"wavemill/charts/test/rendered"
 )
 
 // A space is a namespace that admits only restricted pods, with clients.
@@ -141,37 +143,22 @@ func (s *space) admit(ctx context.Context, template corev1.PodTemplateSpec) erro
 // templates returns the pods of a manifest by "Kind/name"; those of stateful sets have their claims as volumes.
 func templates(t *testing.T, manifest string) map[string]corev1.PodTemplateSpec {
 	t.Helper()
-	found := map[string]corev1.PodTemplateSpec{}
-	for doc := range strings.SplitSeq("\n"+manifest, "\n---") {
-		var head metav1.PartialObjectMetadata
-		decode(t, doc, &head)
-		var template corev1.PodTemplateSpec
-		switch head.Kind {
-		case "Deployment":
-			var o appsv1.Deployment
-			decode(t, doc, &o)
-			template = o.Spec.Template
-		case "StatefulSet":
-			var o appsv1.StatefulSet
-			decode(t, doc, &o)
-			template = o.Spec.Template
-			for _, claim := range o.Spec.VolumeClaimTemplates {
-				template.Spec.Volumes = append(template.Spec.Volumes, corev1.Volume{Name: claim.Name, VolumeSource: corev1.VolumeSource{
-					PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim.Name + "-" + o.Name + "-0"},
-				}})
-			}
-		case "Job":
-			var o batchv1.Job
-			decode(t, doc, &o)
-			template = o.Spec.Template
-		case "Pod":
-			var o corev1.Pod
-			decode(t, doc, &o)
-			template = corev1.PodTemplateSpec{ObjectMeta: o.ObjectMeta, Spec: o.Spec}
-		default:
+	objects, err := rendered.Decode(map[string]string{"manifest": manifest})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := rendered.Templates(objects)
+	for key, template := range found {
+		set, ok := objects[key].(*appsv1.StatefulSet)
+		if !ok {
 			continue
 		}
-		found[head.Kind+"/"+head.Name] = template
+		for _, claim := range set.Spec.VolumeClaimTemplates {
+			template.Spec.Volumes = append(template.Spec.Volumes, corev1.Volume{Name: claim.Name, VolumeSource: corev1.VolumeSource{
+				PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim.Name + "-" + set.Name + "-0"},
+			}})
+		}
+		found[key] = template
 	}
 	return found
 }

@@ -2,25 +2,25 @@ package apiservertest
 
 import (
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"helm.sh/helm/v4/pkg/action"
-	"helm.sh/helm/v4/pkg/chart/common"
 	chart "helm.sh/helm/v4/pkg/chart/v2"
-	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	"helm.sh/helm/v4/pkg/kube"
 	release "helm.sh/helm/v4/pkg/release/v1"
+
+	"wavemill/charts/test/rendered"
 )
 
 const (
 	chartDir = "../../wavemill"
-	name     = "mill"
-	minimal  = "nats: {url: nats://nats.bus.svc:4222}\n"
+	// formerDir has chart 0.1.0 as it was published.
+	formerDir = "../testdata/wavemill-0.1.0"
+	name      = "mill"
+	minimal   = rendered.Minimal
 )
 
 // helm is Helm in a namespace.
@@ -36,47 +36,6 @@ func newHelm(t *testing.T, kubeconfig, namespace string) *helm {
 		t.Fatal(err)
 	}
 	return h
-}
-
-func loadChart(t *testing.T) *chart.Chart {
-	t.Helper()
-	c, err := loader.LoadDir(chartDir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-func readFile(t *testing.T, elem ...string) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(elem...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-// values reads values; those of later texts win.
-func values(t *testing.T, texts ...string) map[string]any {
-	t.Helper()
-	all := map[string]any{}
-	for _, text := range texts {
-		var v map[string]any
-		decode(t, text, &v)
-		merge(all, v)
-	}
-	return all
-}
-
-func merge(into, from map[string]any) {
-	for k, v := range from {
-		below, isMap := v.(map[string]any)
-		if old, ok := into[k].(map[string]any); ok && isMap {
-			merge(old, below)
-			continue
-		}
-		into[k] = v
-	}
 }
 
 func (h *helm) install(c *chart.Chart, values map[string]any) (*release.Release, error) {
@@ -156,16 +115,11 @@ func TestReleases(t *testing.T) {
 // testValues installs each values file of the chart, upgrades it, rolls it back, and uninstalls it. Nothing may be refused or warned
 // of, each pod must be admitted, the roll-back must restore every object, and nothing may be left.
 func testValues(t *testing.T, kubeconfig string) {
-	files, err := filepath.Glob(filepath.Join(chartDir, "ci", "*-values.yaml"))
-	if err != nil || len(files) < 6 {
-		t.Fatalf("%d values files: %v", len(files), err)
-	}
-	for _, file := range files {
-		of := strings.TrimSuffix(filepath.Base(file), "-values.yaml")
+	for _, of := range rendered.Files() {
 		t.Run(of, func(t *testing.T) {
 			h := newHelm(t, kubeconfig, "release-"+of)
-			text, c := readFile(t, file), loadChart(t)
-			first, err := h.install(c, values(t, text))
+			text, c := rendered.File(t, chartDir, "ci", of+"-values.yaml"), rendered.Load(t, chartDir)
+			first, err := h.install(c, rendered.Values(t, text))
 			if err != nil {
 				t.Fatal("install: ", err)
 			}
@@ -179,7 +133,7 @@ func testValues(t *testing.T, kubeconfig string) {
 				t.Errorf("installed %v", slices.Sorted(maps.Keys(installed)))
 			}
 
-			second, err := h.upgrade(c, values(t, text, "log: {level: debug}\nhttp: {port: 9090}\npipeline: {streams: {max_age: 48h}}"))
+			second, err := h.upgrade(c, rendered.Values(t, text, "log: {level: debug}\nhttp: {port: 9090}\npipeline: {streams: {max_age: 48h}}"))
 			if err != nil {
 				t.Fatal("upgrade: ", err)
 			}
@@ -216,15 +170,10 @@ func testValues(t *testing.T, kubeconfig string) {
 // testFormerChart upgrades what chart 0.1 installed.
 func testFormerChart(t *testing.T, kubeconfig string) {
 	h := newHelm(t, kubeconfig, "former")
-	former := &chart.Chart{
-		Metadata:  &chart.Metadata{APIVersion: "v2", Name: "wavemill", Version: "0.1.0"},
-		Templates: []*common.File{{Name: "templates/all.yaml", Data: []byte(`{{ .Files.Get "former.yaml" }}`)}},
-		Files:     []*common.File{{Name: "former.yaml", Data: []byte(readFile(t, "..", "testdata", "former.yaml"))}},
-	}
-	if _, err := h.install(former, nil); err != nil {
+	if _, err := h.install(rendered.Load(t, formerDir), rendered.Values(t, rendered.File(t, formerDir, "ci", "full-values.yaml"))); err != nil {
 		t.Fatal("install: ", err)
 	}
-	if _, err := h.upgrade(loadChart(t), values(t, readFile(t, chartDir, "ci", "full-values.yaml"))); err != nil {
+	if _, err := h.upgrade(rendered.Load(t, chartDir), rendered.Values(t, rendered.File(t, chartDir, "ci", "full-values.yaml"))); err != nil {
 		t.Fatal("upgrade: ", err)
 	}
 	h.settled(1)
@@ -234,8 +183,8 @@ func testFormerChart(t *testing.T, kubeconfig string) {
 // warned of, an unknown field is refused, and a field that README.md calls immutable is.
 func testRefusals(t *testing.T, kubeconfig string) {
 	h := newHelm(t, kubeconfig, "refusals")
-	c := loadChart(t)
-	first, err := h.install(c, values(t, minimal))
+	c := rendered.Load(t, chartDir)
+	first, err := h.install(c, rendered.Values(t, minimal))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,16 +198,16 @@ func testRefusals(t *testing.T, kubeconfig string) {
 		t.Errorf("a privileged pod: %v", err)
 	}
 
-	_, err = h.upgrade(c, values(t, minimal, "operators: {train: {persistence: {size: 9Gi}}}"))
+	_, err = h.upgrade(c, rendered.Values(t, minimal, "operators: {train: {persistence: {size: 9Gi}}}"))
 	if err == nil || !strings.Contains(err.Error(), "spec.volumeClaimTemplates") || !strings.Contains(err.Error(), "field is immutable") {
 		t.Errorf("a volume of another size: %v", err)
 	}
-	_, err = h.upgrade(c, values(t, minimal, "extraObjects: [{apiVersion: v1, kind: Service, metadata: {name: more}, spec: {prots: [{port: 80}]}}]"))
+	_, err = h.upgrade(c, rendered.Values(t, minimal, "extraObjects: [{apiVersion: v1, kind: Service, metadata: {name: more}, spec: {prots: [{port: 80}]}}]"))
 	if err == nil || !strings.Contains(err.Error(), "prots") {
 		t.Errorf("an unknown field: %v", err)
 	}
 
-	weak, err := h.upgrade(c, values(t, minimal, "securityContext: {allowPrivilegeEscalation: true}"))
+	weak, err := h.upgrade(c, rendered.Values(t, minimal, "securityContext: {allowPrivilegeEscalation: true}"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,11 @@
 {{/* Refuses what would render but not work. */}}
 {{- define "wavemill.check" -}}
+{{- if not (hasKey .Values.nats "mode") -}}
+{{- fail "nats.mode is missing: these are the values of chart 0.1, which `helm upgrade --reuse-values` puts in place of the chart's own; upgrade with --reset-then-reuse-values, or with --values and a file" -}}
+{{- end -}}
+{{- $names := .Files.Get "files/names.json" | fromJson -}}
+{{- include "wavemill.checkNames" (dict "value" .Values "node" $names.values "path" "" "definitions" $names.definitions "kind" "") -}}
+{{- include "wavemill.checkAddresses" . -}}
 {{- include "wavemill.checkServer" . -}}
 {{- $operators := dict -}}
 {{- include "wavemill.operators" (dict "root" . "into" $operators) -}}
@@ -19,6 +25,23 @@
 {{- end -}}
 {{- end -}}
 
+{{/* Addresses, none of which may have a login. The schema is silent about them, because Helm's errors would show a password. */}}
+{{- define "wavemill.checkAddresses" -}}
+{{- range $a := list
+  (list "nats.url" .Values.nats.url "^(nats|tls|ws|wss)://" "begins with nats://, tls://, ws:// or wss://" "put them into a Secret, named in nats.login.existingSecret, or the whole address, named in nats.existingSecret")
+  (list "nats.monitoringEndpoint" .Values.nats.monitoringEndpoint "^[^/ ]+:[0-9]+$" "is host:port" "KEDA logs in by its own TriggerAuthentication")
+  (list "image.registry" .Values.image.registry "^[^ ]*$" "is a host, with a path at most" "name a Secret in imagePullSecrets")
+  (list "tracing.endpoint" .Values.tracing.endpoint "^https?://." "begins with http:// or https://" "put the header OTEL_EXPORTER_OTLP_HEADERS into a Secret, named in extraEnvFrom of operatorDefaults")
+-}}
+{{- $path := index $a 0 -}}{{- $text := index $a 1 -}}
+{{- if contains "@" $text -}}
+{{- fail (printf "%s has a user, a password or a token before its @, which everyone who reads the release would see: %s" $path (index $a 4)) -}}
+{{- else if and $text (not (regexMatch (index $a 2) $text)) -}}
+{{- fail (printf "%s is %q: it %s" $path $text (index $a 3)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "wavemill.checkServer" -}}
 {{- $n := .Values.nats -}}
 {{- if eq $n.mode "external" -}}
@@ -27,9 +50,6 @@
 {{- end -}}
 {{- if and $n.url $n.existingSecret -}}
 {{- fail "nats.url and nats.existingSecret are both set: keep one" -}}
-{{- end -}}
-{{- if contains "@" $n.url -}}
-{{- fail "nats.url has a user, a password or a token before its @, which everyone who reads the release would see: put them into a Secret, named in nats.login.existingSecret, or the whole address, named in nats.existingSecret" -}}
 {{- end -}}
 {{- else -}}
 {{- range $key, $value := dict "nats.url" $n.url "nats.existingSecret" $n.existingSecret "nats.credentials.existingSecret" $n.credentials.existingSecret "nats.nkey.existingSecret" $n.nkey.existingSecret "nats.tls.caConfigMap" $n.tls.caConfigMap "nats.tls.clientSecret" $n.tls.clientSecret "nats.domain" $n.domain -}}
@@ -60,6 +80,9 @@
 {{- $root := .root -}}{{- $o := .o -}}{{- $path := printf "operators.%s" .name -}}
 {{- if has .name (list "nats" "provision" "pipeline" "metrics" "test") -}}
 {{- fail (printf "%s: the chart has objects of that name: choose another one" $path) -}}
+{{- end -}}
+{{- if not $o.kind -}}
+{{- fail (printf "%s.kind is missing: set it to one of %s" $path ($root.Files.Get "files/kinds.json" | fromJson | keys | sortAlpha | join ", ")) -}}
 {{- end -}}
 {{- if and (not $o.known) (not (has $o.kind $root.Values.image.operators)) -}}
 {{- fail (printf "%s.kind: there is no operator %q; there are %s. List it under image.operators if your own image has it" $path $o.kind ($root.Files.Get "files/kinds.json" | fromJson | keys | sortAlpha | join ", ")) -}}

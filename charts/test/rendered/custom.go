@@ -1,15 +1,15 @@
-package charttest
+package rendered
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// scaledObject has the fields of KEDA's ScaledObject that the chart uses.
-type scaledObject struct {
+// ScaledObject has the fields of KEDA's ScaledObject that the chart uses.
+type ScaledObject struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata"`
 	Spec              struct {
-		ScaleTargetRef  target `json:"scaleTargetRef"`
+		ScaleTargetRef  Target `json:"scaleTargetRef"`
 		PollingInterval int32  `json:"pollingInterval"`
 		CooldownPeriod  int32  `json:"cooldownPeriod"`
 		MinReplicaCount int32  `json:"minReplicaCount"`
@@ -25,14 +25,15 @@ type scaledObject struct {
 	} `json:"spec"`
 }
 
-type target struct {
+// Target is what a ScaledObject scales.
+type Target struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
 	Name       string `json:"name"`
 }
 
-// serviceMonitor has the fields of the Prometheus operator's ServiceMonitor that the chart uses.
-type serviceMonitor struct {
+// ServiceMonitor has the fields of the Prometheus operator's ServiceMonitor that the chart uses.
+type ServiceMonitor struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata"`
 	Spec              struct {
@@ -46,8 +47,8 @@ type serviceMonitor struct {
 	} `json:"spec"`
 }
 
-// prometheusRule has the fields of the Prometheus operator's PrometheusRule; its groups are checked by Prometheus' own parser.
-type prometheusRule struct {
+// PrometheusRule has the fields of the Prometheus operator's PrometheusRule; its groups are checked by Prometheus' own parser.
+type PrometheusRule struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata"`
 	Spec              struct {
