@@ -464,7 +464,9 @@ func FuzzLabels(f *testing.F) {
 	f.Add("\xff\xfef\x00i\x00l\x00e\x00;\x00")
 	f.Add(`{"file":"a.wav","label":"x"}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		decoded, _, err := decodeText([]byte(text))
+		var decoded string
+		var err error
+		allocation.Check(t, len(text), 100, func() { decoded, _, err = decodeText([]byte(text)) })
 		if err != nil {
 			return
 		}
@@ -473,7 +475,6 @@ func FuzzLabels(f *testing.F) {
 			func(s string) (rows, error) { return readJSONL(s, "speaker") },
 		} {
 			var table rows
-			var err error
 			// A decoder for each line of a few bytes, and up to 64 readings where quotes stay open.
 			allocation.Check(t, len(text), 2000, func() { table, err = read(decoded) })
 			for _, r := range table.good {

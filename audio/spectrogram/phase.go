@@ -32,6 +32,12 @@ type Phase struct {
 	Seed       uint64  `json:"seed,omitempty"`       // of the phases that are drawn at random
 }
 
+// Validate reports what is wrong with ph, if anything.
+func (ph Phase) Validate() error {
+	_, err := ph.withDefaults()
+	return err
+}
+
 // withDefaults sets the fields of ph that are zero to their defaults.
 func (ph Phase) withDefaults() (Phase, error) {
 	if ph.Iterations > mostIterations {

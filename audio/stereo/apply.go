@@ -25,6 +25,7 @@ func (m *Imager) Apply(sound, image []float32, middles []int, seed uint64) []flo
 	d := x.t.STFT(nil, velvet(sound, x.rate, seed))
 	all := x.powersOf(s, d)
 	places := x.places(image, middles, len(all))
+	narrow(places, all)
 	signs := signsOf(places, all)
 	var mix [len(edges)][4]float32 // of the sound and its copy in the left channel, and in the right one
 	for i := range all {
@@ -88,6 +89,24 @@ func (x *tiles) places(image []float32, middles []int, count int) [][len(edges)]
 		}
 	}
 	return out
+}
+
+// narrow makes the channels of a band equal where its side, over the whole sound, is that of one channel. The images of a model
+// waver: what it has learnt from equal channels is never quite in the middle.
+func narrow(places [][len(edges)]placing, all []bandPowers) {
+	for b := range edges {
+		var side, mid float64
+		for i := range places {
+			s, m := places[i][b].sideAndMid()
+			side, mid = side+all[i][b].ll*s, mid+all[i][b].ll*m
+		}
+		if !isOneChannel(side, mid) {
+			continue
+		}
+		for i := range places {
+			places[i][b] = placing{left: 1, right: 1, rho: 1}
+		}
+	}
 }
 
 // signsOf returns -1 for bands whose channels are opposite on the whole. One sign holds for all of a band: a change would

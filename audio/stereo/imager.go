@@ -136,3 +136,12 @@ func placingOf(pan, width float64) placing {
 	q := max(math.Pow(10, width*Limit/10)-narrowest, 0)
 	return placing{left: math.Sqrt(2 / (1 + r)), right: math.Sqrt(2 * r / (1 + r)), rho: (1 - q) / (1 + q)}
 }
+
+// sideAndMid are the powers of side and mid of a tile with power 1.
+func (g placing) sideAndMid() (side, mid float64) {
+	cross := 2 * g.rho * g.left * g.right
+	return (2 - cross) / 4, (2 + cross) / 4
+}
+
+// isOneChannel reports whether a side is so weak that its sound is one channel, see [Place].
+func isOneChannel(side, mid float64) bool { return ratio(side, mid) <= -Limit }

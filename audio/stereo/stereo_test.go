@@ -212,6 +212,58 @@ func TestEqualChannelsStayEqual(t *testing.T) {
 	}
 }
 
+// What a model has learnt from equal channels wavers about the middle. It comes back as equal channels, and a side that is
+// heard, or a place beside the middle, as what it is.
+func TestWaveringImage(t *testing.T) {
+	m, err := stereo.NewImager(rate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := sounds()["in the middle"].clip
+	one, err := stereo.Downmix(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	middles := make([]int, 80)
+	for i := range middles {
+		middles[i] = 100 * i
+	}
+	for name, of := range map[string]struct {
+		pan, panBy, width, widthBy float64 // dB
+		equal                      bool
+	}{
+		"about the middle":     {0, 0.3, -29.5, 0.4, true},
+		"a side of -27 dB":     {0, 0.1, -25.2, 0.4, false},
+		"1 dB to the right":    {1, 0.1, -30, 0, false},
+		"from left to right":   {0, 3, -30, 0, false},
+		"exactly the middle":   {0, 0, -30, 0, true},
+		"beyond the narrowest": {0, 0, -40, 5, true},
+	} {
+		image := make([]float32, 0, len(middles)*spectrogram.StereoBins)
+		for i := range middles {
+			for k := range spectrogram.StereoBins {
+				wave := math.Sin(float64(i*7 + k*3))
+				v := of.pan + of.panBy*wave
+				if k >= spectrogram.StereoBands {
+					v = of.width + of.widthBy*wave
+				}
+				image = append(image, float32(v/stereo.Limit))
+			}
+		}
+		x := m.Apply(one.Samples, image, middles, 1)
+		equal := true
+		for i := 0; i < len(x); i += 2 {
+			equal = equal && x[i] == x[i+1]
+		}
+		if equal != of.equal {
+			t.Errorf("%s: equal channels: %v", name, equal)
+		}
+		if place := stereo.PlaceOf(audio.Clip{Samples: x, Channels: 2, Rate: rate}); math.Abs(place.Pan-of.pan) > 0.5 {
+			t.Errorf("%s: %+v", name, place)
+		}
+	}
+}
+
 // A mix has the mean power of the channels, whatever their phases, and keeps their length.
 func TestDownmixKeepsPower(t *testing.T) {
 	for name, s := range sounds() {

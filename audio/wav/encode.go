@@ -134,6 +134,9 @@ type quantizer struct {
 	format  format
 	done    int64 // Samples encoded.
 	clipped int64 // Of these, samples beyond full scale of an integer format.
+
+	lead     float32 // The first channel's sample of the current frame,
+	leadStep int32   // and what it became.
 }
 
 func newQuantizer(channels, rate int, o Options) (*quantizer, error) {
@@ -165,6 +168,7 @@ func (q *quantizer) encode(out []byte, samples []float32) ([]byte, error) {
 	if q.format.kind != kindFloat {
 		q.clipped += over
 	}
+	first := q.done
 	q.done += int64(len(samples))
 	le := binary.LittleEndian
 	switch {
@@ -173,12 +177,12 @@ func (q *quantizer) encode(out []byte, samples []float32) ([]byte, error) {
 			out = le.AppendUint32(out, math.Float32bits(v))
 		}
 	case q.format.width == 2:
-		for _, v := range samples {
-			out = le.AppendUint16(out, uint16(q.Step(v)))
+		for i, v := range samples {
+			out = le.AppendUint16(out, uint16(q.step(v, first+int64(i))))
 		}
 	case q.format.width == 3:
-		for _, v := range samples {
-			s := q.Step(v)
+		for i, v := range samples {
+			s := q.step(v, first+int64(i))
 			out = append(out, byte(s), byte(s>>8), byte(s>>16))
 		}
 	default:
@@ -187,4 +191,19 @@ func (q *quantizer) encode(out []byte, samples []float32) ([]byte, error) {
 		}
 	}
 	return out, nil
+}
+
+// step is Step of the sample with that number. A channel whose sample is that of the first channel gets the same step: equal
+// channels stay equal, and do not become a mid with a side of dither.
+func (q *quantizer) step(v float32, number int64) int32 {
+	s := q.Step(v)
+	channels := int64(q.format.channels)
+	switch {
+	case channels == 1:
+	case number%channels == 0:
+		q.lead, q.leadStep = v, s
+	case v == q.lead:
+		return q.leadStep
+	}
+	return s
 }

@@ -518,6 +518,54 @@ func TestDither(t *testing.T) {
 	}
 }
 
+// Equal channels stay equal under dither, in blocks of any size, and the others keep their own noise.
+func TestDitherKeepsEqualChannels(t *testing.T) {
+	const frames = 2000
+	samples := make([]float32, 0, 3*frames)
+	for i := range frames {
+		v := float32(0.001 * math.Sin(float64(i)/9))
+		samples = append(samples, v, -v/2, v)
+	}
+	for _, encoding := range []Encoding{PCM16, PCM24} {
+		var b bytes.Buffer
+		w, err := NewWriter(&b, 3, 8000, Options{Encoding: encoding, DitherSeed: 5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for at := 0; at < len(samples); at += 3 * 7 {
+			if err := w.WriteFrames(samples[at:min(len(samples), at+3*7)]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		whole, err := Encode(audio.Clip{Samples: samples, Channels: 3, Rate: 8000}, Options{Encoding: encoding, DitherSeed: 5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, _, err := Decode(whole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if blocks, _, err := Decode(b.Bytes()); err != nil || !slices.Equal(blocks.Samples, c.Samples) {
+			t.Errorf("%v: blocks are dithered otherwise than the whole (%v)", encoding, err)
+		}
+		alike := 0
+		for i := 0; i < len(c.Samples); i += 3 {
+			if c.Samples[i] != c.Samples[i+2] {
+				t.Fatalf("%v: frame %d is %g and %g", encoding, i/3, c.Samples[i], c.Samples[i+2])
+			}
+			if c.Samples[i+1] == -c.Samples[i]/2 {
+				alike++
+			}
+		}
+		if alike > frames/2 {
+			t.Errorf("%v: the second channel has the dither of the first in %d of %d frames", encoding, alike, frames)
+		}
+	}
+}
+
 func TestDitherIsSeeded(t *testing.T) {
 	c := audio.Clip{Samples: []float32{0.1, 0.2, 0.3, 0.4, 0.55, 0.6, 0.7}, Channels: 1, Rate: 8000}
 	encode := func(seed uint64) []byte {

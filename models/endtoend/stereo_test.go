@@ -20,13 +20,14 @@ import (
 	"wavemill/models/training"
 )
 
-// panned returns n tones of each of two labels that differ by nothing but their panning: 12 dB, either way.
-func panned(n int) []dataset.Recording {
+// panned returns n tones of each label. Left and right differ by nothing but their panning, 12 dB either way; the channels of
+// middle are equal.
+func panned(n int, labels ...string) []dataset.Recording {
 	rng := rand.New(rand.NewPCG(3, 4))
 	var out []dataset.Recording
 	for i := range n {
-		for k, label := range []string{"left", "right"} {
-			gain := [][2]float64{{1, 0.25}, {0.25, 1}}[k]
+		for _, label := range labels {
+			gain := map[string][2]float64{"left": {1, 0.25}, "right": {0.25, 1}, "middle": {1, 1}}[label]
 			hz, phase := 250+500*rng.Float64(), 6*rng.Float64()
 			clip := audio.Clip{Channels: 2, Rate: 8000, Label: label, Source: fmt.Sprintf("%s/%03d.wav", label, i)}
 			for k := range 2000 {
@@ -46,7 +47,7 @@ func panned(n int) []dataset.Recording {
 // TestPanning takes labels that differ by panning alone through training to clips: each comes back on its side, and within
 // 1 dB of where it was.
 func TestPanning(t *testing.T) {
-	of := panned(40)
+	of := panned(40, "left", "right")
 	set := prepare(t, of, nil)
 	if set.FrontEnd.Spectrogram.Channels != 2 {
 		t.Fatalf("front end %+v: one channel", set.FrontEnd)
@@ -100,10 +101,37 @@ func TestPanning(t *testing.T) {
 	})
 }
 
+// TestEqualChannels takes recordings with equal channels, beside others that are panned, through a short training to files: the
+// channels of their clips are equal, sample for sample, and those of the others are not.
+func TestEqualChannels(t *testing.T) {
+	set := prepare(t, panned(20, "left", "middle"), nil)
+	small := json.RawMessage(`{"channels":4,"latent":8,"embedding":4,"kl_weight":1}`)
+	c, _ := run(t, training.Job{Arch: "vae", Config: small, Seed: 5, Steps: 40, BatchSize: 8, EvalEvery: 40}, set)
+	s, err := sampling.Open(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for label, equal := range map[string]bool{"left": false, "middle": true} {
+		for seed := range uint64(6) {
+			clip, err := s.Generate(t.Context(), sampling.Provenance{Label: label, Seed: seed})
+			if err != nil {
+				t.Fatal(err)
+			}
+			back, err := clip.Decoded()
+			if err != nil || back.Channels != 2 {
+				t.Fatalf("%d channels, error %v", back.Channels, err)
+			}
+			if left, right := back.Channel(0).Samples, back.Channel(1).Samples; slices.Equal(left, right) != equal {
+				t.Errorf("%s, seed %d: the channels are equal: %v; %+v", label, seed, !equal, stereo.PlaceOf(back))
+			}
+		}
+	}
+}
+
 // TestPanningIsHeard: the classifier of the ceiling tells labels that differ by panning apart, before and after the round
 // trip.
 func TestPanningIsHeard(t *testing.T) {
-	of := panned(80)
+	of := panned(80, "left", "right")
 	p, err := training.MakePlan(t.Context(), frontend.PlanFor(dataset.Clips(of)), of, training.PlanOptions{Ceiling: true, Classifier: -1})
 	if err != nil || p.Ceiling.Classifier == nil {
 		t.Fatalf("%+v, error %v", p.Ceiling, err)

@@ -54,5 +54,5 @@ func arrayFrontEnd(frames int, whole, transform string) (fe models.FrontEnd, err
 	if err != nil {
 		return fe, err
 	}
-	return fe, fe.Spectrogram.Validate()
+	return fe, errors.Join(fe.Spectrogram.Validate(), fe.Phase.Validate())
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,6 +45,7 @@ func TestDecodeArray(t *testing.T) {
 		"another shape":    {npy.Encode([]int{frames - 1, bins}, data[:(frames-1)*bins]), string(whole), ""},
 		"other bins":       {npy.Encode([]int{bins * frames, 1}, data), "", string(transform)},
 		"three dimensions": {npy.Encode([]int{1, frames, bins}, data), string(whole), ""},
+		"endless phase":    {body, strings.Replace(string(whole), `"frames"`, `"phase":{"iterations":1099511627776},"frames"`, 1), ""},
 		"not a number":     {npy.Encode([]int{frames, bins}, bad), string(whole), ""},
 	} {
 		if _, _, err := frontend.DecodeArray(c.body, c.whole, c.transform); err == nil {

@@ -45,7 +45,7 @@ func New(fe models.FrontEnd) (*FrontEnd, error) {
 		return nil, fmt.Errorf("front end: trim_db %g must be negative (or 0 to keep silence)", fe.TrimDB)
 	}
 	t, err := newTransform(fe.Spectrogram)
-	if err != nil {
+	if err = errors.Join(err, fe.Phase.Validate()); err != nil { // a model whose clips have no way back to sound is not worth its training
 		return nil, fmt.Errorf("front end: %w", err)
 	}
 	f := &FrontEnd{config: fe}

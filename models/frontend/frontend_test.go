@@ -187,6 +187,8 @@ func TestNewRefuses(t *testing.T) {
 		"huge":        func(fe *models.FrontEnd) { fe.Frames = 1 << 30 },
 		"above peak":  func(fe *models.FrontEnd) { fe.TrimDB = 3 },
 		"spectrogram": func(fe *models.FrontEnd) { fe.Spectrogram.Hop = 0 },
+		"iterations":  func(fe *models.FrontEnd) { fe.Phase.Iterations = 1 << 30 },
+		"method":      func(fe *models.FrontEnd) { fe.Phase.Method = "guess" },
 	} {
 		fe := frontend.Plan(nil, nil)
 		spoil(&fe)

@@ -7,9 +7,9 @@ import (
 	"wavemill/models"
 )
 
-// tensorImage holds the mean stereo image of the recording behind each component of a manifold, [C, bins]; only models of two
-// channels have it. A decoder places the sounds of few recordings a dB or more beside their place, which is more than an ear
-// overlooks: a clip has the image that the decoder gives the recording, moved to this mean.
+// tensorImage holds the mean stereo image of the recording behind each component of a manifold, [C, bins]: the pan of each band,
+// then the width of each. Only models of two channels have it. A decoder places the sounds of few recordings a dB or more beside
+// their place, which is more than an ear overlooks: a clip has the image that the decoder gives the recording, moved to this mean.
 const tensorImage = "prior/image"
 
 // fitImages measures the last bins, which hold the image, of the clips that the components stand for.
@@ -88,9 +88,35 @@ func (p *prior) place(frames []float32, bins int, c component) {
 		return
 	}
 	decoded, want := meanFrame(frames, bins)[bins-n:], m.image[c.number*n:(c.number+1)*n]
+	steady := oneChannel(want)
 	for at := bins; at <= len(frames); at += bins {
 		for i := range n {
+			if steady[i] {
+				frames[at-n+i] = want[i]
+				continue
+			}
 			frames[at-n+i] = min(max(frames[at-n+i]+want[i]-decoded[i], -1), 1)
 		}
 	}
+}
+
+// Values of an image, as audio/stereo writes them, up to which a band is one channel: a side 30 dB below the mid, and channels
+// that differ by 0.5 dB.
+const (
+	noWidth = -0.9
+	noPan   = 0.5 / 30
+)
+
+// oneChannel reports of which values of a mean image the band was one channel, as where both are equal. These values do not
+// move: in a decoder's image they waver by some dB, which is a side that the recording does not have.
+func oneChannel(image []float32) []bool {
+	bands := len(image) / 2
+	out := make([]bool, len(image))
+	for b := range bands {
+		pan, width := image[b], image[bands+b]
+		if width <= noWidth && max(pan, -pan) <= noPan {
+			out[b], out[bands+b] = true, true
+		}
+	}
+	return out
 }

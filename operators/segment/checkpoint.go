@@ -247,13 +247,19 @@ func (o *operator) sources(ctx context.Context) (all []stored, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("state: %w", err)
 		}
-		var s stored
-		if err := gob.NewDecoder(bytes.NewReader(entry.Value())).Decode(&s); err != nil {
+		s, err := decodeStored(entry.Value())
+		if err != nil {
 			return nil, fmt.Errorf("state %s: %w", key, err)
 		}
 		all = append(all, s)
 	}
 	return all, nil
+}
+
+// decodeStored reads the state of a source as put writes it.
+func decodeStored(b []byte) (s stored, err error) {
+	err = gob.NewDecoder(bytes.NewReader(b)).Decode(&s)
+	return s, err
 }
 
 // refill reads the samples that the sources need again from the stream. A source of which some are no longer there begins anew

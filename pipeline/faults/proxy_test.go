@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
 
+	"wavemill/internal/allocation"
 	"wavemill/pipeline/server"
 )
 
@@ -53,15 +54,17 @@ func FuzzFrames(f *testing.F) {
 	f.Add([]byte("PUB a 2\r\nhi\r\nPING\r\n"))
 	f.Add([]byte("HMSG a 1 12 14\r\nNATS/1.0\r\n\r\nhi\r\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		frames := newFrames(bytes.NewReader(data))
 		var all []byte
-		for {
-			next, err := frames.next()
-			if err != nil {
-				break
+		allocation.Check(t, len(data), 100, func() {
+			frames := newFrames(bytes.NewReader(data))
+			for {
+				next, err := frames.next()
+				if err != nil {
+					break
+				}
+				all = append(all, next.bytes...)
 			}
-			all = append(all, next.bytes...)
-		}
+		})
 		if !bytes.HasPrefix(data, all) {
 			t.Errorf("%q is not what was read: %q", all, data)
 		}

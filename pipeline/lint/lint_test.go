@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"wavemill/internal/allocation"
 	"wavemill/pipeline"
 	"wavemill/pipeline/lint"
 )
@@ -128,7 +129,10 @@ func FuzzCheck(f *testing.F) {
 	f.Add("? [x]\n: y\n<<: {name: z}\noperators: {a: b}")
 	f.Add("operators:\n- *x\n- null\n- operator: !!str convert\n  config: null")
 	f.Fuzz(func(t *testing.T, doc string) {
-		for _, finding := range lint.Check("f", []byte(doc), registry()) {
+		var findings []lint.Finding
+		// As FuzzSpec of the pipeline: the document is parsed twice, with positions and as a pipeline.
+		allocation.Check(t, len(doc), 20000, func() { findings = lint.Check("f", []byte(doc), registry()) })
+		for _, finding := range findings {
 			if finding.Line < 1 || finding.Column < 1 || finding.Message == "" {
 				t.Errorf("%+v", finding)
 			}
