@@ -82,5 +82,8 @@ func OpenClient(ctx context.Context, spec Spec, o BusOptions) (*Bus, error) {
 	if errors.Is(err, jetstream.ErrStreamNotFound) && !spec.Streams.Bind {
 		return Open(ctx, spec, o)
 	}
+	if err == nil {
+		bus.contracts.Bind = spec.Streams.Bind // The first contract makes its bucket.
+	}
 	return bus, err
 }

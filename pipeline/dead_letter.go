@@ -16,7 +16,7 @@ import (
 )
 
 // deadLetter stores a dead letter about msg and, once it is stored, ends the message.
-func (s *stage) deadLetter(ctx context.Context, msg jetstream.Msg, m *Message, err error) delivery.Outcome {
+func (s *stage) deadLetter(ctx context.Context, msg *delivery.Message, m *Message, err error) delivery.Outcome {
 	letter := deadletter.Letter{
 		Operator: s.spec.Name, Reason: oneLine(err.Error()), Kind: KindOf(err).String(), Attempts: m.Attempt,
 		Subject: msg.Subject(), Stream: m.Stream, Sequence: m.Sequence, MessageID: m.ID,

@@ -9,15 +9,13 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"wavemill/pipeline/delivery"
 	"wavemill/pipeline/header"
 	"wavemill/pipeline/objectstore"
 )
 
 // handle processes one delivered message and returns its outcome.
-func (s *stage) handle(ctx context.Context, worker int, msg jetstream.Msg) delivery.Outcome {
+func (s *stage) handle(ctx context.Context, worker int, msg *delivery.Message) delivery.Outcome {
 	m, err := decode(msg)
 	if m == nil {
 		s.log.ErrorContext(ctx, "a message without metadata is skipped", "subject", msg.Subject(), "error", err)
@@ -223,7 +221,7 @@ func (s *stage) stored(ack Ack, size uint64, err error) error {
 }
 
 // failed routes an error by its kind.
-func (s *stage) failed(ctx context.Context, msg jetstream.Msg, m *Message, err error) delivery.Outcome {
+func (s *stage) failed(ctx context.Context, msg *delivery.Message, m *Message, err error) delivery.Outcome {
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, delivery.ErrLeaseLost):
 		s.log.WarnContext(ctx, "work on a message stopped: its lease on the server has run out; it will be delivered again", "error", cause)

@@ -53,10 +53,18 @@ func headerName(name string) bool {
 	return name != "" && !strings.HasPrefix(name, "Nats-") && strings.IndexFunc(name, unsafeInToken) < 0
 }
 
+// stored is a message of a stream, delivered to a stage or read by [Bus.Messages].
+type stored interface {
+	Metadata() (*jetstream.MsgMetadata, error)
+	Subject() string
+	Headers() nats.Header
+	Data() []byte
+}
+
 // decode reads a stream message. The label is the Wavemill-Label header, or else the subject's last token. The type is
 // the Wavemill-Type header, or else the name of the stream, which is the subject's second token; dead letters are of
 // TypeDLQ, whatever died.
-func decode(msg jetstream.Msg) (*Message, error) {
+func decode(msg stored) (*Message, error) {
 	meta, err := msg.Metadata()
 	if err != nil {
 		return nil, fmt.Errorf("metadata of a message on %s: %w", msg.Subject(), err)

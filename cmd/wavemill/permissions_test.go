@@ -14,7 +14,9 @@ import (
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
+	"wavemill/audio"
 	"wavemill/audio/wav"
 	"wavemill/operators/files"
 	"wavemill/pipeline/verify"
@@ -149,6 +151,53 @@ func TestRefusalsAreToldAsSuch(t *testing.T) {
 		if code != exitFailed || !strings.Contains(stderr, c.want) || strings.Contains(stderr, "start a server with") {
 			t.Errorf("%s: exit code %d: %s", name, code, stderr)
 		}
+	}
+}
+
+// The contract is read and changed, also for the first time and against recordings that are stored, with the rights of its user,
+// who has none to publish recordings.
+func TestTheContractHasAUserOfItsOwn(t *testing.T) {
+	url := guardedServer(t, func(o *natsserver.Options) {
+		o.MaxPayload = 140 << 10 // The long recording is larger, so that it is in the object store.
+		o.Users = append(o.Users, &natsserver.User{Username: "admin", Password: "admin-secret"})
+	})
+	file := pipelineFile(t, url, "contract")
+	mustRun(t, "provision", "-f", pipelineFile(t, url, "admin"))
+	admin, err := nats.Connect(url, nats.UserInfo("admin", "admin-secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(admin.Close)
+	js, err := jetstream.New(admin)
+	if err == nil {
+		err = js.DeleteKeyValue(t.Context(), "MILL_CONTRACT") // Where nobody has provisioned it, the first contract creates it.
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := recordingsFolder(t, 1)
+	long, err := wav.Encode(audio.Clip{Samples: make([]float32, 80000), Channels: 1, Rate: 8000}, wav.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "chirp", "long.wav"), long, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, "publish", "-f", pipelineFile(t, url, "client"), folder)
+	if stdout, _ := mustRun(t, "contract", "show", "-f", file); !strings.Contains(stdout, `"revision":0`) {
+		t.Errorf("contract show: %s", stdout)
+	}
+	if code, _, stderr := runCLI(t, "contract", "set", "--max-duration", "5s", "-f", file); code != exitFailed || !strings.Contains(stderr, "would not admit 1 of 4 recordings") {
+		t.Errorf("a contract that does not admit what is stored: exit code %d: %s", code, stderr)
+	}
+	for i, args := range [][]string{{"--max-duration", "20s"}, {"--clear", "--force"}} {
+		stdout, stderr := mustRun(t, append([]string{"contract", "set", "-f", file}, args...)...)
+		if !strings.Contains(stdout, fmt.Sprintf(`"revision":%d`, i+1)) || strings.Contains(stderr, "ermission") {
+			t.Errorf("contract set %v: %s%s", args, stdout, stderr)
+		}
+	}
+	if code, _, stderr := runCLI(t, "publish", "-f", file, recordingsFolder(t, 1)); code != exitFailed || !strings.Contains(stderr, "does not permit") {
+		t.Errorf("publish as this user: exit code %d: %s", code, stderr)
 	}
 }
 

@@ -18,7 +18,8 @@ import (
 	"wavemill/pipeline/header"
 )
 
-// publishWait is how long a clip may wait for room in its stream. It is short, because a client waits for the answer.
+// publishWait is how long a clip may wait for room in its stream. It is short, because a client waits for the answer, or the end of
+// the process does. A clip that was answered first waits for Config.Timeout.
 const publishWait = 5 * time.Second
 
 // published is a clip after it has been published.
@@ -32,7 +33,7 @@ type published struct {
 func (o *operator) publish(ctx context.Context, t task, clip sampling.Clip) (published, error) {
 	out, err := o.encoded(ctx, t, clip)
 	if err == nil {
-		err = o.store(ctx, &out)
+		err = o.store(ctx, &out, publishWait)
 	}
 	if err != nil {
 		return published{}, err
@@ -72,9 +73,9 @@ func (o *operator) encoded(ctx context.Context, t task, clip sampling.Clip) (pub
 	return out, nil
 }
 
-// store publishes an encoded clip, and waits until its stream has it.
-func (o *operator) store(ctx context.Context, p *published) error {
-	ctx, cancel := context.WithTimeout(ctx, publishWait)
+// store publishes an encoded clip, and waits until its stream has it, for at most so long.
+func (o *operator) store(ctx context.Context, p *published, most time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	ack, err := o.env.Bus.PublishTo(ctx, o.env.To, &pipeline.Message{
 		ID: p.listed.ID, Type: pipeline.TypeClip, Label: p.listed.Label, Header: maps.Clone(p.header), Body: p.body,

@@ -151,13 +151,33 @@ func (o *operator) deliver(j job, clip sampling.Clip) {
 	}
 	defer o.end(j)
 	o.reply(j, &nats.Msg{Header: sent.headers(), Data: sent.body}, nil)
-	if _, err := guarded(o.log, func() (token, error) { return token{}, o.store(j.ctx, &sent) }); err != nil {
+	if _, err := guarded(o.log, func() (token, error) { return token{}, o.storeLater(&sent) }); err != nil {
 		o.mu.Lock()
 		o.counts.Unstored++
 		o.mu.Unlock()
 		o.log.Warn("a clip that has been sent to its client could not be stored", "id", sent.listed.ID, "error", err)
 	}
 	o.audit.observe(j.task.sampler, clip, sent.listed)
+}
+
+// storeLater stores a clip that has been answered. Nobody waits for it, so that it may wait for its stream as long as a request may
+// take, from now on, and once the operator stops for publishWait. Until then it counts among the mostOpen requests.
+func (o *operator) storeLater(p *published) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-o.left:
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(publishWait):
+			cancel()
+		}
+	}()
+	return o.store(ctx, p, o.config.Timeout)
 }
 
 // answer sends the answer to a request, or the error, and ends the request.

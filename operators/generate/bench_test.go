@@ -139,6 +139,64 @@ func TestAnswersBeforeItStores(t *testing.T) {
 	}
 }
 
+// A clip that was answered waits for longer than a client would while its stream is full, and is stored when there is room. One that
+// the stream does not take before the operator has stopped is counted.
+func TestAnsweredClipsWaitForTheirStream(t *testing.T) {
+	m := newMill(t, "{store_first: false}", generate.Hooks{}, nil)
+	m.train(1)
+	<-m.inUse
+	js, name := m.bus.JetStream(), m.bus.Spec().StreamName(pipeline.TypeClip)
+	limit := func(bytes int64) {
+		t.Helper()
+		stream, err := js.Stream(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config := stream.CachedInfo().Config
+		config.MaxBytes = bytes
+		if _, err := js.UpdateStream(t.Context(), config); err != nil {
+			t.Fatal(err)
+		}
+	}
+	details := func() generate.Details { return m.p.Snapshot()[0].Details.(generate.Details) }
+	ask := func(seed int) string {
+		t.Helper()
+		reply := m.ask(fmt.Sprintf(`{"label":"high","seed":%d}`, seed))
+		if code := reply.Header.Get("Nats-Service-Error-Code"); code != "" {
+			t.Fatalf("%s: %s", code, reply.Data)
+		}
+		return reply.Header.Get("Nats-Msg-Id")
+	}
+	stored := func(id string) bool {
+		for msg, err := range m.bus.Messages(t.Context(), pipeline.Subscription{Stream: pipeline.TypeClip, From: 1, Last: true}) {
+			if err == nil && msg.ID == id {
+				return true
+			}
+		}
+		return false
+	}
+	limit(100)
+	id, answered := ask(1), time.Now()
+	for time.Since(answered) < 6*time.Second { // Longer than a request waits for its stream before it fails.
+		if n := details().Unstored; n != 0 {
+			t.Fatalf("given up after %v", time.Since(answered))
+		}
+		time.Sleep(10 * time.Millisecond) // A poll: that nothing happens is what is tested.
+	}
+	limit(-1)
+	for deadline := time.Now().Add(patience); !stored(id); time.Sleep(10 * time.Millisecond) { // A poll.
+		if time.Now().After(deadline) {
+			t.Fatal("the clip is not stored although there is room")
+		}
+	}
+	limit(100)
+	id = ask(2)
+	m.stop(m.p)
+	if n := details().Unstored; n != 1 || stored(id) {
+		t.Errorf("%d clips are counted as not stored, want the one of the request before the stop", n)
+	}
+}
+
 // servedVAE serves a VAE of default size for clips of 0.7 s at 8 kHz, and returns a sampler of it.
 func servedVAE(b *testing.B, config string) (*sampling.Sampler, *mill) {
 	b.Helper()

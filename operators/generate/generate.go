@@ -56,7 +56,8 @@ type Config struct {
 	// Concurrency is how many clips are generated at once; 0: as many as there are processors.
 	Concurrency int `yaml:"concurrency"`
 	// StoreFirst answers a request for one clip after its stream has the clip. Without it the answer comes first, which saves the
-	// time that the server takes to sync the clip to disk, and a clip that cannot be stored is only logged and counted.
+	// time that the server takes to sync the clip to disk. A clip that its stream does not take within Timeout of the answer, or
+	// within five seconds of a stop, is logged and counted; one of a process that is killed after the answer may be missing.
 	StoreFirst bool `yaml:"store_first"`
 	// ShadowShare is the share of requests for one clip that is watched: the confidence of the classifier is noted, and while a
 	// new version is on trial, it answers them too, unseen. 0: new versions are used at once, and never taken back. The default
@@ -110,7 +111,7 @@ func Factory(h Hooks) pipeline.Factory {
 func newOperator(c Config, env pipeline.Env, h Hooks) *operator {
 	o := &operator{
 		config: c, env: env, hooks: h, log: env.Log, slots: make(chan token, c.Concurrency), arrived: make(chan token, 1),
-		open: make(chan token, mostOpen), queue: make(chan job, mostOpen), meters: newMeters(),
+		open: make(chan token, mostOpen), queue: make(chan job, mostOpen), left: make(chan token), meters: newMeters(),
 	}
 	o.audit = &auditor{
 		config: c, hooks: h, log: env.Log, samples: make(chan sample, 8), changed: make(chan token, 1),
@@ -130,6 +131,7 @@ type operator struct {
 	audit   *auditor
 	sampler atomic.Pointer[sampling.Sampler]
 	running sync.WaitGroup // Accepted requests.
+	left    chan token     // Closed when no more requests are to come.
 
 	joined  bool       // Requests arrive; of the goroutine of Run.
 	arrived chan token // Capacity 1: a request has arrived since it was read last.
@@ -223,6 +225,7 @@ const quiet = 100 * time.Millisecond
 
 // leave stops requests from arriving and finishes those that have.
 func (o *operator) leave(ctx context.Context) error {
+	close(o.left)
 	err := o.env.Service.Stop()
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

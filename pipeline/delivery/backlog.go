@@ -56,7 +56,7 @@ func (l *Loop) Fault() error {
 	return nil
 }
 
-// poll asks for the consumer's state while nothing is fetched because all workers are busy, until ctx is done.
+// poll asks for the consumer's state every InfoEvery, until ctx is done.
 func (l *Loop) poll(ctx context.Context) {
 	ticker := time.NewTicker(l.config.InfoEvery)
 	defer ticker.Stop()
@@ -66,7 +66,7 @@ func (l *Loop) poll(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if consumer := l.backlog.consumer.Load(); consumer != nil && l.backlog.due(l.config.InfoEvery) {
+		if consumer := l.backlog.consumer.Load(); consumer != nil && l.backlog.due(l.config.InfoEvery/2) {
 			l.ask(ctx, *consumer)
 		}
 	}
@@ -77,9 +77,10 @@ func (l *Loop) ask(ctx context.Context, consumer jetstream.Consumer) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	l.backlog.at.Store(time.Now().UnixNano())
+	created, _ := l.position.get()
 	switch info, err := consumer.Info(ctx); {
 	case err == nil:
-		l.backlog.store(info)
+		l.told(created, info)
 	case errors.Is(err, jetstream.ErrConsumerNotFound), errors.Is(err, jetstream.ErrStreamNotFound):
 		l.backlog.failed(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -13,33 +14,36 @@ import (
 var errSettings = errors.New("the existing consumer has settings that cannot be changed; delete it or choose another name")
 
 // open finds the durable consumer, or creates it, and brings it to the wanted settings.
-func (l *Loop) open(ctx context.Context) (jetstream.Consumer, error) {
+func (l *Loop) open(ctx context.Context) error {
 	stream, err := l.stream(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	info := stream.CachedInfo()
-	if !info.Created.Equal(l.created) {
+	created, floor := l.position.get()
+	if !info.Created.Equal(created) {
+		l.pull.drop()
 		// Messages in flight belong to the earlier stream; their sequences mean other messages in this one.
-		if l.inFlight.room(ctx, l.inFlight.slots) == 0 {
-			return nil, ctx.Err()
+		if !l.inFlight.empty(ctx) {
+			return ctx.Err()
 		}
-		l.created, l.floor, l.repeated = info.Created, 0, 0 // Another stream, which counts its sequences from 1.
+		floor, l.repeated = 0, 0
+		l.position.begin(info.Created) // It counts its sequences from 1.
 	}
 	existing, err := stream.Consumer(ctx, l.config.Durable)
 	switch {
 	case err == nil && l.config.Bind:
 		l.opened(repeatedIn(existing))
-		return existing, l.refresh(ctx, existing)
+		return l.refresh(ctx, existing)
 	case errors.Is(err, jetstream.ErrConsumerNotFound) && !l.config.Bind:
 	case err != nil:
-		return nil, fmt.Errorf("look up the consumer: %w", err)
+		return fmt.Errorf("look up the consumer: %w", err)
 	}
-	config := l.wanted()
+	config := l.consumerConfig()
 	if existing != nil {
 		old := existing.CachedInfo().Config
 		if old.AckPolicy != jetstream.AckExplicitPolicy || old.DeliverSubject != "" {
-			return nil, errSettings
+			return errSettings
 		}
 		config.DeliverPolicy, config.OptStartSeq, config.OptStartTime = old.DeliverPolicy, old.OptStartSeq, old.OptStartTime
 		config.ReplayPolicy, config.MemoryStorage, config.MaxWaiting = old.ReplayPolicy, old.MemoryStorage, old.MaxWaiting
@@ -47,8 +51,8 @@ func (l *Loop) open(ctx context.Context) (jetstream.Consumer, error) {
 			config.Metadata[repeated] = text
 		}
 	} else {
-		if l.floor > 0 {
-			config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, l.floor+1
+		if floor > 0 {
+			config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, floor+1
 		}
 		if info.State.LastSeq > 0 {
 			config.Metadata[repeated] = strconv.FormatUint(info.State.LastSeq, 10)
@@ -56,17 +60,15 @@ func (l *Loop) open(ctx context.Context) (jetstream.Consumer, error) {
 	}
 	consumer, err := stream.CreateOrUpdateConsumer(ctx, config)
 	if err != nil {
-		return nil, fmt.Errorf("create or update the consumer: %w", err)
+		return fmt.Errorf("create or update the consumer: %w", err)
 	}
 	l.opened(repeatedIn(consumer))
-	return consumer, l.refresh(ctx, consumer)
+	return l.refresh(ctx, consumer)
 }
 
-// Ensure creates the consumer, or brings it to the settings of the loop, as Run does before its first fetch, and fetches
-// nothing.
+// Ensure creates the consumer, or brings it to the settings of the loop, as Run does before it asks for the first message.
 func (l *Loop) Ensure(ctx context.Context) error {
-	_, err := l.open(ctx)
-	return err
+	return l.open(ctx)
 }
 
 // repeatedIn returns the last sequence that an earlier consumer of the same name may have delivered.
@@ -82,7 +84,8 @@ func repeatedIn(consumer jetstream.Consumer) uint64 {
 func (l *Loop) opened(repeatedUpTo uint64) {
 	l.repeated = max(l.repeated, repeatedUpTo)
 	if l.config.Opened != nil {
-		l.config.Opened(l.created, l.repeated)
+		created, _ := l.position.get()
+		l.config.Opened(created, l.repeated)
 	}
 }
 
@@ -98,7 +101,7 @@ func (l *Loop) stream(ctx context.Context) (jetstream.Stream, error) {
 	return stream, err
 }
 
-func (l *Loop) wanted() jetstream.ConsumerConfig {
+func (l *Loop) consumerConfig() jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{
 		Durable: l.config.Durable, Description: l.config.Description, FilterSubject: l.config.Filter,
 		AckPolicy: jetstream.AckExplicitPolicy, AckWait: l.config.AckWait,
@@ -129,15 +132,21 @@ func (l *Loop) compare(info *jetstream.ConsumerInfo) {
 	}
 }
 
-// refresh reads the consumer's state.
+// refresh reads the state of a consumer that was opened.
 func (l *Loop) refresh(ctx context.Context, consumer jetstream.Consumer) error {
+	created, _ := l.position.get()
 	info, err := consumer.Info(ctx)
 	if err != nil {
 		return fmt.Errorf("consumer info: %w", err)
 	}
 	l.backlog.opened(consumer)
-	l.floor = max(l.floor, info.AckFloor.Stream)
+	l.told(created, info)
+	return nil
+}
+
+// told takes what the server says of the consumer, which was asked for while the stream was the one created then.
+func (l *Loop) told(created time.Time, info *jetstream.ConsumerInfo) {
+	l.position.advance(created, info.AckFloor.Stream)
 	l.backlog.store(info)
 	l.compare(info)
-	return nil
 }

@@ -1,7 +1,8 @@
 // Package delivery connects a durable JetStream pull consumer with a handler.
 //
-// A [Loop] fetches at most two messages per worker, or more where a worker need not wait for what it has published
-// (Config.Ahead). While a message is in flight, that is fetched and not yet settled,
+// A [Loop] asks the server for at most two messages per worker, or more where a worker need not wait for what it has published
+// (Config.Ahead), and asks again before it has handled them. The requests stay at the server until there are messages; its
+// heartbeats tell that it has them. While a message is in flight, that is fetched and not yet settled,
 // the loop renews its lease on the server, however long the handler works; it cancels the handler when the lease could
 // not be renewed. The loop confirms acknowledgements, drops copies of messages in flight, and creates a consumer again
 // that was deleted. It does not look into messages: the handler returns an [Outcome], and the loop carries it out.
@@ -12,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,7 +46,7 @@ type Config struct {
 	Bind         bool                            // Bind uses an existing consumer and never creates or changes one.
 	Configured   string                          // Configured identifies what the handlers do; it is kept with the consumer, see Loop.Mixed.
 	Restore      func(ctx context.Context) error // Restore creates the stream when it does not exist; nil: Run waits for it.
-	// Opened, if not nil, is called before the first fetch, and again when the stream or the consumer was created anew.
+	// Opened, if not nil, is called before the first message is asked for, and again when the stream or the consumer was created anew.
 	// It gets the creation time of the stream, and the last sequence that a deleted consumer may have delivered: 0 when
 	// the consumer existed, the stream's last sequence when it had to be created.
 	Opened func(created time.Time, repeatedUpTo uint64)
@@ -62,9 +64,6 @@ const (
 	// AckPendingPerWorker times workers and replicas is the consumer's limit of unacknowledged messages: two per
 	// worker, and room for messages that wait for their next attempt, so that a few failing ones do not block the rest.
 	AckPendingPerWorker = 16
-	// pullExpiry is how long a pull waits for messages. A stop waits for it: messages delivered to an abandoned pull
-	// would not be delivered again before their lease runs out.
-	pullExpiry = 500 * time.Millisecond
 	// DefaultInfoEvery keeps the load of many consumers on a server low.
 	DefaultInfoEvery = 10 * time.Second
 )
@@ -92,7 +91,7 @@ type Outcome struct {
 
 // Handler handles one message. Worker is 0 to Workers-1; each worker handles one message at a time. Ctx ends when the
 // lease is lost or the drain time has passed; [context.Cause] says which.
-type Handler func(ctx context.Context, worker int, msg jetstream.Msg) Outcome
+type Handler func(ctx context.Context, worker int, msg *Message) Outcome
 
 // A Loop runs handlers for one consumer. Make it with [New]; Run it once.
 type Loop struct {
@@ -104,14 +103,49 @@ type Loop struct {
 
 	inFlight inFlight
 	acks     acks
-	queue    chan *entry  // Capacity of all slots: a fetch never brings more than there is room for.
-	pace     atomic.Int64 // How long handling a message takes, smoothed, in nanoseconds.
+	pull     pull
+	queue    chan *entry   // Capacity of all that may be in flight: accept never blocks.
+	changed  chan struct{} // Capacity 1: there may be a reason to ask for more messages.
+	pace     atomic.Int64  // How long handling a message takes, smoothed, in nanoseconds.
 
-	floor    uint64    // floor is the highest stream sequence known to be acknowledged with all before it.
-	created  time.Time // created is the creation time of the stream; a new stream counts its sequences from 1.
-	repeated uint64    // repeated is the last sequence that an earlier consumer may have worked on.
+	working   context.Context // Of handlers; set by Run before the first message comes.
+	accepting sync.Mutex
+	closed    bool        // closed is set, with accepting held, when the queue takes nothing more.
+	leaving   atomic.Bool // What is queued is given back to the server.
+
+	position position
+	repeated uint64 // repeated is the last sequence that an earlier consumer may have worked on.
 	backlog  backlog
 	mixed    atomic.Bool
+}
+
+// position is how far the consumer has come in its stream. It is safe for concurrent use.
+type position struct {
+	mu      sync.Mutex
+	created time.Time // created is the creation time of the stream; a new stream counts its sequences from 1.
+	floor   uint64    // floor is the highest stream sequence known to be acknowledged with all before it.
+}
+
+func (p *position) get() (created time.Time, floor uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.created, p.floor
+}
+
+// begin begins with another stream.
+func (p *position) begin(created time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.created, p.floor = created, 0
+}
+
+// advance records a floor that was asked for while the stream was the one created then.
+func (p *position) advance(created time.Time, floor uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.created.Equal(created) {
+		p.floor = max(p.floor, floor)
+	}
 }
 
 // New returns a loop; log must not be nil.
@@ -136,10 +170,11 @@ func New(conn *nats.Conn, js jetstream.JetStream, c Config, log *slog.Logger, ha
 	if c.InfoEvery == 0 {
 		c.InfoEvery = DefaultInfoEvery
 	}
-	slots := (prefetch + c.Ahead) * c.Workers
-	l := &Loop{config: c, conn: conn, js: js, log: log, handle: handle, queue: make(chan *entry, slots)}
-	l.inFlight.init(slots)
+	most := (AckPendingPerWorker + c.Ahead) * c.Workers
+	l := &Loop{config: c, conn: conn, js: js, log: log, handle: handle, queue: make(chan *entry, most), changed: make(chan struct{}, 1)}
+	l.inFlight.init((prefetch+c.Ahead)*c.Workers, most)
 	l.acks.loop = l
+	l.pull = pull{conn: conn, js: js, subject: "CONSUMER.MSG.NEXT." + c.Stream + "." + c.Durable, accept: l.accept, wake: l.wake}
 	return l, nil
 }
 
@@ -147,5 +182,5 @@ func New(conn *nats.Conn, js jetstream.JetStream, c Config, log *slog.Logger, ha
 // consumer, a loop with another Config.Configured has opened it.
 func (l *Loop) Mixed() bool { return l.mixed.Load() }
 
-// InFlight returns how many fetched messages are not yet settled.
+// InFlight returns how many received messages are not yet settled.
 func (l *Loop) InFlight() int { return l.inFlight.len() }

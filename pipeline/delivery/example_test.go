@@ -44,7 +44,7 @@ func ExampleLoop_Run() {
 		panic(err)
 	}
 	config := delivery.Config{Stream: "WORK", Durable: "example", Workers: 1, AckWait: 5 * time.Second}
-	loop, err := delivery.New(conn, js, config, slog.New(slog.DiscardHandler), func(_ context.Context, _ int, msg jetstream.Msg) delivery.Outcome {
+	loop, err := delivery.New(conn, js, config, slog.New(slog.DiscardHandler), func(_ context.Context, _ int, msg *delivery.Message) delivery.Outcome {
 		about, err := msg.Metadata()
 		if err != nil {
 			return delivery.Outcome{Verdict: delivery.Drop, Reason: err.Error()}

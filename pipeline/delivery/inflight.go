@@ -4,13 +4,11 @@ import (
 	"context"
 	"sync"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // entry is one message in flight.
 type entry struct {
-	msg    jetstream.Msg
+	msg    *Message
 	seq    uint64
 	size   int // size is the length of the body.
 	ctx    context.Context
@@ -19,19 +17,20 @@ type entry struct {
 	lease  time.Time // lease is when the server last got a sign of life for it; guarded by inFlight.mu.
 }
 
-// inFlight is the set of messages that this process has fetched and not yet settled, by stream sequence, and the
-// number of slots for them. It is safe for concurrent use.
+// inFlight is the set of messages that this process has received and not yet settled, by stream sequence. It is safe for
+// concurrent use.
 type inFlight struct {
 	mu    sync.Mutex
 	freed sync.Cond
-	slots int
+	slots int // slots is how many messages the loop asks for.
+	most  int // most is how many there may be: requests that were taken to be lost may bring theirs later.
 	bytes int // bytes is the size of the bodies of all messages in flight.
 	bySeq map[uint64]*entry
 }
 
-func (f *inFlight) init(slots int) {
+func (f *inFlight) init(slots, most int) {
 	f.freed.L = &f.mu
-	f.slots = slots
+	f.slots, f.most = slots, most
 	f.bySeq = make(map[uint64]*entry, slots)
 }
 
@@ -41,18 +40,29 @@ func (f *inFlight) len() int {
 	return len(f.bySeq)
 }
 
-// add adds a message. It returns false for a copy of a message that is in flight already; the message in flight is then
-// acknowledged with the copy's reply subject.
-func (f *inFlight) add(e *entry) bool {
+// What became of a message that is to be added.
+type addition uint8
+
+const (
+	added  addition = iota
+	copied          // It is in flight already; the message in flight is then acknowledged with the copy's reply subject.
+	full            // There are too many.
+)
+
+// add adds a message.
+func (f *inFlight) add(e *entry) addition {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if first, copied := f.bySeq[e.seq]; copied {
+	if first, there := f.bySeq[e.seq]; there {
 		first.reply, first.lease = e.reply, e.lease
-		return false
+		return copied
+	}
+	if len(f.bySeq) >= f.most {
+		return full
 	}
 	f.bySeq[e.seq] = e
 	f.bytes += e.size
-	return true
+	return added
 }
 
 // remove removes a settled message and frees its slot.
@@ -65,8 +75,8 @@ func (f *inFlight) remove(e *entry) {
 	f.freed.Broadcast()
 }
 
-// room waits until at least want slots are free and returns how many are; 0 when ctx is done.
-func (f *inFlight) room(ctx context.Context, want int) int {
+// empty waits until nothing is in flight; it returns false when ctx is done before.
+func (f *inFlight) empty(ctx context.Context) bool {
 	stop := context.AfterFunc(ctx, func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -75,13 +85,10 @@ func (f *inFlight) room(ctx context.Context, want int) int {
 	defer stop()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for f.slots-len(f.bySeq) < want && ctx.Err() == nil {
+	for len(f.bySeq) > 0 && ctx.Err() == nil {
 		f.freed.Wait()
 	}
-	if ctx.Err() != nil {
-		return 0
-	}
-	return f.slots - len(f.bySeq)
+	return len(f.bySeq) == 0
 }
 
 // held returns how many messages are in flight, and the size of their bodies.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"time"
 
@@ -14,12 +15,14 @@ import (
 	"wavemill/pipeline/header"
 )
 
-// Run fetches and handles messages until ctx is done, and then drains: it stops fetching, lets handlers finish the messages
-// in flight for at most DrainTimeout, cancels the rest, and returns when every handler has returned. When the server is
+// Run fetches and handles messages until ctx is done, and then drains: it stops fetching, gives the messages back that no handler
+// has begun with, so that others take them, lets handlers finish theirs for at most DrainTimeout, cancels the rest, and returns when
+// every handler has returned. When the server is
 // unreachable, Run tries again until it answers. It returns an error only for a consumer that can never work as configured.
 func (l *Loop) Run(ctx context.Context) error {
 	working, stopWorking := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stopWorking(nil)
+	l.working = working
 
 	var workers, beats sync.WaitGroup
 	for i := range l.config.Workers {
@@ -30,11 +33,20 @@ func (l *Loop) Run(ctx context.Context) error {
 	beats.Go(func() { l.heartbeat(beat) })
 	beats.Go(func() { l.poll(beat) })
 
-	err := l.supervise(ctx, working)
+	err := l.supervise(ctx)
 
 	timer := time.AfterFunc(l.config.DrainTimeout, func() { stopWorking(ErrDraining) })
 	defer timer.Stop()
+	l.pull.end()
+	l.leaving.Store(true) // Not before: what is given back must not come again here.
+	l.accepting.Lock()
+	l.closed = true
 	close(l.queue)
+	l.accepting.Unlock()
+	for e := range l.queue { // While the workers finish.
+		l.settle(e, Outcome{Verdict: Retry})
+		l.inFlight.remove(e)
+	}
 	workers.Wait()
 	l.acks.runs.Wait()
 	stopBeat()
@@ -43,16 +55,19 @@ func (l *Loop) Run(ctx context.Context) error {
 }
 
 // supervise opens the consumer and fetches, again and again, until ctx is done.
-func (l *Loop) supervise(ctx, working context.Context) error {
+func (l *Loop) supervise(ctx context.Context) error {
 	const first, longest = 100 * time.Millisecond, 5 * time.Second
 	wait := first
 	for ctx.Err() == nil {
-		consumer, err := l.open(ctx)
+		err := l.whileConnected(ctx, l.open)
 		if err == nil {
 			wait = first
-			err = l.fetch(ctx, working, consumer)
+			err = l.fetch(ctx)
 		} else {
 			l.backlog.failed(err) // A fetch that fails, for example on a server with much to do, is not known to fail again.
+		}
+		if errors.Is(err, errReconnected) {
+			continue
 		}
 		if ctx.Err() != nil {
 			break
@@ -70,6 +85,28 @@ func (l *Loop) supervise(ctx, working context.Context) error {
 	return nil
 }
 
+// whileConnected calls f with a context that ends when the connection is lost, and with it the answers that f waits for.
+func (l *Loop) whileConnected(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	lost := l.conn.StatusChanged(nats.RECONNECTING, nats.CLOSED)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		defer l.conn.RemoveStatusListener(lost)
+		select {
+		case <-lost:
+			cancel(nats.ErrDisconnected)
+		case <-ctx.Done():
+		}
+	})
+	defer watching.Wait()
+	defer cancel(nil)
+	err := f(ctx)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
 // permanent reports whether opening a consumer can never succeed: the server refuses its configuration.
 func permanent(err error) bool {
 	var api *jetstream.APIError
@@ -79,59 +116,77 @@ func permanent(err error) bool {
 	return api.Code == 400 && !errors.Is(err, jetstream.ErrConsumerDoesNotExist) && api.ErrorCode != jetstream.JSErrCodeConsumerExists
 }
 
-// fetch pulls messages into free slots until ctx is done or the consumer fails.
-func (l *Loop) fetch(ctx, working context.Context, consumer jetstream.Consumer) error {
+// fetch asks for messages until ctx is done or the consumer must be looked at.
+func (l *Loop) fetch(ctx context.Context) error {
+	if err := l.pull.listen(); err != nil {
+		return err
+	}
+	connected := l.conn.StatusChanged(nats.CONNECTED)
+	defer l.conn.RemoveStatusListener(connected)
+	ticker := time.NewTicker(pullHeartbeat / 2) // Silence makes no noise.
+	defer ticker.Stop()
+	l.pull.begin()
 	for {
-		// Asking for half at a time keeps the workers busy and the requests few.
-		room := l.inFlight.room(ctx, max(l.config.Workers, l.lookahead()/2))
-		if room == 0 {
-			return nil
+		asked, bytes, large, fault := l.pull.state()
+		if fault != nil {
+			return fmt.Errorf("fetch: %w", fault)
 		}
-		room = min(room, max(l.lookahead()-len(l.queue), l.config.Workers))
-		room, options := l.limit(room)
-		asked := time.Now()
-		batch, err := consumer.Fetch(room, options...)
-		if err != nil {
-			return fmt.Errorf("fetch: %w", err)
-		}
-		n := 0
-		for msg := range batch.Messages() {
-			l.accept(working, msg)
-			n++
-		}
-		if err := batch.Error(); err != nil && !errors.Is(err, nats.ErrTimeout) && !errors.Is(err, jetstream.ErrNoMessages) {
-			return fmt.Errorf("fetch: %w", err)
-		}
-		if n == 0 && time.Since(asked) > pullExpiry+900*time.Millisecond {
-			// Not even the end of the pull was answered: the server or the consumer does not exist any more.
-			return errors.New("fetch: the server does not answer")
-		}
-		if n == 0 && len(options) > 1 && time.Since(asked) < pullExpiry {
-			// The next message is larger than what may come: it has to wait for the end of another one.
-			if held, _ := l.inFlight.held(); held > 0 && l.inFlight.room(ctx, l.inFlight.slots-held+1) == 0 {
-				return nil
-			}
-		}
-		if l.backlog.due(l.config.InfoEvery) {
-			if err := l.refresh(ctx, consumer); err != nil {
+		if messages, limit := l.wanted(asked, bytes, large); messages > 0 {
+			if err := l.pull.request(messages, limit); err != nil {
 				return err
 			}
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-connected:
+			return errReconnected
+		case <-l.changed:
+		case <-ticker.C:
 		}
 	}
 }
 
-// limit bounds a fetch of so many messages by the size of what is in flight, where workers work ahead. While nothing is in flight,
-// a message of any size must be able to come, and then only as many as the workers handle at once.
-func (l *Loop) limit(room int) (messages int, options []jetstream.FetchOpt) {
-	options = []jetstream.FetchOpt{jetstream.FetchMaxWait(pullExpiry)}
+// errReconnected is the error of requests to a server that the connection was lost to.
+var errReconnected = errors.New("reconnected")
+
+// wake makes fetch look whether to ask for more.
+func (l *Loop) wake() {
+	select {
+	case l.changed <- struct{}{}:
+	default: // It will look.
+	}
+}
+
+// wanted is how many messages to ask for now, together of at most so many bytes; 0: of any size. Asked and bytes are what earlier
+// requests may still bring, and large is the limit that the next message was too large for.
+//
+// Asking when half is left keeps the workers busy and the requests few. Where workers work ahead, what is in flight is bounded by
+// its size too. While nothing is in flight, a message of any size must be able to come, and then only as many as the workers handle
+// at once.
+func (l *Loop) wanted(asked, bytes, large int) (messages, limit int) {
+	held, heldBytes := l.inFlight.held()
+	ahead := l.lookahead()
+	messages = min(l.inFlight.slots-held-asked, ahead-len(l.queue)-asked)
+	if messages < max(ahead/2, 1) {
+		return 0, 0
+	}
 	if l.config.Ahead == 0 {
-		return room, options
+		return messages, 0
 	}
-	held, bytes := l.inFlight.held()
-	if held == 0 {
-		return min(room, prefetch*l.config.Workers), options
+	if held == 0 && asked == 0 {
+		return min(messages, prefetch*l.config.Workers), 0
 	}
-	return room, append(options, jetstream.FetchMaxBytes(max(l.config.AheadBytes-bytes, 1)))
+	room := l.config.AheadBytes - heldBytes - bytes
+	limit = min(room, l.config.AheadBytes/4) // There are others beside it.
+	if large > 0 {
+		limit = room // The next message has to wait for the end of others.
+	}
+	if limit <= large {
+		return 0, 0
+	}
+	return messages, limit
 }
 
 // lookahead is how many messages may wait for a worker: two per worker, or as many as the workers handle in a tenth of a second,
@@ -145,23 +200,46 @@ func (l *Loop) lookahead() int {
 	return min(max(int(100*time.Millisecond/pace)*l.config.Workers, least), most)
 }
 
-// accept queues a fetched message for the workers. There is a free slot for it.
-func (l *Loop) accept(working context.Context, msg jetstream.Msg) {
-	meta, err := msg.Metadata()
+// accept queues a message for the workers, or gives it back where it has no place.
+func (l *Loop) accept(received *nats.Msg) {
+	msg, err := newMessage(received)
 	if err != nil {
-		l.log.Error("a message without JetStream metadata is ignored", "subject", msg.Subject(), "error", err)
+		l.log.Error("a message without JetStream metadata is ignored", "subject", received.Subject, "error", err)
 		return
 	}
-	l.backlog.waiting.Store(meta.NumPending)
-	e := &entry{msg: msg, seq: meta.Sequence.Stream, size: len(msg.Data()), reply: msg.Reply(), lease: time.Now()}
-	e.ctx, e.cancel = context.WithCancelCause(working)
-	if !l.inFlight.add(e) {
+	l.backlog.waiting.Store(msg.meta.NumPending)
+	e := &entry{msg: msg, seq: msg.meta.Sequence.Stream, size: len(msg.Data()), reply: received.Reply, lease: time.Now()}
+	l.accepting.Lock()
+	defer l.accepting.Unlock()
+	if l.closed {
+		l.giveBack(e, 0)
+		return
+	}
+	e.ctx, e.cancel = context.WithCancelCause(l.working)
+	switch l.inFlight.add(e) {
+	case added:
+		l.queue <- e
+	case copied:
 		// The server has delivered the message again although it is still in flight here.
 		e.cancel(nil)
 		l.logOf(e).Debug("a copy of a message in flight is dropped", "consumer", l.config.Durable)
-		return
+	case full:
+		// Requests that were taken to be lost have brought it. Without a delay it could come again at once, each time as another
+		// attempt.
+		e.cancel(nil)
+		l.giveBack(e, time.Second)
 	}
-	l.queue <- e
+}
+
+// giveBack makes the server deliver a message again, after a delay. If that fails it does so when the lease has run out.
+func (l *Loop) giveBack(e *entry, delay time.Duration) {
+	if err := l.conn.Publish(e.reply, nak(delay)); err != nil {
+		l.logOf(e).Debug("a message could not be given back; the server will deliver it again", "consumer", l.config.Durable, "error", err)
+	}
+}
+
+func nak(delay time.Duration) []byte {
+	return fmt.Appendf(nil, `-NAK {"delay": %d}`, delay.Nanoseconds())
 }
 
 // logOf returns the log for lines about one message.
@@ -176,8 +254,10 @@ func (l *Loop) work(worker int) {
 	var finishing sync.WaitGroup
 	defer finishing.Wait()
 	for e := range l.queue {
+		l.wake()
+		runtime.Gosched() // Handlers that compute on all processors would delay each step of what the connection does by ten milliseconds.
 		outcome := Outcome{Verdict: Retry}
-		if e.ctx.Err() == nil {
+		if e.ctx.Err() == nil && !l.leaving.Load() {
 			began := time.Now()
 			outcome = l.handle(e.ctx, worker, e.msg)
 			l.pace.Store((7*l.pace.Load() + int64(time.Since(began))) / 8) // Another worker's may get lost: it is an estimate.
@@ -185,11 +265,13 @@ func (l *Loop) work(worker int) {
 		if outcome.Finish == nil {
 			l.settle(e, outcome)
 			l.inFlight.remove(e)
+			l.wake()
 			continue
 		}
 		finishing.Go(func() { // As many as there are slots.
 			l.settle(e, outcome.Finish())
 			l.inFlight.remove(e)
+			l.wake()
 		})
 	}
 }
@@ -207,7 +289,7 @@ func (l *Loop) settle(e *entry, o Outcome) {
 	case Drop:
 		err = l.confirm(e, "+TERM "+o.Reason)
 	case Retry:
-		err = l.conn.Publish(l.inFlight.replyOf(e), fmt.Appendf(nil, `-NAK {"delay": %d}`, o.Delay.Nanoseconds()))
+		err = l.conn.Publish(l.inFlight.replyOf(e), nak(o.Delay))
 	case Abandon:
 	}
 	if err == nil && o.Verdict != Abandon && l.config.Settled != nil {
