@@ -62,6 +62,8 @@ export async function train() {
     await heard(page);
     check(true, `a clip ${label} of the trained model is heard`);
   }
+  await page.getByRole('button', { name: given.markup, exact: true }).click();
+  await page.locator('#clip-name', { hasText: given.markup }).waitFor();
   await page.locator('#star').click();
   await page.locator('#stars li').first().waitFor();
   await page.locator('nav [data-view=look]').click();
