@@ -33,6 +33,9 @@ import (
 // soakTime is the environment variable with the length of the soak; without it, the short form runs.
 const soakTime = "WAVEMILL_SOAK"
 
+// soakRounds is how often new recordings are published in the long form, at most.
+const soakRounds = 30
+
 // A soak is a pipeline in processes of its own: `up` with the server, the spectrograms and the answers, and two trainers. A client
 // asks for a clip every 200 ms.
 type soak struct {
@@ -87,6 +90,8 @@ func TestServingSoak(t *testing.T) {
 	s.until("a first answer", func() bool { return s.ask(0) == nil })
 	client.Go(func() { s.askOn(asking) })
 	poisoned, rolledBack := false, false
+	next := time.NewTicker(max(length/soakRounds, time.Millisecond)) // The recordings must last.
+	defer next.Stop()
 	for s.swapped() < swaps || time.Since(began) < length {
 		if len(s.items) < 2*s.more {
 			t.Logf("there are no more recordings after %v", time.Since(began))
@@ -105,6 +110,7 @@ func TestServingSoak(t *testing.T) {
 			rolledBack = true
 			s.rollback()
 		}
+		<-next.C
 	}
 	stop()
 	client.Wait()
