@@ -115,7 +115,7 @@ export async function drop(page, selector, files) {
 export async function violations(page, name) {
   await page.evaluate(axe);
   const found = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
-  for (const v of found.violations) console.log(`axe: ${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(' | ')}`);
+  for (const v of found.violations) console.log(`axe: ${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => `${n.html.slice(0, 160)} (${n.failureSummary})`).join(' | ')}`);
   check(found.violations.length === 0, `axe finds nothing in ${name}`);
 }
 
