@@ -8,8 +8,7 @@ PYTHON ?= python3
 PEERS ?= ../shared/peers
 DATA ?= ../shared/data/fsdd
 
-.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo image lint fmt test-endless soak-serve bench-serve test-faults test-many test-apiserver test-studio
-.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo image lint fmt test-endless soak-serve bench-serve test-faults test-many test-apiserver test-upgrade
+.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo image lint fmt test-endless soak-serve bench-serve test-faults test-many test-apiserver test-studio test-upgrade
 
 check:
 	.ci/run
