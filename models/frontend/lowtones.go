@@ -21,8 +21,9 @@ const (
 	moreFilters = 1.5     // how many more filters that may take
 )
 
-// inTune returns fe with filters that keep low tones at their pitch (lowTones), where its own do not. The narrow ones at the bottom leave
-// fewer for the rest: where all sounds suffer from that, there are more, in steps of 16. Where neither helps, it returns fe.
+// inTune returns fe with filters that keep low tones at their pitch (lowTones), where its own do not. Narrow filters at the bottom
+// leave fewer for the rest: where round trips of all sounds become worse by that, there are more filters, in steps of 16. Where
+// that does not help either, it returns fe.
 func inTune(fe models.FrontEnd, clips []audio.Clip) models.FrontEnd {
 	if fe.Spectrogram.SampleRate < musicRate {
 		return fe
@@ -41,7 +42,7 @@ func inTune(fe models.FrontEnd, clips []audio.Clip) models.FrontEnd {
 		knee.Spectrogram.Mels = mels
 		knee.Spectrogram = lowTones(knee.Spectrogram)
 		knee = Level(knee, clips)
-		if distance(knee, clips) > limit {
+		if !(distance(knee, clips) <= limit) { // NaN: it cannot be used.
 			continue
 		}
 		if shareOffPitch(knee, pitched) < before/2 {

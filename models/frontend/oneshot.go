@@ -13,7 +13,7 @@ import (
 
 // The front end for one-shots.
 const (
-	musicRate       = 22050 // Hz; below are recordings of speech: no noise above it that a model should make, and pitch that harmonics tell
+	musicRate       = 22050 // Hz; below, recordings are of speech as a rule: there is no noise above it, and harmonics tell its pitch
 	oneShotCoverage = 0.9   // share of clips that fit without being cut; the longest are tails
 	oneShotFrames   = 176   // at most: 8.7 s at 44.1 kHz
 	oneShotTrim     = -60   // dB below the peak
@@ -25,9 +25,9 @@ const (
 
 // PlanFor plans for clips in memory: a mel scale as Survey.Plan does for their figures, the scaling of its logarithm fitted
 // to their levels as Level does, or the front end for one-shots (spectrogram.OneShot), where a round trip through it changes the
-// spectra of some of the clips less. From 22.05 kHz on, where a mel scale brings more than a third of low tones back more than 50 cents off, its filters
-// become narrower at the bottom (spectrogram.FormulaKnee), at the same number. There are two channels where more than half of the
-// clips have two, and these differ to the ear (stereo.Differs) in a tenth of them or more.
+// spectra of some of the clips less. A mel scale from 22.05 kHz on gets narrower filters at the bottom (spectrogram.FormulaKnee), up to
+// half as many again, where it brings more than a third of low tones back more than 50 cents off. There are two channels where
+// more than half of the clips have two, and these differ to the ear (stereo.Differs) in a tenth of them or more.
 func PlanFor(clips []audio.Clip) models.FrontEnd {
 	s := SurveyOf(clips)
 	fe := Level(s.Plan(), clips)

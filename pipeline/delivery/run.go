@@ -255,8 +255,8 @@ func (l *Loop) work(worker int) {
 	defer finishing.Wait()
 	for e := range l.queue {
 		l.wake()
-		// Handlers that compute on all processors would delay each step of what the connection does by ten milliseconds. With a server
-		// of its own, 12 % more messages a second pass on two cores; with an embedded one, which has such steps everywhere, 8 % fewer.
+		// Handlers that compute on all processors would delay each step of the connection by ten milliseconds. On two cores this is 1 to
+		// 19 % faster with a server of its own and 6 to 10 % slower with an embedded one (docs/benchmarks.md).
 		runtime.Gosched()
 		outcome := Outcome{Verdict: Retry}
 		if e.ctx.Err() == nil && !l.leaving.Load() {
