@@ -76,21 +76,32 @@ export async function midi() {
 }
 
 // drag begins to drag an element with the mouse, as the browser sees it, and returns the DownloadURL that another program would
-// be given. The drag itself is taken over from the browser, which has no other program to drop it on.
+// be given. The drag itself is taken over from the browser, which has no other program to drop it on. An element that moves, or is
+// laid out anew, between the press and the move is not dragged, for a person neither: then the button is released and pressed again
+// where the element is now.
 async function drag(page, link) {
   const client = await page.context().newCDPSession(page);
   await client.send('Input.setInterceptDrags', { enabled: true });
   await page.evaluate(() => {
     globalThis.dragged = '';
-    addEventListener('dragstart', (e) => { globalThis.dragged = e.dataTransfer.getData('DownloadURL'); }, { once: true });
+    addEventListener('dragstart', (e) => { globalThis.dragged = e.dataTransfer.getData('DownloadURL'); });
   });
-  const box = await link.boundingBox();
-  // Some of these are answered when the drag has ended only, which is with the page.
-  for (const [type, by] of [['mousePressed', 0], ['mouseMoved', 10], ['mouseMoved', 40]]) {
-    client.send('Input.dispatchMouseEvent', { type, x: box.x + box.width / 2 + by, y: box.y + box.height / 2 + by, button: 'left', buttons: 1, clickCount: 1 }).catch(() => {});
+  for (let attempt = 1; ; attempt++) {
+    await link.scrollIntoViewIfNeeded();
+    const box = await link.boundingBox();
+    // Some of these are answered when the drag has ended only, which is with the page.
+    const mouse = (type, by) => client.send('Input.dispatchMouseEvent', {
+      type, x: box.x + box.width / 2 + by, y: box.y + box.height / 2 + by, button: 'left', buttons: type === 'mouseReleased' ? 0 : 1, clickCount: 1,
+    }).catch(() => {});
+    for (const [type, by] of [['mousePressed', 0], ['mouseMoved', 10], ['mouseMoved', 40]]) mouse(type, by);
+    try {
+      await page.waitForFunction(() => globalThis.dragged, undefined, { timeout: 10000 });
+      return page.evaluate(() => globalThis.dragged);
+    } catch (e) {
+      if (attempt === 6) throw e;
+      mouse('mouseReleased', 40);
+    }
   }
-  await page.waitForFunction(() => globalThis.dragged);
-  return page.evaluate(() => globalThis.dragged);
 }
 
 export async function out() {
