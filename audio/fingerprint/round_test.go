@@ -10,7 +10,7 @@ func TestRound16(t *testing.T) {
 		t.Helper()
 		want := int16(max(math.MinInt16, min(math.MaxInt16, math.Round(float64(v)*(1<<15)))))
 		if got := round16(v); got != want {
-			t.Errorf("%g (%g steps) is %d, want %d", v, float64(v)*(1<<15), got, want)
+			t.Fatalf("%g (%g steps) is %d, want %d", v, float64(v)*(1<<15), got, want)
 		}
 	}
 	inf := float32(math.Inf(1))
