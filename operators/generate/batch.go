@@ -63,11 +63,13 @@ func (t task) single() bool {
 	return t.N == 1 && t.Interpolate == 0 && !given
 }
 
-// batches runs the network for the requests of one clip, until the queue is closed. Those that wait when it begins share a run:
-// a clip depends on its own provenance alone, so that it is the same. The phases are reconstructed, and the clips published, at
-// the same time as the next run; waiting for the server takes no slot.
+// batches runs the network for the requests of one clip, until the queue is closed. Those that wait when a processor is free for it
+// share a run: a clip depends on its own provenance alone, so that it is the same. Every run of the network and every
+// reconstruction of phases holds a slot while it works, and they get their slots in turn, so that no processor waits while there is
+// work. Waiting for the server takes no slot.
 func (o *operator) batches() {
 	for first := range o.queue {
+		o.slots <- token{}
 		jobs := []job{first}
 		for more := true; more && len(jobs) < sampling.BatchSize; {
 			select {
@@ -79,24 +81,26 @@ func (o *operator) batches() {
 				more = false
 			}
 		}
-		o.run(jobs)
+		go o.run(jobs)
 	}
 }
 
 // run answers requests of one clip that arrived together. Those for another model than the first one's follow in a run of theirs.
+// Its caller has taken a slot, which it frees.
 func (o *operator) run(jobs []job) {
-	for len(jobs) > 0 {
-		s := jobs[0].task.sampler
-		var same, others []job
-		for _, j := range jobs {
-			if j.task.sampler == s {
-				same = append(same, j)
-			} else {
-				others = append(others, j)
-			}
+	s := jobs[0].task.sampler
+	var same, others []job
+	for _, j := range jobs {
+		if j.task.sampler == s {
+			same = append(same, j)
+		} else {
+			others = append(others, j)
 		}
-		o.runSame(same)
-		jobs = others
+	}
+	o.runSame(same)
+	if len(others) > 0 {
+		o.slots <- token{}
+		o.run(others)
 	}
 }
 
@@ -107,11 +111,11 @@ func (o *operator) runSame(jobs []job) {
 	for i, j := range jobs {
 		ps[i] = j.p
 	}
-	o.slots <- token{}
 	batch, err := guarded(o.log, func() (models.Batch, error) { return jobs[0].task.sampler.Sample(jobs[0].ctx, ps...) })
 	<-o.slots
 	if err != nil && len(jobs) > 1 {
 		for _, j := range jobs {
+			o.slots <- token{}
 			o.runSame([]job{j})
 		}
 		return
@@ -121,8 +125,8 @@ func (o *operator) runSame(jobs []job) {
 			o.answer(j, nil, err)
 			continue
 		}
-		o.slots <- token{}
 		go func() {
+			o.slots <- token{}
 			clip, err := guarded(o.log, func() (sampling.Clip, error) { return j.task.sampler.Vocode(j.ctx, batch, i, j.p) })
 			<-o.slots
 			if err != nil {
