@@ -17,7 +17,7 @@ const (
 	oneShotCoverage = 0.9   // share of clips that fit without being cut; the longest are tails
 	oneShotFrames   = 176   // at most: 8.7 s at 44.1 kHz
 	compared        = 16    // clips whose round trips are compared
-	shotDistance    = 1.4   // times the mel scale's spectral distance, which one-shots may have: noise that is drawn anew is far from itself, and sounds right
+	shotDistance    = 1.45  // times the mel scale's spectral distance, which one-shots may have: noise that is drawn anew is far from itself, and sounds right
 	prerollHops     = 2     // frames before the attack, at least
 	prerollDB       = -40   // below the peak; what is louder before the attack is kept
 	cutFade         = 250 * time.Millisecond
