@@ -136,7 +136,7 @@ func TestJob(t *testing.T) {
 	}
 }
 
-// TestEffort checks the seeds and the steps of a proof, and that one without time for an answer has none.
+// TestEffort checks the seeds and the steps of a proof, and that there is none where no clip is missing.
 func TestEffort(t *testing.T) {
 	s := bandSampler(t)
 	all := bandRecordings(t, s, 10)
@@ -149,10 +149,6 @@ func TestEffort(t *testing.T) {
 	}
 	if p := r.Proof; p == nil || p.Steps != 6 || p.Seeds != 2 || p.Tuning == nil || len(p.Tuning.Policies) != 2 {
 		t.Errorf("%+v", p)
-	}
-	job.Effort = augment.Effort{Budget: time.Nanosecond}
-	if _, err := job.Run(t.Context(), s, all, split); !errors.Is(err, eval.ErrTrialBudget) {
-		t.Errorf("a nanosecond for the proof: %v", err)
 	}
 	job.Effort = augment.Effort{}
 	job.To = 10

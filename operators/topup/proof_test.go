@@ -137,9 +137,13 @@ func TestProofsAreActedOn(t *testing.T) {
 func TestProofWithoutTime(t *testing.T) {
 	m := newMill(t, "{to: 8, idle: 100ms, again: 2, lease: 500ms, proof_budget: 1ns}")
 	m.real = true
-	m.publish("bell", 100, 106)
-	m.publish("kick", 100, 106)
-	m.serve(1)
+	m.record(digits(t, []string{"2", "3"}, []string{"theo"}, 10, 16))
+	c, err := tiny()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Labels = []string{"2", "3"}
+	m.put(c)
 	defer m.start()()
 	if o := m.next(); o.State != topup.StateStopped || o.Verdict != "" || !strings.Contains(o.Reason, "budget") || !strings.Contains(o.Reason, "proof_budget") {
 		t.Errorf("%+v", o)
@@ -158,11 +162,11 @@ func TestProofWithoutTime(t *testing.T) {
 	got := map[string]float64{}
 	for _, f := range families {
 		for _, x := range f.Metric {
-			name := f.GetName()
+			words := []string{f.GetName()}
 			for _, l := range x.Label {
-				name += " " + l.GetValue()
+				words = append(words, l.GetValue())
 			}
-			got[name] = x.GetGauge().GetValue()
+			got[strings.Join(words, " ")] = x.GetGauge().GetValue()
 		}
 	}
 	for name, want := range map[string]float64{
