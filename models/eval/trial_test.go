@@ -26,7 +26,8 @@ func TestTrialFitsItsBudget(t *testing.T) {
 		"twice too slow":     {1800 * time.Second / time.Duration(whole), 0, tunedSteps*2/5 - 1, tunedSteps / 2},
 		"nothing to spare":   {5200 * time.Second / time.Duration(whole), 0, LeastTrialSteps, LeastTrialSteps},
 		"ten times too slow": {9000 * time.Second / time.Duration(whole), 0, 0, 0},
-		"time is spent":      {900 * time.Second / time.Duration(whole), 15 * time.Minute, 0, 0},
+		"most is spent":      {900 * time.Second / time.Duration(whole), 15 * time.Minute, LeastTrialSteps, LeastTrialSteps},
+		"all is spent":       {900 * time.Second / time.Duration(whole), 18 * time.Minute, 0, 0},
 	} {
 		var notes []string
 		trial := Trial{Seeds: []uint64{1, 2, 3}, Budget: 20 * time.Minute, Note: func(m string) { notes = append(notes, m) }}
