@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"math"
+	"slices"
 
 	"wavemill/audio"
 )
@@ -28,22 +29,25 @@ const digestBytes = 16
 // sample that is not a number counts as 0.
 func Digest(c audio.Clip) string {
 	h := sha256.New()
-	buf := binary.LittleEndian.AppendUint64(make([]byte, 0, 8192), uint64(c.Rate))
+	buf := binary.LittleEndian.AppendUint64(make([]byte, 0, digestBlock), uint64(c.Rate))
 	if differ(c) {
 		buf = append(buf, "stereo"...)
 	} else {
 		c = c.Mono()
 	}
-	for _, v := range c.Samples {
-		if len(buf)+2 > cap(buf) {
-			h.Write(buf)
-			buf = buf[:0]
-		}
-		buf = binary.LittleEndian.AppendUint16(buf, uint16(round16(v)))
-	}
 	h.Write(buf)
+	for block := range slices.Chunk(c.Samples, digestBlock/2) {
+		buf = buf[:2*len(block)]
+		for i, v := range block {
+			binary.LittleEndian.PutUint16(buf[2*i:], uint16(round16(v)))
+		}
+		h.Write(buf)
+	}
 	return hex.EncodeToString(h.Sum(nil)[:digestBytes])
 }
+
+// digestBlock is how many bytes are hashed at once.
+const digestBlock = 8192
 
 // differ reports whether a clip has two channels whose samples are not all equal in 16 bits.
 func differ(c audio.Clip) bool {
@@ -60,8 +64,14 @@ func differ(c audio.Clip) bool {
 
 // round16 rounds a sample to 16 bits, half away from zero, and clips it to full scale.
 func round16(v float32) int16 {
-	if v != v {
+	x := float64(v) * (1 << 15)
+	switch {
+	case x != x:
 		return 0
+	case x >= math.MaxInt16:
+		return math.MaxInt16
+	case x <= math.MinInt16:
+		return math.MinInt16
 	}
-	return int16(max(math.MinInt16, min(math.MaxInt16, math.Round(float64(v)*(1<<15)))))
+	return int16(x + math.Copysign(0.5, x)) // v has 24 bits: the sum is not rounded up. The conversion cuts off the fraction.
 }

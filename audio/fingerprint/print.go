@@ -156,9 +156,11 @@ func newRun(y []float32, energy []float64, start int, top float64) run {
 		r.levels[b] = byte(max(0, math.Round(topLevel+10/levelStep*math.Log10(max(e/top, 1e-9)))))
 	}
 	for i, v := range y[start : start+r.len()] {
+		var positive uint64 // Not a branch: which way it goes cannot be predicted.
 		if v > 0 {
-			r.signs[i/64] |= 1 << (i % 64)
+			positive = 1
 		}
+		r.signs[i/64] |= positive << (i % 64)
 	}
 	return r
 }

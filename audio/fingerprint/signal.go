@@ -4,9 +4,8 @@ import (
 	"math"
 	"time"
 
-	"github.com/tphakala/simd/f32"
-
 	"wavemill/audio"
+	"wavemill/internal/cpu"
 )
 
 const (
@@ -34,38 +33,51 @@ func (m *Maker) bandSignal(w *scratch, c audio.Clip) (y []float32, envelope bool
 		return nil, false
 	}
 	mono, _ := c.MixedDown()
-	samples := grown(&w.samples, len(mono.Samples))
+	x := grown(&w.samples, len(mono.Samples))
 	for i, v := range mono.Samples {
 		if v-v != 0 { // NaN or infinite
 			v = 0
 		}
-		samples[i] = v
+		x[i] = v
 	}
-	x, err := m.resamplers.Resample(audio.Clip{Samples: samples, Channels: 1, Rate: c.Rate}, innerRate)
+	x, err := m.resampled(&w.inner, x, c.Rate, innerRate)
 	if err != nil {
 		return nil, false
 	}
 	filter := m.bandPass()
-	y = w.decimate(x.Samples, filter)
-	if 2*power(y) >= envelopeShare*variation(x.Samples) {
+	y = w.decimate(x, filter, cpu.Current())
+	if 2*power(y) >= envelopeShare*variation(x) {
 		return y, false
 	}
-	if x, err = m.rectified(x); err != nil {
+	if x, err = m.rectified(w, x); err != nil {
 		return nil, false
 	}
-	return w.decimate(x.Samples, filter), true
+	return w.decimate(x, filter, cpu.Current()), true
 }
 
 // rectified returns the absolute value of x. It is taken at twice the rate, because its spectrum is twice as wide.
-func (m *Maker) rectified(x audio.Clip) (audio.Clip, error) {
-	wide, err := m.resamplers.Resample(x, 2*innerRate)
+func (m *Maker) rectified(w *scratch, x []float32) ([]float32, error) {
+	wide, err := m.resampled(&w.wide, x, innerRate, 2*innerRate)
 	if err != nil {
-		return audio.Clip{}, err
+		return nil, err
 	}
-	for i, v := range wide.Samples {
-		wide.Samples[i] = max(v, -v)
+	for i, v := range wide {
+		wide[i] = max(v, -v)
 	}
-	return m.resamplers.Resample(wide, innerRate)
+	return m.resampled(&w.inner, wide, 2*innerRate, innerRate)
+}
+
+// resampled returns x at another rate, in a buffer. At the rate that x has it is x itself.
+func (m *Maker) resampled(buffer *[]float32, x []float32, from, to int) ([]float32, error) {
+	if from == to {
+		return x, nil
+	}
+	r, err := m.resamplers.Get(from, to)
+	if err != nil {
+		return nil, err
+	}
+	*buffer = r.Resample((*buffer)[:0], x)
+	return *buffer, nil
 }
 
 func constant(x []float32) bool {
@@ -91,48 +103,8 @@ func bandPass() []float32 {
 	return h
 }
 
-// decimate filters x with the symmetric filter h and keeps every second sample. The result covers x and the tails of
-// the filter; the filter's delay is constant and stays.
-//
-// Each sample is the sum of its products in the order of the taps, each product and each sum rounded, so that it has the same bits
-// on every machine. The sums of a block of samples grow side by side, one tap after the other, in SIMD.
-func (w *scratch) decimate(x, h []float32) []float32 {
-	const tail = tapsHalf / 2 // samples at printRate
-	y := grown(&w.y, (len(x)+1)/2+2*tail)
-	clear(y)
-	// Under tap j of sample i lies sample 2*i+j of x between zeros: with j even a sample of even, else one of odd.
-	const before = (tapsHalf + 2*tail) / 2
-	n, half := len(y)+len(h)/2+1, len(x)/2
-	even, odd := grown(&w.even, n), grown(&w.odd, n)
-	for _, part := range [][]float32{even, odd} {
-		clear(part[:before])
-		clear(part[before+half:])
-	}
-	f32.Deinterleave2(even[before:before+half], odd[before:before+half], x[:2*half])
-	if len(x)%2 == 1 {
-		even[before+half] = x[len(x)-1]
-	}
-	var products [decimateBlock]float32
-	for first := 0; first < len(y); first += decimateBlock {
-		sums := y[first:min(first+decimateBlock, len(y))]
-		for j, tap := range h {
-			part := even
-			if j%2 == 1 {
-				part = odd
-			}
-			at := first + j/2
-			f32.Scale(products[:len(sums)], part[at:at+len(sums)], tap)
-			f32.Add(sums, sums, products[:len(sums)])
-		}
-	}
-	return y
-}
-
-// decimateBlock is how many samples decimate sums side by side: 8 KiB of sums and products stay in the fastest cache.
-const decimateBlock = 1024
-
 // scratch is memory for the signals of one recording, which the next one uses again.
-type scratch struct{ samples, y, even, odd []float32 }
+type scratch struct{ samples, inner, wide, y, even, odd []float32 }
 
 // grown returns n values of a buffer, whatever they are, and makes the buffer larger where it has fewer.
 func grown(buffer *[]float32, n int) []float32 {
@@ -144,19 +116,28 @@ func grown(buffer *[]float32, n int) []float32 {
 
 // power is the sum of squares.
 func power(x []float32) float64 {
-	var sum float64
-	for _, v := range x {
-		sum += float64(float64(v) * float64(v))
-	}
-	return sum
+	_, squares := sums(x)
+	return squares
 }
 
 // variation is the sum of squared distances from the mean.
 func variation(x []float32) float64 {
-	var mean float64
-	for _, v := range x {
-		mean += float64(v)
+	sum, squares := sums(x)
+	mean := sum / float64(max(1, len(x)))
+	return max(0, squares-float64(len(x))*mean*mean)
+}
+
+// sums adds up samples and their squares, in order. It converts four samples before it adds them: the compiler lets a conversion
+// wait for the addition before it.
+func sums(x []float32) (sum, squares float64) {
+	for ; len(x) >= 4; x = x[4:] {
+		a, b, c, d := float64(x[0]), float64(x[1]), float64(x[2]), float64(x[3])
+		sum = sum + a + b + c + d
+		squares = squares + float64(a*a) + float64(b*b) + float64(c*c) + float64(d*d)
 	}
-	mean /= float64(max(1, len(x)))
-	return max(0, power(x)-float64(len(x))*mean*mean)
+	for _, v := range x {
+		sum += float64(v)
+		squares += float64(float64(v) * float64(v))
+	}
+	return sum, squares
 }

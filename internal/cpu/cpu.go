@@ -1,5 +1,5 @@
 // Package cpu decides which class of SIMD kernels this process runs. The neural-network kernels, the
-// FFT and the resampler all ask it, so that one name ("avx512", "avx2" or "go") describes the whole
+// FFT, the resampler and the fingerprint all ask it, so that one name ("avx512", "avx2" or "go") describes the whole
 // process.
 //
 // Each class requires the same processor features everywhere:

@@ -1,0 +1,96 @@
+#include "textflag.h"
+
+// 64 sums lie in Y0 to Y7. A tap is broadcast to all lanes and multiplied with the samples under it; products and sums are rounded
+// one by one, not fused. The loop takes two taps, one of the even samples and one of the odd, and moves on by a sample of each.
+
+// func sumAVX2(y, even, odd, h *float32, taps int)
+TEXT ·sumAVX2(SB), NOSPLIT, $0-40
+	MOVQ y+0(FP), DI
+	MOVQ even+8(FP), SI
+	MOVQ odd+16(FP), DX
+	MOVQ h+24(FP), CX
+	MOVQ taps+32(FP), BX
+	VXORPS Y0, Y0, Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y0, Y7
+	SUBQ $2, BX
+	JLT  last
+
+pair:
+	VBROADCASTSS (CX), Y8
+	VMULPS (SI), Y8, Y9
+	VMULPS 32(SI), Y8, Y10
+	VMULPS 64(SI), Y8, Y11
+	VMULPS 96(SI), Y8, Y12
+	VMULPS 128(SI), Y8, Y13
+	VMULPS 160(SI), Y8, Y14
+	VMULPS 192(SI), Y8, Y15
+	VADDPS Y9, Y0, Y0
+	VADDPS Y10, Y1, Y1
+	VADDPS Y11, Y2, Y2
+	VADDPS Y12, Y3, Y3
+	VADDPS Y13, Y4, Y4
+	VADDPS Y14, Y5, Y5
+	VADDPS Y15, Y6, Y6
+	VMULPS 224(SI), Y8, Y9
+	VADDPS Y9, Y7, Y7
+	VBROADCASTSS 4(CX), Y8
+	VMULPS (DX), Y8, Y9
+	VMULPS 32(DX), Y8, Y10
+	VMULPS 64(DX), Y8, Y11
+	VMULPS 96(DX), Y8, Y12
+	VMULPS 128(DX), Y8, Y13
+	VMULPS 160(DX), Y8, Y14
+	VMULPS 192(DX), Y8, Y15
+	VADDPS Y9, Y0, Y0
+	VADDPS Y10, Y1, Y1
+	VADDPS Y11, Y2, Y2
+	VADDPS Y12, Y3, Y3
+	VADDPS Y13, Y4, Y4
+	VADDPS Y14, Y5, Y5
+	VADDPS Y15, Y6, Y6
+	VMULPS 224(DX), Y8, Y9
+	VADDPS Y9, Y7, Y7
+	ADDQ $4, SI
+	ADDQ $4, DX
+	ADDQ $8, CX
+	SUBQ $2, BX
+	JGE  pair
+
+last:
+	ADDQ $2, BX
+	JZ   done
+	VBROADCASTSS (CX), Y8
+	VMULPS (SI), Y8, Y9
+	VMULPS 32(SI), Y8, Y10
+	VMULPS 64(SI), Y8, Y11
+	VMULPS 96(SI), Y8, Y12
+	VMULPS 128(SI), Y8, Y13
+	VMULPS 160(SI), Y8, Y14
+	VMULPS 192(SI), Y8, Y15
+	VADDPS Y9, Y0, Y0
+	VADDPS Y10, Y1, Y1
+	VADDPS Y11, Y2, Y2
+	VADDPS Y12, Y3, Y3
+	VADDPS Y13, Y4, Y4
+	VADDPS Y14, Y5, Y5
+	VADDPS Y15, Y6, Y6
+	VMULPS 224(SI), Y8, Y9
+	VADDPS Y9, Y7, Y7
+
+done:
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, 192(DI)
+	VMOVUPS Y7, 224(DI)
+	VZEROUPPER
+	RET
