@@ -181,9 +181,9 @@ func (f *soundfont) zones(preset int) []zone {
 				continue
 			}
 			keys, _ := amount(gens, genKeys)
-			low := uint8(keys) //nolint:gosec // The low byte is the lowest key, by the format.
+			low := uint8(keys)
 			if narrowed {
-				low = max(low, uint8(within)) //nolint:gosec // as above
+				low = max(low, uint8(within))
 			}
 			out = append(out, zone{low, number, said && loop&1 != 0 || !said && loopsAll})
 		}
@@ -211,7 +211,7 @@ func (f *soundfont) partner(of uint16) (uint16, bool) {
 	}
 	for i, other := range f.samples {
 		if wanted != "" && text(other.Name) == wanted {
-			return uint16(i), true //nolint:gosec // Zones number samples with 16 bits.
+			return uint16(i), true
 		}
 	}
 	return 0, false
