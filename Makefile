@@ -8,7 +8,7 @@ PYTHON ?= python3
 PEERS ?= ../shared/peers
 DATA ?= ../shared/data/fsdd
 
-.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples quality-domains fuzz demo image lint fmt test-endless soak-serve bench-serve test-faults test-many test-apiserver test-studio test-upgrade
+.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples data-strokes quality-domains fuzz demo image lint fmt test-endless soak-serve bench-serve test-faults test-many test-apiserver test-studio test-upgrade
 
 check:
 	.ci/run
@@ -138,10 +138,22 @@ data-demo:
 DRUMS ?= bin/drums
 KITS ?= /usr/share/hydrogen/data/drumkits
 data-drums:
-	go run ./audio/dataset/packs -out $(DRUMS) -packs 3 -recordings 15 drumkits $(KITS)
+	go run ./audio/dataset/packs -out $(DRUMS) -packs 3 -recordings 15 -without gmrockkit,tr808emulationkit drumkits $(KITS)
+
+# Strokes of drums on which nothing in the front end was chosen, read like the drums: of the kits of three SoundFont files (fluid-soundfont-gm, timgm6mb-soundfont,
+# csound-soundfont), of the two kits of hydrogen-data, and of the folders of samples of lmms-common and sonic-pi-samples.
+STROKES ?= bin/strokes
+SONICPI ?= /usr/share/sonic-pi/samples
+SOUNDFONTS ?= $(addprefix /usr/share/sounds/sf2/,FluidR3_GM.sf2 TimGM6mb.sf2 sf_GMbank.sf2)
+data-strokes:
+	go run ./audio/dataset/packs -out $(STROKES).parts/fonts -longest 12s soundfonts $(SOUNDFONTS)
+	go run ./audio/dataset/packs -out $(STROKES).parts/kits drumkits $(KITS)/GMRockKit $(KITS)/TR808EmulationKit
+	go run ./audio/dataset/packs -out $(STROKES).parts/named named /usr/share/lmms/samples/drums $(SONICPI)
+	mkdir $(STROKES)
+	cp -r $(STROKES).parts/*/. $(STROKES)
+	rm -r $(STROKES)/tambourine $(STROKES).parts
 
 SAMPLES ?= bin/samples
-SONICPI ?= /usr/share/sonic-pi/samples
 data-samples:
 	go run ./audio/dataset/packs -out $(SAMPLES) -recordings 8 -longest 3s prefix $(SONICPI)
 

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"wavemill/audio/measure"
@@ -25,10 +26,27 @@ import (
 	"wavemill/models/onnx/onnxtest"
 )
 
-// trainedModel trains a model on a few recordings for a few steps.
+// trainedModels are the contents of the models of trainedModel by architecture, which tests share.
+var trainedModels sync.Map
+
+// trainedModel is the file of a model that was trained on a few recordings for a few steps. Tests that do not run at the same
+// time train it once.
 func trainedModel(t *testing.T, arch string) string {
 	t.Helper()
-	return trainedOn(t, recordingsFolder(t, 6), arch, "")
+	if content, ok := trainedModels.Load(arch); ok {
+		path := filepath.Join(t.TempDir(), arch+".safetensors")
+		if err := os.WriteFile(path, content.([]byte), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	path := trainedOn(t, recordingsFolder(t, 6), arch, "")
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trainedModels.Store(arch, content)
+	return path
 }
 
 // trainedOn trains a model for a few steps, with that configuration if there is one.

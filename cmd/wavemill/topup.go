@@ -13,6 +13,7 @@ import (
 	"wavemill/internal/usage"
 	"wavemill/models"
 	"wavemill/models/augment"
+	"wavemill/models/eval"
 )
 
 // topupOptions are the flags of `wavemill topup`.
@@ -58,6 +59,10 @@ at least half of what is drawn, also in the proof, are recordings.`,
 	f.Uint64Var(&o.Seed, "seed", 1, "seed of the first clip of each label, and of the classifiers")
 	f.Float64Var(&o.Confidence, "confidence", 0, "least probability of the right label, by the classifier (default 0.5; none where it has too few recordings to be reliable)")
 	f.BoolVar(&o.Proof, "proof", true, "train classifiers without and with the clips, both with tuned augmentation")
+	f.IntVar(&o.Effort.Steps, "proof-steps", 0, "steps of each classifier of the proof (default 1500)")
+	f.IntVar(&o.Effort.Seeds, "proof-seeds", 0, "classifiers of each kind (default 3)")
+	f.StringSliceVar(&o.Effort.Augmentation, "proof-augmentation", nil, "augmentation that the proof chooses from: none, light, medium, strong (default all)")
+	f.DurationVar(&o.Effort.Budget, "proof-budget", 0, "longest time of the proof, such as 10m; where the steps do not fit, there are fewer (default 30m; with --proof-steps: no limit)")
 	f.BoolVar(&o.RequireGain, "require-gain", false, "exit with 3 unless the verdict of the proof is to use the clips")
 	f.BoolVar(&o.overwrite, "overwrite", false, "replace a manifest that --out has already")
 	f.BoolVar(&o.asJSON, "json", false, "print topup.json as one line")
@@ -96,6 +101,8 @@ func (a *app) topup(ctx context.Context, o topupOptions) error {
 	}
 	report, err := o.Run(ctx, sampler, recordings, split)
 	switch {
+	case errors.Is(err, eval.ErrTrialBudget):
+		return fmt.Errorf("%w (--proof-budget, --proof-steps, --proof-seeds, --proof-augmentation)", err)
 	case errors.Is(err, augment.ErrTooFewUnseen):
 		return fmt.Errorf("%w: give others with --test DIR, train the model with a part of the recordings held out, or leave the proof out with --proof=false", err)
 	case err != nil:

@@ -244,7 +244,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	for _, m := range regexp.MustCompile("(?m)^\\| `(wavemill_operator_[a-z_]+)` \\| ([a-z]+) \\|").FindAllStringSubmatch(string(page), -1) {
 		documented[m[1]] = m[2]
 	}
-	up := startUp(t, fileOf(t, "streams: {max_bytes: 100000000}\noperators: [{operator: spectrogram}, {operator: train}, {operator: generate}]"))
+	up := startUp(t, fileOf(t, "streams: {max_bytes: 100000000}\noperators: [{operator: spectrogram}, {operator: train}, {operator: generate}, {operator: topup, config: {to: 1}}]"))
 	mustRun(t, "publish", "--nats", up.nats, firstWAV(t, recordingsFolder(t, 1)), "--labels", "prefix")
 	served := map[string]string{}
 	waitUntil(t, "a spectrogram", func() bool {
@@ -254,7 +254,10 @@ func TestMetricsAreDocumented(t *testing.T) {
 		}
 		return strings.Contains(text, `wavemill_operator_messages_acked_total{consumer="wavemill-train",operator="train",pipeline="wavemill",stream="WAVEMILL_SPECTROGRAM"} 1`)
 	})
-	for _, trained := range []string{"train_loss", "checkpoint_age_seconds", "model_info", "model_age_seconds"} {
+	for _, trained := range []string{
+		"train_loss", "checkpoint_age_seconds", "model_info", "model_age_seconds",
+		"topup_phase_done", "topup_phase_total", "topup_phase_seconds", "topup_gain_points", "topup_gain_low_points", "topup_gain_high_points",
+	} {
 		served["wavemill_operator_"+trained] = "gauge" // Only with a trained model: the tests of their operators see them.
 	}
 	if diff := cmp.Diff(documented, served); diff != "" {

@@ -6,9 +6,3 @@ import "wavemill/models/eval"
 func NewProof(outcomes [][][]bool) *Proof {
 	return newProof(eval.Outcomes{Plain: outcomes[0], Before: outcomes[0], After: outcomes[1]}, 10, 5)
 }
-
-// WithSteps returns the job with the number of steps of the proof's classifiers, and one policy of augmentation.
-func (j Job) WithSteps(steps int) Job {
-	j.steps, j.policies = steps, eval.Policies()[2:3]
-	return j
-}

@@ -40,8 +40,11 @@ type Job struct {
 	// Confidence is the least probability of the right label, by the filter's classifier. 0 is 0.5, or no check of the
 	// label where the classifier has too few recordings to be reliable ([eval.Filter.WithReliableLabels]).
 	Confidence float64
-	// Proof trains classifiers without and with the clips, both with tuned augmentation.
+	// Proof trains classifiers without and with the clips, both with tuned augmentation. Where no clip was added, there is
+	// nothing to prove.
 	Proof bool
+	// Effort is what the proof may take.
+	Effort Effort
 	// RequireGain says that the caller asks [Report.CheckGain], which needs a proof.
 	RequireGain bool
 	// Out is the folder of the clips, for the report alone; Store writes them.
@@ -51,9 +54,6 @@ type Job struct {
 	// Progress and Note may be nil. Note gets messages for the user.
 	Progress Progress
 	Note     func(message string)
-
-	steps    int           // of the proof's classifiers; 0: eval.Trial's default
-	policies []eval.Policy // that the proof chooses from; nil: eval.Trial's default
 }
 
 // Validate reports what is wrong with the job, beginning with the name of the field in lower case. Run returns the same.
@@ -66,12 +66,13 @@ func (j Job) Validate() error {
 	case j.RequireGain && !j.Proof:
 		return errors.New("require-gain needs the proof; leave --proof=false out")
 	}
-	return nil
+	return j.Effort.Validate()
 }
 
 // Run generates the missing clips of every label of the recordings, and returns what it did. s is the division of the
 // recordings, from [HoldOut] or [TestOn]. The manifest lists all recordings and the clips. The errors are those of
-// [Split.CheckTest] where a proof is wanted, of the classifiers' training, of generation, and of Store.
+// [Split.CheckTest] where a proof is wanted, [eval.ErrTrialBudget] where its budget does not suffice, and those of the
+// classifiers' training, of generation, and of Store.
 func (j Job) Run(ctx context.Context, sampler *sampling.Sampler, recordings []dataset.Recording, s Split) (Report, error) {
 	if err := j.Validate(); err != nil {
 		return Report{}, fmt.Errorf("augment: %w", err)
@@ -93,7 +94,9 @@ func (j Job) Run(ctx context.Context, sampler *sampling.Sampler, recordings []da
 			return Report{}, err
 		}
 	}
-	if j.Proof {
+	if j.Proof && len(r.added) == 0 {
+		r.note("no clip was added: there is nothing to prove")
+	} else if j.Proof {
 		if err := r.prove(ctx); err != nil {
 			return Report{}, err
 		}

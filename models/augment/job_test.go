@@ -100,10 +100,11 @@ func TestJob(t *testing.T) {
 	}
 	split := augment.HoldOut(trainedOn(all, unseen...), all, dataset.Holdout{})
 	files, tasks := map[string][]byte{}, &counter{}
-	job := augment.Job{To: 14, Seed: 4, Proof: true, Out: "more", Progress: tasks.Start, Store: func(name string, data []byte) error {
+	effort := augment.Effort{Steps: 20, Augmentation: []string{"medium"}}
+	job := augment.Job{To: 14, Seed: 4, Proof: true, Effort: effort, Out: "more", Progress: tasks.Start, Store: func(name string, data []byte) error {
 		files[name] = bytes.Clone(data)
 		return nil
-	}}.WithSteps(20)
+	}}
 	r, err := job.Run(t.Context(), s, all, split)
 	if err != nil {
 		t.Fatal(err)
@@ -132,6 +133,28 @@ func TestJob(t *testing.T) {
 		if _, h, err := wav.Decode(files[row[0]]); err != nil || row[2] != "generated" || h.Tags["INAM"] != row[1] {
 			t.Errorf("%q: %v", row, err)
 		}
+	}
+}
+
+// TestEffort checks the seeds and the steps of a proof, and that there is none where no clip is missing.
+func TestEffort(t *testing.T) {
+	s := bandSampler(t)
+	all := bandRecordings(t, s, 10)
+	split := augment.Split{Train: all[4:], Test: all[:4]}
+	job := augment.Job{To: 12, Seed: 4, Proof: true, Store: func(string, []byte) error { return nil }}
+	job.Effort = augment.Effort{Steps: 6, Seeds: 2, Augmentation: []string{"none", "light"}}
+	r, err := job.Run(t.Context(), s, all, split)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := r.Proof; p == nil || p.Steps != 6 || p.Seeds != 2 || p.Tuning == nil || len(p.Tuning.Policies) != 2 {
+		t.Errorf("%+v", p)
+	}
+	job.Effort = augment.Effort{}
+	job.To = 10
+	r, err = job.Run(t.Context(), s, all, split)
+	if err != nil || r.Proof != nil || r.Generated != 0 {
+		t.Errorf("nothing is missing: %+v, %v", r, err)
 	}
 }
 
@@ -190,6 +213,10 @@ func TestJobValidate(t *testing.T) {
 		"confidence 1":   {To: 1, Confidence: 1},
 		"confidence NaN": {To: 1, Confidence: math.NaN()},
 		"require-gain":   {To: 1, RequireGain: true},
+		"proof-steps":    {To: 1, Effort: augment.Effort{Steps: -1}},
+		"proof-seeds":    {To: 1, Effort: augment.Effort{Seeds: -1}},
+		"proof-budget":   {To: 1, Effort: augment.Effort{Budget: -1}},
+		`proof-augmentation: augmentation "loud" is unknown; there are: none, light, medium, strong`: {To: 1, Effort: augment.Effort{Augmentation: []string{"light", "loud"}}},
 	} {
 		if err := j.Validate(); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)

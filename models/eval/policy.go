@@ -1,9 +1,11 @@
 package eval
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/gonum/stat/distuv"
 )
@@ -37,6 +39,31 @@ func Policies() []Policy {
 		{Name: "medium", Shift: 0.1, Speed: 0.2, Pitch: 0.03, Warp: 0.08, Gain: 0.25, Tilt: 0.3, Noise: 0.1, Masks: 1, MaskFrames: 0.15, MaskBins: 0.15, Mixup: 0.3},
 		{Name: "strong", Shift: 0.1, Speed: 0.3, Pitch: 0.03, Warp: 0.12, Gain: 0.3, Tilt: 0.4, Noise: 0.15, Masks: 2, MaskFrames: 0.15, MaskBins: 0.15, Mixup: 0.3},
 	}
+}
+
+// PoliciesNamed returns the policies of Policies with the given names, in the order of Policies; of no names, all.
+func PoliciesNamed(names []string) ([]Policy, error) {
+	var out []Policy
+	known := Policies()
+	for _, p := range known {
+		if len(names) == 0 || slices.Contains(names, p.Name) {
+			out = append(out, p)
+		}
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(known, func(p Policy) bool { return p.Name == name }) {
+			return nil, fmt.Errorf("augmentation %q is unknown; there are: %s", name, strings.Join(policyNames(known), ", "))
+		}
+	}
+	return out, nil
+}
+
+func policyNames(policies []Policy) []string {
+	names := make([]string, len(policies))
+	for i, p := range policies {
+		names[i] = p.Name
+	}
+	return names
 }
 
 // mix draws which part of two examples is the first; 1: there is no second.

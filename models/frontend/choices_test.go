@@ -49,7 +49,7 @@ func TestPlanOfSynthetic(t *testing.T) {
 		{"", 8000, 8000, "8000 Hz, n_fft 512, hop 128, 64 filters to 4000 Hz"},
 		{"", 8000, 44100, "44100 Hz, n_fft 2048, hop 512, 80 filters to 4000 Hz"},
 		{"", 16000, 16000, "16000 Hz, n_fft 1024, hop 256, 80 filters to 8000 Hz"},
-		{"", 44100, 44100, "44100 Hz, n_fft 2048, hop 512, 144 filters to 22050 Hz"},
+		{"", 44100, 44100, "44100 Hz, n_fft 2048, hop 512, 128 filters to 22050 Hz"},
 		{"", 16000, 48000, "48000 Hz, n_fft 4096, hop 1024, 112 filters to 8000 Hz"},
 		{"bell", 16000, 16000, "16000 Hz, n_fft 1024, hop 256, 64 filters to 4000 Hz"},
 		{"bell", 44100, 44100, "44100 Hz, n_fft 2048, hop 512, 64 filters to 4000 Hz"},

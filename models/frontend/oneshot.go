@@ -16,22 +16,28 @@ const (
 	musicRate       = 22050 // Hz; below, recordings are of speech as a rule: there is no noise above it, and harmonics tell its pitch
 	oneShotCoverage = 0.9   // share of clips that fit without being cut; the longest are tails
 	oneShotFrames   = 176   // at most: 8.7 s at 44.1 kHz
-	oneShotTrim     = -60   // dB below the peak
 	compared        = 16    // clips whose round trips are compared
+	shotDistance    = 1.45  // times the mel scale's spectral distance, which one-shots may have: noise that is drawn anew is far from itself, and sounds right
 	prerollHops     = 2     // frames before the attack, at least
 	prerollDB       = -40   // below the peak; what is louder before the attack is kept
 	cutFade         = 250 * time.Millisecond
 )
 
 // PlanFor plans for clips in memory: a mel scale as Survey.Plan does for their figures, the scaling of its logarithm fitted
-// to their levels as Level does, or the front end for one-shots (spectrogram.OneShot), where a round trip through it changes the
-// spectra of some of the clips less. A mel scale from 22.05 kHz on gets narrower filters at the bottom (spectrogram.FormulaKnee), up to
+// to their levels as Level does, or the front end for one-shots (spectrogram.OneShot). That is for recordings of which two thirds or
+// more are one stroke each, unless a round trip through it changes the spectra of some of the clips much more (shotDistance), as
+// those of bells and plucked strings; and for any others where it changes them less. A mel scale from 22.05 kHz on gets narrower filters at the bottom (spectrogram.FormulaKnee), up to
 // half as many again, where it brings more than a third of low tones back more than 50 cents off. There are two channels where
 // more than half of the clips have two, and these differ to the ear (stereo.Differs) in a tenth of them or more.
 func PlanFor(clips []audio.Clip) models.FrontEnd {
 	s := SurveyOf(clips)
 	fe := Level(s.Plan(), clips)
-	if shot, ok := s.oneShot(fe.Spectrogram.SampleRate, clips); ok && distance(shot, clips) < distance(fe, clips) {
+	shot, ok := s.oneShot(fe.Spectrogram.SampleRate, clips)
+	limit := 1.
+	if ok && areStruck(clips) {
+		limit = shotDistance
+	}
+	if ok && distance(shot, clips) < limit*distance(fe, clips) {
 		fe = shot
 	} else {
 		fe = inTune(fe, clips)
@@ -45,7 +51,7 @@ func (s Survey) oneShot(rate int, clips []audio.Clip) (models.FrontEnd, bool) {
 	var seconds []float64
 	for _, c := range clips {
 		if Usable(c) == nil {
-			seconds = append(seconds, audio.TrimSilence(c, oneShotTrim).Duration().Seconds())
+			seconds = append(seconds, audio.TrimSilence(c, s.Trim).Duration().Seconds())
 		}
 	}
 	if rate < musicRate || len(seconds) == 0 || s.Trim > trimSilent {
@@ -54,7 +60,7 @@ func (s Survey) oneShot(rate int, clips []audio.Clip) (models.FrontEnd, bool) {
 	c := spectrogram.OneShot(rate)
 	frames := prerollHops + c.Frames(int(percentile(seconds, oneShotCoverage)*float64(rate)))
 	frames = (frames + frameStep - 1) / frameStep * frameStep
-	return models.FrontEnd{Spectrogram: c, Frames: min(max(frames, minFrames), oneShotFrames), TrimDB: oneShotTrim}, true
+	return models.FrontEnd{Spectrogram: c, Frames: min(max(frames, minFrames), oneShotFrames), TrimDB: s.Trim}, true
 }
 
 // distance returns the spectral distance between some of the clips and their round trips through a front end in dB, NaN where it

@@ -41,20 +41,17 @@ func TestPlanForOneShots(t *testing.T) {
 		t.Skip("it sends dozens of clips through two front ends")
 	}
 	fe := PlanFor(bursts())
-	if fe.Spectrogram.Scale != spectrogram.ScaleOneShot || fe.TrimDB != oneShotTrim {
+	if fe.Spectrogram.Scale != spectrogram.ScaleOneShot || fe.TrimDB != trimDecay {
 		t.Errorf("bursts of noise are planned as %+v", fe)
 	}
 	if _, err := New(fe); err != nil {
 		t.Error(err)
 	}
-	var vowels, low []audio.Clip
-	for seed := range uint64(12) {
-		v, err := synth.Clip("vowel", seed, 44100)
-		if err != nil {
-			t.Fatal(err)
-		}
-		vowels = append(vowels, v)
+	if fe := PlanFor(append(sounds(t, "kick"), sounds(t, "hihat")...)); fe.Spectrogram.Scale != spectrogram.ScaleOneShot {
+		t.Errorf("kicks and hi-hats are planned as %+v", fe)
 	}
+	vowels := sounds(t, "vowel")
+	var low []audio.Clip
 	for _, c := range bursts() {
 		x, err := audio.Resample(c, 8000)
 		if err != nil {
@@ -62,7 +59,8 @@ func TestPlanForOneShots(t *testing.T) {
 		}
 		low = append(low, x)
 	}
-	for name, clips := range map[string][]audio.Clip{"vowels": vowels, "8 kHz": low} {
+	// Bells and plucked strings are struck once, and are their partials.
+	for name, clips := range map[string][]audio.Clip{"vowels": vowels, "8 kHz": low, "bells": sounds(t, "bell"), "strings": sounds(t, "pluck")} {
 		if fe := PlanFor(clips); fe.Spectrogram.Scale != spectrogram.ScaleMel {
 			t.Errorf("%s are planned as %+v", name, fe)
 		}
@@ -72,6 +70,46 @@ func TestPlanForOneShots(t *testing.T) {
 	}
 	if fe := (Choice{Overrides: Overrides{Frames: 64}}).plan(bursts()); fe.Spectrogram.Scale != spectrogram.ScaleOneShot || fe.Frames != 64 {
 		t.Errorf("with --frames 64 bursts are planned as %+v", fe)
+	}
+}
+
+// sounds are a dozen of the synthetic sounds of a kind at 44.1 kHz.
+func sounds(t *testing.T, kind string) []audio.Clip {
+	t.Helper()
+	var out []audio.Clip
+	for seed := range uint64(12) {
+		c, err := synth.Clip(kind, seed, 44100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// TestStruckOnce tells one stroke from what swells, goes on, or begins again.
+func TestStruckOnce(t *testing.T) {
+	stroke := burst(1, 0, 0.1, 1)
+	twice := stroke
+	twice.Samples = append(slices.Clone(stroke.Samples[:stroke.Rate*3/10]), stroke.Samples...)
+	flam := stroke // as a clap: 15 ms apart
+	flam.Samples = append(slices.Clone(stroke.Samples[:stroke.Rate*15/1000]), stroke.Samples...)
+	late := stroke
+	late.Samples = append(make([]float32, stroke.Rate/2), stroke.Samples...)
+	swell := stroke
+	swell.Samples = slices.Clone(stroke.Samples)
+	slices.Reverse(swell.Samples)
+	for name, c := range map[string]struct {
+		clip audio.Clip
+		want bool
+	}{
+		"a stroke": {stroke, true}, "after silence": {late, true}, "a clap": {flam, true}, "two strokes": {twice, false}, "backwards": {swell, false},
+		"a vowel": {sounds(t, "vowel")[0], false}, "nothing": {audio.Clip{Samples: make([]float32, 4410), Channels: 1, Rate: 44100}, false},
+		"few samples": {audio.Clip{Samples: []float32{1}, Channels: 1, Rate: 44100}, true}, "a rate of 8 Hz": {audio.Clip{Samples: []float32{1, 0}, Channels: 1, Rate: 8}, false},
+	} {
+		if got := struckOnce(c.clip); got != c.want {
+			t.Errorf("%s: struck once is %v", name, got)
+		}
 	}
 }
 
@@ -129,7 +167,7 @@ func TestOneShotRoundTrip(t *testing.T) {
 		if r := is.Flutter / was.Flutter; r > 1.4 {
 			t.Errorf("clip %d: flutter %.2f dB, was %.2f", i, is.Flutter, was.Flutter)
 		}
-		tail := audio.TrimSilence(c, oneShotTrim).Duration()
+		tail := audio.TrimSilence(c, trimDecay).Duration()
 		if r := back.Duration().Seconds() / tail.Seconds(); math.Abs(r-1) > 0.1 {
 			t.Errorf("clip %d: %v long, was %v", i, back.Duration(), tail)
 		}
@@ -141,7 +179,7 @@ func TestOneShotRoundTrip(t *testing.T) {
 
 // TestCutOneShotsFade: a recording that is longer than the model's clips ends in a fade.
 func TestCutOneShotsFade(t *testing.T) {
-	f, err := New(models.FrontEnd{Spectrogram: spectrogram.OneShot(44100), Frames: 64, TrimDB: oneShotTrim})
+	f, err := New(models.FrontEnd{Spectrogram: spectrogram.OneShot(44100), Frames: 64, TrimDB: trimDecay})
 	if err != nil {
 		t.Fatal(err)
 	}

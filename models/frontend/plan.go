@@ -18,7 +18,8 @@ const (
 	fewFrames  = 16  // clips of no more are better seen in shorter frames: half of the picture would be padding
 	maxRate    = 48000
 	coverage   = 0.98 // the share of clips that fit without being cut
-	trimSilent = -40  // dB below the peak
+	trimSilent = -40  // dB below the peak, below musicRate: recordings of speech have noise beneath
+	trimDecay  = -60  // dB below the peak, from musicRate on: -40 cuts a third off the decay of a drum or a string
 	trimLeast  = -15  // dB; a steady level above it is sound, not noise
 	trimMargin = 3    // dB above the noise
 
@@ -32,10 +33,11 @@ const (
 // hop are halved, down to 20 ms; where they need more than 512, doubled, up to 100 ms. Without clips it plans for one
 // second at 8 kHz.
 func Plan(rates []int, durations []time.Duration) models.FrontEnd {
-	s := Survey{Rates: map[int]int{}, Durations: durations, Trim: trimSilent}
+	s := Survey{Rates: map[int]int{}, Durations: durations}
 	for _, r := range rates {
 		s.Rates[r]++
 	}
+	s.Trim = quietest(s.Rates)
 	return s.Plan()
 }
 

@@ -25,12 +25,12 @@ type Survey struct {
 	Band      float64         // Hz below which the audible sound of the label with the widest band lies; 0: unknown
 	Edge      float64         // dB below a clip's peak at which the sound at its two ends lies, a median; NaN: unknown
 	Steady    bool            // whether the ends are steady: noise, not the beginning of the sound
-	Trim      float64         // dB below its peak at which a clip begins and ends: -40, or more where the ends are louder noise
+	Trim      float64         // dB below its peak at which a clip begins and ends: -40, -60 from 22.05 kHz on, or more where the ends are louder noise
 }
 
 // SurveyOf measures clips. It analyses every n-th, so that there are at most about 512.
 func SurveyOf(clips []audio.Clip) Survey {
-	s := Survey{Clips: len(clips), Rates: map[int]int{}, Channels: map[int]int{}, Edge: math.NaN(), Trim: trimSilent}
+	s := Survey{Clips: len(clips), Rates: map[int]int{}, Channels: map[int]int{}, Edge: math.NaN()}
 	bands := map[string][]float64{}
 	var edges []float64
 	steady := 0
@@ -64,7 +64,8 @@ func SurveyOf(clips []audio.Clip) Survey {
 	if len(edges) > 0 {
 		s.Edge, s.Steady = percentile(edges, 0.5), 2*steady > len(edges)
 	}
-	if s.Steady && s.Edge > trimSilent && s.Edge < trimLeast {
+	s.Trim = quietest(s.Rates)
+	if s.Steady && s.Edge > s.Trim && s.Edge < trimLeast {
 		s.Trim = min(s.Edge+trimMargin, trimLeast)
 	}
 	for _, c := range clips {
@@ -73,6 +74,14 @@ func SurveyOf(clips []audio.Clip) Survey {
 		}
 	}
 	return s
+}
+
+// quietest is the level below which recordings of these rates are trimmed, in dB below the peak.
+func quietest(rates map[int]int) float64 {
+	if commonest(rates) >= musicRate {
+		return trimDecay
+	}
+	return trimSilent
 }
 
 // hasSound reports whether a clip is not silent and all its samples are numbers.

@@ -8,6 +8,7 @@ import (
 
 	"wavemill/audio"
 	"wavemill/audio/dataset"
+	"wavemill/audio/spectrogram"
 	"wavemill/models"
 	"wavemill/models/eval"
 	"wavemill/models/frontend"
@@ -161,7 +162,11 @@ func (c Ceiling) Warnings(fe models.FrontEnd) []string {
 		w = append(w, soundWarnings(fe, *c.Sound)...)
 	}
 	w = append(w, imageWarnings(fe, c.Image)...)
-	if c.Clamped > mostClamped {
+	switch {
+	case c.Clamped <= mostClamped:
+	case s.Scale == spectrogram.ScaleOneShot: // Its range is fixed, relative to each clip's peak.
+		w = append(w, fmt.Sprintf("%.2f %% of the values are above the scaling's range: these partials come back quieter than the rest of their clips", 100*c.Clamped))
+	default:
 		w = append(w, fmt.Sprintf("%.2f %% of the values are above the scaling's range: the loudest sounds come back quieter. Leave --front-end out, so that the range is fitted", 100*c.Clamped))
 	}
 	return w

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"wavemill/audio/spectrogram"
 	"wavemill/models/eval"
 	"wavemill/models/frontend"
 	"wavemill/models/training"
@@ -33,9 +34,13 @@ func TestCeilingWarnings(t *testing.T) {
 		"magnitudes":         {func(c *training.Ceiling) { c.SpectralSNR = 2 }, []string{"may be the bottleneck"}},
 		"cut":                {func(c *training.Ceiling) { c.Cut, c.Lost = 0.5, 0.2 }, []string{"50 % of the clips are cut", "--frames 128"}},
 		"cut, but inaudibly": {func(c *training.Ceiling) { c.Cut = 0.5 }, nil},
-		"clamped":            {func(c *training.Ceiling) { c.Clamped = 0.01 }, []string{"above the scaling's range"}},
+		"clamped":            {func(c *training.Ceiling) { c.Clamped = 0.01 }, []string{"above the scaling's range", "Leave --front-end out"}},
+		"clamped one-shots":  {func(c *training.Ceiling) { c.Clamped = 0.01 }, []string{"come back quieter than the rest of their clips"}},
 	} {
-		x := training.Ceiling{Ceiling: good}
+		x, fe := training.Ceiling{Ceiling: good}, fe
+		if strings.Contains(name, "one-shots") {
+			fe.Spectrogram = spectrogram.OneShot(44100)
+		}
 		c.change(&x)
 		got := strings.Join(x.Warnings(fe), "\n")
 		for _, want := range c.want {

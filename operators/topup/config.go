@@ -3,6 +3,7 @@ package topup
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"wavemill/audio/dataset"
@@ -24,6 +25,15 @@ type Config struct {
 	// Proof publishes clips only where they are shown to help on recordings that the model has not seen. Without it, clips
 	// that pass the filter are published.
 	Proof bool `yaml:"proof"`
+	// ProofSteps is the number of steps of each classifier of the proof; 0: 1500, see augment.Effort.
+	ProofSteps int `yaml:"proof_steps"`
+	// ProofSeeds is how many classifiers of each kind the proof trains; 0: 3.
+	ProofSeeds int `yaml:"proof_seeds"`
+	// ProofAugmentation names the policies of augmentation that the proof chooses from; empty: all.
+	ProofAugmentation []string `yaml:"proof_augmentation" jsonschema:"enum=none,enum=light,enum=medium,enum=strong"`
+	// ProofBudget is the longest time of the proof. Where the steps do not fit, there are fewer. 0: 30 minutes or, where
+	// ProofSteps is given, no limit, so that nothing depends on the speed of the machine.
+	ProofBudget time.Duration `yaml:"proof_budget"`
 	// Idle is how long no recording must have come before a round begins.
 	Idle time.Duration `yaml:"idle"`
 	// Again is how many recordings must be new, and AgainShare which share of those of the last round, before another round
@@ -44,6 +54,11 @@ func Defaults() Config {
 		Model: "vae", Proof: true, Idle: 30 * time.Second, Again: 16, AgainShare: 0.1, MaxRecordings: 5000, MaxClips: 2000,
 		Lease: 10 * time.Second,
 	}
+}
+
+// effort is what the proof may take.
+func (c Config) effort() augment.Effort {
+	return augment.Effort{Steps: c.ProofSteps, Seeds: c.ProofSeeds, Augmentation: c.ProofAugmentation, Budget: c.ProofBudget}
 }
 
 // A Job is the work of a round; [augment.Job] is one.
@@ -83,6 +98,9 @@ func (c Config) check() error {
 	fault(c.To < 1, "to is missing: how many clips each label is to have")
 	fault(c.Model == "" || pipeline.Slug(c.Model) != c.Model, "model: use letters, digits, - and _")
 	fault(!(c.Confidence >= 0 && c.Confidence < 1), "confidence must be at least 0 and below 1")
+	if err := c.effort().Validate(); err != nil {
+		faults = append(faults, errors.New(strings.Replace(err.Error(), "proof-", "proof_", 1)))
+	}
 	fault(c.Idle <= 0, "idle must be positive")
 	fault(c.Again < 1, "again must be at least 1")
 	fault(!(c.AgainShare >= 0 && c.AgainShare <= 1), "again_share must be between 0 and 1")

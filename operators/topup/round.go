@@ -33,6 +33,7 @@ type Outcome struct {
 	Config     string         `json:"config"`
 	State      string         `json:"state"` // StateFull or StateStopped
 	Reason     string         `json:"reason"`
+	Made       int            `json:"made"` // clips that passed the filter
 	Verdict    string         `json:"verdict,omitempty"`
 	Gain       *float64       `json:"gain,omitempty"`
 	Interval   *[2]float64    `json:"interval,omitempty"`
@@ -139,19 +140,23 @@ func (o *operator) round(ctx context.Context, entry modelstore.Entry, recordings
 	if err != nil {
 		return out, err
 	}
+	// What the model and the recordings themselves make impossible would be so at every attempt: it is the outcome.
 	checkpoint, err := models.Decode(content)
 	if err != nil {
-		return out, err
+		out.Reason = "the model cannot be read: " + err.Error()
+		return out, nil
 	}
 	sampler, err := sampling.OpenWith(checkpoint, architectures.Open)
 	if err != nil {
-		return out, err
+		out.Reason = "the model cannot generate: " + err.Error()
+		return out, nil
 	}
 	made := map[string][]byte{}
 	job := o.hooks.NewJob(augment.Job{
-		To: o.config.To, Seed: o.config.Seed, Confidence: o.config.Confidence, Proof: o.config.Proof,
-		Store: func(name string, data []byte) error { made[name] = data; return nil },
-		Note:  func(message string) { o.log.Info(message) },
+		To: o.config.To, Seed: o.config.Seed, Confidence: o.config.Confidence, Proof: o.config.Proof, Effort: o.config.effort(),
+		Progress: o.start(ctx),
+		Store:    func(name string, data []byte) error { made[name] = data; return nil },
+		Note:     func(message string) { o.log.Info(message) },
 	})
 	split := augment.HoldOut(checkpoint, recordings, dataset.Holdout{})
 	report, err := job.Run(ctx, sampler, recordings, split)
@@ -159,20 +164,33 @@ func (o *operator) round(ctx context.Context, entry modelstore.Entry, recordings
 	case errors.Is(err, augment.ErrTooFewUnseen):
 		out.Reason = err.Error() + "; with proof: false, clips that pass the filter are published"
 		return out, nil
-	case err != nil:
+	case errors.Is(err, eval.ErrTrialBudget):
+		out.Reason = err.Error() + " (proof_budget, proof_steps, proof_seeds, proof_augmentation)"
+		return out, nil
+	case err != nil && ctx.Err() != nil:
 		return out, err
-	}
-	if p := report.Proof; p != nil {
-		i := [2]float64(p.Intervals["gain_points"])
-		out.Verdict, out.Gain, out.Interval = p.Verdict, &p.Points, &i
-		if p.Verdict != eval.UseThem {
-			out.Reason = fmt.Sprintf("%s: with the clips, accuracy changes by %+.1f points [%+.1f, %+.1f]", p.Verdict, p.Points, i[0], i[1])
-			return out, nil
-		}
+	case err != nil:
+		out.Reason = err.Error()
+		return out, nil
 	}
 	clips, err := clipsOf(made)
 	if err != nil {
 		return out, err
+	}
+	out.Made = len(clips)
+	if len(clips) == 0 {
+		out.Reason = "no clip can be added: the model does not know the labels that lack clips, or too few pass the filter"
+		return out, nil
+	}
+	if p := report.Proof; p != nil {
+		i := [2]float64(p.Intervals["gain_points"])
+		out.Verdict, out.Gain, out.Interval = p.Verdict, &p.Points, &i
+		o.log.Info("the proof has ended", "verdict", p.Verdict, "proof", p.String())
+		if p.Verdict != eval.UseThem {
+			out.Reason = fmt.Sprintf("%s: with %d clips, accuracy on %d other recordings changes by %+.1f points [%+.1f, %+.1f]",
+				p.Verdict, p.Added, p.TestClips, p.Points, i[0], i[1])
+			return out, nil
+		}
 	}
 	room := map[string]int{}
 	for label, n := range have {
@@ -181,7 +199,7 @@ func (o *operator) round(ctx context.Context, entry modelstore.Entry, recordings
 	if err := o.publish(ctx, clips, room, stored); err != nil {
 		return out, err
 	}
-	out.State, out.Reason = StateFull, fmt.Sprintf("every label that the model knows has %d clips", o.config.To)
+	out.State, out.Reason = StateFull, fmt.Sprintf("every label has %d clips", o.config.To)
 	left := 0
 	for _, n := range room {
 		left += max(0, n)

@@ -6,6 +6,10 @@
 // better than one without, and then publishes them: package models/augment has all of that. Where the proof shows no gain,
 // nothing is published, and the status says so until there are more recordings or another model.
 //
+// Every round ends. The filter's classifier makes twenty passes over the recordings, a label is given up where fewer than one
+// clip in twenty passes, and the proof has a number of steps and a budget. Where the proof does not fit into its budget, or the
+// model or the recordings cannot be worked with, that is the outcome of the round, and is kept and told as such.
+//
 // # Delivery
 //
 // A clip's id is made of its label, its seed and the digest of its model. A round is a function of the recordings, the model
@@ -23,6 +27,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"wavemill/pipeline"
 	"wavemill/pipeline/lease"
@@ -49,6 +55,8 @@ var (
 	_ pipeline.Detailer = (*operator)(nil)
 	_ pipeline.Waiter   = (*operator)(nil)
 	_ pipeline.Closer   = (*operator)(nil)
+
+	_ prometheus.Collector = (*operator)(nil)
 )
 
 func newOperator(c Config, env pipeline.Env, h Hooks) *operator {
@@ -75,6 +83,7 @@ type Details struct {
 	Gain       *float64       `json:"gain,omitempty"`       // Gain is that of the last proof, in points of accuracy.
 	Interval   *[2]float64    `json:"interval,omitempty"`   // Interval is the gain's, 95 %.
 	Verdict    string         `json:"verdict,omitempty"`    // Verdict is that of the last proof.
+	Progress   *Progress      `json:"progress,omitempty"`   // Progress is that of the round, while there is one.
 	Published  uint64         `json:"published,omitempty"`  // Published counts the clips of this process.
 	Duplicates uint64         `json:"duplicates,omitempty"` // Duplicates counts clips that the stream had already.
 }
@@ -85,14 +94,16 @@ const (
 	StateWaiting = "waiting" // for recordings or a model
 	StateWorking = "working" // in a round
 	StateFull    = "full"    // every label that the model knows has its clips
-	StateStopped = "stopped" // clips are not shown to help
+	StateStopped = "stopped" // clips are not shown to help, or a round cannot be done; Reason says which
 )
 
 // Details implements pipeline.Detailer.
 func (o *operator) Details() any {
+	progress := o.progress()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	d := o.state
+	d.Progress = progress
 	if d.State == "" {
 		d.State = StateStandby
 	}
@@ -110,6 +121,9 @@ func (o *operator) set(ctx context.Context, state, reason string) {
 	o.mu.Lock()
 	changed := o.state.State != state || o.state.Reason != reason
 	o.state.State, o.state.Reason = state, reason
+	if state != StateWorking {
+		o.state.Progress = nil
+	}
 	o.mu.Unlock()
 	if changed {
 		o.log.Info("topping up", "state", state, "reason", reason)

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -30,7 +31,8 @@ import (
 	"wavemill/pipeline/modelstore"
 )
 
-const patience = 60 * time.Second
+// patience is for a machine with much other work: a real round takes seconds.
+const patience = 5 * time.Minute
 
 // sound is recording i of a class.
 func sound(t *testing.T, class string, i int) audio.Clip {
@@ -42,28 +44,23 @@ func sound(t *testing.T, class string, i int) audio.Clip {
 	return c
 }
 
-// model trains a tiny model of two classes.
-func model(t *testing.T, seed uint64) (models.Checkpoint, []byte) {
-	t.Helper()
+// tiny is a model of two classes that has learnt nothing; the tests share it.
+var tiny = sync.OnceValues(func() (models.Checkpoint, error) {
 	var all []dataset.Recording
 	for i := range 12 {
-		c := sound(t, []string{"bell", "kick"}[i%2], i)
+		c, err := synth.Clip([]string{"bell", "kick"}[i%2], uint64(i+1), 8000)
+		if err != nil {
+			return models.Checkpoint{}, err
+		}
 		all = append(all, dataset.Recording{Item: dataset.Item{Name: strconv.Itoa(i), Label: c.Label}, Clip: c, Digest: fingerprint.Digest(c), Print: fingerprint.Of(c)})
 	}
-	set, err := training.Prepare(t.Context(), all, training.Options{Holdout: dataset.Holdout{Seed: 1}})
+	set, err := training.Prepare(context.Background(), all, training.Options{Holdout: dataset.Holdout{Seed: 1}})
 	if err != nil {
-		t.Fatal(err)
+		return models.Checkpoint{}, err
 	}
-	c, _, err := training.Job{Arch: "vae", Config: []byte(`{"channels":2,"latent":2}`), Seed: seed, Steps: 2}.Run(t.Context(), set)
-	if err != nil {
-		t.Fatal(err)
-	}
-	content, err := c.Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c, content
-}
+	c, _, err := training.Job{Arch: "vae", Config: []byte(`{"channels":2,"latent":2}`), Seed: 1, Steps: 2}.Run(context.Background(), set)
+	return c, err
+})
 
 // A job makes what is missing without a filter, and has the verdict that the test wants.
 type job struct {
@@ -111,10 +108,13 @@ func (j job) Run(ctx context.Context, s *sampling.Sampler, recordings []dataset.
 type mill struct {
 	t       *testing.T
 	bus     *pipeline.Bus
+	real    bool // whether rounds are real, and not jobs of the test
 	verdict atomic.Value
 	runs    atomic.Int64
 	rounds  chan topup.Outcome
 	entry   modelstore.Entry
+
+	pipeline *pipeline.Pipeline // the last that was started
 }
 
 func newMill(t *testing.T, config string) *mill {
@@ -143,14 +143,15 @@ func newMill(t *testing.T, config string) *mill {
 // start runs the pipeline until stop is called.
 func (m *mill) start() (stop func()) {
 	m.t.Helper()
-	reg := pipeline.Registry{"topup": topup.Factory(topup.Hooks{
-		NewJob:  func(j augment.Job) topup.Job { return job{j, &m.verdict, &m.runs} },
-		OnRound: func(o topup.Outcome) { m.rounds <- o },
-	})}
-	p, err := pipeline.Start(m.t.Context(), m.bus, reg, pipeline.Options{Log: slog.New(slog.NewTextHandler(m.t.Output(), nil))})
+	hooks := topup.Hooks{OnRound: func(o topup.Outcome) { m.rounds <- o }}
+	if !m.real {
+		hooks.NewJob = func(j augment.Job) topup.Job { return job{j, &m.verdict, &m.runs} }
+	}
+	p, err := pipeline.Start(m.t.Context(), m.bus, pipeline.Registry{"topup": topup.Factory(hooks)}, pipeline.Options{Log: slog.New(slog.NewTextHandler(m.t.Output(), nil))})
 	if err != nil {
 		m.t.Fatal(err)
 	}
+	m.pipeline = p
 	return func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
@@ -175,10 +176,18 @@ func (m *mill) next() topup.Outcome {
 func (m *mill) publish(class string, from, to int) {
 	m.t.Helper()
 	for i := from; i < to; i++ {
-		body, err := wav.Encode(sound(m.t, class, i), wav.Options{NoDither: true})
+		m.record([]dataset.Recording{{Item: dataset.Item{Name: fmt.Sprintf("%s %d.wav", class, i)}, Clip: sound(m.t, class, i)}})
+	}
+}
+
+// record publishes recordings.
+func (m *mill) record(all []dataset.Recording) {
+	m.t.Helper()
+	for _, r := range all {
+		body, err := wav.Encode(r.Clip, wav.Options{NoDither: true})
 		if err == nil {
 			_, err = m.bus.Publish(m.t.Context(), &pipeline.Message{
-				Type: pipeline.TypeAudio, Label: class, Body: body, Header: map[string]string{header.Source: fmt.Sprintf("%s %d.wav", class, i)},
+				Type: pipeline.TypeAudio, Label: r.Clip.Label, Body: body, Header: map[string]string{header.Source: r.Name},
 			})
 		}
 		if err != nil {
@@ -187,9 +196,24 @@ func (m *mill) publish(class string, from, to int) {
 	}
 }
 
+// serve puts the tiny model into the store. With another seed it has another digest.
 func (m *mill) serve(seed uint64) models.Checkpoint {
 	m.t.Helper()
-	c, content := model(m.t, seed)
+	c, err := tiny()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	c.Seed = seed
+	m.put(c)
+	return c
+}
+
+func (m *mill) put(c models.Checkpoint) {
+	m.t.Helper()
+	content, err := c.Encode()
+	if err != nil {
+		m.t.Fatal(err)
+	}
 	digest, err := c.Digest()
 	if err == nil {
 		m.entry, err = m.bus.Models().Put(m.t.Context(), "vae", digest, content, nil, m.entry)
@@ -197,7 +221,34 @@ func (m *mill) serve(seed uint64) models.Checkpoint {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	return c
+}
+
+// notices follows what the operator announces from now on; the result waits for a notice.
+func (m *mill) notices() func(want func(topup.Details) bool) topup.Details {
+	m.t.Helper()
+	notices, err := m.bus.Conn().SubscribeSync("mill.model.progress")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return func(want func(topup.Details) bool) topup.Details {
+		m.t.Helper()
+		for deadline := time.Now().Add(patience); ; {
+			msg, err := notices.NextMsg(time.Until(deadline))
+			if err != nil {
+				m.t.Fatalf("the notice does not come: %v", err)
+			}
+			var n struct {
+				Kind string `json:"kind"`
+				topup.Details
+			}
+			if err := json.Unmarshal(msg.Data, &n); err != nil {
+				m.t.Fatal(err)
+			}
+			if n.Kind == "topup" && want(n.Details) {
+				return n.Details
+			}
+		}
+	}
 }
 
 // clips counts the clips of the stream by label, and fails where one is there twice.
@@ -215,7 +266,7 @@ func (m *mill) clips() map[string]int {
 		seen[key] = true
 		count[c.Label]++
 		p, _, err := sampling.ReadProvenance(c.Body)
-		if err != nil || p.Label != c.Label || p.Model != c.Header[header.Model] || c.Header[header.Topup] != "topup" || c.Header[header.Confidence] != "0.9" {
+		if err != nil || p.Label != c.Label || p.Model != c.Header[header.Model] || c.Header[header.Topup] != "topup" || !m.real && c.Header[header.Confidence] != "0.9" {
 			m.t.Errorf("clip %s: %+v, %v, %v", c.ID, p, c.Header, err)
 		}
 	}
@@ -256,10 +307,7 @@ func TestEveryLabelGetsItsClips(t *testing.T) {
 
 func TestItStopsWhereClipsDoNotHelp(t *testing.T) {
 	m := newMill(t, config)
-	notices, err := m.bus.Conn().SubscribeSync("mill.model.progress")
-	if err != nil {
-		t.Fatal(err)
-	}
+	notice := m.notices()
 	m.verdict.Store(eval.NoDifference)
 	m.publish("bell", 0, 6)
 	m.publish("kick", 0, 6)
@@ -268,19 +316,7 @@ func TestItStopsWhereClipsDoNotHelp(t *testing.T) {
 	if o := m.next(); o.State != topup.StateStopped || !strings.Contains(o.Reason, eval.NoDifference) || len(m.clips()) != 0 {
 		t.Errorf("%+v, clips %v", o, m.clips())
 	}
-	for deadline := time.Now().Add(patience); ; {
-		msg, err := notices.NextMsg(time.Until(deadline))
-		if err != nil {
-			t.Fatalf("no notice says that it has stopped: %v", err)
-		}
-		var n struct{ Kind, State, Reason, Verdict string }
-		if err := json.Unmarshal(msg.Data, &n); err != nil {
-			t.Fatal(err)
-		}
-		if n.Kind == "topup" && n.State == topup.StateStopped && n.Verdict == eval.NoDifference {
-			break
-		}
-	}
+	notice(func(d topup.Details) bool { return d.State == topup.StateStopped && d.Verdict == eval.NoDifference })
 	stop()
 	// It does not try again after a restart, but with another model.
 	stop = m.start()
@@ -378,7 +414,13 @@ func TestConfigurationFaults(t *testing.T) {
 		"{to: 5, max_recordings: 1}": "max_recordings",
 		"{to: 5, max_clips: 0}":      "max_clips",
 		"{to: 5, lease: 1ms}":        "lease",
-		"{to: 5, labels: [bell]}":    "labels",
+
+		"{to: 5, proof_steps: -1}":            "proof_steps",
+		"{to: 5, proof_seeds: -1}":            "proof_seeds",
+		"{to: 5, proof_budget: -1s}":          "proof_budget",
+		"{to: 5, proof_augmentation: [loud]}": "proof_augmentation: augmentation \"loud\" is unknown",
+
+		"{to: 5, labels: [bell]}": "labels",
 	} {
 		_, err := topup.Factory(topup.Hooks{})([]byte(config), pipeline.Env{Operator: "topup", Log: slog.New(slog.DiscardHandler)})
 		if err == nil || !strings.Contains(err.Error(), want) {

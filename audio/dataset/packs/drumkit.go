@@ -10,7 +10,8 @@ import (
 // A sample is an audio file with its label.
 type sample struct {
 	path, label, pack string
-	instrument        string // what the pack calls it
+	instrument        string                 // what the pack calls it
+	read              func() ([]byte, error) // reads what is no file of its own; nil for the file at path
 }
 
 // A skip is a file that gets no label, or that is left out, and the reason.
@@ -29,11 +30,14 @@ type kitFile struct {
 	} `xml:"instrumentList>instrument"`
 }
 
-// drumkits lists the samples of all drum kits below a folder.
+// drumkits lists the samples of all drum kits below a folder, or of the one that it is.
 func drumkits(dir string) ([]sample, []skip, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*", "drumkit.xml"))
 	if err != nil {
 		return nil, nil, err
+	}
+	if one := filepath.Join(dir, "drumkit.xml"); len(files) == 0 && exists(one) {
+		files = []string{one}
 	}
 	if len(files) == 0 {
 		return nil, nil, fmt.Errorf("no drum kit in %s: want folders with a drumkit.xml, as Debian's hydrogen-drumkits has in /usr/share/hydrogen/data/drumkits", dir)
@@ -48,6 +52,11 @@ func drumkits(dir string) ([]sample, []skip, error) {
 		samples, skipped = append(samples, some...), append(skipped, none...)
 	}
 	return samples, skipped, nil
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
 }
 
 // drumkit lists the samples of one kit: all layers of each instrument, in the order of the file.
@@ -78,7 +87,7 @@ func drumkit(file string) ([]sample, []skip, error) {
 				skipped = append(skipped, skip{path, reason})
 				continue
 			}
-			samples = append(samples, sample{path, label, slug(filepath.Base(folder)), in.Name})
+			samples = append(samples, sample{path: path, label: label, pack: slug(filepath.Base(folder)), instrument: in.Name})
 		}
 	}
 	return samples, skipped, nil

@@ -110,6 +110,17 @@ func TestDrumkits(t *testing.T) {
 	if err := run(t.Context(), []string{"-out", out, "drumkits", in}); err == nil {
 		t.Error("an existing folder is overwritten")
 	}
+	for name, args := range map[string][]string{
+		"left out": {"-without", "b-10.0,none", "drumkits", in}, "the kit itself": {"drumkits", filepath.Join(in, "A Kit")},
+	} {
+		one := filepath.Join(t.TempDir(), "one")
+		if err := run(t.Context(), append([]string{"-out", one}, args...)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if files, _ := filepath.Glob(filepath.Join(one, "*", "*.wav")); len(files) != 3 {
+			t.Errorf("%s: %v, want the three strokes of the other kit", name, files)
+		}
+	}
 }
 
 func TestReport(t *testing.T) {

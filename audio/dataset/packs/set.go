@@ -44,7 +44,11 @@ func load(ctx context.Context, samples []sample, keep limits) (*set, error) {
 	s := &set{}
 	known := map[string]bool{}
 	for _, from := range samples {
-		data, err := os.ReadFile(from.path)
+		read := from.read
+		if read == nil {
+			read = func() ([]byte, error) { return os.ReadFile(from.path) }
+		}
+		data, err := read()
 		if err != nil {
 			s.skipped = append(s.skipped, skip{from.path, err.Error()})
 			continue
