@@ -101,7 +101,7 @@ func (l *listener) warnings(ctx context.Context, b models.Batch) ([]models.Warni
 		return nil, err
 	}
 	var out []models.Warning
-	for _, f := range faults() {
+	for _, f := range faults(l.front.Config().Spectrogram) {
 		var findings []string
 		for label, name := range l.labels {
 			if finding, found := f.compare(l.heard[label], made[label]); found {

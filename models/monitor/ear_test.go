@@ -109,7 +109,7 @@ func TestFaults(t *testing.T) {
 		KindAttack: func(m *ear.Measures) *float64 { return &m.Attack }, KindTail: func(m *ear.Measures) *float64 { return &m.Tail },
 		KindLevel: func(m *ear.Measures) *float64 { return &m.Peak }, KindPersistence: func(m *ear.Measures) *float64 { return &m.Persistence },
 	}
-	for _, f := range faults() {
+	for _, f := range faults(spectrogram.Default(44100)) {
 		v, at := of[f.kind], field[f.kind]
 		clips := func(value float64) []ear.Measures {
 			return clipsWith(func(m *ear.Measures, vary float64) { *at(m) = value * vary })
@@ -192,6 +192,29 @@ func TestSteps(t *testing.T) {
 		}
 		if found && (!strings.Contains(w.Finding, "3.0 passes over 100 recordings") || !strings.Contains(w.Advice, "--steps 101")) {
 			t.Errorf("%v", w)
+		}
+	}
+}
+
+// TestFaultAdvice: what to change is a flag that the front end has, and no flag that would take it away.
+func TestFaultAdvice(t *testing.T) {
+	mel := spectrogram.Default(44100)
+	knee := mel
+	knee.MelFormula = spectrogram.FormulaKnee
+	for name, c := range map[string]struct {
+		config spectrogram.Config
+		pitch  string
+		flags  bool
+	}{
+		"mel": {mel, "--mel-formula knee", true}, "knee": {knee, "--mels 256", true}, "one-shots": {spectrogram.OneShot(44100), "more channels", false},
+	} {
+		for _, f := range faults(c.config) {
+			if f.kind == KindPitch && !strings.Contains(f.advice, c.pitch) {
+				t.Errorf("%s: %s, want %s", name, f.advice, c.pitch)
+			}
+			if !c.flags && strings.Contains(f.advice, "--") {
+				t.Errorf("%s: %s: a flag that plans a mel scale", name, f.advice)
+			}
 		}
 	}
 }
