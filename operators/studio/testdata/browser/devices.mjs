@@ -87,14 +87,15 @@ async function drag(page, link) {
     addEventListener('dragstart', (e) => { globalThis.dragged = e.dataTransfer.getData('DownloadURL'); });
   });
   for (let attempt = 1; ; attempt++) {
-    await link.scrollIntoViewIfNeeded();
-    const box = await link.boundingBox();
-    // Some of these are answered when the drag has ended only, which is with the page.
-    const mouse = (type, by) => client.send('Input.dispatchMouseEvent', {
-      type, x: box.x + box.width / 2 + by, y: box.y + box.height / 2 + by, button: 'left', buttons: type === 'mouseReleased' ? 0 : 1, clickCount: 1,
-    }).catch(() => {});
-    for (const [type, by] of [['mousePressed', 0], ['mouseMoved', 10], ['mouseMoved', 40]]) mouse(type, by);
+    let mouse = async () => {};
     try {
+      await link.scrollIntoViewIfNeeded({ timeout: 10000 });
+      const box = await link.boundingBox({ timeout: 10000 });
+      // Some of these are answered when the drag has ended only, which is with the page.
+      mouse = (type, by) => client.send('Input.dispatchMouseEvent', {
+        type, x: box.x + box.width / 2 + by, y: box.y + box.height / 2 + by, button: 'left', buttons: type === 'mouseReleased' ? 0 : 1, clickCount: 1,
+      }).catch(() => {});
+      for (const [type, by] of [['mousePressed', 0], ['mouseMoved', 10], ['mouseMoved', 40]]) mouse(type, by);
       await page.waitForFunction(() => globalThis.dragged, undefined, { timeout: 10000 });
       return page.evaluate(() => globalThis.dragged);
     } catch (e) {
@@ -110,7 +111,10 @@ export async function out() {
     const page = await open(given.url);
     await page.getByRole('button', { name: label, exact: true }).click();
     await heard(page);
+    // The list may hold the star already, from the round before: it is laid out anew when the answer is there.
+    const listed = page.waitForResponse((r) => r.url().endsWith('/api/stars') && r.request().method() === 'GET');
     await page.locator('#star').click();
+    await listed;
     await page.waitForFunction((name) => document.querySelector('#stars input')?.value === name, `${label} 1`);
     const link = page.locator(selector).first();
     const file = await drag(page, link);
