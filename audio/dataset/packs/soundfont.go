@@ -71,6 +71,7 @@ func soundfonts(file string) ([]sample, []skip, error) {
 	}
 	var samples []sample
 	var skipped []skip
+	other := regexp.MustCompile(`orch|timpani|brush|sfx`)
 	known := map[uint16]bool{} // samples that an earlier kit has
 	for p := 0; p+1 < len(f.presets); p++ {
 		preset := f.presets[p]
@@ -121,8 +122,6 @@ func soundfonts(file string) ([]sample, []skip, error) {
 	}
 	return samples, skipped, nil
 }
-
-var other = regexp.MustCompile(`orch|timpani|brush|sfx`)
 
 // keys is what General MIDI 1 calls the instrument of a key, as far as classify knows it.
 func keys(key uint8) string {
