@@ -72,7 +72,7 @@ func soundfonts(file string) ([]sample, []skip, error) {
 	var samples []sample
 	var skipped []skip
 	other := regexp.MustCompile(`orch|timpani|brush|sfx`)
-	known := map[uint16]bool{} // samples that an earlier kit has
+	known := map[uint16]bool{} // samples that an earlier zone has, taken or skipped: its first key says what it is
 	for p := 0; p+1 < len(f.presets); p++ {
 		preset := f.presets[p]
 		if preset.Bank != percussionBank {
