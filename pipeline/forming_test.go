@@ -11,7 +11,7 @@ import (
 // TestUntilFormed: a cluster that forms is asked again, other errors and a cancelled context end it.
 func TestUntilFormed(t *testing.T) {
 	calls := 0
-	if err := untilFormed(t.Context(), func() error {
+	if err := untilFormed(t.Context(), forming, func() error {
 		if calls++; calls < 3 {
 			return jetstream.ErrNoStreamResponse
 		}
@@ -24,12 +24,12 @@ func TestUntilFormed(t *testing.T) {
 	}
 	other := errors.New("other")
 	calls = 0
-	if err := untilFormed(t.Context(), func() error { calls++; return other }); !errors.Is(err, other) || calls != 1 {
+	if err := untilFormed(t.Context(), forming, func() error { calls++; return other }); !errors.Is(err, other) || calls != 1 {
 		t.Errorf("%d calls, %v", calls, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := untilFormed(ctx, func() error { return jetstream.ErrNoStreamResponse }); !errors.Is(err, jetstream.ErrNoStreamResponse) || !errors.Is(err, context.Canceled) {
+	if err := untilFormed(ctx, forming, func() error { return jetstream.ErrNoStreamResponse }); !errors.Is(err, jetstream.ErrNoStreamResponse) || !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

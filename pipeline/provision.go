@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
-	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"wavemill/pipeline/delivery"
@@ -46,7 +43,7 @@ const ownerKey = "owner"
 // messages. Take replaces the owner. An empty owner claims nothing and is never refused.
 // While a cluster is still forming, Provision tries again, for ten seconds at most.
 func (b *Bus) Provision(ctx context.Context, reg Registry, owner string, take bool) (done Provisioned, err error) {
-	err = untilFormed(ctx, func() error {
+	err = untilFormed(ctx, forming, func() error {
 		done, err = b.provision(ctx, reg, owner, take)
 		return err
 	})
@@ -152,42 +149,4 @@ func (b *Bus) claim(ctx context.Context, owner string, take bool) error {
 			ErrOwned, b.spec.Name, b.place(), other, owner)
 	}
 	return nil
-}
-
-// formingTime is the longest that a cluster takes to have leaders for new streams, many times over, and formingWait how long to wait
-// before it is asked again.
-const (
-	formingTime = 10 * time.Second
-	formingWait = 100 * time.Millisecond
-)
-
-// untilFormed calls f again while the cluster that it asks is still forming. What f did before it failed must be harmless when it is
-// done again.
-func untilFormed(ctx context.Context, f func() error) error {
-	for began := time.Now(); ; {
-		err := f()
-		if !forming(err) || time.Since(began) > formingTime {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(err, ctx.Err())
-		case <-time.After(formingWait):
-		}
-	}
-}
-
-// What a server of a cluster answers before all of its peers are known and every stream has a leader.
-const (
-	codePeersIncomplete = 10004 // "incomplete results"
-	codeNoPeers         = 10005 // "no suitable peers for placement"
-	codeNotAvailable    = 10008 // "JetStream system temporarily unavailable"
-)
-
-// forming reports whether an error is that of a cluster without its leaders.
-func forming(err error) bool {
-	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
-		return slices.Contains([]jetstream.ErrorCode{codePeersIncomplete, codeNoPeers, codeNotAvailable}, api.ErrorCode)
-	}
-	return errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, nats.ErrNoResponders)
 }

@@ -24,12 +24,21 @@ func (b *Bus) ensureStreams(ctx context.Context, only []string) error {
 	if only != nil {
 		return nil // The object store is opened when it is needed.
 	}
-	return b.objects.Open(ctx)
+	return untilFormed(ctx, unplaced, func() error { return b.objects.Open(ctx) })
 }
 
-// ensureStream creates or updates one stream. It never takes over a stream with other subjects: with names of the user's
-// own, the stream b_c of pipeline a and the stream c of pipeline a_b are both A_B_C.
+// ensureStream creates or updates one stream. It waits for a cluster that does not know all of its servers yet, ten seconds at most.
 func (b *Bus) ensureStream(ctx context.Context, stream string) error {
+	err := untilFormed(ctx, unplaced, func() error { return b.tryStream(ctx, stream) })
+	if unplaced(err) {
+		return fmt.Errorf("%w; it needs %d servers of the cluster that run with JetStream and have room (streams.replicas)", err, max(b.spec.Streams.Replicas, 1))
+	}
+	return err
+}
+
+// tryStream is ensureStream, tried once. It never takes over a stream with other subjects: with names of the user's own, the stream
+// b_c of pipeline a and the stream c of pipeline a_b are both A_B_C.
+func (b *Bus) tryStream(ctx context.Context, stream string) error {
 	config := b.streamConfig(stream)
 	if b.spec.Streams.Bind {
 		if _, err := b.js.Stream(ctx, config.Name); err != nil {
