@@ -63,7 +63,8 @@ type (
 )
 
 // soundfonts lists the strokes of the drum kits (bank 128) of a SoundFont file, labelled by the keys of General MIDI. A kit is
-// a pack. Samples that loop before they have decayed are left out: what they hold is no whole stroke.
+// a pack. The first key with a label says what a sample is; other keys play it too, some of them for instruments that have no label
+// here. Samples that loop before they have decayed are left out: what they hold is no whole stroke.
 func soundfonts(file string) ([]sample, []skip, error) {
 	f, err := readSoundfont(file)
 	if err != nil {
@@ -72,7 +73,9 @@ func soundfonts(file string) ([]sample, []skip, error) {
 	var samples []sample
 	var skipped []skip
 	other := regexp.MustCompile(`orch|timpani|brush|sfx`)
-	known := map[uint16]bool{} // samples that an earlier zone has, taken or skipped: its first key says what it is
+	taken := map[uint16]bool{}
+	refused := map[uint16]skip{} // the reason of the first key
+	var order []uint16           // of what was refused
 	for p := 0; p+1 < len(f.presets); p++ {
 		preset := f.presets[p]
 		if preset.Bank != percussionBank {
@@ -86,12 +89,10 @@ func soundfonts(file string) ([]sample, []skip, error) {
 				continue
 			}
 			head := f.samples[z.sample]
-			if known[z.sample] {
+			if taken[z.sample] {
 				continue
 			}
-			known[z.sample] = true
 			partner, paired := f.partner(z.sample)
-			known[partner] = known[partner] || paired
 			name := text(head.Name)
 			label, reason := "", "General MIDI has no label of these for its key"
 			if said := keys(z.key); said != "" {
@@ -101,9 +102,14 @@ func soundfonts(file string) ([]sample, []skip, error) {
 				label, reason = "", "no drum, or a brush"
 			}
 			if reason != "" {
-				skipped = append(skipped, skip{at + ", " + name, reason})
+				if _, before := refused[z.sample]; !before {
+					refused[z.sample] = skip{at + ", " + name, reason}
+					order = append(order, z.sample)
+				}
 				continue
 			}
+			taken[z.sample] = true
+			taken[partner] = taken[partner] || paired
 			parts := []sampleHeader{head}
 			if paired {
 				parts = append(parts, f.samples[partner])
@@ -115,6 +121,11 @@ func soundfonts(file string) ([]sample, []skip, error) {
 				path: file + "#" + name, label: label, pack: slug(kit), instrument: kit + " " + name,
 				read: func() ([]byte, error) { return f.wav(parts, z.loops) },
 			})
+		}
+	}
+	for _, number := range order {
+		if !taken[number] {
+			skipped = append(skipped, refused[number])
 		}
 	}
 	if len(samples) == 0 {
