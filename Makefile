@@ -8,7 +8,7 @@ PYTHON ?= python3
 PEERS ?= ../shared/peers
 DATA ?= ../shared/data/fsdd
 
-.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples data-strokes quality-domains fuzz demo image lint fmt test-endless soak-serve bench-serve test-faults test-many test-apiserver test-studio test-upgrade
+.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples data-strokes quality-domains fuzz demo image lint fmt test-endless soak-serve bench-serve test-faults test-many test-copies test-apiserver test-studio test-upgrade
 
 check:
 	.ci/run
@@ -20,12 +20,9 @@ test:
 test-endless:
 	WAVEMILL_ENDLESS=1 go test -run TestEndless -v -timeout 30m ./operators/segment
 
-# The packages where goroutines meet, without those that only compute or only call the others; operators/train runs
-# models/training. Packages that start no goroutines, in their tests neither, have nothing to find there: what others call of
-# them at once is checked in the tests of the callers, such as models/frontend and operators.
-RACELESS := wavemill/audio$$|/monitor$$|/fingerprint$$|/slice$$|/sampling$$|/stereo$$|/models/guard$$|/operators/benchmark$$|/augment$$|/benchmark$$|/comparison$$|/endtoend$$|/architectures$$|/eval$$|/flow$$|/gan$$|/vae$$|/vaegan$$|/latentmap$$|/training$$|/pseudolabel$$|/transfer$$|/metric$$|/export$$|/models/internal/|/metricslog$$|/onnx$$|/report$$|/architecture$$|/measure$$|/npy$$|/audio/spectrogram|/synth$$|/wav$$|/packs$$
+# The race detector in the packages where goroutines meet.
 race:
-	go test -race -short -timeout 30m $$(go list ./pipeline/... ./operators/... ./models/... ./audio/... | grep -vE '$(RACELESS)')
+	.ci/race
 
 # A pipeline through faults, on one server and on a cluster of three; see docs/reliability.md. FAULT_CLIPS recordings, FAULT_KILLS
 # killed operators and FAULT_TIME seconds at least; FAULT_PIPELINE is a pipeline file (default: the standard pipeline).
@@ -42,6 +39,10 @@ test-faults:
 MESSAGES ?= 100000
 test-many:
 	MESSAGES=$(MESSAGES) go test ./pipeline -run '^TestManyMessages' -count 1 -v -timeout 1h
+
+# The figures of package fingerprint: copies of many spoken digits and synthetic sounds, of which the usual run takes some.
+test-copies:
+	WAVEMILL_EVERY_COPY=1 go test ./audio/fingerprint -run '^Test(FSDD|Long|Synthetic)$$' -count 1 -v -timeout 1h
 
 # The chart on a real API server: kube-apiserver and etcd are built from their Go modules, some minutes the first time.
 test-apiserver:
