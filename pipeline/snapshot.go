@@ -120,11 +120,11 @@ func (s *stage) snapshot() Status {
 		status.Reason = oneLine(err.Error())
 	}
 	status.Details = s.details()
-	if loop := s.works.Load().loop; loop != nil {
-		status.InFlight, status.Mixed = loop.InFlight(), loop.Mixed()
-		status.Waiting, status.Unacked = loop.Pending()
-		status.BacklogKnown = loop.Known()
-		if err := loop.Fault(); err != nil {
+	if w := s.works.Load(); w != nil && w.loop != nil {
+		status.InFlight, status.Mixed = w.loop.InFlight(), w.loop.Mixed()
+		status.Waiting, status.Unacked = w.loop.Pending()
+		status.BacklogKnown = w.loop.Known()
+		if err := w.loop.Fault(); err != nil {
 			status.ConsumerError = oneLine(err.Error())
 		}
 	}

@@ -19,6 +19,9 @@ const (
 // errEnded is the error of an operator whose Run returned although nobody asked it to stop.
 var errEnded = errors.New("it ended by itself")
 
+// errStarting is why a stage is not ready whose operators are being built.
+var errStarting = errors.New("it is starting")
+
 // stageState is what the supervision of a stage knows about it.
 type stageState struct {
 	restarts atomic.Uint64
@@ -96,12 +99,16 @@ func (s *stage) notReady() error {
 	if fault := s.state.fault.Load(); fault != nil {
 		return *fault
 	}
-	if loop := s.works.Load().loop; loop != nil {
-		if err := loop.Fault(); err != nil {
+	w := s.works.Load()
+	if w == nil {
+		return errStarting
+	}
+	if w.loop != nil {
+		if err := w.loop.Fault(); err != nil {
 			return fmt.Errorf("it cannot read its stream: %w", err)
 		}
 	}
-	if r, ok := s.works.Load().operators[0].(Readier); ok {
+	if r, ok := w.operators[0].(Readier); ok {
 		return r.Ready()
 	}
 	return nil

@@ -34,6 +34,28 @@ func statusOf(t *testing.T, bus *pipeline.Bus, operator string) (s pipeline.Stat
 	return s
 }
 
+// A status request is answered while an operator is built, which takes a while where it opens a model.
+func TestStatusOfAnOperatorThatStarts(t *testing.T) {
+	bus := open(t, specOf(t, "", nil))
+	reg, starting := on(shout), pipeline.Status{}
+	for name, build := range reg {
+		reg[name] = func(config []byte, env pipeline.Env) (pipeline.Operator, error) {
+			if env.Service != nil { // Without, the configuration is only checked.
+				starting = statusOf(t, bus, env.Operator)
+			}
+			return build(config, env)
+		}
+	}
+	p, err := pipeline.Start(t.Context(), bus, reg, pipeline.Options{Log: testLog(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Stop(context.WithoutCancel(t.Context())) })
+	if starting.Ready || starting.Reason != "it is starting" || starting.Operator == "" {
+		t.Errorf("while it starts: %+v", starting)
+	}
+}
+
 // An operator that fails by an error, by a panic or by ending is started again. The others go on, the server stays, and
 // the failure shows at that operator alone.
 func TestAFailedOperatorLeavesItsNeighboursAlone(t *testing.T) {
