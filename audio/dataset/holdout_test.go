@@ -136,7 +136,7 @@ func checkWhole(t *rapid.T, h Holdout, ids []Identity, side []byte) {
 	whole := h.Group != "" && len(h.Out) == 0
 	for i, a := range ids {
 		for j, b := range ids[:i] {
-			if (a.Digest == b.Digest || fingerprint.Similar(a.Print, b.Print)) && side[i] != side[j] {
+			if side[i] != side[j] && (a.Digest == b.Digest || fingerprint.Similar(a.Print, b.Print)) {
 				t.Fatalf("copies %d and %d are on sides %c and %c", j, i, side[j], side[i])
 			}
 			if whole && a.Group == b.Group && (side[i] == 'h') != (side[j] == 'h') {

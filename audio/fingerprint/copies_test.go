@@ -123,6 +123,9 @@ func changes() []change {
 	}
 }
 
+// everyCopy reports whether to take the time for many copies: `make test-copies`.
+func everyCopy() bool { return os.Getenv("WAVEMILL_EVERY_COPY") != "" }
+
 // fsdd returns the recordings of the free spoken digit dataset.
 func fsdd(t *testing.T) []audio.Clip {
 	t.Helper()
@@ -150,15 +153,16 @@ func fsdd(t *testing.T) []audio.Clip {
 func missed(t *testing.T, clips []audio.Clip, index *Index, k change, step int) (missed, tried int, names []string) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(7, 7))
+	var maker Maker
 	for i := 0; i < len(clips); i += step {
 		tried++
 		found := false
-		for _, id := range index.Similar(Of(k.copy(t, clips[i], rng))) {
+		for _, id := range index.Similar(maker.Of(k.copy(t, clips[i], rng))) {
 			found = found || id == i
 		}
 		if !found {
 			missed++
-			if Similar(Of(clips[i]), Of(k.copy(t, clips[i], rng))) {
+			if Similar(maker.Of(clips[i]), maker.Of(k.copy(t, clips[i], rng))) {
 				t.Log("only the index", clips[i].Source)
 			}
 			names = append(names, clips[i].Source)
@@ -170,15 +174,16 @@ func missed(t *testing.T, clips []audio.Clip, index *Index, k change, step int) 
 func TestFSDD(t *testing.T) {
 	clips := fsdd(t)
 	step := 40
-	if os.Getenv("WAVEMILL_EVERY_COPY") != "" {
+	if everyCopy() {
 		step = 10 // the figures of the package comment
 	}
 	var index Index
+	var maker Maker
 	prints := make([]Print, len(clips))
 	size := 0
 	began := time.Now()
 	for i, c := range clips {
-		prints[i] = Of(c)
+		prints[i] = maker.Of(c)
 		size += len(prints[i].packed)
 	}
 	took := time.Since(began)
@@ -215,8 +220,12 @@ func TestLong(t *testing.T) {
 	digits := fsdd(t)
 	rng := rand.New(rand.NewPCG(3, 3))
 	var clips []audio.Clip
+	takes := map[int]int{3: 20, 10: 20, 150: 4} // by digits: a minute takes as long as the others together
+	if everyCopy() {
+		takes[150] = 20
+	}
 	for _, n := range []int{3, 10, 150} {
-		for k := range 20 {
+		for k := range takes[n] {
 			c := audio.Clip{Channels: 1, Rate: 8000, Source: fmt.Sprintf("%d digits, %d", n, k)}
 			for range n {
 				c.Samples = append(c.Samples, digits[rng.IntN(len(digits))].Samples...)
@@ -225,8 +234,9 @@ func TestLong(t *testing.T) {
 		}
 	}
 	var index Index
+	var maker Maker
 	for _, c := range clips {
-		index.Add(Of(c))
+		index.Add(maker.Of(c))
 	}
 	total, all := 0, 0
 	for _, k := range changes() {
@@ -256,11 +266,16 @@ func synthClips(t *testing.T, n int) []audio.Clip {
 }
 
 func TestSynthetic(t *testing.T) {
-	clips := synthClips(t, 100)
+	n, most := 40, 3 // of 28,680 pairs
+	if everyCopy() {
+		n, most = 100, 18 // of 179,700, the figures of the package comment
+	}
+	clips := synthClips(t, n)
 	var index Index
+	var maker Maker
 	pairs := 0
 	for i, c := range clips {
-		p := Of(c)
+		p := maker.Of(c)
 		for _, j := range index.Similar(p) {
 			pairs++
 			t.Logf("%s is taken for %s", clips[i].Source, clips[j].Source)
@@ -268,11 +283,11 @@ func TestSynthetic(t *testing.T) {
 		index.Add(p)
 	}
 	// Sweeps of one slope are the same sound at another time; see the package comment.
-	if pairs > 18 {
-		t.Errorf("%d of 179,700 pairs of different clips are similar, want at most 18", pairs)
+	if pairs > most {
+		t.Errorf("%d pairs of different clips of %d are similar, want at most %d", pairs, len(clips), most)
 	}
 	for _, k := range changes() {
-		n, of, names := missed(t, clips, &index, k, 20)
+		n, of, names := missed(t, clips, &index, k, n/5)
 		t.Logf("%-30s %d of %d missed %.20s", k.name, n, of, names)
 		if float64(n) > 0.3*float64(of) {
 			t.Errorf("%s: %d of %d copies missed", k.name, n, of)
