@@ -13,6 +13,7 @@ import (
 	"wavemill/internal/text"
 	"wavemill/internal/usage"
 	"wavemill/models/nn/kernel"
+	"wavemill/models/training"
 )
 
 // An app holds what all commands share: the streams, the console on standard error and the log. One app serves one run.
@@ -29,6 +30,9 @@ type app struct {
 	log     *slog.Logger      // set by setup
 	level   slog.Level        // of log; set by setup
 	atEnd   []func(context.Context) error
+
+	// newEvaluator is that of trainings, for tests; nil: see training.Job.
+	newEvaluator func(training.Set, uint64) (training.Evaluator, error)
 }
 
 // setup opens the console and the log once the flags are known. It runs before every command. ctx is that of the command: when
@@ -104,7 +108,11 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 
 // execute runs one command line under ctx and returns its exit code. Tests call it with buffers.
 func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
-	a := &app{in: in, out: text.NewWriter(out), err: errOut}
+	return (&app{in: in, out: text.NewWriter(out), err: errOut}).execute(ctx, args)
+}
+
+// execute runs one command line, see the function of that name.
+func (a *app) execute(ctx context.Context, args []string) int {
 	root := newRoot(a)
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
@@ -116,5 +124,5 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 		a.log.Error(usage.Reason(err))
 		return usage.Explain(io.Discard, cmd, err)
 	}
-	return usage.Explain(errOut, cmd, err)
+	return usage.Explain(a.err, cmd, err)
 }

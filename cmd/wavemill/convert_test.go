@@ -95,12 +95,15 @@ func TestInspectCorpus(t *testing.T) {
 	if err != nil || len(files) < 40 {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
-	for _, file := range files {
+	for i, file := range files {
 		name := filepath.Base(file)
 		if strings.HasPrefix(name, "refused-") {
 			if code, _, stderr := runCLI(t, "inspect", "--json", file); code != exitFailed || !strings.Contains(stderr, "is not supported") {
 				t.Errorf("%s: exit code %d, %s", name, code, stderr)
 			}
+			continue
+		}
+		if i%3 != 0 && name != "cut.wav" { // The test of package codec compares all of them.
 			continue
 		}
 		stdout, _ := mustRun(t, "inspect", "--json", file)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"wavemill/audio"
 	"wavemill/audio/dataset"
 	"wavemill/audio/synth"
 	"wavemill/audio/wav"
@@ -47,16 +48,27 @@ func recordingsFolder(t *testing.T, n uint64) string {
 			t.Fatal(err)
 		}
 		for seed := range n {
-			c, err := synth.Clip(class, seed, 8000)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := wav.WriteFile(filepath.Join(dir, label, string(rune('a'+seed))+".wav"), c, wav.Options{}); err != nil {
+			if err := wav.WriteFile(filepath.Join(dir, label, string(rune('a'+seed))+".wav"), shortClip(t, class, seed), wav.Options{}); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	return dir
+}
+
+// shortClip is the beginning of a sound at 8 kHz: what is trained and evaluated with it takes a third of the time.
+func shortClip(t *testing.T, class string, seed uint64) audio.Clip {
+	t.Helper()
+	c, err := synth.Clip(class, seed, 8000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const length, fade = 2400, 400
+	c.Samples = c.Samples[:length]
+	for i := range fade {
+		c.Samples[length-1-i] *= float32(i) / fade
+	}
+	return c
 }
 
 // addBadInput puts beside the good recordings what users' folders hold: five files that cannot be used, one in another

@@ -50,7 +50,7 @@ operators:
 // Dead letters over their whole life: listed, shown, tried in vain, replayed once they can succeed, removed; and verify
 // knows about each.
 func TestDeadLettersAreRepaired(t *testing.T) {
-	file, bus := onServer(t, spectrogramOnly, operators(hooks{}))
+	file, bus := onServer(t, spectrogramOnly, quickOperators(hooks{}))
 	data := recordingsFolder(t, 2)
 	for _, name := range []string{"hihat/bad1.wav", "chirp/bad2.wav", "chirp/bad3.wav"} {
 		if err := os.WriteFile(filepath.Join(data, name), []byte("no audio: "+name), 0o600); err != nil {
@@ -152,7 +152,7 @@ func TestChoosingDeadLetters(t *testing.T) {
 
 // Verify exits with 1 where something is missing, and repairs it where it can.
 func TestVerifyFindsAndRepairsLosses(t *testing.T) {
-	file, bus := onServer(t, spectrogramOnly, operators(hooks{}))
+	file, bus := onServer(t, spectrogramOnly, quickOperators(hooks{}))
 	mustRun(t, "publish", "-f", file, recordingsFolder(t, 2))
 	mustRun(t, "verify", "-f", file, "--wait", "1m")
 	spectrograms, err := bus.JetStream().Stream(t.Context(), "MILL_SPECTROGRAM")
@@ -180,7 +180,7 @@ operators:
   - operator: train
     config: {steps: 16, batch_size: 8, seed: 1, validation: 0, min_clips: 12, wait_for: 12, config: {channels: 4, latent: 4, embedding: 4}}
   - operator: generate
-`, operators(hooks{}))
+`, quickOperators(hooks{}))
 	out := t.TempDir()
 	code, _, stderr := runCLI(t, "request", "-f", file, "--label", "chirp", "--out", out)
 	if code != exitFailed || !strings.Contains(stderr, "no operator answers") {

@@ -161,7 +161,7 @@ operators:
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := pipeline.Start(context.Background(), bus, operators(hooks{}), pipeline.Options{})
+	p, err := pipeline.Start(context.Background(), bus, quickOperators(hooks{}), pipeline.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -175,7 +175,7 @@ func checkLikes(t *testing.T, data, model string, run func(...string) []sampling
 // TestLikeTakesItsLabelFromWhereItIsSaid looks at titles, names and folders.
 func TestLikeTakesItsLabelFromWhereItIsSaid(t *testing.T) {
 	data := recordingsFolder(t, 6)
-	model, out := trainSmall(t, data, "vae", 4), t.TempDir()
+	model, out := trainSmall(t, data, "vae", 60), t.TempDir()
 	chirp := filepath.Join(data, "chirp", "a.wav")
 	clip, _, err := wav.Decode(read(t, chirp))
 	if err != nil {

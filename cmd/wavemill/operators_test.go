@@ -68,7 +68,7 @@ func TestExampleOfSegment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := pipeline.Start(context.Background(), bus, operators(hooks{}), pipeline.Options{})
+	p, err := pipeline.Start(context.Background(), bus, quickOperators(hooks{}), pipeline.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

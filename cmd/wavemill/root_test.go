@@ -2,24 +2,38 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"io"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"wavemill/internal/text"
 	"wavemill/internal/usage"
 )
 
 // isUsage reports whether a command ends with exitUsage for err.
 func isUsage(err error) bool { return usage.Is(err) }
 
-// runCLI executes one command line in this process and returns what a shell would see.
+// runCLI executes one command line in this process and returns what a shell would see. Trainings measure as few clips as
+// those of quickDemo.
 func runCLI(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errOut bytes.Buffer
-	code = execute(t.Context(), args, strings.NewReader(""), &out, &errOut)
+	code = quickExecute(t.Context(), args, &out, &errOut)
 	return code, out.String(), errOut.String()
+}
+
+// quickExecute executes one command line whose trainings measure few clips, unless they keep some of them.
+func quickExecute(ctx context.Context, args []string, out, errOut io.Writer) int {
+	a := &app{in: strings.NewReader(""), out: text.NewWriter(out), err: errOut}
+	if !slices.Contains(args, "--previews") {
+		a.newEvaluator = quickEvaluator
+	}
+	return a.execute(ctx, args)
 }
 
 func TestUsageErrorsExitWithTwo(t *testing.T) {

@@ -106,7 +106,7 @@ func (a *app) trainingSet(ctx context.Context, o trainOptions, job training.Job)
 // runTraining trains and reports the result.
 func (a *app) runTraining(ctx context.Context, o trainOptions, job training.Job, set training.Set, began time.Time) error {
 	p := &training.Display{Say: a.note}
-	job.OnEvent = p.Event
+	job.OnEvent, job.NewEvaluator = p.Event, a.newEvaluator
 	run, err := job.Start(ctx, set)
 	if errors.Is(err, training.ErrBestBy) {
 		return usagef("--best-by: %w", err)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"wavemill/internal/usage"
 	"wavemill/models"
 	"wavemill/models/training"
 )
@@ -40,7 +41,11 @@ func TestCommandLine(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &args); err != nil {
 		t.Fatal(err)
 	}
-	os.Exit(run(args, os.Stdin, os.Stdout, os.Stderr))
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, newEvaluator: quickEvaluator}
+	ctx, stop := usage.Interruptible()
+	code := a.execute(ctx, args)
+	stop()
+	os.Exit(code)
 }
 
 // process prepares wavemill as a process of its own.

@@ -136,7 +136,7 @@ func TestReadiness(t *testing.T) {
 	}
 	expect("/livez", http.StatusOK, "alive")
 	between.mu.Unlock()
-	for deadline := time.Now().Add(time.Minute); ; {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) { // A poll.
 		if code, _ := ask(t.Context(), pages, "/readyz"); code == http.StatusOK {
 			break
 		}
@@ -151,7 +151,7 @@ func TestReadiness(t *testing.T) {
 	<-working
 	stopped := make(chan error)
 	go func() { stopped <- running.Stop(context.WithoutCancel(t.Context())) }()
-	for deadline := time.Now().Add(time.Minute); ; { // It drains: one message is worked on.
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) { // A poll. It drains: one message is worked on.
 		code, text := ask(t.Context(), pages, "/readyz")
 		if code == http.StatusServiceUnavailable && strings.Contains(text, "stopping") {
 			break

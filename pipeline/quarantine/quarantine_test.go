@@ -197,7 +197,7 @@ func forget(t *testing.T, bus *pipeline.Bus) {
 		t.Fatal(err)
 	}
 	// The server forgets ids when they are older than the window: this one comes after all others.
-	for deadline := time.Now().Add(3 * patience); ; {
+	for deadline := time.Now().Add(3 * patience); ; time.Sleep(10 * time.Millisecond) { // A poll.
 		msg := nats.NewMsg("mill.guarded.probe")
 		msg.Header.Set(jetstream.MsgIDHeader, "probe")
 		first, err := js.PublishMsg(t.Context(), msg)
