@@ -28,11 +28,15 @@ export async function tell(word) {
   return (await answers.next()).value;
 }
 
-// until asks the test again and again until its answer to a word is the wanted one.
+// until asks the test again and again until its answer to a word is the wanted one, ten times a second: each answer may need a
+// consumer of its own, and a stream has a limited number of them.
 export async function until(word, wanted, text) {
   const end = Date.now() + patience;
   let answer = await tell(word);
-  while (answer !== wanted && Date.now() < end) answer = await tell(word);
+  while (answer !== wanted && Date.now() < end) {
+    await new Promise((resolve) => { setTimeout(resolve, 100); });
+    answer = await tell(word);
+  }
   check(answer === wanted, `${text}: ${answer}${answer === wanted ? '' : `, not ${wanted}`}`);
 }
 
