@@ -8,7 +8,7 @@ PYTHON ?= python3
 PEERS ?= ../shared/peers
 DATA ?= ../shared/data/fsdd
 
-.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples data-strokes quality-domains fuzz demo image lint fmt test-endless soak-serve bench-serve test-faults test-many test-apiserver test-studio test-upgrade
+.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples data-strokes quality-domains fuzz demo image lint fmt test-endless test-whole soak-serve bench-serve test-faults test-many test-apiserver test-studio test-upgrade
 
 check:
 	.ci/run
@@ -19,6 +19,10 @@ test:
 # An hour of endless audio through the operator segment, at constant memory.
 test-endless:
 	WAVEMILL_ENDLESS=1 go test -run TestEndless -v -timeout 30m ./operators/segment
+
+# Tests of which `make check` runs a part, whole: the classifier of evaluations on all ten spoken digits instead of three.
+test-whole:
+	WAVEMILL_WHOLE=1 WAVEMILL_ORACLES_REQUIRED=1 go test -run '^TestClassifierOnSpokenDigits$$' -v -count 1 -timeout 30m ./models/eval
 
 # The packages where goroutines meet, without those that only compute or only call the others; operators/train runs
 # models/training. Packages that start no goroutines, in their tests neither, have nothing to find there: what others call of
