@@ -8,7 +8,7 @@ PYTHON ?= python3
 PEERS ?= ../shared/peers
 DATA ?= ../shared/data/fsdd
 
-.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples data-strokes quality-domains fuzz demo image lint fmt test-endless soak-serve bench-serve test-faults test-many test-copies test-apiserver test-studio test-upgrade
+.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples data-strokes quality-domains fuzz demo image lint fmt test-endless test-whole soak-serve bench-serve test-faults test-many test-copies test-apiserver test-studio test-upgrade
 
 check:
 	.ci/run
@@ -20,7 +20,7 @@ test:
 test-endless:
 	WAVEMILL_ENDLESS=1 go test -run TestEndless -v -timeout 30m ./operators/segment
 
-# The race detector in the packages where goroutines meet.
+.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples data-strokes quality-domains fuzz demo image lint fmt test-endless test-whole soak-serve bench-serve test-faults test-many test-copies test-apiserver test-studio test-upgrade
 race:
 	.ci/race
 

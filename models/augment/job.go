@@ -40,6 +40,8 @@ type Job struct {
 	// Confidence is the least probability of the right label, by the filter's classifier. 0 is 0.5, or no check of the
 	// label where the classifier has too few recordings to be reliable ([eval.Filter.WithReliableLabels]).
 	Confidence float64
+	// Epochs of the filter's classifier; 0: as [eval.Options] says.
+	Epochs int
 	// Proof trains classifiers without and with the clips, both with tuned augmentation. Where no clip was added, there is
 	// nothing to prove.
 	Proof bool
@@ -61,6 +63,8 @@ func (j Job) Validate() error {
 	switch {
 	case j.To < 1:
 		return fmt.Errorf("to %d: ask for one clip or more of each label", j.To)
+	case j.Epochs < 0:
+		return fmt.Errorf("epochs %d is negative", j.Epochs)
 	case !(j.Confidence >= 0 && j.Confidence < 1):
 		return fmt.Errorf("confidence %g is not between 0 and 1", j.Confidence)
 	case j.RequireGain && !j.Proof:
@@ -145,7 +149,7 @@ func (r *run) trainFilter(ctx context.Context) error {
 	task := r.start("train the classifier", 0, "epochs")
 	defer task.Done()
 	train := r.clips(r.split.Train)
-	c, err := eval.Train(ctx, train, eval.Options{Seed: r.Seed, OnProgress: func(p eval.Progress) {
+	c, err := eval.Train(ctx, train, eval.Options{Seed: r.Seed, Epochs: r.Epochs, OnProgress: func(p eval.Progress) {
 		task.Total(int64(p.Epochs))
 		task.Set(int64(p.Epoch))
 	}})

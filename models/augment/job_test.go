@@ -101,7 +101,7 @@ func TestJob(t *testing.T) {
 	split := augment.HoldOut(trainedOn(all, unseen...), all, dataset.Holdout{})
 	files, tasks := map[string][]byte{}, &counter{}
 	effort := augment.Effort{Steps: 20, Augmentation: []string{"medium"}}
-	job := augment.Job{To: 14, Seed: 4, Proof: true, Effort: effort, Out: "more", Progress: tasks.Start, Store: func(name string, data []byte) error {
+	job := augment.Job{To: 14, Seed: 4, Epochs: 20, Proof: true, Effort: effort, Out: "more", Progress: tasks.Start, Store: func(name string, data []byte) error {
 		files[name] = bytes.Clone(data)
 		return nil
 	}}
@@ -141,7 +141,7 @@ func TestEffort(t *testing.T) {
 	s := bandSampler(t)
 	all := bandRecordings(t, s, 10)
 	split := augment.Split{Train: all[4:], Test: all[:4]}
-	job := augment.Job{To: 12, Seed: 4, Proof: true, Store: func(string, []byte) error { return nil }}
+	job := augment.Job{To: 12, Seed: 4, Epochs: 3, Proof: true, Store: func(string, []byte) error { return nil }}
 	job.Effort = augment.Effort{Steps: 6, Seeds: 2, Augmentation: []string{"none", "light"}}
 	r, err := job.Run(t.Context(), s, all, split)
 	if err != nil {
@@ -168,7 +168,7 @@ func TestJobGivesUp(t *testing.T) {
 	}
 	var notes []string
 	job := augment.Job{
-		To: 5, Seed: 1, Confidence: 0.9999999, Store: func(string, []byte) error { return nil },
+		To: 5, Seed: 1, Epochs: 3, Confidence: 0.9999999, Store: func(string, []byte) error { return nil },
 		Note: func(s string) { notes = append(notes, s) },
 	}
 	r, err := job.Run(t.Context(), s, all, augment.Split{Train: all})
@@ -190,12 +190,12 @@ func TestJobGivesUp(t *testing.T) {
 func TestJobErrors(t *testing.T) {
 	s := bandSampler(t)
 	all := bandRecordings(t, s, 4)
-	job := augment.Job{To: 6, Seed: 1, Proof: true, Store: func(string, []byte) error { return nil }}
+	job := augment.Job{To: 6, Seed: 1, Epochs: 3, Proof: true, Store: func(string, []byte) error { return nil }}
 	if _, err := job.Run(t.Context(), s, all, augment.Split{Train: all, Test: all[:1]}); !errors.Is(err, augment.ErrTooFewUnseen) {
 		t.Errorf("a test set of one: error %v", err)
 	}
 	full := errors.New("no space left")
-	job = augment.Job{To: 6, Seed: 1, Store: func(string, []byte) error { return full }}
+	job = augment.Job{To: 6, Seed: 1, Epochs: 3, Store: func(string, []byte) error { return full }}
 	if _, err := job.Run(t.Context(), s, all, augment.Split{Train: all}); !errors.Is(err, full) {
 		t.Errorf("a full disk: error %v", err)
 	}
@@ -210,6 +210,7 @@ func TestJobValidate(t *testing.T) {
 	for want, j := range map[string]augment.Job{
 		"to 0":           {},
 		"to -1":          {To: -1},
+		"epochs -1":      {To: 1, Epochs: -1},
 		"confidence 1":   {To: 1, Confidence: 1},
 		"confidence NaN": {To: 1, Confidence: math.NaN()},
 		"require-gain":   {To: 1, RequireGain: true},

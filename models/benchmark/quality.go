@@ -31,6 +31,7 @@ type Quality struct {
 	Clips  int           // generated with each model; 0: as many as there are recordings to learn from
 	Few    float64       // share of the recordings on which models are trained again, alone; 0: none
 	Shares []float64     // of the recordings that clips are added to; see comparison.Options
+	Epochs int           // of the classifier in the filter of clips that few recordings give; 0: as eval.Options says
 	Quick  bool          // trains fewer classifiers with fewer steps, see eval.EvaluatorOptions.Quick
 	Group  string        // field by which recordings are held out in groups; "": one by one
 	// LeaveOut is a field: each of its values is held out whole in a run of its own, beside a tenth of the other

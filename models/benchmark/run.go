@@ -48,8 +48,12 @@ func (b *bench) run(ctx context.Context, r *Result) error {
 
 // settings is everything but the names in the files' names that results depend on.
 func (b *bench) settings() string {
-	return fmt.Sprintf("3: clips %d, shares %v, held out %g, validation %g, group %q, left out %q, quick %t",
+	s := fmt.Sprintf("3: clips %d, shares %v, held out %g, validation %g, group %q, left out %q, quick %t",
 		b.Clips, b.Shares, b.rule.Share, b.rule.Validation, b.Group, b.rule.Out, b.Quick)
+	if b.Epochs != 0 {
+		s += fmt.Sprintf(", epochs of the filter %d", b.Epochs)
+	}
+	return s
 }
 
 // file is the name of what is kept of a model.
@@ -228,7 +232,7 @@ func (b *bench) onFew(ctx context.Context, arch string) (*eval.Gain, error) {
 		return nil, err
 	}
 	recorded := dataset.Clips(some)
-	generated, err := accepted(ctx, cp, recorded, len(b.parts.Learnable()), b.seed)
+	generated, err := accepted(ctx, cp, recorded, len(b.parts.Learnable()), eval.Options{Seed: b.seed, Epochs: b.Epochs})
 	if err != nil {
 		return nil, err
 	}
@@ -250,10 +254,10 @@ const (
 	patience     = 50 // it ends where fewer than one try in so many passes
 )
 
-// accepted generates about n clips, equally many of each label, that pass a filter made from the recordings alone. There
-// are fewer where few clips pass.
-func accepted(ctx context.Context, cp models.Checkpoint, recorded []audio.Clip, n int, seed uint64) ([]audio.Clip, error) {
-	classifier, err := eval.Train(ctx, recorded, eval.Options{Seed: seed})
+// accepted generates about n clips, equally many of each label, that pass a filter made from the recordings alone, with a
+// classifier of these options. There are fewer where few clips pass.
+func accepted(ctx context.Context, cp models.Checkpoint, recorded []audio.Clip, n int, o eval.Options) ([]audio.Clip, error) {
+	classifier, err := eval.Train(ctx, recorded, o)
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +270,7 @@ func accepted(ctx context.Context, cp models.Checkpoint, recorded []audio.Clip, 
 		return nil, err
 	}
 	each := (n + len(cp.Labels) - 1) / len(cp.Labels)
-	policy := sampling.Policy{N: each, Seed: seed, MaxTotal: triesPerClip * each, Patience: patience, Least: patience}
+	policy := sampling.Policy{N: each, Seed: o.Seed, MaxTotal: triesPerClip * each, Patience: patience, Least: patience}
 	var out []audio.Clip
 	for _, kind := range sampling.Labels(cp.Labels, 0) {
 		_, err := sampler.Accept(ctx, kind, filter.WithReliableLabels(), policy, func(a sampling.Attempt) error {

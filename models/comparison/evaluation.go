@@ -47,6 +47,8 @@ type Options struct {
 	Clips  int    // to generate with each candidate; 0: as many as Data.Learn
 	Useful bool   // also train classifiers on the generated clips, which takes most of the time
 	Quick  bool   // see eval.EvaluatorOptions.Quick
+	// Epochs of the evaluator's classifier and Steps of those that Useful trains; 0: as eval.EvaluatorOptions says.
+	Epochs, Steps int
 	// Shares of the recordings that generated clips are added to; nil means eval.DefaultShares, an empty list none.
 	Shares []float64
 	// Candidates is how many will be evaluated, for the estimate of the time.
@@ -105,7 +107,7 @@ func Announce(ctx context.Context, d Data, o Options) error {
 // evaluator are the options of the evaluator.
 func (o Options) evaluator(d Data) eval.EvaluatorOptions {
 	return eval.EvaluatorOptions{
-		Seed: o.Seed, Useful: o.Useful, Quick: o.Quick, Shares: o.Shares, Groups: d.Groups, OnProgress: o.progress().Stage,
+		Seed: o.Seed, Epochs: o.Epochs, Useful: o.Useful, Quick: o.Quick, Steps: o.Steps, Shares: o.Shares, Groups: d.Groups, OnProgress: o.progress().Stage,
 	}
 }
 

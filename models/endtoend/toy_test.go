@@ -218,7 +218,7 @@ func checkComparison(t *testing.T, of []dataset.Recording, c models.Checkpoint, 
 		t.Fatal(err)
 	}
 	data := comparison.Data{Learn: dataset.Clips(split.Learn), HeldOut: dataset.Clips(split.HeldOut), Untrusted: split.Untrusted}
-	e, err := comparison.Open(t.Context(), data, comparison.Options{Seed: 3, Clips: 24, Quick: true, Candidates: 1})
+	e, err := comparison.Open(t.Context(), data, comparison.Options{Seed: 3, Epochs: 50, Clips: 24, Quick: true, Candidates: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

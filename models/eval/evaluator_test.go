@@ -12,12 +12,12 @@ import (
 	"wavemill/models/frontend"
 )
 
-// evaluator returns an evaluator of synthetic sounds, and what it was given.
+// evaluator returns an evaluator of synthetic sounds, with the classifier that the tests share, and what it was given.
 func evaluator(t *testing.T, o eval.EvaluatorOptions) (j *eval.Evaluator, train, heldOut []audio.Clip) {
 	t.Helper()
 	train, heldOut = synthetic(t, 20, 0, 8000), synthetic(t, 8, 500, 8000)
 	if o.Epochs == 0 {
-		o.Epochs = 25
+		o.Classifier = classifier(t)
 	}
 	j, err := eval.NewEvaluator(t.Context(), train, heldOut, o)
 	if err != nil {
@@ -125,7 +125,7 @@ func TestUsefulness(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains several classifiers")
 	}
-	j, _, heldOut := evaluator(t, eval.EvaluatorOptions{Seed: 4, Useful: true, Shares: []float64{0.05, 1}, Steps: 60, Policies: eval.Policies()[1:2]})
+	j, _, heldOut := evaluator(t, eval.EvaluatorOptions{Seed: 4, Useful: true, Shares: []float64{0.05, 1}, Steps: 30, Policies: eval.Policies()[1:2]})
 	good := row(t, j, "good", synthetic(t, 25, 9000, 8000)).Usefulness
 	bad := row(t, j, "noise", eval.Noise(heldOut, 1)).Usefulness
 	if good == nil || good.Alone < 0.8 || good.Real < 0.8 || good.Ratio != good.Alone/good.Real {
@@ -145,7 +145,7 @@ func TestUsefulness(t *testing.T) {
 
 func TestEvaluatorIsDeterministic(t *testing.T) {
 	text := func() string {
-		j, _, _ := evaluator(t, eval.EvaluatorOptions{Seed: 5, Epochs: 5})
+		j, _, _ := evaluator(t, eval.EvaluatorOptions{Seed: 5, Epochs: 2})
 		r := j.Report()
 		r.Rows = append(r.Rows, row(t, j, "fresh", synthetic(t, 9, 9000, 8000)))
 		b, err := json.Marshal(r)

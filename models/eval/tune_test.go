@@ -14,7 +14,7 @@ import (
 // same again, also out of a checkpoint.
 func TestTrainTuned(t *testing.T) {
 	train, test := classes(t, 4, 0), classes(t, 6, 500)
-	o := TunedOptions{Seed: 3, Steps: 72, Policies: []Policy{NoAugmentation(), Policies()[2]}}
+	o := TunedOptions{Seed: 3, Steps: 48, Policies: []Policy{NoAugmentation(), Policies()[2]}}
 	var seen []string
 	o.OnProgress = func(what string, part float64) {
 		if part < 0 || part > 1 {
@@ -28,7 +28,7 @@ func TestTrainTuned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(tuning.Policies) != 2 || tuning.Clips != len(train) || tuning.Steps != 12 || len(seen) != 2 {
+	if len(tuning.Policies) != 2 || tuning.Clips != len(train) || tuning.Steps != 8 || len(seen) != 2 {
 		t.Errorf("tuning %+v, told of %q", tuning, seen)
 	}
 	least := slices.MinFunc(tuning.Policies, func(a, b PolicyFigures) int {

@@ -3,6 +3,7 @@ package frontend_test
 import (
 	"fmt"
 	"math"
+	"math/cmplx"
 	"testing"
 
 	"wavemill/audio"
@@ -14,15 +15,17 @@ import (
 // partials above 1 kHz are.
 func held(hz float64, rate int) audio.Clip {
 	c := audio.Clip{Samples: make([]float32, rate*6/10), Channels: 1, Rate: rate, Label: fmt.Sprint(hz)}
-	for i := range c.Samples {
-		t := float64(i) / float64(rate)
-		fade := math.Min(1, math.Min(t, 0.6-t)/0.02)
-		for k := 1; hz*float64(k) < 0.4*float64(rate); k++ {
-			a := 0.3 * math.Pow(float64(k), -0.7)
-			if k == 1 {
-				a = 0.5
-			}
-			c.Samples[i] += float32(0.3 * fade * a * math.Sin(2*math.Pi*hz*float64(k)*t+float64(k*k)))
+	for k := 1; hz*float64(k) < 0.4*float64(rate); k++ {
+		a := 0.3 * math.Pow(float64(k), -0.7)
+		if k == 1 {
+			a = 0.5
+		}
+		phasor, turn := cmplx.Rect(a, float64(k*k)), cmplx.Rect(1, 2*math.Pi*hz*float64(k)/float64(rate))
+		for i := range c.Samples {
+			t := float64(i) / float64(rate)
+			fade := math.Min(1, math.Min(t, 0.6-t)/0.02)
+			c.Samples[i] += float32(0.3 * fade * imag(phasor))
+			phasor *= turn
 		}
 	}
 	return c

@@ -10,6 +10,7 @@ import (
 	"wavemill/audio/synth"
 	"wavemill/models"
 	"wavemill/models/frontend"
+	"wavemill/models/training"
 )
 
 // sounds returns n synthetic clips of each of some classes.
@@ -288,7 +289,10 @@ func TestSpectrograms(t *testing.T) {
 // A model that has learnt the classes refuses what it cannot reconstruct.
 func TestModel(t *testing.T) {
 	clips := sounds(t, 16, "bell", "kick")
-	checkpoint := train(t.Context(), t, "vaegan", []byte(`{"vae":{"channels":4,"latent":4},"discriminator_channels":4}`), clips, 1, 20)
+	checkpoint := train(t.Context(), t, training.Job{
+		Arch: "vaegan", Config: []byte(`{"vae":{"channels":4,"latent":4},"discriminator_channels":4}`), Seed: 1, Steps: 20, BestBy: training.BestByLast,
+		NewEvaluator: func(training.Set, uint64) (training.Evaluator, error) { return nil, nil },
+	}, clips)
 	m, err := OpenModel(checkpoint)
 	if err != nil {
 		t.Fatal(err)

@@ -26,11 +26,11 @@ func recordings(n int) ([]dataset.Recording, error) {
 	var out []dataset.Recording
 	for _, label := range []string{"chirp", "kick"} {
 		for i := range n {
-			c, err := synth.Clip(label, uint64(i), synth.DefaultRate)
+			c, err := synth.Clip(label, uint64(i), 8000)
 			if err != nil {
 				return nil, err
 			}
-			c.Label = label
+			c.Label, c.Samples = label, c.Samples[:2000]
 			out = append(out, dataset.Recording{Item: dataset.Item{Path: fmt.Sprintf("%s_%d.wav", label, i), Label: label}, Clip: c})
 		}
 	}

@@ -139,6 +139,9 @@ func restore(p *Params, s map[string][]float32) {
 }
 
 func TestGradients(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it computes, on tensors that are too small to be divided among goroutines")
+	}
 	in := func(n *Graph, shape ...int) *Tensor { return n.Differentiable(n.Input("x", shape...)) }
 	// A square makes every gradient depend on the output.
 	square := func(n *Graph, h *Tensor) *Tensor {

@@ -211,8 +211,7 @@ func TestInitResumed(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "x.safetensors")
 	run := func(out string, until int64, resume bool) models.Checkpoint {
 		s := training.Spec{Job: vae(8), Out: out, Init: path, Resume: resume, NoCurves: true}
-		s.Job.Config, s.Job.BestBy, s.Job.EvalEvery = nil, training.BestByLast, 100
-		s.Job.NewEvaluator = func(training.Set, uint64) (training.Evaluator, error) { return nil, nil }
+		s.Job.Config, s.Job.EvalEvery = nil, 100
 		job, release, err := s.Open(func(string) {})
 		if err != nil {
 			t.Fatal(err)

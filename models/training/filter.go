@@ -16,6 +16,7 @@ import (
 // A FilterJob makes the file of a filter for generated clips, see [eval.Filter].
 type FilterJob struct {
 	Seed   uint64        // of the classifier
+	Epochs int           // of the classifier; 0: as eval.Options says
 	Models []FilterModel // whose discriminators are used too
 	// OnProgress, when not nil, is called with the share of a stage that is done.
 	OnProgress func(stage string, part float64)
@@ -72,7 +73,7 @@ func (j FilterJob) Run(ctx context.Context, recordings []dataset.Recording) (mod
 
 // Train trains the filter alone, and notes where its classifier is not accurate enough.
 func (j FilterJob) Train(ctx context.Context, recordings []dataset.Recording) (*eval.Filter, error) {
-	filter, err := eval.TrainFilter(ctx, j.heard(recordings), eval.Options{Seed: j.Seed, OnProgress: func(p eval.Progress) {
+	filter, err := eval.TrainFilter(ctx, j.heard(recordings), eval.Options{Seed: j.Seed, Epochs: j.Epochs, OnProgress: func(p eval.Progress) {
 		j.progress("train the filter", float64(p.Epoch)/float64(max(p.Epochs, 1)))
 	}})
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 // held out.
 func generator(t *testing.T, arch, config string, set training.Set) models.Checkpoint {
 	t.Helper()
-	c, _ := run(t, training.Job{Arch: arch, Config: json.RawMessage(config), Seed: 3, Steps: 1, BatchSize: 4, BestBy: training.BestByLast}, set)
+	c, _ := run(t, unmonitored(training.Job{Arch: arch, Config: json.RawMessage(config), Seed: 3, Steps: 1, BatchSize: 4}), set)
 	return c
 }
 
@@ -92,7 +92,7 @@ func TestFilterJob(t *testing.T) {
 	recordings := synthetic(t, 12)
 	set := prepare(t, recordings, training.Options{Holdout: rule()})
 	var notes []string
-	job := training.FilterJob{Seed: 1, Note: func(line string) { notes = append(notes, line) }, Models: []training.FilterModel{
+	job := training.FilterJob{Seed: 1, Epochs: 5, Note: func(line string) { notes = append(notes, line) }, Models: []training.FilterModel{
 		{Name: "v", Checkpoint: generator(t, "vae", small, set)}, {Name: "g", Checkpoint: generator(t, "gan", `{"channels":2,"latent":4,"embedding":4}`, set)},
 	}}
 	file, report, err := job.Run(t.Context(), recordings)

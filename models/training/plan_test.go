@@ -59,7 +59,7 @@ func TestMeasureCeiling(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains a classifier")
 	}
-	recordings := synthetic(t, 40)
+	recordings := lasting(t, 40, 3000)
 	var progress int
 	fe := frontend.PlanFor(nil)
 	c, err := training.MeasureCeiling(t.Context(), fe, recordings, -1, func(eval.Progress) { progress++ })

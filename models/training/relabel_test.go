@@ -30,7 +30,7 @@ func TestRelabel(t *testing.T) {
 		"vae": `{"channels":2,"latent":4,"embedding":4}`, "gan": `{"channels":2,"latent":4,"embedding":4}`, "vaegan": `{"vae":{"channels":2,"latent":4,"embedding":4}}`,
 	} {
 		t.Run(arch, func(t *testing.T) {
-			job := training.Job{Arch: arch, Config: json.RawMessage(config), Seed: 1, Steps: 2, BatchSize: 8, BestBy: training.BestByLast}
+			job := unmonitored(training.Job{Arch: arch, Config: json.RawMessage(config), Seed: 1, Steps: 2, BatchSize: 8})
 			c, _, err := job.Run(t.Context(), set)
 			if err != nil {
 				t.Fatal(err)

@@ -60,7 +60,7 @@ func TestReport(t *testing.T) {
 func TestJobWritesFiles(t *testing.T) {
 	set := prepare(t, synthetic(t, 8), training.Options{Holdout: rule()})
 	dir := t.TempDir()
-	j := vae(2)
+	j := monitored(2)
 	j.EvalEvery = 1
 	j.Files = training.Files{Curves: filepath.Join(dir, "m.curves"), Tensorboard: filepath.Join(dir, "runs", "m"), Previews: filepath.Join(dir, "previews")}
 	c, r := run(t, j, set)
@@ -120,15 +120,15 @@ func (w *watched) Training(time.Duration, int64) (event func(models.Progress), d
 func TestTrainCandidate(t *testing.T) {
 	recordings := synthetic(t, 8)
 	set := prepare(t, recordings, training.Options{Holdout: rule()})
-	j := vae(2)
+	j := monitored(2)
 	j.Config, j.Channels = json.RawMessage(`{"latent":4,"embedding":4}`), 2
+	alone, _ := run(t, j, prepare(t, recordings, training.Options{Holdout: rule()}))
 	for i := range 2 {
 		w, file := &watched{}, filepath.Join(t.TempDir(), "m")
 		c, r, err := training.TrainCandidate(t.Context(), j, set, file, w)
 		if err != nil {
 			t.Fatal(err)
 		}
-		alone, _ := run(t, j, prepare(t, recordings, training.Options{Holdout: rule()}))
 		saved, err := models.Read(file)
 		if err != nil || mustDigest(t, saved) != mustDigest(t, c) || mustDigest(t, c) != mustDigest(t, alone) {
 			t.Errorf("training %d: other weights than alone, or in the file: %v", i, err)

@@ -37,8 +37,14 @@ func decoded(name, label, group string, c audio.Clip) dataset.Recording {
 	}
 }
 
-// synthetic are n recordings of each of three labels by four speakers.
+// synthetic are n recordings of each of three labels by four speakers, so short that analyses and trainings take little.
 func synthetic(t testing.TB, n int) []dataset.Recording {
+	t.Helper()
+	return lasting(t, n, rate/4)
+}
+
+// lasting are recordings as those of synthetic, of a number of samples.
+func lasting(t testing.TB, n, samples int) []dataset.Recording {
 	t.Helper()
 	var out []dataset.Recording
 	for i := range n {
@@ -47,6 +53,7 @@ func synthetic(t testing.TB, n int) []dataset.Recording {
 			if err != nil {
 				t.Fatal(err)
 			}
+			clip.Samples = clip.Samples[:samples]
 			out = append(out, decoded(fmt.Sprintf("%s/%03d.wav", class, i), class, fmt.Sprint("s", i%4), clip))
 		}
 	}
@@ -76,8 +83,20 @@ func digests(recordings []models.Recording) []string {
 	return out
 }
 
-func vae(steps int64) training.Job {
+// monitored is a training of a small model whose clips are measured in the middle and at the end.
+func monitored(steps int64) training.Job {
 	return training.Job{Arch: "vae", Config: json.RawMessage(small), Seed: 5, Steps: steps, BatchSize: 8, EvalEvery: max(steps/2, 1)}
+}
+
+// vae is monitored without the measurements, which take most of the time of a small training.
+func vae(steps int64) training.Job {
+	return unmonitored(monitored(steps))
+}
+
+func unmonitored(j training.Job) training.Job {
+	j.NewEvaluator = func(training.Set, uint64) (training.Evaluator, error) { return nil, nil }
+	j.BestBy = training.BestByLast
+	return j
 }
 
 func run(t testing.TB, j training.Job, s training.Set) (models.Checkpoint, training.Result) {
@@ -250,9 +269,9 @@ func TestSpectrogramsMakeTheSameWeights(t *testing.T) {
 func TestResume(t *testing.T) {
 	recordings := synthetic(t, 12)
 	o := training.Options{Holdout: rule()}
-	whole, _ := run(t, vae(6), prepare(t, recordings, o))
+	whole, _ := run(t, monitored(6), prepare(t, recordings, o))
 	ctx, cancel := context.WithCancel(t.Context())
-	j := vae(6)
+	j := monitored(6)
 	j.OnEvent = func(p models.Progress) {
 		if p.Event == models.EventStep && p.Step == 3 {
 			cancel()
@@ -313,10 +332,10 @@ func TestResumeWithOtherRecordings(t *testing.T) {
 	if set.Train.B >= len(set.Data.Learnt)+len(set.Data.Chosen) || set.Train.B <= first.BatchSize {
 		t.Errorf("%d clips", set.Train.B)
 	}
-	if _, _, err := (training.Job{Resume: &first, Steps: 4}).Run(t.Context(), set); err == nil {
+	if _, _, err := unmonitored(training.Job{Resume: &first, Steps: 4}).Run(t.Context(), set); err == nil {
 		t.Error("other recordings were taken without NewData")
 	}
-	c, _ := run(t, training.Job{Resume: &first, Steps: 4, NewData: true}, set)
+	c, _ := run(t, unmonitored(training.Job{Resume: &first, Steps: 4, NewData: true}), set)
 	if c.Step != 4 || len(c.Data.Learnt) != len(set.Data.Learnt) {
 		t.Errorf("step %d, %d learnt", c.Step, len(c.Data.Learnt))
 	}
@@ -328,7 +347,7 @@ func TestResumeWithoutARecord(t *testing.T) {
 	old, _ := run(t, vae(2), prepare(t, recordings, training.Options{Holdout: dataset.Holdout{Seed: 7}}))
 	old.Data = nil
 	set := prepare(t, recordings, training.Options{Resume: &old, Holdout: rule()})
-	c, _ := run(t, training.Job{Resume: &old, Steps: 4}, set)
+	c, _ := run(t, unmonitored(training.Job{Resume: &old, Steps: 4}), set)
 	if c.Step != 4 || c.Data != nil {
 		t.Errorf("step %d, record %v", c.Step, c.Data)
 	}
@@ -401,7 +420,7 @@ func TestStartRefuses(t *testing.T) {
 // A training reports its losses, saves checkpoints with the record, and names what ended it.
 func TestResult(t *testing.T) {
 	set := prepare(t, synthetic(t, 12), training.Options{Holdout: rule()})
-	j := vae(4)
+	j := monitored(4)
 	j.EvalEvery, j.SaveEvery = 2, time.Nanosecond
 	saved := 0
 	j.Save = func(c models.Checkpoint) error {
@@ -418,7 +437,7 @@ func TestResult(t *testing.T) {
 	if !slices.Equal(h.Steps, []float64{1, 2, 3, 4}) || !slices.Equal(h.Evals, []float64{2, 4}) || len(h.Losses["loss"]) != 4 || len(h.Val["loss"]) != 2 {
 		t.Errorf("%+v", h)
 	}
-	j = vae(2)
+	j = monitored(2)
 	j.BestBy = training.BestByLast
 	if c, _ := run(t, j, set); c.Best != nil || c.Metrics[training.BestByDistance] == 0 {
 		t.Errorf("best %+v, metrics %v", c.Best, c.Metrics)

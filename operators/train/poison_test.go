@@ -22,15 +22,6 @@ func (m *mill) feedAll(front *frontend.FrontEnd, recordings []dataset.Recording,
 	}
 }
 
-// shortRecordings are the first 200 ms of realRecordings: trainings on them take seconds.
-func shortRecordings(t *testing.T, n int) []dataset.Recording {
-	recordings := realRecordings(t, n)
-	for i, r := range recordings {
-		recordings[i].Clip.Samples = r.Clip.Samples[:1600]
-	}
-	return recordings
-}
-
 func truly(_ int, label string) string { return label }
 
 // realMill is a mill with a small VAE.
@@ -47,7 +38,7 @@ func TestPoisonedClipsDoNotReplaceTheServedModel(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains classifiers")
 	}
-	recordings := shortRecordings(t, 300)
+	recordings := realRecordings(t, 300)
 	front, err := frontend.New(frontend.PlanFor(dataset.Clips(recordings)))
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +78,7 @@ func TestShuffledLabelsAreNotServed(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains classifiers")
 	}
-	recordings := shortRecordings(t, 120)
+	recordings := realRecordings(t, 120)
 	front, err := frontend.New(frontend.PlanFor(dataset.Clips(recordings)))
 	if err != nil {
 		t.Fatal(err)

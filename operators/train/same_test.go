@@ -2,11 +2,13 @@ package train_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"sync"
 	"testing"
 
 	"wavemill/audio/dataset"
@@ -20,24 +22,32 @@ import (
 	"wavemill/pipeline/header"
 )
 
-// realRecordings are decoded recordings, as the train command has them.
+// realRecordings are decoded recordings, as the train command has them: the first 200 ms, so that trainings on them take seconds.
 func realRecordings(t *testing.T, n int) []dataset.Recording {
 	t.Helper()
+	out, err := beginnings(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func beginnings(n int) ([]dataset.Recording, error) {
 	var out []dataset.Recording
 	for i := range n {
 		label := []string{"bell", "kick", "two words"}[i%3]
 		clip, err := synth.Clip([]string{"bell", "kick", "pluck"}[i%3], uint64(i), 8000)
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		name := fmt.Sprintf("%s_%02d.wav", label, i)
-		clip.Label, clip.Source = label, name
+		clip.Label, clip.Source, clip.Samples = label, name, clip.Samples[:1600]
 		out = append(out, dataset.Recording{
 			Item: dataset.Item{Path: name, Name: name, Label: label, Group: fmt.Sprint("g", i%5)}, Clip: clip,
 			Digest: fingerprint.Digest(clip), Print: fingerprint.Of(clip),
 		})
 	}
-	return out
+	return out, nil
 }
 
 // messageOf is the message that the spectrogram operator makes of a recording.
@@ -80,23 +90,44 @@ func (m *mill) stored(name string) models.Checkpoint {
 	return c
 }
 
-// byCommand is the checkpoint that the train command makes of recordings. A nil front end is planned.
-func byCommand(t *testing.T, recordings []dataset.Recording, fe *models.FrontEnd) models.Checkpoint {
+// byCommand is the checkpoint that the train command makes of recordings with a front end.
+func byCommand(t *testing.T, recordings []dataset.Recording, fe models.FrontEnd) models.Checkpoint {
 	t.Helper()
-	o := training.Options{Holdout: dataset.Holdout{Share: 0.1, Validation: 0.05, Seed: 5}}
-	if fe != nil {
-		o.FrontEnd = func([]dataset.Recording) (models.FrontEnd, error) { return *fe, nil }
-	}
-	set, err := training.Prepare(t.Context(), recordings, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	job := training.Job{Arch: "vae", Config: json.RawMessage(`{"channels":2,"latent":4,"embedding":4}`), Seed: 5, Steps: 8, EvalEvery: 4}
-	c, _, err := job.Run(t.Context(), set)
+	c, err := commanded(t.Context(), recordings, func([]dataset.Recording) (models.FrontEnd, error) { return fe, nil })
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// planned is the checkpoint that the train command makes of realRecordings(t, 36) with the front end that it plans; the tests
+// share it.
+var planned = sync.OnceValues(func() (models.Checkpoint, error) {
+	recordings, err := beginnings(36)
+	if err != nil {
+		return models.Checkpoint{}, err
+	}
+	return commanded(context.Background(), recordings, nil)
+})
+
+func plannedByCommand(t *testing.T) models.Checkpoint {
+	t.Helper()
+	c, err := planned()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// commanded trains as the train command does. Without a front end, one is planned.
+func commanded(ctx context.Context, recordings []dataset.Recording, fe func([]dataset.Recording) (models.FrontEnd, error)) (models.Checkpoint, error) {
+	set, err := training.Prepare(ctx, recordings, training.Options{Holdout: dataset.Holdout{Share: 0.1, Validation: 0.05, Seed: 5}, FrontEnd: fe})
+	if err != nil {
+		return models.Checkpoint{}, err
+	}
+	job := training.Job{Arch: "vae", Config: json.RawMessage(`{"channels":2,"latent":4,"embedding":4}`), Seed: 5, Steps: 8, EvalEvery: 4}
+	c, _, err := job.Run(ctx, set)
+	return c, err
 }
 
 // onBus is the checkpoint that the train operator makes of recordings that are published with a front end, in another order.
@@ -140,7 +171,7 @@ func TestTrainsWhatTheCommandTrains(t *testing.T) {
 		t.Skip("it computes, and starts nothing that others do not start")
 	}
 	recordings := realRecordings(t, 36)
-	want := byCommand(t, recordings, nil)
+	want := plannedByCommand(t)
 	if got := onBus(t, recordings, want.FrontEnd, 36); !sameBytes(t, got, want) {
 		t.Errorf("another checkpoint on the bus:\n%+v\nwant\n%+v", shown(got), shown(want))
 	}
@@ -150,13 +181,13 @@ func TestTrainsWhatTheCommandTrains(t *testing.T) {
 // given to the command too, the same checkpoint.
 func TestFrontEndOfTheBus(t *testing.T) {
 	recordings := realRecordings(t, 36)
-	planned := byCommand(t, recordings, nil)
-	fe := frontend.Overrides{Mels: 32}.Apply(planned.FrontEnd)
+	first := plannedByCommand(t)
+	fe := frontend.Overrides{Mels: 32}.Apply(first.FrontEnd)
 	got := onBus(t, recordings, fe, 36)
-	if got.FrontEnd != fe || sameBytes(t, got, planned) || !reflect.DeepEqual(got.Data, planned.Data) {
-		t.Errorf("%+v, planned\n%+v", shown(got), shown(planned))
+	if got.FrontEnd != fe || sameBytes(t, got, first) || !reflect.DeepEqual(got.Data, first.Data) {
+		t.Errorf("%+v, planned\n%+v", shown(got), shown(first))
 	}
-	if want := byCommand(t, recordings, &fe); !sameBytes(t, got, want) {
+	if want := byCommand(t, recordings, fe); !sameBytes(t, got, want) {
 		t.Errorf("another checkpoint than with the same front end:\n%+v\nwant\n%+v", shown(got), shown(want))
 	}
 }
@@ -165,7 +196,7 @@ func TestFrontEndOfTheBus(t *testing.T) {
 // and the weights do not depend on them.
 func TestSourcesOfTheBus(t *testing.T) {
 	recordings := realRecordings(t, 36)
-	want := byCommand(t, recordings, nil)
+	want := plannedByCommand(t)
 	renamed, names := slices.Clone(recordings), map[string]string{}
 	for i := range renamed {
 		renamed[i].Name = fmt.Sprintf("client/%02d", 99-i)
@@ -193,7 +224,7 @@ func TestSourcesOfTheBus(t *testing.T) {
 // A recording that is published twice under one name counts once. Under two names it counts twice, as two files do.
 func TestDuplicatesOnTheBus(t *testing.T) {
 	recordings := realRecordings(t, 36)
-	want := byCommand(t, recordings, nil)
+	want := plannedByCommand(t)
 	twice := append(slices.Clone(recordings), recordings[:5]...)
 	if got := onBus(t, twice, want.FrontEnd, 36); !sameBytes(t, got, want) {
 		t.Errorf("duplicates count:\n%+v\nwant\n%+v", shown(got), shown(want))
@@ -201,7 +232,7 @@ func TestDuplicatesOnTheBus(t *testing.T) {
 	second := recordings[0]
 	second.Name = "second.wav"
 	copied := append(slices.Clone(recordings), second)
-	want = byCommand(t, copied, &want.FrontEnd)
+	want = byCommand(t, copied, want.FrontEnd)
 	if n := len(want.Data.Learnt) + len(want.Data.Chosen) + len(want.Data.HeldOut); n != 37 {
 		t.Fatalf("the command uses %d recordings", n)
 	}

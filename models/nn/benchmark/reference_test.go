@@ -74,7 +74,7 @@ func TestStep(t *testing.T) {
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		const steps = 3
+		const steps = 2
 		for range steps {
 			if err := w.Step(); err != nil {
 				t.Fatal(err)
