@@ -8,7 +8,7 @@ PYTHON ?= python3
 PEERS ?= ../shared/peers
 DATA ?= ../shared/data/fsdd
 
-.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples data-strokes quality-domains fuzz demo image lint fmt test-endless test-whole soak-serve bench-serve test-faults test-many test-copies test-apiserver test-studio test-upgrade
+.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples data-strokes quality-domains fuzz demo image lint fmt test-endless test-whole soak-serve bench-serve test-faults test-many test-apiserver test-studio test-upgrade
 
 check:
 	.ci/run
@@ -20,7 +20,12 @@ test:
 test-endless:
 	WAVEMILL_ENDLESS=1 go test -run TestEndless -v -timeout 30m ./operators/segment
 
-.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples data-strokes quality-domains fuzz demo image lint fmt test-endless test-whole soak-serve bench-serve test-faults test-many test-copies test-apiserver test-studio test-upgrade
+# Tests of which `make check` runs a part, whole: the classifier of evaluations on all ten spoken digits instead of three, and copies of
+# many spoken digits and synthetic sounds, from which the figures of package fingerprint are.
+test-whole:
+	WAVEMILL_WHOLE=1 WAVEMILL_ORACLES_REQUIRED=1 go test -run '^Test(ClassifierOnSpokenDigits|FSDD|Long|Synthetic)$$' -v -count 1 -timeout 1h ./models/eval ./audio/fingerprint
+
+# The race detector in the packages where goroutines meet.
 race:
 	.ci/race
 
@@ -39,10 +44,6 @@ test-faults:
 MESSAGES ?= 100000
 test-many:
 	MESSAGES=$(MESSAGES) go test ./pipeline -run '^TestManyMessages' -count 1 -v -timeout 1h
-
-# The figures of package fingerprint: copies of many spoken digits and synthetic sounds, of which the usual run takes some.
-test-copies:
-	WAVEMILL_EVERY_COPY=1 go test ./audio/fingerprint -run '^Test(FSDD|Long|Synthetic)$$' -count 1 -v -timeout 1h
 
 # The chart on a real API server: kube-apiserver and etcd are built from their Go modules, some minutes the first time.
 test-apiserver:

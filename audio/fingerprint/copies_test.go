@@ -123,8 +123,8 @@ func changes() []change {
 	}
 }
 
-// everyCopy reports whether to take the time for many copies: `make test-copies`.
-func everyCopy() bool { return os.Getenv("WAVEMILL_EVERY_COPY") != "" }
+// everyCopy reports whether to take the time for many copies: `make test-whole`.
+func everyCopy() bool { return os.Getenv("WAVEMILL_WHOLE") != "" }
 
 // fsdd returns the recordings of the free spoken digit dataset.
 func fsdd(t *testing.T) []audio.Clip {
