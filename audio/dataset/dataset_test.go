@@ -111,6 +111,21 @@ func TestScan(t *testing.T) {
 			want: []string{"x/ann/kick-1.wav=kick/ann", "x/bob/snare-2.wav=snare/bob"}, source: "pattern {group}/{label}-{take}",
 			skip: []string{"flat-1.wav: no label from the pattern {group}/{label}-{take}"},
 		},
+		{
+			name: "pattern with any folders", labels: "{label}/**", files: []string{"en/1.wav", "en/digits/1.wav", "en/a/b/c.d.wav", "fr/digits/1.wav", "flat.wav"},
+			want: []string{"en/1.wav=en", "en/a/b/c.d.wav=en", "en/digits/1.wav=en", "fr/digits/1.wav=fr"}, source: "pattern {label}/**",
+			skip: []string{"flat.wav: no label from the pattern {label}/**"},
+		},
+		{
+			name: "pattern with any folders between", labels: "{group}/**/{label}_{n}", files: []string{"en/kick_1.wav", "en/a/b/kick_2.wav", "kick_3.wav"},
+			want: []string{"en/a/b/kick_2.wav=kick/en", "en/kick_1.wav=kick/en"}, source: "pattern {group}/**/{label}_{n}",
+			skip: []string{"kick_3.wav: no label from the pattern {group}/**/{label}_{n}"},
+		},
+		{
+			name: "pattern with any folders before", labels: "**/takes/{label}", files: []string{"takes/kick.wav", "a/b/takes/snare.wav", "a/tom.wav"},
+			want: []string{"a/b/takes/snare.wav=snare", "takes/kick.wav=kick"}, source: "pattern **/takes/{label}",
+			skip: []string{"tom.wav: no label from the pattern **/takes/{label}"},
+		},
 		{name: "nothing", want: nil, source: "file name up to the first _"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -212,6 +227,7 @@ func TestScanRefuses(t *testing.T) {
 	dir := tree(t, "a_1.wav")
 	for labels, want := range map[string]string{
 		"folders": "want folder, prefix", "{n}_{speaker}": "no {label}", "{label}{label}": "{label} twice", "{label}_{speaker}_{group}": "two group fields",
+		"{label}/a**/{n}": "stands for whole folders",
 	} {
 		if _, err := Scan(t.Context(), []string{dir}, Options{Labels: labels}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", labels, err, want)
@@ -227,6 +243,20 @@ func TestScanRefuses(t *testing.T) {
 	cancel()
 	if _, err := Scan(ctx, []string{dir}, Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// Folders in folders with recordings are labels of their own, which is said.
+func TestScanNested(t *testing.T) {
+	dir := tree(t, "en/1.wav", "en/digits/1.wav", "en/digits/old/1.wav", "fr/digits/1.wav", "fr/2.wav", "it/digits/1.wav")
+	const want = "warning: en holds recordings, and so do folders in it, such as en/digits (3 folders like this): each recording has the label of its innermost folder; --labels '{label}/**' takes the outermost"
+	if d := scan(t, "", dir); !slices.Contains(d.Notes, want) {
+		t.Errorf("notes: %q", d.Notes)
+	}
+	for labels, root := range map[string]string{"{label}/**": dir, "": filepath.Join(dir, "it"), "folder": tree(t, "kit/kick/1.wav", "other/kick/1.wav")} {
+		if d := scan(t, labels, root); len(d.Notes) > 0 {
+			t.Errorf("%s by %q: %q", root, labels, d.Notes)
+		}
 	}
 }
 

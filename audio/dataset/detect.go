@@ -3,6 +3,7 @@ package dataset
 import (
 	"fmt"
 	"maps"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -119,6 +120,32 @@ func warnLabels(d *Dataset, explicit bool) {
 			d.Notes = append(d.Notes, fmt.Sprintf("warning: the folder %q has the name of a part of a data set, and its %d files get the label %q", label, counts[label], label))
 		}
 	}
+}
+
+// warnNested notes folders that hold recordings and, in folders below, further recordings, which get other labels.
+func warnNested(d *Dataset, files []found) {
+	if d.LabelSource != folderSource {
+		return
+	}
+	dirs := map[string]string{} // of folders with recordings, how a person sees them
+	for _, f := range files {
+		if folderLabel(f) != "" {
+			dirs[filepath.Dir(f.abs)] = TextName(path.Dir(relative(f.top, f.abs)))
+		}
+	}
+	nested := map[string]string{} // folders with others below them, and the first of these
+	for _, dir := range slices.Sorted(maps.Keys(dirs)) {
+		for above := filepath.Dir(dir); len(above) > 1 && above != filepath.Dir(above); above = filepath.Dir(above) {
+			if _, ok := dirs[above]; ok && nested[dirs[above]] == "" {
+				nested[dirs[above]] = dirs[dir]
+			}
+		}
+	}
+	if len(nested) == 0 {
+		return
+	}
+	first := slices.Min(slices.Collect(maps.Keys(nested)))
+	d.Notes = append(d.Notes, fmt.Sprintf("warning: %s holds recordings, and so do folders in it, such as %s (%d folders like this): each recording has the label of its innermost folder; --labels '{label}/%s' takes the outermost", first, nested[first], len(nested), anyFolders))
 }
 
 // warnLinks notes folders that would be labels if their files were not links to files that are listed already.

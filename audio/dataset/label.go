@@ -19,7 +19,7 @@ func label(d *Dataset, files []found, o Options) error {
 		from, notes := detect(files)
 		mode, d.Notes = string(from), append(d.Notes, notes...)
 	}
-	isTable, isPattern := tableName(mode), strings.Contains(mode, "{")
+	isTable, isPattern := IsTable(mode), strings.Contains(mode, "{")
 	_, byFolders, err := folderLevels(o.Group)
 	switch {
 	case err != nil:
@@ -72,15 +72,16 @@ func label(d *Dataset, files []found, o Options) error {
 		it.Label, it.Group = norm.NFC.String(it.Label), norm.NFC.String(it.Group)
 	}
 	warnLabels(d, o.Labels != "")
+	warnNested(d, files)
 	return nil
 }
 
 // folderSource is the LabelSource of labels that are names of folders.
 const folderSource = "name of the folder"
 
-// tableName reports whether labels come from a table of that name.
-func tableName(mode string) bool {
-	lower := strings.ToLower(mode)
+// IsTable reports whether a source of labels (Options.Labels) is the name of a table, a file that Scan reads.
+func IsTable(labels string) bool {
+	lower := strings.ToLower(labels)
 	return slices.Contains([]string{".csv", ".tsv", ".jsonl", ".ndjson"}, filepath.Ext(lower))
 }
 
@@ -159,7 +160,7 @@ func stem(name string) string {
 // pattern takes the label and the group from a file's name.
 type pattern struct {
 	expr         *regexp.Regexp
-	segments     int      // Path segments it covers, counted from the file.
+	segments     int      // Path segments it covers, counted from the file; 0: all of them.
 	label, group int      // Submatch indices; group 0 when there is none.
 	fields       []string // Names of the submatches, from the first.
 }
@@ -183,10 +184,22 @@ func (p *pattern) groupBy(name string) error {
 
 var field = regexp.MustCompile(`\{[^{}]*\}`)
 
+// anyFolders is the segment of a pattern that stands for any number of folders, or at the end for folders and file.
+const anyFolders = "**"
+
 // parsePattern compiles "{label}_{speaker}_{n}". A field matches the shortest text that lets the
-// rest match, and never a slash.
+// rest match, and never a slash. The segment anyFolders matches any number of folders; a pattern with one covers the path of a file
+// from the folder of the data on.
 func parsePattern(text string) (pattern, error) {
 	p := pattern{segments: strings.Count(text, "/") + 1}
+	for segment := range strings.SplitSeq(text, "/") {
+		switch {
+		case segment == anyFolders:
+			p.segments = 0
+		case strings.Contains(segment, anyFolders):
+			return pattern{}, fmt.Errorf("dataset: pattern %q: %s stands for whole folders, as in {label}/%[2]s/{n}", text, anyFolders)
+		}
+	}
 	var expr strings.Builder
 	expr.WriteString("^")
 	rest, n := text, 0
@@ -217,7 +230,9 @@ func parsePattern(text string) (pattern, error) {
 	if p.label == 0 {
 		return pattern{}, fmt.Errorf("dataset: pattern %q has no {label}", text)
 	}
-	re, err := regexp.Compile(expr.String())
+	anyQuoted := regexp.QuoteMeta(anyFolders)
+	source := strings.ReplaceAll(expr.String(), anyQuoted+"/", "(?:[^/]+/)*")
+	re, err := regexp.Compile(strings.ReplaceAll(source, anyQuoted+"$", ".+$"))
 	if err != nil {
 		return pattern{}, fmt.Errorf("dataset: pattern %q: %w", text, err)
 	}
@@ -228,11 +243,14 @@ func parsePattern(text string) (pattern, error) {
 // match returns empty strings when the name does not fit.
 func (p pattern) match(name string) (label, group string) {
 	name = strings.TrimSuffix(name, path.Ext(name))
-	parts := strings.Split(name, "/")
-	if len(parts) < p.segments {
-		return "", ""
+	if p.segments > 0 {
+		parts := strings.Split(name, "/")
+		if len(parts) < p.segments {
+			return "", ""
+		}
+		name = strings.Join(parts[len(parts)-p.segments:], "/")
 	}
-	m := p.expr.FindStringSubmatch(strings.Join(parts[len(parts)-p.segments:], "/"))
+	m := p.expr.FindStringSubmatch(name)
 	if m == nil {
 		return "", ""
 	}

@@ -30,7 +30,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 
 // addLabels adds the flag --labels: where the labels of recordings come from.
 func addLabels(cmd *cobra.Command, labels *string) {
-	cmd.Flags().StringVar(labels, "labels", "", `where labels come from: folder, prefix, FILE.csv, FILE.tsv, FILE.jsonl or a pattern such as "{label}_{speaker}_{n}" (default: detected)`)
+	cmd.Flags().StringVar(labels, "labels", "", `where labels come from: folder, prefix, FILE.csv, FILE.tsv, FILE.jsonl or a pattern such as "{label}_{speaker}_{n}" or "{label}/**" (default: detected)`)
 }
 
 // scanGroups lists labelled recordings, and prints the source of the labels and the files that were skipped. group is the

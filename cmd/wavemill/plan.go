@@ -167,11 +167,15 @@ func (a *app) notePlan(ctx context.Context, o frontOptions, fe models.FrontEnd, 
 // makePlan makes a plan and shows the progress of its ceiling.
 func (a *app) makePlan(ctx context.Context, fe models.FrontEnd, recordings []dataset.Recording, o training.PlanOptions) (training.Plan, error) {
 	if o.Ceiling {
-		task := a.console.StartTimed("ceiling", max(o.Classifier, 0))
+		task := a.console.Start("ceiling", 100, "%")
 		defer task.Done()
 		o.OnProgress = func(p eval.Progress) {
 			task.Note("classifier, epoch %d of %d", p.Epoch, p.Epochs)
-			task.Elapse(p.Elapsed)
+			share := float64(p.Epoch) / float64(p.Epochs)
+			if o.Classifier > 0 { // It ends when its time is up, too.
+				share = max(share, p.Elapsed.Seconds()/o.Classifier.Seconds())
+			}
+			task.Set(int64(100 * share))
 		}
 	}
 	return training.MakePlan(ctx, fe, recordings, o)

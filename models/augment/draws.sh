@@ -17,6 +17,7 @@
 #	LABELS  where labels come from, as for wavemill train --labels (prefix)
 #	MODEL   architecture (vae)
 #	STEPS   steps of each draw's training (1000); with NEW, BASE those of the base (1300)
+#	PROOF   steps of each classifier of the proofs, which therefore have no limit of time: the figures do not depend on the machine (1500)
 #	TO      recordings and clips of a label after topping up (FEW + 200)
 #	WAVEMILL  the binary (wavemill on the PATH)
 #
@@ -105,7 +106,7 @@ for draw in ${DRAWS:-1 2 3}; do
 	fi
 	if [ ! -f "$d/more/topup.json" ]; then
 		"$wavemill" topup --progress off --data "$d/few" ${known:+--data "$known"} --labels "$labels" --model "$d/model.safetensors" \
-			--to "${TO:-$((few + 200))}" --seed "$draw" --test "$d/test" --overwrite --out "$d/more" >"$d/topup.log" 2>&1
+			--to "${TO:-$((few + 200))}" --seed "$draw" --test "$d/test" --proof-steps "${PROOF:-1500}" --overwrite --out "$d/more" >"$d/topup.log" 2>&1
 	fi
 done
 

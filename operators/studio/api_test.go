@@ -395,7 +395,15 @@ func TestUpload(t *testing.T) {
 	if !strings.Contains(strings.Join(plan.Findings, "\n"), "x.wav") {
 		t.Errorf("the broken file is not reported: %v", plan.Findings)
 	}
-	c.want(400, "GET", "/api/sources/"+upload.ID+"/plan?labels=/etc/labels.csv", nil, nil)
+	for _, name := range []string{"labels.csv", "labels.TSV", "labels.jsonl", "labels.ndjson", "{label}.csv"} {
+		table := filepath.Join(t.TempDir(), name) // a file of the server
+		if err := os.WriteFile(table, []byte("file,label\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if text := c.want(400, "GET", "/api/sources/"+upload.ID+"/plan?labels="+url.QueryEscape(table), nil, nil); !strings.Contains(string(text), "use folder, prefix, or a pattern") {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
 	c.want(404, "GET", "/api/sources/data/plan", nil, nil)
 	c.want(404, "GET", "/api/sources/..%2f../plan", nil, nil)
 	for body, status := range map[string]int{

@@ -60,13 +60,8 @@ func (m *Manager) hide(lines []string, roots []string) []string {
 
 // checkLabels refuses rules that name a file: the page may choose a pattern, not read files of the server.
 func checkLabels(labels string) error {
-	lower := strings.ToLower(labels)
-	if !strings.ContainsRune(labels, '{') {
-		for _, ext := range []string{".csv", ".tsv", ".jsonl"} {
-			if strings.HasSuffix(lower, ext) {
-				return web.Errorf(http.StatusBadRequest, "labels: use folder, prefix, or a pattern such as {label}_{speaker}_{n}")
-			}
-		}
+	if dataset.IsTable(labels) {
+		return web.Errorf(http.StatusBadRequest, "labels: use folder, prefix, or a pattern such as {label}_{speaker}_{n}")
 	}
 	return nil
 }
