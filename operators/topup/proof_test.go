@@ -118,7 +118,7 @@ func TestProofsAreActedOn(t *testing.T) {
 		}
 	})
 	t.Run("do not use them", func(t *testing.T) {
-		m := realMill(t, 2)
+		m := realMill(t, 4)
 		m.record(unseen)
 		wrong := c
 		wrong.Labels = []string{"3", "8", "2"} // in place of 2, 3 and 8
