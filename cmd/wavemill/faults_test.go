@@ -218,7 +218,7 @@ func faultRun(t *testing.T, o faults.Options) {
 	}
 }
 
-// One server that is killed too.
+// One server that is killed too. Faults begin before there is a model.
 func TestFaultsOnOneServer(t *testing.T) {
 	server := newNodes(t, 1)[0]
 	if err := server.ready(t.Context()); err != nil {
@@ -234,7 +234,7 @@ func TestFaultsOnOneServer(t *testing.T) {
 	})
 }
 
-// A cluster of three whose leaders are killed, and which loses a node with its data for good.
+// A cluster of three whose leaders are killed, and which loses a node with its data for good. Faults begin when clips are served.
 func TestFaultsOnACluster(t *testing.T) {
 	nodes := newNodes(t, 3)
 	for _, n := range nodes {
@@ -244,7 +244,7 @@ func TestFaultsOnACluster(t *testing.T) {
 	}
 	times := 0
 	faultRun(t, faults.Options{
-		Spec: pipeline.Spec{NATS: nodes[0].url, Streams: pipeline.StreamSpec{Replicas: 3}}, Kills: parameter(t, "FAULT_KILLS", 5) / 5, ServerKills: 3,
+		Spec: pipeline.Spec{NATS: nodes[0].url, Streams: pipeline.StreamSpec{Replicas: 3}}, Kills: parameter(t, "FAULT_KILLS", 5) / 5, ServerKills: 3, Served: true,
 		RestartServer: func(ctx context.Context) error {
 			times++
 			if times == 2 {

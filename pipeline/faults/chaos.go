@@ -38,6 +38,9 @@ type Options struct {
 	Pieces int
 	// Request returns the i-th request for a clip; nil: none is asked for. Requests go on while there are faults.
 	Request func(i int) []byte
+	// Served says that faults begin when the first request is answered, and with them all recordings but the first hundred, so that
+	// requests meet faults. Otherwise both begin at once, and the first model may be served after the last fault.
+	Served bool
 	// RestartServer kills the server and starts it again on the same data; nil: the server is not ours to restart.
 	RestartServer func(ctx context.Context) error
 
@@ -156,7 +159,7 @@ func Run(ctx context.Context, o Options) (result Result, err error) {
 	if err != nil {
 		return r.result, err
 	}
-	err = r.disturb(ctx)
+	err = r.disturb(ctx, asked)
 	if err != nil {
 		asked.cancel()
 	}
@@ -169,7 +172,7 @@ func Run(ctx context.Context, o Options) (result Result, err error) {
 }
 
 // disturb publishes the recordings through the proxy while faults happen, and ends with all operators running.
-func (r *run) disturb(ctx context.Context) error {
+func (r *run) disturb(ctx context.Context, asked *requests) error {
 	stages := r.spec.OperatorNames()
 	r.children.running = map[string]*child{}
 	r.children.command = func(stage string) (*exec.Cmd, error) { return r.o.Command(r.spec, stage) }
@@ -181,7 +184,20 @@ func (r *run) disturb(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	published := make(chan error, 1) // The one result of the publisher.
-	go func() { published <- r.publish(ctx) }()
+	serving := asked.first
+	if !r.o.Served || !asked.asks {
+		serving = make(chan struct{})
+		close(serving)
+	}
+	go func() { published <- r.publish(ctx, serving) }()
+	settle := cmp.Or(r.o.Settle, defaultSettle)
+	select {
+	case <-serving:
+	case <-time.After(settle):
+		return fmt.Errorf("no request was answered within %s", settle)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	began, done := time.Now(), false
 	for !done || time.Since(began) < r.o.Time || r.result.Faults["kill"] < r.o.Kills || r.result.Faults["server killed"] < r.o.ServerKills {
 		select {
@@ -201,8 +217,8 @@ func (r *run) disturb(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// publish publishes all recordings, as a client behind the proxy.
-func (r *run) publish(ctx context.Context) error {
+// publish publishes the recordings, as a client behind the proxy: the first of them at once, the others when a model is served.
+func (r *run) publish(ctx context.Context, serving <-chan struct{}) error {
 	client := r.spec.Client("")
 	client.Streams.Bind = true
 	bus, err := pipeline.OpenClient(ctx, client, pipeline.BusOptions{Streams: []string{}})
@@ -219,6 +235,12 @@ func (r *run) publish(ctx context.Context) error {
 	group, working := errgroup.WithContext(ctx)
 	group.SetLimit(publishers)
 	for i := range r.o.Clips {
+		if i == atOnce {
+			select {
+			case <-serving:
+			case <-ctx.Done():
+			}
+		}
 		group.Go(func() error {
 			label, body, _ := r.o.Recording(i)
 			name := sourceOf(i)
@@ -236,8 +258,10 @@ func (r *run) publish(ctx context.Context) error {
 	return err
 }
 
-// publishers is how many recordings are published at once.
-const publishers = 16
+const (
+	publishers = 16  // Recordings that are published at the same time.
+	atOnce     = 100 // Recordings that are published before a model is served: enough for a training.
+)
 
 func sourceOf(i int) string { return fmt.Sprintf("recording-%06d", i) }
 

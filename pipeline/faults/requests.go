@@ -23,6 +23,7 @@ type requests struct {
 	ids     []string // Of answered clips; of the asking goroutine until end has returned.
 	refused int
 	asks    bool
+	first   chan struct{} // Closed when there is an id.
 	enough  chan struct{} // Closed when there are leastAnswered ids.
 }
 
@@ -38,7 +39,7 @@ const leastAnswered = 20
 
 // request asks until end is called. A request that fails is one more: the next has another number.
 func (r *run) request(ctx context.Context) (*requests, error) {
-	q := &requests{cancel: func() {}, enough: make(chan struct{})}
+	q := &requests{cancel: func() {}, first: make(chan struct{}), enough: make(chan struct{})}
 	if r.o.Request == nil {
 		return q, nil
 	}
@@ -55,7 +56,11 @@ func (r *run) request(ctx context.Context) (*requests, error) {
 			reply, err := conn.RequestWithContext(asked, r.spec.Name+".generate", r.o.Request(i))
 			cancel()
 			if err == nil && reply.Header.Get(micro.ErrorCodeHeader) == "" {
-				if q.ids = append(q.ids, reply.Header.Get(jetstream.MsgIDHeader)); len(q.ids) == leastAnswered {
+				q.ids = append(q.ids, reply.Header.Get(jetstream.MsgIDHeader))
+				switch len(q.ids) {
+				case 1:
+					close(q.first)
+				case leastAnswered:
 					close(q.enough)
 				}
 			} else {
