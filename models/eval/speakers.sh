@@ -28,7 +28,7 @@ for speaker in ${SPEAKERS:-george jackson lucas nicolas theo yweweler}; do
 	model=$out/$speaker.safetensors
 	if [ ! -f "$model" ]; then
 		"$wavemill" train --progress off --data "$data" --labels '{label}_{speaker}_{n}' --group speaker --hold-out "speaker=$speaker" \
-			--model "${MODEL:-vae}" --steps "${STEPS:-2000}" --out "$out/new.safetensors" >"$out/$speaker.log" 2>&1
+			--model "${MODEL:-vae}" --steps "${STEPS:-2000}" --keep 0 --overwrite --out "$out/new.safetensors" >"$out/$speaker.log" 2>&1
 		mv "$out/new.safetensors" "$model"
 	fi
 	clips=$out/$speaker

@@ -13,7 +13,8 @@ import (
 // Beyond these, a round trip is heard to differ from a recording.
 const (
 	mostCents    = 25.0 // median error of the pitch; a trained ear hears 10 to 25
-	mostOffPitch = 0.2  // share of pitches that are off by more than 50 cents
+	mostOffPitch = 0.2  // share of pitches that are off by more than 50 cents, of leastTests or more
+	leastTones   = 5    // of fewer pitches the median says nothing: of speech, two clips in a hundred have a low tone
 	mostAttack   = 3.0  // ms; two clicks are told apart from there on
 	mostSlower   = 0.25 // and by which share of the recordings' attack
 	mostFlutter  = 1.3  // times that of recordings
@@ -57,7 +58,7 @@ func soundWarnings(fe models.FrontEnd, s frontend.Sound) []string {
 	if c.Scale == spectrogram.ScaleOneShot {
 		finer, shorter = fmt.Sprintf("--n-fft %d for a mel scale", 2*c.NFFT), fmt.Sprintf("--n-fft %d for a mel scale", c.ShortNFFT)
 	}
-	warn(p.CentsError > mostCents || p.Pitched >= leastTests && p.OffPitch > mostOffPitch,
+	warn(p.Pitched >= leastTones && p.CentsError > mostCents || p.Pitched >= leastTests && p.OffPitch > mostOffPitch,
 		"low tones come back off pitch: by %.0f cents in the median, and %.0f %% of %d by more than 50. Try %s", p.CentsError, 100*p.OffPitch, p.Pitched, finer)
 	warn(p.Attack > max(mostAttack, mostSlower*s.Before.Attack), "attacks are %.1f ms longer after the round trip. Try %s", p.Attack, shorter)
 	warn(s.After.Flutter > mostFlutter*s.Before.Flutter, "noise flutters: its level moves by %.1f dB, in recordings by %.1f. Try %s",

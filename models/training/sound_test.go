@@ -42,6 +42,8 @@ func TestSoundWarnings(t *testing.T) {
 			s.Pairs = timbre.Pairs{CentsError: math.NaN(), OffPitch: math.NaN(), Attack: math.NaN(), Tail: math.NaN(), Level: math.NaN()}
 			s.Before, s.After = timbre.Undefined(), timbre.Undefined()
 		}), ""},
+		{"too few low tones", mel, with(func(s *frontend.Sound) { s.Pairs.CentsError, s.Pairs.OffPitch, s.Pairs.Pitched = 600, 1, 4 }), ""},
+		{"some low tones", mel, with(func(s *frontend.Sound) { s.Pairs.CentsError, s.Pairs.OffPitch, s.Pairs.Pitched = 600, 1, 5 }), "--mel-formula knee"},
 		{"low tones, mel scale", mel, flat, "--mel-formula knee"},
 		{"low tones, narrow filters", narrow, flat, "--mels 160"},
 		{"low tones, one-shots", shot, flat, "--n-fft 4096 for a mel scale"},
