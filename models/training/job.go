@@ -24,8 +24,8 @@ const (
 	BestByLast     = "last" // keep the weights of the last step
 )
 
-// ArchAuto is the Job.Arch that stands for what suits the front end of the Set: a vae for one-shots, a vaegan otherwise, whose
-// clips are the better ones of drums with whole kits held out, and of spoken digits; docs/quality.md has the comparisons.
+// ArchAuto is the Job.Arch that stands for what suits the front end of the Set: a vae for one-shots, of which the clips of a
+// vaegan flutter and warble more, and a vaegan otherwise; docs/quality.md has the comparisons.
 const ArchAuto = "auto"
 
 // ErrBestBy is returned, wrapped, where Job.BestBy names a figure that the training does not have.
