@@ -170,7 +170,7 @@ func (o *trainOptions) add(cmd *cobra.Command) {
 	f.StringArrayVar(&o.data, "data", nil, "folder or file with recordings; may be repeated (required)")
 	f.StringArrayVar(&o.unlabelled, "unlabelled", nil, "folder or file with recordings whose labels are assigned by those of --data; may be repeated")
 	f.StringVar(&s.Out, "out", "", "file for the checkpoint, such as model.safetensors (required)")
-	f.StringVar(&s.Job.Arch, "model", "vaegan", "architecture: "+strings.Join(architectures.Names(), ", "))
+	f.StringVar(&s.Job.Arch, "model", training.ArchAuto, "architecture: "+strings.Join(architectures.Names(), ", ")+", or auto: vae for one-shots such as drums, else (and with --config or --latent) vaegan")
 	f.StringVar(&s.ConfigFile, "config", "", "JSON file with the architecture's settings; fields left out keep their defaults")
 	f.IntVar(&s.Latent, "latent", 0, "latent variables of a vae or vaegan, over --config; 2 can be drawn")
 	f.DurationVar(&s.Job.Budget, "budget", 0, "how long to train (default 10m, unless --steps is given)")
@@ -216,7 +216,7 @@ func (o *trainOptions) check() error {
 		return err
 	}
 	s.FrontEnd, s.Group, s.HoldOut = o.front.choice, o.holdout.group, o.holdout.out
-	if (s.Resume || s.Init != "") && !given("model") {
+	if (s.Resume || s.Init != "") && s.Job.Arch == training.ArchAuto {
 		s.Job.Arch = ""
 	}
 	if s.Resume && !given("best-by") {

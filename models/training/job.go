@@ -10,9 +10,12 @@ import (
 	"strings"
 	"time"
 
+	"wavemill/audio/spectrogram"
 	"wavemill/models"
 	"wavemill/models/architectures"
 	"wavemill/models/monitor"
+	"wavemill/models/vae"
+	"wavemill/models/vaegan"
 )
 
 // Values of Job.BestBy. Beside them, "val/" and the name of a loss chooses by that loss on the validation clips.
@@ -21,13 +24,17 @@ const (
 	BestByLast     = "last" // keep the weights of the last step
 )
 
+// ArchAuto is the Job.Arch that stands for what suits the front end of the Set: a vae for one-shots, of which the clips of a
+// vaegan flutter and warble more, and a vaegan otherwise; docs/quality.md has the comparisons.
+const ArchAuto = "auto"
+
 // ErrBestBy is returned, wrapped, where Job.BestBy names a figure that the training does not have.
 var ErrBestBy = errors.New("no such figure to choose the best weights by")
 
 // A Job is one training. Its zero value with Arch and Steps or Budget is usable. The fields that models.Trainer has too
 // mean the same here.
 type Job struct {
-	Arch   string          // a name in Architectures
+	Arch   string          // a name in Architectures, or ArchAuto
 	Config json.RawMessage // the architecture's; nil: its defaults
 	// Architectures is the table in which Arch, or the architecture of Resume, is looked up; nil means architectures.Known.
 	Architectures architectures.Table
@@ -102,6 +109,12 @@ func (j Job) TimeBudget() time.Duration {
 func (j Job) Start(ctx context.Context, set Set) (*Run, error) {
 	if set.Train.B == 0 {
 		return nil, errNoRecordings
+	}
+	if j.Arch == ArchAuto {
+		j.Arch = vaegan.Arch
+		if set.FrontEnd.Spectrogram.Scale == spectrogram.ScaleOneShot {
+			j.Arch = vae.Arch
+		}
 	}
 	if err := j.Validate(); err != nil {
 		return nil, fmt.Errorf("training: %w", err)

@@ -14,6 +14,7 @@ import (
 	"wavemill/models"
 	"wavemill/models/architecture"
 	"wavemill/models/frontend"
+	"wavemill/models/vaegan"
 )
 
 // DefaultBudget is the budget of a Spec that has neither steps nor a budget.
@@ -28,7 +29,8 @@ var ErrExists = errors.New("is there already")
 // A Spec describes a training that keeps its checkpoint in a file, as a command line or a configuration does.
 type Spec struct {
 	// Job is the training. Open sets its Config, Channels, Resume and Save, and the curves of its Files. With Resume, an
-	// empty Arch and an empty BestBy mean those of the checkpoint.
+	// empty Arch and an empty BestBy mean those of the checkpoint. ArchAuto is a vaegan where ConfigFile or Latent set something,
+	// because settings are those of one architecture.
 	Job Job
 
 	Out        string          // file of the checkpoint
@@ -118,6 +120,9 @@ func (s Spec) job(note func(line string)) (Job, error) {
 		return j, err
 	}
 	if !s.Resume {
+		if j.Arch == ArchAuto && (s.ConfigFile != "" || s.Latent > 0) {
+			j.Arch = vaegan.Arch
+		}
 		if j.Config, err = s.config(j.Arch); err == nil && s.Init != "" {
 			err = s.openBase(&j)
 		}

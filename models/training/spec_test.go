@@ -76,7 +76,7 @@ func TestSpecValidate(t *testing.T) {
 
 // Open turns the settings into a job: configuration, width, budget, files.
 func TestSpecOpen(t *testing.T) {
-	for arch, want := range map[string]string{"vae": `{"channels":4,"latent":2}`, "vaegan": `{"channels":4,"vae":{"latent":2}}`} {
+	for arch, want := range map[string]string{"vae": `{"channels":4,"latent":2}`, "vaegan": `{"channels":4,"vae":{"latent":2}}`, training.ArchAuto: `{"channels":4,"vae":{"latent":2}}`} {
 		s := training.Spec{Job: training.Job{Arch: arch}, Out: filepath.Join(t.TempDir(), "m"), ConfigFile: text(t, `{"channels":4}`), Latent: 2}
 		if j, _ := opened(t, s); string(j.Config) != want {
 			t.Errorf("%s: %s", arch, j.Config)

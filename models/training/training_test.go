@@ -15,6 +15,7 @@ import (
 	"wavemill/audio"
 	"wavemill/audio/dataset"
 	"wavemill/audio/fingerprint"
+	"wavemill/audio/spectrogram"
 	"wavemill/audio/synth"
 	"wavemill/models"
 	"wavemill/models/frontend"
@@ -390,6 +391,26 @@ func TestSettings(t *testing.T) {
 	s = start(training.Job{Arch: "vae", Budget: time.Second, BatchSize: 9})
 	if s.Size == nil || s.BatchSize != 9 || !strings.Contains(strings.Join(s.Lines(), "\n"), "batches of 9") {
 		t.Errorf("%+v", s)
+	}
+}
+
+// Behind the front end for one-shots a vae is trained, otherwise a vaegan, unless the training says which.
+func TestArchitectureSuitsTheFrontEnd(t *testing.T) {
+	shots := func([]dataset.Recording) (models.FrontEnd, error) {
+		return models.FrontEnd{Spectrogram: spectrogram.OneShot(8000), Frames: 16}, nil
+	}
+	for name, c := range map[string]struct {
+		frontEnd func([]dataset.Recording) (models.FrontEnd, error)
+		arch     string
+		want     string
+	}{
+		"one-shots": {shots, training.ArchAuto, "vae"}, "others": {nil, training.ArchAuto, "vaegan"}, "said": {shots, "gan", "gan"},
+	} {
+		set := prepare(t, synthetic(t, 8), training.Options{Holdout: rule(), FrontEnd: c.frontEnd})
+		r, err := training.Job{Arch: c.arch, Steps: 1}.Start(t.Context(), set)
+		if err != nil || r.Settings.Arch != c.want {
+			t.Errorf("%s: %+v, %v; want a %s", name, r, err, c.want)
+		}
 	}
 }
 

@@ -37,7 +37,7 @@ func (j Job) Validate() error {
 		return errors.New("patience needs a figure; best-by last has none")
 	case len(j.Freeze) > 0 && j.Init == nil && j.Resume == nil:
 		return errors.New("freeze needs init: parts of an untrained network would stay untrained")
-	case j.Resume == nil && j.NewLearner == nil && !slices.Contains(names, j.Arch):
+	case j.Resume == nil && j.NewLearner == nil && j.Arch != ArchAuto && !slices.Contains(names, j.Arch):
 		return fmt.Errorf("model %q is unknown; there are: %s", j.Arch, strings.Join(names, ", "))
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 	"wavemill/internal/atomicfile"
 	"wavemill/models"
 	"wavemill/models/architectures"
+	"wavemill/models/training"
 	"wavemill/operators/studio/web"
 )
 
@@ -48,9 +49,9 @@ type record struct {
 	Name    string    `json:"name"`
 	Source  string    `json:"source"`
 	Labels  string    `json:"labels,omitempty"` // how they are found
-	Arch    string    `json:"arch"`
-	Minutes float64   `json:"minutes"` // budget in all
-	Spent   float64   `json:"spent"`   // seconds of it
+	Arch    string    `json:"arch"`             // one of choices; once the training has begun, what is trained
+	Minutes float64   `json:"minutes"`          // budget in all
+	Spent   float64   `json:"spent"`            // seconds of it
 	Seed    uint64    `json:"seed"`
 	State   string    `json:"state"`
 	Error   string    `json:"error,omitempty"`
@@ -236,8 +237,8 @@ func (m *Manager) start(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case name == "" || len(name) > longestName:
 		return web.Errorf(http.StatusBadRequest, "name: a training has a name of at most %d bytes", longestName)
-	case !slices.Contains(architectures.Names(), body.Arch):
-		return web.Errorf(http.StatusBadRequest, "arch: there are %s", strings.Join(architectures.Names(), ", "))
+	case !slices.Contains(choices(), body.Arch):
+		return web.Errorf(http.StatusBadRequest, "arch: there are %s", strings.Join(choices(), ", "))
 	case !(body.Minutes >= leastMinutes && body.Minutes <= mostMinutes):
 		return web.Errorf(http.StatusBadRequest, "minutes: the budget is %g to %g minutes", leastMinutes, float64(mostMinutes))
 	}
@@ -266,6 +267,9 @@ func (m *Manager) start(w http.ResponseWriter, r *http.Request) error {
 	m.launch(t)
 	return web.JSON(w, t.view())
 }
+
+// choices are what can be trained: the default first, what suits the recordings.
+func choices() []string { return append([]string{training.ArchAuto}, architectures.Names()...) }
 
 // Limits of a training.
 const (

@@ -15,7 +15,6 @@ import (
 
 	"wavemill/audio/dataset"
 	"wavemill/models"
-	"wavemill/models/architectures"
 	"wavemill/models/metricslog"
 	"wavemill/models/training"
 	"wavemill/operators/studio/web"
@@ -89,7 +88,7 @@ func (m *Manager) list(w http.ResponseWriter, _ *http.Request) error {
 		sources = append(sources, sourceView{ID: u.ID, Files: u.Files})
 	}
 	slices.SortFunc(sources[min(len(sources), len(m.o.Data)):], func(a, b sourceView) int { return bytes.Compare([]byte(a.ID), []byte(b.ID)) })
-	return web.JSON(w, map[string]any{"trainings": views, "sources": sources, "architectures": architectures.Names()})
+	return web.JSON(w, map[string]any{"trainings": views, "sources": sources, "architectures": choices()})
 }
 
 // eventsEvery is how often the page is told of a training that runs.

@@ -88,7 +88,7 @@ func (m *Manager) train(ctx context.Context, t *trainingRun, roots []string, rul
 		note(line)
 	}
 	m.mu.Lock()
-	t.State = running
+	t.State, t.Arch = running, run.Settings.Arch
 	err = m.keep(t)
 	m.mu.Unlock()
 	if err != nil {

@@ -129,7 +129,7 @@ func TestTraining(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := open(t, dir, data)
-	status, text := r.ask("POST", "/api/trainings", `{"name": "first", "source": "data", "arch": "vae", "minutes": 0.2, "seed": 3}`)
+	status, text := r.ask("POST", "/api/trainings", `{"name": "first", "source": "data", "arch": "auto", "minutes": 0.2, "seed": 3}`)
 	var v view
 	if err := json.Unmarshal([]byte(text), &v); status != 200 || err != nil {
 		t.Fatalf("status %d, %v: %s", status, err, text)
@@ -148,6 +148,9 @@ func TestTraining(t *testing.T) {
 	stopped, _ := r.await(v.ID, is(paused))
 	if r.added.Load() == 0 || stopped.Model == "" {
 		t.Error("the paused training cannot be played")
+	}
+	if stopped.Arch != "vaegan" {
+		t.Errorf("the training says that it is a %s, not a vaegan", stopped.Arch)
 	}
 	if status, _ := r.ask("POST", "/api/trainings/"+v.ID+"/pause", ""); status != 409 {
 		t.Errorf("paused twice: status %d", status)

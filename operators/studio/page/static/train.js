@@ -214,10 +214,7 @@ class Card {
 async function refresh() {
   const answer = await get('/api/trainings');
   const names = answer.architectures.map((a) => make('option', { value: a, text: a }));
-  if (!$('train-arch').options.length) {
-    fill($('train-arch'), ...names);
-    $('train-arch').value = 'vaegan';
-  }
+  if (!$('train-arch').options.length) fill($('train-arch'), ...names);
   const chosen = source || $('train-source').value;
   $('no-trainings').hidden = answer.trainings.length > 0;
   fill($('train-source'), answer.sources.length ? null : make('option', { value: '', text: t('no_source') }), ...answer.sources.map((s) => make('option', { value: s.id, text: s.id === 'data' ? t('source_data') : t('source_upload', { id: s.id.slice(0, 6), n: s.files }) })));
