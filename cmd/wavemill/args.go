@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"wavemill/audio/dataset"
+	"wavemill/internal/text"
 )
 
 // needArgs is the Args check of a command that needs one argument or more; what names them.
@@ -45,6 +46,6 @@ func (a *app) scanGroups(ctx context.Context, roots []string, labels, group stri
 		return dataset.Dataset{}, fmt.Errorf("no labelled recordings in %s; it needs audio files such as .wav or .flac, and labels as --labels describes", strings.Join(roots, ", "))
 	}
 	names := set.LabelNames()
-	a.note("%d recordings, %d labels (%s): %s", len(set.Items), len(names), set.LabelSource, abridge(names, 12))
+	a.note("%s, %s (%s): %s", text.Count(len(set.Items), "recording", "recordings"), text.Count(len(names), "label", "labels"), set.LabelSource, abridge(names, 12))
 	return set, nil
 }

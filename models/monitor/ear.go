@@ -3,7 +3,6 @@ package monitor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"wavemill/audio"
 	ear "wavemill/audio/timbre"
 	"wavemill/internal/stats"
+	"wavemill/internal/text"
 	"wavemill/models"
 	"wavemill/models/frontend"
 )
@@ -118,11 +118,11 @@ func (l *listener) warnings(ctx context.Context, b models.Batch) ([]models.Warni
 // listed names a few findings and counts the others.
 func listed(findings []string) string {
 	const most = 3
-	text := strings.Join(findings[:min(len(findings), most)], "; ")
+	list := strings.Join(findings[:min(len(findings), most)], "; ")
 	if more := len(findings) - most; more > 0 {
-		text += fmt.Sprintf("; %d more labels", more)
+		list += "; " + text.Count(more, "more label", "more labels")
 	}
-	return text
+	return list
 }
 
 func sequence(n int) []int {
