@@ -162,7 +162,8 @@ data-samples:
 # The tables of make quality, sound measures and contact sheets (PNG, beside the checkpoints) for other sounds: drums with
 # whole kits held out, samples, words with whole voices held out, the demo's classes, and digits with each speaker left out.
 # Everything goes to bin/quality-NAME-BUDGET. Sets that are missing are made from the packages above.
-QUALITY = bin/wavemill bench quality --budget $(BUDGET) --seeds $(SEEDS)
+QUICK ?=
+QUALITY = bin/wavemill bench quality --model vae,gan,vaegan,flow --budget $(BUDGET) --seeds $(SEEDS) $(if $(QUICK),--quick)
 quality-domains:
 	go build -o bin/wavemill ./cmd/wavemill
 	test -d $(DRUMS) || $(MAKE) data-drums
