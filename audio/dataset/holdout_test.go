@@ -13,6 +13,7 @@ import (
 
 	"wavemill/audio"
 	"wavemill/audio/fingerprint"
+	"wavemill/audio/synth"
 )
 
 // noise returns 0.3 s of noise in the band that fingerprints are made of.
@@ -346,6 +347,43 @@ func TestHoldoutRefuses(t *testing.T) {
 func nan() float64 {
 	zero := 0.0
 	return zero / zero
+}
+
+// What is held out is not found among what is learnt, also where a Matcher finds one of two copies by the other and not the other
+// by the one, as among these sweeps.
+func TestHeldOutIsNotFoundAmongLearnt(t *testing.T) {
+	var ids []Identity
+	for i := range 60 {
+		c, err := (synth.Set{Seed: 1, Rate: 22050}).Clip("chirp", i+50)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, identity(c, "chirp", "", strconv.Itoa(i+50)))
+	}
+	for seed := range uint64(20) {
+		p, err := Holdout{Share: 0.3, Seed: seed}.Split(ids)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var learnt, heldOut []Identity
+		for _, i := range p.Train {
+			learnt = append(learnt, ids[i])
+		}
+		for _, i := range p.HeldOut {
+			heldOut = append(heldOut, ids[i])
+		}
+		among := NewMatcher(learnt)
+		for _, id := range heldOut {
+			if which, ok := among.Contains(id); ok {
+				t.Errorf("seed %d: %s is held out, and found as %s among what is learnt", seed, id.Source, learnt[which].Source)
+			}
+		}
+	}
+	a, b := ids[6], ids[50] // 56 and 100
+	_, there := NewMatcher([]Identity{b}).Contains(a)
+	if _, back := NewMatcher([]Identity{a}).Contains(b); there == back {
+		t.Errorf("%s and %s are found from both sides or none (%v): this tests nothing", a.Source, b.Source, there)
+	}
 }
 
 func TestMatcher(t *testing.T) {

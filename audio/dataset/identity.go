@@ -1,6 +1,12 @@
 package dataset
 
-import "wavemill/audio/fingerprint"
+import (
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
+
+	"wavemill/audio/fingerprint"
+)
 
 // Identity says which recording something was made of. Checkpoints and messages carry it as JSON.
 type Identity struct {
@@ -69,11 +75,24 @@ func clusters(ids []Identity) (of []int, keys []string) {
 			parent[root(i)] = root(order[k-1])
 			continue
 		}
-		for _, like := range index.Similar(ids[i].Print) {
-			parent[root(i)] = root(indexed[like])
-		}
 		index.Add(ids[i].Print)
 		indexed = append(indexed, i)
+	}
+	// Each is looked up among all: of two copies, the index may find one by the other and not the other by the one.
+	like := make([][]int, len(indexed))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for n, i := range indexed {
+		group.Go(func() error {
+			like[n] = index.Similar(ids[i].Print)
+			return nil
+		})
+	}
+	_ = group.Wait() // none fails
+	for n, i := range indexed {
+		for _, other := range like[n] {
+			parent[root(i)] = root(indexed[other])
+		}
 	}
 	of = make([]int, len(ids))
 	numbers := map[int]int{}
