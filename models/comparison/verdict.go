@@ -192,7 +192,9 @@ func gain(m eval.Row) []string {
 	if m.Usefulness == nil || len(m.Usefulness.Added) == 0 {
 		return nil
 	}
-	helpful := slices.DeleteFunc(slices.Clone(m.Usefulness.Added), func(g eval.Gain) bool { return g.Points <= 0 || g.None || g.Intervals == nil })
+	helpful := slices.DeleteFunc(slices.Clone(m.Usefulness.Added), func(g eval.Gain) bool {
+		return g.Points <= 0 || g.None || g.Intervals == nil || g.Conclusion() != eval.UseThem
+	})
 	if len(helpful) == 0 {
 		return []string{fmt.Sprintf("Clips of %s added to recordings are not shown to help a classifier beyond augmentation of the recordings.", m.Name)}
 	}

@@ -235,7 +235,7 @@ func TestTrial(t *testing.T) {
 	if err != nil || last != 3*3*60 {
 		t.Fatalf("%d steps, error %v", last, err)
 	}
-	if g.Policy != "light" || g.TestClips != 36 || g.Steps != 60 || g.Seeds != 1 || g.Verdict != eval.VerdictOn(g.Intervals["gain_points"]) ||
+	if g.Policy != "light" || g.TestClips != 36 || g.Steps != 60 || g.Seeds != 1 || g.Verdict != eval.VerdictOn(g.Intervals["gain_points"], g.Intervals["over_alone_points"]) ||
 		math.Abs(g.Augmentation-100*(g.Before-g.Alone)) > 1e-9 || !g.Intervals["recordings_alone"].Holds(g.Alone) || !g.Intervals["augmentation_points"].Holds(g.Augmentation) {
 		t.Errorf("%+v", g)
 	}

@@ -14,14 +14,17 @@ type Gain struct {
 	Alone  float64 `json:"recordings_alone,omitempty"`
 	Before float64 `json:"real_only"`
 	After  float64 `json:"with_synthetic"`
-	// Points is 100 (After - Before), Augmentation 100 (Before - Alone).
+	// Points is 100 (After - Before), Augmentation 100 (Before - Alone), OverAlone 100 (After - Alone).
 	Points       float64 `json:"gain_points"`
 	Augmentation float64 `json:"augmentation_points,omitempty"`
-	// Intervals of the figures above by their JSON names, over test recordings and classifier seeds. That of gain_points is
-	// of paired differences: the same recordings and seeds. None is set where it holds 0.
+	OverAlone    float64 `json:"over_alone_points,omitempty"`
+	// Intervals of the figures above by their JSON names, over test recordings and classifier seeds. Those of differences are
+	// of paired ones: the same recordings and seeds. None is set where that of gain_points holds 0.
 	Intervals Intervals `json:"intervals,omitempty"`
 	None      bool      `json:"none,omitempty"`
-	Verdict   string    `json:"verdict,omitempty"` // UseThem, NoDifference or DoNotUse
+	// Verdict is UseThem, NoDifference or DoNotUse: by the worse of gain_points and over_alone_points, because few recordings may
+	// choose an augmentation that is worse than none, beside which clips that help nobody seem to help.
+	Verdict string `json:"verdict,omitempty"`
 
 	Policy    string  `json:"policy,omitempty"`     // of augmentation
 	Steps     int     `json:"steps,omitempty"`      // of each classifier
@@ -30,22 +33,37 @@ type Gain struct {
 	Tuning    *Tuning `json:"tuning,omitempty"`     // how the policy was chosen; nil where there was no choice
 }
 
-// Verdicts on generated clips, by the interval of their gain.
+// Verdicts on generated clips, by the intervals of their gain over augmentation and over recordings alone.
 const (
-	UseThem      = "use them"            // it lies above 0
-	NoDifference = "no difference shown" // it holds 0
-	DoNotUse     = "do not use them"     // it lies below 0
+	UseThem      = "use them"            // all lie above 0
+	NoDifference = "no difference shown" // one holds 0
+	DoNotUse     = "do not use them"     // one lies below 0
 )
 
-// VerdictOn is the verdict that an interval of a gain gives.
-func VerdictOn(gain Interval) string {
-	switch {
-	case gain[0] > 0:
-		return UseThem
-	case gain[1] < 0:
-		return DoNotUse
+// VerdictOn is the verdict that intervals of gains give, one at least.
+func VerdictOn(gains ...Interval) string {
+	verdict := UseThem
+	for _, gain := range gains {
+		switch {
+		case gain[1] < 0:
+			return DoNotUse
+		case !(gain[0] > 0):
+			verdict = NoDifference
+		}
 	}
-	return NoDifference
+	return verdict
+}
+
+// overAlone fills in what recordings give without augmentation, and what augmentation and clips change of it.
+func (g *Gain) overAlone(plain, before, after draws) {
+	points := func(a, b draws) Interval {
+		i := pairedInterval(a, b)
+		return Interval{100 * i[0], 100 * i[1]}
+	}
+	g.Alone, g.Intervals["recordings_alone"] = plain.value, plain.interval()
+	g.Augmentation, g.Intervals["augmentation_points"] = 100*(before.value-plain.value), points(before, plain)
+	g.OverAlone, g.Intervals["over_alone_points"] = 100*(after.value-plain.value), points(after, plain)
+	g.Verdict = VerdictOn(g.Intervals["gain_points"], g.Intervals["over_alone_points"])
 }
 
 // fill fills in the accuracies with augmentation, the gain and their intervals, and returns the gain's draws.
@@ -79,11 +97,44 @@ func (g Gain) String() string {
 	if _, ok := g.Intervals["recordings_alone"]; ok {
 		text += "alone " + accuracy(g.Alone, "recordings_alone") + "; "
 	}
-	i := g.Intervals["gain_points"]
-	text += fmt.Sprintf("with augmentation %s; with augmentation and %d clips %s; clips less augmentation alone: %+.1f points [%+.1f, %+.1f]",
-		accuracy(g.Before, "real_only"), g.Added, accuracy(g.After, "with_synthetic"), g.Points, i[0], i[1])
+	text += fmt.Sprintf("with augmentation %s; with augmentation and %d clips %s; clips less augmentation alone: %s",
+		accuracy(g.Before, "real_only"), g.Added, accuracy(g.After, "with_synthetic"), g.points("gain_points", g.Points))
+	if i, ok := g.worseAugmented(); ok {
+		text += ", less recordings alone: " + i
+	}
 	if g.TestClips > 0 {
 		text += fmt.Sprintf(" on %d other recordings", g.TestClips)
 	}
-	return text + ": " + VerdictOn(i)
+	return text + ": " + g.Conclusion()
+}
+
+// points prints a difference with its interval.
+func (g Gain) points(name string, value float64) string {
+	i := g.Intervals[name]
+	return fmt.Sprintf("%+.1f points [%+.1f, %+.1f]", value, i[0], i[1])
+}
+
+// worseAugmented returns the gain over recordings alone where augmentation is worse than none.
+func (g Gain) worseAugmented() (points string, ok bool) {
+	if _, measured := g.Intervals["over_alone_points"]; !measured || g.Augmentation >= 0 {
+		return "", false
+	}
+	return g.points("over_alone_points", g.OverAlone), true
+}
+
+// Conclusion is the Verdict; of a Gain that was stored without one, that of its gain over augmentation.
+func (g Gain) Conclusion() string {
+	if g.Verdict != "" {
+		return g.Verdict
+	}
+	return VerdictOn(g.Intervals["gain_points"])
+}
+
+// Change says for a person how the clips change the accuracy.
+func (g Gain) Change() string {
+	text := fmt.Sprintf("with %d clips, accuracy on %d other recordings changes by %s", g.Added, g.TestClips, g.points("gain_points", g.Points))
+	if i, ok := g.worseAugmented(); ok {
+		text += ", and from that of recordings without augmentation, which is better, by " + i
+	}
+	return text
 }

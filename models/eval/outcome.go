@@ -28,11 +28,7 @@ func (o Outcomes) gain(seed uint64, recordings, added int) (Gain, draws) {
 	before, after := tableOf(o.Before).twoLevel(seed), tableOf(o.After).twoLevel(seed)
 	d := g.fill(before, after)
 	if len(o.Plain) > 0 {
-		plain := tableOf(o.Plain).twoLevel(seed)
-		g.Alone, g.Intervals["recordings_alone"] = plain.value, plain.interval()
-		points := pairedInterval(before, plain)
-		g.Intervals["augmentation_points"] = Interval{100 * points[0], 100 * points[1]}
-		g.Augmentation = 100 * (before.value - plain.value)
+		g.overAlone(tableOf(o.Plain).twoLevel(seed), before, after)
 	}
 	return g, d
 }

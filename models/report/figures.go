@@ -90,8 +90,8 @@ func FiguresOf(r comparison.Report) *Figures {
 func (f *Figures) addGains(row eval.Row) {
 	for _, g := range row.Usefulness.Added {
 		out := Gain{
-			Model: row.Name, Recordings: g.RealClips, Added: g.Added, Better: g.Points > 0 && !g.None,
-			Alone: "–", Share: fmt.Sprintf("%g %%", 100*g.Share), Test: g.TestClips, Verdict: eval.VerdictOn(g.Intervals["gain_points"]),
+			Model: row.Name, Recordings: g.RealClips, Added: g.Added, Better: g.Conclusion() == eval.UseThem,
+			Alone: "–", Share: fmt.Sprintf("%g %%", 100*g.Share), Test: g.TestClips, Verdict: g.Conclusion(),
 			Before: percent(g.Before, g.Intervals["real_only"]), After: percent(g.After, g.Intervals["with_synthetic"]),
 			Points: bracketed("%+.1f", g.Points, g.Intervals["gain_points"]),
 		}

@@ -187,8 +187,7 @@ func (o *operator) round(ctx context.Context, entry modelstore.Entry, recordings
 		out.Verdict, out.Gain, out.Interval = p.Verdict, &p.Points, &i
 		o.log.Info("the proof has ended", "verdict", p.Verdict, "proof", p.String())
 		if p.Verdict != eval.UseThem {
-			out.Reason = fmt.Sprintf("%s: with %d clips, accuracy on %d other recordings changes by %+.1f points [%+.1f, %+.1f]",
-				p.Verdict, p.Added, p.TestClips, p.Points, i[0], i[1])
+			out.Reason = p.Verdict + ": " + p.Change()
 			return out, nil
 		}
 	}
