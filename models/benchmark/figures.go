@@ -28,11 +28,14 @@ type Means struct {
 	Newness       Estimate   `json:"memorisation"`
 	Alarms        int        `json:"memorisation_alarms"`
 	Gains         []Estimate `json:"gains"` // in points beyond augmentation, by share of the real clips
+	// GainsOver are the same in points over recordings without augmentation.
+	GainsOver []Estimate `json:"gains_over_alone,omitempty"`
 	// Accuracies beside these gains: of recordings alone, with augmentation, and with augmentation and clips.
 	GainsAlone     []Estimate `json:"gains_alone,omitempty"`
 	GainsAugmented []Estimate `json:"gains_augmented,omitempty"`
 	GainsWithClips []Estimate `json:"gains_with_clips,omitempty"`
 	Few            Estimate   `json:"few_gain"`
+	FewOver        Estimate   `json:"few_over_alone"`
 	FewAlone       Estimate   `json:"few_alone"`
 	FewBefore      Estimate   `json:"few_before"`
 	FewAfter       Estimate   `json:"few_after"`
@@ -151,7 +154,26 @@ func gainParts() []gainPart {
 		{"… with tuned augmentation", "real_only", 100, func(g eval.Gain) float64 { return g.Before }, func(m *Means) *[]Estimate { return &m.GainsAugmented }},
 		{"… with tuned augmentation and clips", "with_synthetic", 100, func(g eval.Gain) float64 { return g.After }, func(m *Means) *[]Estimate { return &m.GainsWithClips }},
 		{"points gained by clips beside %s of the recordings, beyond augmentation", "gain_points", 1, func(g eval.Gain) float64 { return g.Points }, func(m *Means) *[]Estimate { return &m.Gains }},
+		{"… over recordings without augmentation", "over_alone_points", 1, func(g eval.Gain) float64 { return g.OverAlone }, func(m *Means) *[]Estimate { return &m.GainsOver }},
 	}
+}
+
+// verdict is the verdict on a gain, by it and by that over recordings without augmentation, where that was measured.
+func (m *Means) verdict(gain *Estimate) string {
+	over := &m.FewOver
+	for i := range m.Gains {
+		if gain == &m.Gains[i] {
+			over = &Estimate{}
+			if i < len(m.GainsOver) {
+				over = &m.GainsOver[i]
+			}
+		}
+	}
+	gains := []eval.Interval{{*gain.Low, *gain.High}}
+	if over.Low != nil {
+		gains = append(gains, eval.Interval{*over.Low, *over.High})
+	}
+	return eval.VerdictOn(gains...)
 }
 
 // figure is the part for the share with that index.
@@ -203,6 +225,15 @@ func ofFew(key string, value func(eval.Gain) float64, scale float64) func(Run) (
 	}
 }
 
+// ofFewMeasured takes a difference in points that results of earlier versions lack.
+func ofFewMeasured(key string, value func(eval.Gain) float64) func(Run) (sample, bool) {
+	few := ofFew(key, value, 1)
+	return func(r Run) (sample, bool) {
+		s, ok := few(r)
+		return s, ok && s.interval != nil
+	}
+}
+
 // onClips and onReal are accuracies of classifiers trained on generated clips and on recordings.
 func onClips(g *eval.GroupFigures) *float64 { return g.Alone }
 func onReal(g *eval.GroupFigures) *float64  { return g.Real }
@@ -226,6 +257,7 @@ func plainFigures() []figure {
 		{"NDB", "ndb", 2, low, true, rowFigure("ndb", func(r eval.Row) float64 { return r.NDB }), func(m *Means) *Estimate { return &m.NDB }},
 		{"1-NN", "two_sample", 2, half, true, rowFigure("two_sample", func(r eval.Row) float64 { return (r.TwoSample.Real + r.TwoSample.Generated) / 2 }), func(m *Means) *Estimate { return &m.TwoSample }},
 		{"points gained with few recordings", "few_gain", 1, high, false, ofFew("gain_points", func(g eval.Gain) float64 { return g.Points }, 1), func(m *Means) *Estimate { return &m.Few }},
+		{"… over recordings without augmentation", "few_over_alone", 1, unranked, false, ofFewMeasured("over_alone_points", func(g eval.Gain) float64 { return g.OverAlone }), func(m *Means) *Estimate { return &m.FewOver }},
 		{"… recordings alone: accuracy, %", "few_alone", 1, unranked, false, ofFew("recordings_alone", func(g eval.Gain) float64 { return g.Alone }, 100), func(m *Means) *Estimate { return &m.FewAlone }},
 		{"… with tuned augmentation", "few_before", 1, unranked, false, ofFew("real_only", func(g eval.Gain) float64 { return g.Before }, 100), func(m *Means) *Estimate { return &m.FewBefore }},
 		{"… with tuned augmentation and clips", "few_after", 1, unranked, false, ofFew("with_synthetic", func(g eval.Gain) float64 { return g.After }, 100), func(m *Means) *Estimate { return &m.FewAfter }},

@@ -34,6 +34,15 @@ func TestGainsHaveTheirBaseline(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
+	// Where recordings without augmentation are better, they count.
+	worse := run("worse", 0.94, eval.Interval{1, 7})
+	for _, g := range []*eval.Gain{worse.Few, &worse.Row.Usefulness.Added[0]} {
+		g.OverAlone, g.Intervals["over_alone_points"] = -4, eval.Interval{-8, 1}
+	}
+	mixed := Result{FewShare: 0.05, Models: []Run{worse}, Means: []Means{means("worse", []Run{worse})}}
+	if text := mixed.Markdown(); strings.Count(text, "4.0 [1.0, 7.0]: no difference shown |") != 2 || strings.Count(text, "| … over recordings without augmentation | -4.0 [-8.0, 1.0] |") != 2 {
+		t.Errorf("\n%s", text)
+	}
 	if strings.Count(text, "with tuned augmentation and clips") != 2 {
 		t.Errorf("not for both kinds of gains:\n%s", text)
 	}

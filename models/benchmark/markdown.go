@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"wavemill/internal/atomicfile"
-	"wavemill/models/eval"
 )
 
 // Markdown is the result as text for a document: how it was made, and a table of the figures with their intervals.
@@ -72,7 +71,7 @@ func (r Result) has(f figure) bool {
 func (f figure) cell(m *Means) string {
 	text := f.in(m).Text(f.digits)
 	if f.isGain() && f.in(m).Low != nil {
-		text += ": " + eval.VerdictOn(eval.Interval{*f.in(m).Low, *f.in(m).High})
+		text += ": " + m.verdict(f.in(m))
 	}
 	if f.key != "memorisation" || f.in(m).Runs == 0 {
 		return text
