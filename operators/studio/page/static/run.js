@@ -40,18 +40,29 @@ function player(address, name) {
 
 const act = (key, action, kind = '') => make('button', { class: `small ${kind}`, text: t(key), onclick: guarded(async () => { notify(''); await action(); await messages(); }) });
 
+// list shows an item for each message. What is shown already stays, with what was typed into it.
+function list(id, key, messages, build) {
+  const wanted = new Set(messages.map((m) => `${m.number}`));
+  for (const item of [...$(id).children]) if (!wanted.has(item.dataset[key])) item.remove();
+  const shown = new Map([...$(id).children].map((item) => [item.dataset[key], item]));
+  messages.forEach((m, i) => {
+    const item = shown.get(`${m.number}`) ?? build(m);
+    if ($(id).children[i] !== item) $(id).insertBefore(item, $(id).children[i] ?? null);
+  });
+}
+
 async function messages() {
   const [{ letters }, { messages: held }] = await Promise.all([get('/api/bus/letters'), get('/api/bus/quarantine')]);
   $('no-letters').hidden = letters.length > 0;
-  fill($('letters'), ...letters.map((l) => {
+  list('letters', 'letter', letters, (l) => {
     const name = l.source || l.label || `${l.number}`;
     return make('li', { data: { letter: l.number } }, player(`/api/bus/letters/${l.number}/sound`, name),
       make('span', { class: 'grow' }, make('strong', { text: name }), make('span', { class: 'sub', text: `${l.operator} · ${l.label} · ${l.kind}: ${l.reason}` })),
       act('replay', async () => { await post(`/api/bus/letters/${l.number}/replay`); notify(t('replayed', { name })); }),
       act('remove', () => remove(`/api/bus/letters/${l.number}`), 'danger'));
-  }));
+  });
   $('no-quarantine').hidden = held.length > 0;
-  fill($('quarantine'), ...held.map((m) => {
+  list('quarantine', 'held', held, (m) => {
     const name = m.source || m.label;
     const label = make('input', { type: 'text', value: m.label, 'aria-label': t('new_label', { name }) });
     return make('li', { data: { held: m.number } }, player(`/api/bus/quarantine/${m.number}/sound`, name),
@@ -59,7 +70,7 @@ async function messages() {
       make('span', { class: 'field compact' }, label),
       act('accept', () => post(`/api/bus/quarantine/${m.number}/accept`, { label: label.value === m.label ? '' : label.value })),
       act('drop', () => remove(`/api/bus/quarantine/${m.number}`), 'danger'));
-  }));
+  });
   await versions();
 }
 
@@ -84,6 +95,8 @@ async function versions() {
 
 export function begin() {
   onLanguage(() => {
+    fill($('letters'));
+    fill($('quarantine'));
     if ($('view-run').hidden || !before) return;
     show(before);
     guarded(messages)();

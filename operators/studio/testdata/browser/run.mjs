@@ -29,10 +29,11 @@ export async function run() {
   check(true, 'a clip in quarantine is heard');
   const left = (n) => page.waitForFunction((k) => document.querySelectorAll('[data-held]').length === k, n);
   const bells = held.filter({ hasNotText: given.markup });
+  await bells.nth(1).locator('input').fill('chirp');
   await bells.first().getByRole('button', { name: 'Accept' }).click();
   await left(2);
   await until('checked', 'bell accepted', 'an accepted clip is on the stream after the guard');
-  await bells.first().locator('input').fill('chirp');
+  check(await bells.first().locator('input').inputValue() === 'chirp', 'what was typed stays when the list changes');
   await bells.first().getByRole('button', { name: 'Accept' }).click();
   await left(1);
   await until('checked', 'bell accepted, chirp accepted bell', 'a relabelled clip is there under its new label');
