@@ -28,3 +28,12 @@ func (c Config) Samples(frames int) int {
 	}
 	return samples + left*hop
 }
+
+// doublings is how often the hop has doubled at the given multiple of the first hop.
+func (c Config) doublings(hops int) int {
+	doubled := 0
+	for n := c.HopGrowth; n > 0 && doubled < mostDoublings && hops >= n; n *= 2 {
+		doubled, hops = doubled+1, hops-n
+	}
+	return doubled
+}

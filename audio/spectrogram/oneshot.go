@@ -30,6 +30,7 @@ type oneShot struct {
 	factor int        // the low part's rate is so much lower
 	low    *Transform // of the low part, at the rate divided by factor
 	high   *Transform
+	made   *Transform // of the high part, on the way back
 	long   *Transform // of the whole sound in frames of NFFT samples, for its persistence; nil without that mark
 	lows   int        // filters of the low part
 	bands  []band     // of the high part, on the bins of high
@@ -37,8 +38,11 @@ type oneShot struct {
 	weight []float64  // sum of the weights of the low part's filters
 	unit   float32    // the RMS of noise whose bins in high have the RMS 1
 	spread []spread   // of every bin of high, the filters that it follows
-	down   *audio.Resampler
-	up     *audio.Resampler
+
+	whitePower float64   // of every bin of high, in white noise of RMS 1
+	bend       []float64 // of every filter of the high part, on white noise; see chance
+	down       *audio.Resampler
+	up         *audio.Resampler
 }
 
 // What the marks can hold.
@@ -135,10 +139,15 @@ func newOneShot(c Config) (*oneShot, error) {
 		FMax: c.hz(float64(o.lows+1)) * float64(o.factor), MelFormula: FormulaKnee, Knee: c.Knee * float64(o.factor), MelNorm: NormNone, Value: ValueMagnitude,
 	}
 	high := Config{SampleRate: c.SampleRate, NFFT: c.ShortNFFT, Hop: c.Hop, Window: c.Window, Scale: ScaleLinear, Value: ValuePower}
-	var err, err2 error
+	made := high
+	if c.Hop%2 == 0 {
+		made.Hop /= 2
+	}
+	var err, err2, err3 error
 	o.low, err = New(low)
 	o.high, err2 = New(high)
-	if err := errors.Join(err, err2); err != nil {
+	o.made, err3 = New(made)
+	if err := errors.Join(err, err2, err3); err != nil {
 		return nil, err
 	}
 	o.low.tonal = c.Window == WindowHann
@@ -163,10 +172,11 @@ func (o *oneShot) planBands() {
 	c := o.config
 	edge := func(m int) float64 { return c.hz(float64(m)) }
 	perBin := float64(c.SampleRate) / float64(c.ShortNFFT)
-	o.bands = make([]band, c.Mels-o.lows)
+	o.bands, o.bend = make([]band, c.Mels-o.lows), make([]float64, c.Mels-o.lows)
 	for i := range o.bands {
 		m := o.lows + i + 1
 		o.bands[i] = triangle(edge(m-1), edge(m), edge(m+1), perBin, c.ShortNFFT/2)
+		o.bend[i] = bendOf(o.bands[i])
 	}
 	o.weight = make([]float64, o.lows)
 	for m, b := range melBands(o.low.config) {
@@ -178,6 +188,7 @@ func (o *oneShot) planBands() {
 	low := math.Sqrt(float64(o.factor) / energy(o.low.window))
 	high := 1 / math.Sqrt(energy(o.high.window))
 	o.unit = float32(high)
+	o.whitePower = energy(o.high.window)
 	o.gain = make([]float32, c.Mels)
 	for m := range o.gain {
 		unit := high

@@ -101,7 +101,7 @@ func (o *oneShot) newPartials(rng *rand.Rand) *partials {
 			a := half * n / 2 * hannTransform(d)
 			p.bins = append(p.bins, complex(float32(a*cos), float32(a*sin)))
 		}
-		sin, cos := math.Sincos(2 * math.Pi * at * float64(c.Hop) / n)
+		sin, cos := math.Sincos(2 * math.Pi * at * float64(o.made.config.Hop) / n)
 		p.turn[i] = complex(float32(cos), float32(sin))
 	}
 	return p

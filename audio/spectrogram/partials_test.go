@@ -13,12 +13,12 @@ func (o *oneShot) mixed(share, seconds float64, seed uint64) []float32 {
 	for i := range white {
 		white[i] = float32(rng.NormFloat64())
 	}
-	spectrum, bins := o.high.STFT(nil, white), o.high.linear
+	spectrum, bins := o.made.STFT(nil, white), o.made.linear
 	p := o.newPartials(rng)
 	for at := 0; at < len(spectrum); at += bins {
 		p.mix(spectrum[at:at+bins], float32(math.Sqrt(1-share)), float32(math.Sqrt(share)))
 	}
-	return o.high.ISTFT(nil, spectrum, len(white))
+	return o.made.ISTFT(nil, spectrum, len(white))
 }
 
 func newShot(t *testing.T) *oneShot {

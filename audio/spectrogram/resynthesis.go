@@ -2,7 +2,6 @@ package spectrogram
 
 import (
 	"math"
-	"math/rand/v2"
 
 	"wavemill/audio"
 )
@@ -11,13 +10,13 @@ import (
 func (o *oneShot) reconstruct(s *Spectrogram, n int, ph Phase) []float32 {
 	c, k := o.config, o.strokeOf(s)
 	tail := int(k.tail * float64(c.SampleRate))
-	// What follows the tail is silence, and need not be made.
-	sounding := min(n, k.start+int(tailMargin*float64(tail))+c.NFFT)
+	// What follows the tail is silence, and need not be made. A sound that is cut before its attack is made up to it.
+	sounding := min(max(n, k.start+c.Hop), k.start+int(tailMargin*float64(tail))+c.NFFT)
 	amplitude := o.amplitudes(s, min(c.Samples(s.Frames), sounding+c.NFFT)/c.Hop+1)
 	out := o.tones(amplitude, k, sounding, ph)
 	add(out, o.noise(amplitude, k, sounding, ph.Seed))
 	stretchTail(out, k.start, tail)
-	out = append(out, make([]float32, n-sounding)...)
+	out = append(out, make([]float32, max(0, n-sounding))...)
 	var peak float32
 	for _, v := range out {
 		peak = max(peak, v, -v)
@@ -29,7 +28,7 @@ func (o *oneShot) reconstruct(s *Spectrogram, n int, ph Phase) []float32 {
 	for i := range out {
 		out[i] *= scale
 	}
-	return out
+	return out[:n]
 }
 
 // silentPeak is the largest sample, relative to that of a sound, that counts as silence.
@@ -164,104 +163,6 @@ func fadeIn(x []float32, rate int) {
 	for i := range n {
 		x[i] *= float32(i) / float32(n)
 	}
-}
-
-// noise makes the high part: white noise in short frames, and partials for the share of it that persists, each bin at the level
-// of its filters. What follows a sharp attack does not sound before it.
-func (o *oneShot) noise(amplitude []float32, k stroke, n int, seed uint64) []float32 {
-	c := o.config
-	fine, frame := len(amplitude)/c.Mels, k.start/c.Hop
-	rng := rand.New(rand.NewPCG(seed, 1))
-	white := make([]float32, (fine-1)*c.Hop)
-	for i := range white {
-		white[i] = float32(rng.NormFloat64())
-	}
-	spectrum := o.high.STFT(nil, white)
-	bins := o.high.linear
-	gain := make([]float32, bins)
-	level := make([]float64, fine) // RMS
-	ringing := partialShare(k.persistence)
-	var lines *partials
-	if ringing > 0 {
-		lines = o.newPartials(rng)
-	}
-	for g := range fine {
-		boost := o.unit
-		if g == frame && k.sharp() {
-			boost *= math.Sqrt2 // half of the frame lies before the sound
-		}
-		level[g] = o.binGains(gain, amplitude[g*c.Mels:(g+1)*c.Mels], boost)
-		row := spectrum[g*bins : (g+1)*bins]
-		if lines != nil {
-			lines.mix(row, float32(math.Sqrt(1-ringing)), float32(math.Sqrt(ringing)))
-		}
-		for j := range row {
-			row[j] = complex(real(row[j])*gain[j], imag(row[j])*gain[j])
-		}
-	}
-	if !k.sharp() {
-		return o.high.ISTFT(nil, spectrum, n)
-	}
-	after := make([]complex64, len(spectrum))
-	copy(after[frame*bins:], spectrum[frame*bins:])
-	clear(spectrum[frame*bins:])
-	out := o.high.ISTFT(nil, spectrum, n)
-	y := o.high.ISTFT(nil, after, n)
-	if at := frame * c.Hop; at < n {
-		clear(y[:at])
-		var top float64
-		for _, v := range level[frame:min(frame+attackFrames, fine)] {
-			top = max(top, v)
-		}
-		shapeAttack(y[at:], k.rise*float64(c.SampleRate), top, max(1, int(attackWindow*float64(c.SampleRate))))
-		add(out, y)
-	}
-	return out
-}
-
-const (
-	attackFrames = 4   // frames in which the peak of an attack lies
-	attackCrest  = 1.8 // of an attack's envelope above the RMS of its loudest frame
-	attackGain   = 6   // at most; more would be a click
-)
-
-// shapeAttack gives a noise, whose envelope rises at random, one that rises linearly to 0.9 of its peak within rise samples,
-// and does not exceed it in twice that time and ten windows of n samples.
-func shapeAttack(y []float32, rise, level float64, n int) {
-	peak := level * attackCrest
-	limited := min(int(2*rise)+10*n, len(y))
-	power := meanPower(y[:min(limited+n, len(y))], n)
-	for i := range limited {
-		e := math.Sqrt(power[i])
-		want := peak * (attackStart + (attackEnd-attackStart)*(float64(i)+0.5)/rise)
-		switch {
-		case want < peak:
-			y[i] *= float32(min(want/max(e, 1e-12), attackGain))
-		case e > peak:
-			y[i] *= float32(peak / e)
-		}
-	}
-}
-
-// tinyAmplitude keeps the logarithm of a gain finite.
-const tinyAmplitude = 1e-12
-
-// binGains writes the gains of all bins, interpolated between the filters on a logarithmic scale, and returns the RMS of
-// white noise that is multiplied by them.
-func (o *oneShot) binGains(dst, amplitude []float32, boost float32) float64 {
-	logs := make([]float64, len(amplitude))
-	for m, a := range amplitude {
-		logs[m] = math.Log(float64(a) + tinyAmplitude)
-	}
-	var sum float64
-	for j, s := range o.spread {
-		dst[j] = 0
-		if s.weight > 0 {
-			dst[j] = boost * s.weight * float32(math.Exp(logs[s.band]+s.part*(logs[s.band+1]-logs[s.band])))
-			sum += float64(dst[j]) * float64(dst[j])
-		}
-	}
-	return math.Sqrt(sum / float64(len(o.spread)))
 }
 
 func add(dst, x []float32) {
