@@ -208,6 +208,7 @@ func (v *Verdict) difference(name string, of func(*Figures) *Figure) (Figure, bo
 // conclude stores a complete checkpoint by the verdict of the gate. An entry that a person or a replica has changed meanwhile,
 // by a roll-back or a pin, is read again, and the model is judged against what is served then.
 func (r *run) conclude(ctx context.Context, c models.Checkpoint) error {
+	defer r.enter(PhaseJudging)()
 	for {
 		verdict, err := r.judge(ctx, c)
 		if err != nil {

@@ -112,6 +112,24 @@ type Details struct {
 	New     int      `json:"new_clips"`                  // New counts those that no training has been given.
 	Aside   []string `json:"labels_set_aside,omitempty"` // Aside are labels with too few clips to learn from.
 	Waiting string   `json:"waiting,omitempty"`          // Waiting says why no training begins.
+	Phase   string   `json:"phase,omitempty"`            // Phase is what the active process does with the model: PhaseTraining, PhaseJudging, or empty.
+}
+
+// What a process does with its model: it learns, or its gate compares the outcome with the served version.
+const (
+	PhaseTraining = "training"
+	PhaseJudging  = "judging"
+)
+
+// enter sets the phase, which ends with the returned function.
+func (o *operator) enter(phase string) (leave func()) {
+	set := func(p string) {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.state.Phase = p
+	}
+	set(phase)
+	return func() { set("") }
 }
 
 // Details implements pipeline.Detailer.

@@ -1,7 +1,9 @@
 package train_test
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -167,5 +169,30 @@ func TestOrphansAreRemoved(t *testing.T) {
 	}
 	if got := m.objects(); !slices.Equal(got, want) {
 		t.Errorf("content %v, want %v", got, want)
+	}
+}
+
+// The status tells learning from judging, which may take as long, and neither from waiting.
+func TestStatusTellsThePhase(t *testing.T) {
+	m := newMill(t, t.TempDir(), "{model: average, steps: 20, batch_size: 4, seed: 5, min_clips: 24, idle: 50ms, again: 3, holdout: 0.4}")
+	var learns, judges string
+	m.onStep = func(int64) { learns = m.details().Phase }
+	m.hooks.NewMeasure = func(train.Reference) (train.Measure, error) {
+		return func(context.Context, models.Checkpoint) (train.Figures, error) {
+			judges = m.details().Phase
+			return measured(0.9, 0.3, 1), nil
+		}, nil
+	}
+	m.feed(dozen()...)
+	for i := range 12 {
+		m.feed(clip([]string{"a", "b", "two words"}[i%3], fmt.Sprint("more", i), uint64(200+i)))
+	}
+	m.start()
+	m.complete(1) // The first model is compared with none.
+	m.feed(clip("a", "x", 50), clip("b", "y", 51), clip("b", "z", 52))
+	m.complete(2)
+	m.until("it waits", func() bool { return m.details().Phase == "" })
+	if learns != train.PhaseTraining || judges != train.PhaseJudging {
+		t.Errorf("the phase is %q at a step and %q when the gate measures", learns, judges)
 	}
 }

@@ -328,6 +328,7 @@ func (o *operator) train(ctx context.Context) error {
 		o.isGiven(added-r.newClips(), r)
 		return nil
 	}
+	defer o.enter(PhaseTraining)()
 	started, err := job.Start(ctx, r.set)
 	if err != nil {
 		return err
