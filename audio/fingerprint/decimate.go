@@ -32,6 +32,33 @@ func (w *scratch) decimate(x, h []float32, class cpu.Class) []float32 {
 	return y[:length]
 }
 
+// halves arranges an odd number of taps for filter: those of the first half and of the second by turns, with a zero at the end.
+func halves(h []float32) []float32 {
+	out := make([]float32, len(h)+1)
+	for i, v := range h {
+		if n := len(out) / 2; i < n {
+			out[2*i] = v
+		} else {
+			out[2*(i-n)+1] = v
+		}
+	}
+	return out
+}
+
+// filter filters x, at printRate, with a filter of tapsHalf+1 taps arranged by halves. The result has the length and the delay of
+// that of decimate for the same sound at twice the rate, and as it the same bits on every machine: the sum of a sample takes
+// taps of the first and of the second half by turns.
+func (w *scratch) filter(x, h []float32, class cpu.Class) []float32 {
+	const tail = tapsHalf / 2
+	length := len(x) + 2*tail
+	whole := (length + sumsAtOnce - 1) / sumsAtOnce * sumsAtOnce
+	y, padded := grown(&w.y, whole), grown(&w.even, whole+len(h)+2*tail)
+	clear(padded[:2*tail])
+	clear(padded[copy(padded[2*tail:], x)+2*tail:])
+	sumsOf(class)(y, padded, padded[len(h)/2:], h)
+	return y[:length]
+}
+
 // sumsAtOnce is how many samples a kernel sums side by side, in registers.
 const sumsAtOnce = 64
 

@@ -49,13 +49,13 @@ type Maker struct {
 	resamplers audio.Resamplers
 
 	once sync.Once
-	band []float32 // The result of bandPass.
+	band bandPasses
 
 	scratches sync.Pool // Of *scratch.
 }
 
-func (m *Maker) bandPass() []float32 {
-	m.once.Do(func() { m.band = bandPass() })
+func (m *Maker) bandPasses() bandPasses {
+	m.once.Do(func() { m.band = bandPasses{bandPass(innerRate, tapsHalf), halves(bandPass(printRate, tapsHalf/2))} })
 	return m.band
 }
 

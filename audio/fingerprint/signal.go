@@ -40,31 +40,41 @@ func (m *Maker) bandSignal(w *scratch, c audio.Clip) (y []float32, envelope bool
 		}
 		x[i] = v
 	}
-	x, err := m.resampled(&w.inner, x, c.Rate, innerRate)
+	filters := m.bandPasses()
+	rate, power8 := innerRate, 0.0
+	if c.Rate == printRate { // As good and at half the price without another rate.
+		rate = printRate
+		y = w.filter(x, filters.print, cpu.Current())
+		power8 = power(y)
+	} else {
+		var err error
+		if x, err = m.resampled(&w.inner, x, c.Rate, innerRate); err != nil {
+			return nil, false
+		}
+		y = w.decimate(x, filters.inner, cpu.Current())
+		power8 = 2 * power(y)
+	}
+	if power8 >= envelopeShare*variation(x) {
+		return y, false
+	}
+	x, err := m.rectified(w, x, rate)
 	if err != nil {
 		return nil, false
 	}
-	filter := m.bandPass()
-	y = w.decimate(x, filter, cpu.Current())
-	if 2*power(y) >= envelopeShare*variation(x) {
-		return y, false
-	}
-	if x, err = m.rectified(w, x); err != nil {
-		return nil, false
-	}
-	return w.decimate(x, filter, cpu.Current()), true
+	return w.decimate(x, filters.inner, cpu.Current()), true
 }
 
-// rectified returns the absolute value of x. It is taken at twice the rate, because its spectrum is twice as wide.
-func (m *Maker) rectified(w *scratch, x []float32) ([]float32, error) {
-	wide, err := m.resampled(&w.wide, x, innerRate, 2*innerRate)
+// rectified returns the absolute value of x, of a rate, at innerRate. It is taken at twice the rate, because its spectrum is twice
+// as wide.
+func (m *Maker) rectified(w *scratch, x []float32, rate int) ([]float32, error) {
+	wide, err := m.resampled(&w.wide, x, rate, 2*rate)
 	if err != nil {
 		return nil, err
 	}
 	for i, v := range wide {
 		wide[i] = max(v, -v)
 	}
-	return m.resampled(&w.inner, wide, 2*innerRate, innerRate)
+	return m.resampled(&w.inner, wide, 2*rate, innerRate)
 }
 
 // resampled returns x at another rate, in a buffer. At the rate that x has it is x itself.
@@ -89,16 +99,19 @@ func constant(x []float32) bool {
 	return true
 }
 
-// bandPass is a windowed sinc (Hann) at innerRate with 2*tapsHalf+1 taps and linear phase.
-func bandPass() []float32 {
-	h := make([]float32, 2*tapsHalf+1)
+// bandPasses are the band-pass filters at innerRate and at printRate, of 12 ms each.
+type bandPasses struct{ inner, print []float32 }
+
+// bandPass is a windowed sinc (Hann) at a rate with 2*half+1 taps and linear phase.
+func bandPass(rate float64, half int) []float32 {
+	h := make([]float32, 2*half+1)
 	for i := range h {
-		k := float64(i - tapsHalf)
-		v := 2.0 * (highestHz - lowestHz) / innerRate
+		k := float64(i - half)
+		v := 2.0 * (highestHz - lowestHz) / rate
 		if k != 0 {
-			v = (math.Sin(2*math.Pi*highestHz/innerRate*k) - math.Sin(2*math.Pi*lowestHz/innerRate*k)) / (math.Pi * k)
+			v = (math.Sin(2*math.Pi*highestHz/rate*k) - math.Sin(2*math.Pi*lowestHz/rate*k)) / (math.Pi * k)
 		}
-		h[i] = float32(v * (0.5 + 0.5*math.Cos(math.Pi*k/(tapsHalf+1))))
+		h[i] = float32(v * (0.5 + 0.5*math.Cos(math.Pi*k/float64(half+1))))
 	}
 	return h
 }
