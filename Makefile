@@ -8,7 +8,7 @@ PYTHON ?= python3
 PEERS ?= ../shared/peers
 DATA ?= ../shared/data/fsdd
 
-.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples data-strokes quality-domains fuzz demo image lint fmt test-endless test-whole soak-serve bench-serve test-faults test-many test-apiserver test-studio test-upgrade
+.PHONY: check test race bench bench-audio bench-generate bench-train quality few data-words data-demo data-drums data-samples data-strokes data-acoustic quality-domains fuzz demo image lint fmt test-endless test-whole soak-serve bench-serve test-faults test-many test-apiserver test-studio test-upgrade
 
 check:
 	.ci/run
@@ -154,6 +154,13 @@ data-strokes:
 	mkdir $(STROKES)
 	cp -r $(STROKES).parts/*/. $(STROKES)
 	rm -r $(STROKES)/tambourine $(STROKES).parts
+
+# Strokes of two acoustic kits at five strengths (Debian's avldrums.lv2-soundfont), on which nothing was chosen either. Some of them are in
+# GMRockKit of data-strokes too.
+ACOUSTIC ?= bin/acoustic
+AVL ?= $(addprefix /usr/share/sounds/sf2/,Black_Pearl_4_LV2.sf2 Red_Zeppelin_4_LV2.sf2)
+data-acoustic:
+	go run ./audio/dataset/packs -out $(ACOUSTIC) -longest 12s soundfonts $(AVL)
 
 SAMPLES ?= bin/samples
 data-samples:

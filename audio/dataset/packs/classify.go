@@ -18,7 +18,7 @@ type rule struct {
 func rules() []rule {
 	var out []rule
 	for _, r := range [][2]string{
-		{"", `roll|choke|swish|loop|flam|empty sample|brush`}, // no single stroke
+		{"", `roll|choke|swish|hat swi?s?|loop|flam|empty sample|brush`}, // no single stroke
 		{"clap", `(hand )?claps?`},
 		{"cowbell", `cow ?bell`},
 		{"tambourine", `tambourine|tamb`},

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"wavemill/audio"
@@ -63,7 +64,8 @@ type (
 )
 
 // soundfonts lists the strokes of the drum kits (bank 128) of a SoundFont file, labelled by the keys of General MIDI. A kit is
-// a pack. The first key with a label says what a sample is; other keys play it too, some of them for instruments that have no label
+// a pack. In a file without that bank every preset counts, where a third or more of the samples' names say what their keys do: files of
+// drums alone, such as those of avldrums.lv2, have it. The first key with a label says what a sample is; other keys play it too, some of them for instruments that have no label
 // here. Samples that loop before they have decayed are left out: what they hold is no whole stroke.
 func soundfonts(file string) ([]sample, []skip, error) {
 	f, err := readSoundfont(file)
@@ -73,12 +75,14 @@ func soundfonts(file string) ([]sample, []skip, error) {
 	var samples []sample
 	var skipped []skip
 	other := regexp.MustCompile(`orch|timpani|brush|sfx`)
+	kits := slices.ContainsFunc(f.presets, func(p presetHeader) bool { return p.Bank == percussionBank })
 	taken := map[uint16]bool{}
+	named := 0                   // samples whose names have the labels of their keys
 	refused := map[uint16]skip{} // the reason of the first key
 	var order []uint16           // of what was refused
 	for p := 0; p+1 < len(f.presets); p++ {
 		preset := f.presets[p]
-		if preset.Bank != percussionBank {
+		if kits && preset.Bank != percussionBank {
 			continue
 		}
 		kit := text(preset.Name)
@@ -109,6 +113,9 @@ func soundfonts(file string) ([]sample, []skip, error) {
 				continue
 			}
 			taken[z.sample] = true
+			if byName, _ := classify("", name); byName == label {
+				named++
+			}
 			taken[partner] = taken[partner] || paired
 			parts := []sampleHeader{head}
 			if paired {
@@ -128,7 +135,7 @@ func soundfonts(file string) ([]sample, []skip, error) {
 			skipped = append(skipped, refused[number])
 		}
 	}
-	if len(samples) == 0 {
+	if len(samples) == 0 || !kits && 3*named < len(samples) {
 		return nil, nil, fmt.Errorf("%s has no drum kit (bank 128) with labelled strokes", file)
 	}
 	return samples, skipped, nil

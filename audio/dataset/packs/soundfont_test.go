@@ -105,6 +105,32 @@ func TestSoundfonts(t *testing.T) {
 	}
 }
 
+// TestSoundfontOfDrumsAlone: a file without a bank of drums is one where its names say so.
+func TestSoundfontOfDrumsAlone(t *testing.T) {
+	bank := binary.LittleEndian.AppendUint16(append([]byte("Room 1"), make([]byte, 16)...), percussionBank)
+	if n := bytes.Count(aKit(), bank); n != 1 {
+		t.Fatalf("%d headers of the kit, want 1", n)
+	}
+	moved := bytes.Replace(aKit(), bank, append(bank[:22:22], 0, 0), 1)
+	file := filepath.Join(t.TempDir(), "drums.sf2")
+	if err := os.WriteFile(file, moved, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	samples, _, err := soundfonts(file)
+	if err != nil || len(samples) < 4 {
+		t.Errorf("%d strokes, %v", len(samples), err)
+	}
+	for _, name := range []string{"Snr(R)", "Snr(L)", "Crash", "Ride"} {
+		moved = bytes.ReplaceAll(moved, []byte(name), []byte("Piano!")[:len(name)])
+	}
+	if err := os.WriteFile(file, moved, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := soundfonts(file); err == nil || !strings.Contains(err.Error(), "no drum kit") {
+		t.Errorf("a piano is taken for drums: %v", err)
+	}
+}
+
 // TestBadSoundfonts: what is no SoundFont, has no kit, or is cut short is told with its file.
 func TestBadSoundfonts(t *testing.T) {
 	whole := aKit()
