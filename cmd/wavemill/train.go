@@ -182,7 +182,7 @@ func (o *trainOptions) add(cmd *cobra.Command) {
 	o.chop.add(f)
 	f.Uint64Var(&s.Job.Seed, "seed", 1, "seed of everything random; a resumed training keeps its own")
 	f.StringVar(&s.Init, "init", "", "checkpoint of other recordings to start from: a base whose weights and labels are taken over")
-	f.StringSliceVar(&s.Job.Freeze, "freeze", nil, "parts of the networks that keep the weights of --init: encoder, decoder; may be repeated")
+	f.StringSliceVar(&s.Job.Freeze, "freeze", nil, "parts of the networks that keep the weights of --init: encoder, decoder, discriminator, as far as the model has them; may be repeated")
 	f.BoolVar(&s.Resume, "resume", false, "go on from the checkpoint in --out; with --steps the result is that of an uninterrupted training")
 	f.BoolVar(&s.Overwrite, "overwrite", false, "begin anew although --out is there already")
 	f.StringVar(&s.Job.BestBy, "best-by", training.BestByDistance, "figure, the lower the better, by which the weights to generate with are chosen: preview/distance, val/LOSS or last")

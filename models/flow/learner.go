@@ -40,6 +40,7 @@ type Learner struct {
 
 var _ interface {
 	models.Learner
+	models.PartFreezer
 	models.LRScaler
 	models.LearningRater
 } = (*Learner)(nil)
@@ -102,6 +103,18 @@ func (l *Learner) SetTotalSteps(steps int64) {
 	default:
 		l.coder.Adam.SetTotalSteps(0)
 	}
+}
+
+// Freeze implements models.PartFreezer. The part is the encoder of the autoencoder; its decoder and the flow are trained to the end.
+func (l *Learner) Freeze(parts []string) error {
+	for _, part := range parts {
+		if part != "encoder" {
+			return fmt.Errorf("flow: part %q cannot be frozen; the encoder can", part)
+		}
+		l.coder.Params.Freeze(part)
+		l.coder.Average().Freeze(part)
+	}
+	return nil
 }
 
 // ScaleLR implements models.LRScaler.

@@ -43,6 +43,7 @@ type Learner struct {
 
 var _ interface {
 	models.Learner
+	models.PartFreezer
 	models.ModeFitter
 	models.LRScaler
 	models.LearningRater
@@ -92,6 +93,24 @@ func (l *Learner) SetTotalSteps(steps int64) {
 		discriminators += (updates + every - 1) / every
 	}
 	l.adamD.SetTotalSteps(discriminators)
+}
+
+// PartDiscriminator is what Freeze freezes: the first three of the discriminator's four convolutions.
+const PartDiscriminator = "discriminator"
+
+// Freeze implements models.PartFreezer. The part is PartDiscriminator: what the base has learnt to see in recordings stays, and what it
+// makes of it is trained, as is the generator (Mo, Cho and Shin, "Freeze the discriminator: a simple baseline for fine-tuning GANs",
+// 2020).
+func (l *Learner) Freeze(parts []string) error {
+	for _, part := range parts {
+		if part != PartDiscriminator {
+			return fmt.Errorf("gan: part %q cannot be frozen; the discriminator can", part)
+		}
+		for _, name := range []string{"conv1", "conv2", "conv3"} {
+			l.discriminator.Freeze(PartDiscriminator + "/" + name)
+		}
+	}
+	return nil
 }
 
 // ScaleLR implements models.LRScaler.

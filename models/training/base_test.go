@@ -299,7 +299,8 @@ func TestFreezeRefuses(t *testing.T) {
 	for _, c := range []struct {
 		arch, parts, says string
 	}{
-		{"vae", "head", "encoder"}, {"vae", "encoder decoder", "nothing is left"}, {"vaegan", "decoder", "encoder"},
+		{"vae", "head", "encoder"}, {"vae", "encoder decoder", "nothing is left"}, {"vaegan", "decoder", "encoder"}, {"flow", "decoder", "encoder"},
+		{"gan", "generator", "discriminator"},
 	} {
 		l, err := architectures.NewLearner(c.arch, nil, fe, []string{"a", "b"}, 1)
 		if err != nil {
@@ -315,49 +316,72 @@ func TestFreezeRefuses(t *testing.T) {
 	if err := job.Validate(); err == nil || !strings.Contains(err.Error(), "init") {
 		t.Errorf("without a base: error %v", err)
 	}
-	base := models.Checkpoint{}
-	job.Arch, job.Config, job.Init = "gan", nil, &base
-	if _, _, err := job.Run(t.Context(), prepare(t, synthetic(t, 8), training.Options{Holdout: rule()})); err == nil || !strings.Contains(err.Error(), "no parts") {
-		t.Errorf("a gan: error %v", err)
-	}
 }
 
-// TestFreezeInBothPhases: the second phase of a VAE-GAN works on a copy of the weights.
+// TestFreezeInBothPhases: the second phase of a VAE-GAN and of a flow works on a copy of the weights. Of a GAN, the
+// discriminator's first convolutions stay.
 func TestFreezeInBothPhases(t *testing.T) {
 	fe := modeltest.FrontEnd()
-	config, err := architectures.WithWidth("vaegan", nil, 4)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := architectures.NewLearner("vaegan", config, fe, []string{"a", "b", "c"}, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, err := l.Checkpoint()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.(models.PartFreezer).Freeze([]string{"encoder"}); err != nil {
-		t.Fatal(err)
-	}
-	clips := modeltest.Clips(12, fe.Frames, fe.Spectrogram.Bins(), 3, 1)
-	after, err := (&models.Trainer{Steps: 8, BatchSize: 4, Seed: 5}).Run(t.Context(), l, clips, models.Batch{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	encoders := 0
-	for _, x := range after.Tensors {
-		at := strings.Index(x.Name, "encoder/")
-		if at < 0 || strings.Contains(x.Name, "adam/") {
-			continue
-		}
-		was, err := before.Tensor("model/" + x.Name[at:])
-		if err != nil || !slices.Equal(x.Data, was.Data) {
-			t.Errorf("%s differs, or error %v", x.Name, err)
-		}
-		encoders++
-	}
-	if encoders < 20 {
-		t.Errorf("%d tensors of encoders", encoders)
+	for _, c := range []struct {
+		arch, part string
+		kept, not  []string // the beginnings of names within a model
+		least      int      // tensors that are kept
+	}{
+		{"vaegan", "encoder", []string{"encoder/"}, nil, 20},
+		{"flow", "encoder", []string{"encoder/"}, nil, 10},
+		{"gan", "discriminator", []string{"discriminator/conv1/", "discriminator/conv2/", "discriminator/conv3/"}, []string{"discriminator/conv4/", "discriminator/score/"}, 6},
+	} {
+		t.Run(c.arch, func(t *testing.T) {
+			config, err := architectures.WithWidth(c.arch, nil, 4)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l, err := architectures.NewLearner(c.arch, config, fe, []string{"a", "b", "c"}, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			before, err := l.Checkpoint()
+			if err != nil {
+				t.Fatal(err)
+			}
+			was := map[string][]float32{}
+			for _, x := range before.Tensors {
+				was[x.Name] = x.Data
+			}
+			if err := l.(models.PartFreezer).Freeze([]string{c.part}); err != nil {
+				t.Fatal(err)
+			}
+			clips := modeltest.Clips(12, fe.Frames, fe.Spectrogram.Bins(), 3, 1)
+			after, err := (&models.Trainer{Steps: 8, BatchSize: 4, Seed: 5}).Run(t.Context(), l, clips, models.Batch{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			kept, changed := 0, 0
+			for _, x := range after.Tensors {
+				if strings.Contains(x.Name, "adam") || !strings.HasSuffix(x.Name, "/w") && !strings.HasSuffix(x.Name, "/b") {
+					continue
+				}
+				for _, name := range c.kept {
+					if at := strings.Index(x.Name, name); at >= 0 {
+						old, known := was[x.Name]
+						if !known {
+							old, known = was["model/"+x.Name[at:]]
+						}
+						if !known || !slices.Equal(x.Data, old) {
+							t.Errorf("%s is frozen and differs, or was not there: %v", x.Name, known)
+						}
+						kept++
+					}
+				}
+				for _, name := range c.not {
+					if old := was[x.Name]; strings.Contains(x.Name, name) && len(old) > 0 && !slices.Equal(x.Data, old) {
+						changed++
+					}
+				}
+			}
+			if kept < c.least || changed < len(c.not) {
+				t.Errorf("%d tensors are kept, want %d; of what is trained, %d changed", kept, c.least, changed)
+			}
+		})
 	}
 }
