@@ -17,7 +17,7 @@ const (
 	peakReach = 4  // filters on either side in which a peak has its valleys
 	peakRise  = 3  // dB, by which levels rise again behind a valley
 
-	peakRange = 40 // dB below the loudest filter; quieter ones count as so quiet, as do frames below the loudest one
+	peakRange = 40 // dB below the loudest filter; quieter ones count as so quiet
 	noPeak    = 6  // dB above the higher of its valleys; a lower peak is no tone
 	fullPeak  = 12 // dB; a higher one is all tone
 

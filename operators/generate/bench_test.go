@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"wavemill/audio/wav"
+	"wavemill/internal/heap"
 	"wavemill/models"
 	"wavemill/models/architectures"
 	"wavemill/models/frontend"
@@ -29,6 +30,7 @@ import (
 // It reports the medians and 99 % quantiles of one client, those of storing a clip alone, which is part of a request, and the clips a second of eight clients beside those of as many
 // goroutines as there are processors.
 func BenchmarkServing(b *testing.B) {
+	defer heap.LetGrow(64 << 20)() // as wavemill does
 	for name, config := range map[string]string{"stored first": "{}", "answered first": "{store_first: false}"} {
 		b.Run(name, func(b *testing.B) { benchmarkServing(b, config) })
 	}
