@@ -299,7 +299,10 @@ func TestFreezeRefuses(t *testing.T) {
 	for _, c := range []struct {
 		arch, parts, says string
 	}{
-		{"vae", "head", "encoder"}, {"vae", "encoder decoder", "nothing is left"}, {"vaegan", "decoder", "encoder"}, {"flow", "decoder", "encoder"},
+		{"vae", "head", "encoder"},
+		{"vae", "encoder decoder", "nothing is left"},
+		{"vaegan", "decoder", "encoder"},
+		{"flow", "decoder", "encoder"},
 		{"gan", "generator", "discriminator"},
 	} {
 		l, err := architectures.NewLearner(c.arch, nil, fe, []string{"a", "b"}, 1)
