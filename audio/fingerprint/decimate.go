@@ -45,9 +45,9 @@ func halves(h []float32) []float32 {
 	return out
 }
 
-// filter filters x, at printRate, with a filter of tapsHalf+1 taps arranged by halves. The result has the length and the delay of
-// that of decimate for the same sound at twice the rate, and as it the same bits on every machine: the sum of a sample takes
-// taps of the first and of the second half by turns.
+// filter filters x, at printRate, with a filter of tapsHalf+1 taps arranged by halves. The result has the length and the delay that
+// decimate gives the same sound at twice the rate. It has the same bits on every machine: the sum of a sample takes taps of the
+// first and of the second half by turns.
 func (w *scratch) filter(x, h []float32, class cpu.Class) []float32 {
 	const tail = tapsHalf / 2
 	length := len(x) + 2*tail

@@ -41,20 +41,20 @@ func (m *Maker) bandSignal(w *scratch, c audio.Clip) (y []float32, envelope bool
 		x[i] = v
 	}
 	filters := m.bandPasses()
-	rate, power8 := innerRate, 0.0
-	if c.Rate == printRate { // As good and at half the price without another rate.
+	rate, inBand := innerRate, 0.0 // of x, and the power of the band in x
+	if c.Rate == printRate {       // As good and at half the price without another rate.
 		rate = printRate
 		y = w.filter(x, filters.print, cpu.Current())
-		power8 = power(y)
+		inBand = power(y)
 	} else {
 		var err error
 		if x, err = m.resampled(&w.inner, x, c.Rate, innerRate); err != nil {
 			return nil, false
 		}
 		y = w.decimate(x, filters.inner, cpu.Current())
-		power8 = 2 * power(y)
+		inBand = 2 * power(y)
 	}
-	if power8 >= envelopeShare*variation(x) {
+	if inBand >= envelopeShare*variation(x) {
 		return y, false
 	}
 	x, err := m.rectified(w, x, rate)

@@ -12,7 +12,7 @@ import (
 //
 // Below Crossover, where tones are, frames are long (NFFT) and filters as narrow as bins: pitch survives. Above, frames
 // are short (ShortNFFT): attacks survive. The way back differs, too: the low part gets the phase that its magnitudes
-// imply, the high part is white noise that is filtered to its levels, because the smooth spectrogram of a noise has a
+// imply, the high part is white noise that is filtered to its levels, with sinusoids where these have peaks, because the smooth spectrogram of a noise has a
 // pulse train for its consistent signal. The hop doubles after every HopGrowth frames, as a decay gets slower and slower.
 //
 // Values are the logarithms of levels relative to the loudest sample of the clip. The last bins, the marks, hold what

@@ -93,18 +93,25 @@ func (o *oneShot) newPartials(rng *rand.Rand) *partials {
 	half := math.Sqrt(partialSpacing / rate)
 	for i := range count {
 		at := (float64(i) + rng.Float64()) * partialSpacing * n / rate // in bins
-		phase := 2 * math.Pi * rng.Float64()
-		p.first[i] = int(math.Floor(at)) - partialBins/2 + 1
-		for k := range partialBins {
-			d := at - float64(p.first[i]+k)
-			sin, cos := math.Sincos(phase + math.Pi*d)
-			a := half * n / 2 * hannTransform(d)
-			p.bins = append(p.bins, complex(float32(a*cos), float32(a*sin)))
-		}
-		sin, cos := math.Sincos(2 * math.Pi * at * float64(o.made.config.Hop) / n)
-		p.turn[i] = complex(float32(cos), float32(sin))
+		first, bins, turn := o.sinusoid(half*n/2, at, 2*math.Pi*rng.Float64())
+		p.first[i], p.turn[i] = first, turn
+		p.bins = append(p.bins, bins[:]...)
 	}
 	return p
+}
+
+// sinusoid returns the spectrum of a sinusoid at a frequency, in bins of the frames of the way back: the lowest of the bins that
+// it is in, their values in a frame, and the factor from a frame to the next. A bin at the frequency itself has the amplitude.
+func (o *oneShot) sinusoid(amplitude, at, phase float64) (first int, bins [partialBins]complex64, turn complex64) {
+	first = int(math.Floor(at)) - partialBins/2 + 1
+	for k := range bins {
+		d := at - float64(first+k)
+		a := amplitude * hannTransform(d)
+		sin, cos := math.Sincos(phase + math.Pi*d)
+		bins[k] = complex(float32(a*cos), float32(a*sin))
+	}
+	sin, cos := math.Sincos(2 * math.Pi * at * float64(o.made.config.Hop) / float64(o.config.ShortNFFT))
+	return first, bins, complex(float32(cos), float32(sin))
 }
 
 // hannTransform is the transform of a Hann window about its middle at d bins, relative to half its length.

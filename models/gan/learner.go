@@ -95,19 +95,19 @@ func (l *Learner) SetTotalSteps(steps int64) {
 	l.adamD.SetTotalSteps(discriminators)
 }
 
-// PartDiscriminator is what Freeze freezes: the first three of the discriminator's four convolutions.
-const PartDiscriminator = "discriminator"
+// partDiscriminator is what Freeze freezes: the first three of the discriminator's four convolutions.
+const partDiscriminator = "discriminator"
 
-// Freeze implements models.PartFreezer. The part is PartDiscriminator: what the base has learnt to see in recordings stays, and what it
+// Freeze implements models.PartFreezer. The part is partDiscriminator: what the base has learnt to see in recordings stays, and what it
 // makes of it is trained, as is the generator (Mo, Cho and Shin, "Freeze the discriminator: a simple baseline for fine-tuning GANs",
 // 2020).
 func (l *Learner) Freeze(parts []string) error {
 	for _, part := range parts {
-		if part != PartDiscriminator {
+		if part != partDiscriminator {
 			return fmt.Errorf("gan: part %q cannot be frozen; the discriminator can", part)
 		}
 		for _, name := range []string{"conv1", "conv2", "conv3"} {
-			l.discriminator.Freeze(PartDiscriminator + "/" + name)
+			l.discriminator.Freeze(partDiscriminator + "/" + name)
 		}
 	}
 	return nil
