@@ -86,8 +86,9 @@ func TestAWithdrawnVersionIsNotMadeAgain(t *testing.T) {
 	}
 	m.start()
 	m.until("it has looked at the clips", func() bool { return m.details().Clips == 15 && m.details().New == 3 })
+	// Three clips are new already, so that the first of these may start a training before the others are read.
 	m.feed(clip("a", "x1", 53), clip("b", "y1", 54), clip("b", "z1", 55))
-	if e := m.complete(1); e.Version != 3 || e.FromStep != first.Step || e.Clips != 18 {
+	if e := m.complete(1); e.Version != 3 || e.FromStep != first.Step || e.Clips <= 15 || e.Clips > 18 {
 		t.Errorf("%+v", e)
 	}
 }
