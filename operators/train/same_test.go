@@ -110,8 +110,12 @@ var planned = sync.OnceValues(func() (models.Checkpoint, error) {
 	return commanded(context.Background(), recordings, nil)
 })
 
+// plannedByCommand returns it, and skips a test in short runs.
 func plannedByCommand(t *testing.T) models.Checkpoint {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("it computes, and starts nothing that others do not start")
+	}
 	c, err := planned()
 	if err != nil {
 		t.Fatal(err)
@@ -167,9 +171,6 @@ func sameBytes(t *testing.T, a, b models.Checkpoint) bool {
 // choice of the best ones and record of recordings included. The tests below have each difference that docs/training.md
 // names.
 func TestTrainsWhatTheCommandTrains(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it computes, and starts nothing that others do not start")
-	}
 	recordings := realRecordings(t, 36)
 	want := plannedByCommand(t)
 	if got := onBus(t, recordings, want.FrontEnd, 36); !sameBytes(t, got, want) {
