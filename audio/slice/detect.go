@@ -52,8 +52,8 @@ func newDetector(s *spectrum, by Method) *detector {
 	return d
 }
 
-// hear takes the window that ends with the next hop.
-func (d *detector) hear(x []float32) {
+// push takes the window that ends with the next hop.
+func (d *detector) push(x []float32) {
 	row := d.Rows[d.Heard%rows]
 	d.s.powers(row, x)
 	d.Heard++
@@ -62,8 +62,8 @@ func (d *detector) hear(x []float32) {
 	}
 }
 
-// judge judges the next hop.
-func (d *detector) judge() {
+// detect judges the next hop.
+func (d *detector) detect() {
 	t := d.Judged
 	row := d.Rows[t%rows]
 	var j judgement

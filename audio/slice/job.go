@@ -26,7 +26,7 @@ type Job struct {
 	Sources []string // Sources are files or folders.
 	Out     string   // Out is the folder; it is created if necessary.
 	Config  Config   // Config says where to cut; By and all but Silent are ignored with Table.
-	Table   string   // Table is a file for ReadTable; "": none.
+	Table   string   // Table is a file for ParseTable; "": none.
 	Label   string   // Label is that of all clips; "": as Labels says. A label in the table counts more.
 	Labels  string   // Labels says where the labels of the files come from, as dataset.Options.Labels.
 	// Group says what the files' groups are, as dataset.Options.Group; the manifest has them as its column group, and in one of
@@ -140,7 +140,7 @@ func Run(ctx context.Context, j Job, tell func(Progress)) (Summary, error) {
 	case err != nil:
 		err = fmt.Errorf("slice: %w", err)
 	case r.summary.Clips == 0:
-		err = fmt.Errorf("slice: %w: %.1f s were heard, %d sounds were too short, %d clips silent, %d files or rows left out (see %s)",
+		err = fmt.Errorf("slice: %w: %.1f s were read, %d sounds were too short, %d clips silent, %d files or rows left out (see %s)",
 			ErrNothing, r.summary.Seconds, r.summary.Short, r.summary.Silent, r.summary.Skipped, filepath.Join(j.Out, SkippedName))
 	}
 	return r.summary, err

@@ -5,9 +5,9 @@ import (
 	"math"
 )
 
-// A TableSlicer cuts one stream of audio at the times of rows, in constant memory: it keeps what rows in progress need, at
+// A tableSlicer cuts one stream of audio at the times of rows, in constant memory: it keeps what rows in progress need, at
 // most LongestClip. It is not safe for concurrent use.
-type TableSlicer struct {
+type tableSlicer struct {
 	rate, channels int
 	silent         float64 // Amplitude.
 	rows           []Row   // Those that have not begun, by start.
@@ -25,21 +25,21 @@ type span struct {
 	row        Row
 }
 
-// NewTable makes a slicer for rows by start, as [ReadTable] returns them. Clips whose peak is below silent, in dB, are left out.
-func NewTable(rows []Row, silent float64, rate, channels int) (*TableSlicer, error) {
+// newTable makes a slicer for rows by start, as [ParseTable] returns them. Clips whose peak is below silent, in dB, are left out.
+func newTable(rows []Row, silent float64, rate, channels int) (*tableSlicer, error) {
 	if rate < 1 || channels < 1 || channels > MostChannels {
 		return nil, fmt.Errorf("slice: %d Hz and %d channels cannot be sliced", rate, channels)
 	}
-	return &TableSlicer{rate: rate, channels: channels, silent: math.Pow(10, silent/20), rows: rows}, nil
+	return &tableSlicer{rate: rate, channels: channels, silent: math.Pow(10, silent/20), rows: rows}, nil
 }
 
 // frame is the nearest frame to a time.
-func (s *TableSlicer) frame(seconds float64) int64 {
+func (s *tableSlicer) frame(seconds float64) int64 {
 	return int64(math.Round(seconds * float64(s.rate)))
 }
 
 // Write is as that of [Slicer].
-func (s *TableSlicer) Write(samples []float32, emit func(Clip) error) error {
+func (s *tableSlicer) Write(samples []float32, emit func(Clip) error) error {
 	if len(samples)%s.channels != 0 {
 		return fmt.Errorf("slice: %d samples do not fill whole frames of %d channels", len(samples), s.channels)
 	}
@@ -65,7 +65,7 @@ func (s *TableSlicer) Write(samples []float32, emit func(Clip) error) error {
 }
 
 // finish emits the rows that end within the frames in hand.
-func (s *TableSlicer) finish(until int64, emit func(Clip) error) error {
+func (s *tableSlicer) finish(until int64, emit func(Clip) error) error {
 	left := s.open[:0]
 	for i, o := range s.open {
 		if o.end > until {
@@ -90,7 +90,7 @@ func (s *TableSlicer) finish(until int64, emit func(Clip) error) error {
 }
 
 // forget drops samples that no row in progress needs.
-func (s *TableSlicer) forget() {
+func (s *tableSlicer) forget() {
 	needed := s.position
 	for _, o := range s.open {
 		needed = min(needed, o.start)
@@ -102,7 +102,7 @@ func (s *TableSlicer) forget() {
 }
 
 // Close ends the audio: rows that go beyond it are cut at its end.
-func (s *TableSlicer) Close(emit func(Clip) error) error {
+func (s *tableSlicer) Close(emit func(Clip) error) error {
 	for i := range s.open {
 		if s.open[i].end > s.position {
 			s.late = append(s.late, s.open[i].row)
@@ -117,10 +117,10 @@ func (s *TableSlicer) Close(emit func(Clip) error) error {
 }
 
 // Beyond returns, after Close, the rows that end behind the audio: of those that begin within it there is a clip up to its end.
-func (s *TableSlicer) Beyond() []Row { return s.late }
+func (s *tableSlicer) Beyond() []Row { return s.late }
 
 // Counts is as that of [Slicer]. Kept counts the frames in rows, also where they are silent.
-func (s *TableSlicer) Counts() Counts {
+func (s *tableSlicer) Counts() Counts {
 	c := s.counts
 	c.Frames = s.position
 	return c

@@ -154,11 +154,11 @@ func (s *Slicer) advance(emit func(Clip) error) error {
 	if s.p.Position%int64(s.d.s.hop) != 0 {
 		return nil
 	}
-	s.d.hear(s.kept)
+	s.d.push(s.kept)
 	if s.d.Heard <= delay {
 		return nil
 	}
-	s.d.judge()
+	s.d.detect()
 	if s.d.Judged <= after {
 		return nil
 	}
@@ -186,10 +186,10 @@ func (s *Slicer) Close(emit func(Clip) error) error {
 	}
 	hop := int64(s.d.s.hop)
 	if part := s.p.Position % hop; part != 0 { // The last hop is completed with silence.
-		s.d.hear(append(s.kept, make([]float32, (hop-part)*int64(s.channels))...))
+		s.d.push(append(s.kept, make([]float32, (hop-part)*int64(s.channels))...))
 	}
 	for s.d.Judged < s.d.Heard {
-		s.d.judge()
+		s.d.detect()
 		if s.d.Judged > after {
 			if err := s.decide(emit); err != nil {
 				return err

@@ -156,7 +156,7 @@ func (r *run) decode(ctx context.Context, i int, w io.Writer, end *sourceEnd) er
 	end.Rate = about.SampleRate
 	var s streamer
 	if r.rows != nil {
-		s, err = NewTable(r.rows[i], r.Config.Silent, about.SampleRate, about.Channels)
+		s, err = newTable(r.rows[i], r.Config.Silent, about.SampleRate, about.Channels)
 	} else {
 		s, err = New(r.Config, about.SampleRate, about.Channels)
 	}
@@ -200,7 +200,7 @@ func (r *run) decode(ctx context.Context, i int, w io.Writer, end *sourceEnd) er
 	if d.Info().Truncated {
 		skip(true, "the file ends before the data that its header declares; what is there was used")
 	}
-	if t, ok := s.(*TableSlicer); ok {
+	if t, ok := s.(*tableSlicer); ok {
 		for _, row := range t.Beyond() {
 			skip(true, "line %d of the table ends at %.3f s, behind the end of the file", row.Line, row.End)
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,27 +30,9 @@ type BadRow struct {
 // maxTable bounds a table in bytes.
 const maxTable = 64 << 20
 
-// ReadTable reads the times of clips: a CSV file with the columns start and end, and perhaps label and file, separated by
-// commas, semicolons or tabs; or one without a heading, with start, end and label, as Audacity exports labels. A time is in
-// seconds, or as 1:02:03.5. Rows come back by start; those that cannot be used come back beside them.
-func ReadTable(name string) ([]Row, []BadRow, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxTable+1))
-	if err != nil {
-		return nil, nil, fmt.Errorf("table %s: %w", name, err)
-	}
-	rows, bad, err := ParseTable(b)
-	if err != nil {
-		return nil, bad, fmt.Errorf("table %s: %w", name, err)
-	}
-	return rows, bad, nil
-}
-
-// ParseTable is ReadTable of a text.
+// ParseTable reads the times of clips from the text of a CSV file with the columns start and end, and perhaps label and file,
+// separated by commas, semicolons or tabs; or of one without a heading, with start, end and label, as Audacity exports labels.
+// A time is in seconds, or as 1:02:03.5. Rows come back by start; those that cannot be used come back beside them.
 func ParseTable(b []byte) (rows []Row, bad []BadRow, err error) {
 	text := strings.TrimPrefix(string(b), "\ufeff")
 	switch {
