@@ -19,7 +19,7 @@ const (
 // What the channels do not have in common comes from a copy of the sound that is convolved with sparse random impulses of
 // 30 ms (velvet noise; Alary, Politis and Välimäki 2017), made orthogonal to the sound and as loud in each band. Same
 // sound, image and seed: same samples.
-func (m *Imager) Apply(sound, image []float32, middles []int, seed uint64) []float32 {
+func (m *imager) Apply(sound, image []float32, middles []int, seed uint64) []float32 {
 	x := m.tiles
 	s := x.t.STFT(nil, sound)
 	d := x.t.STFT(nil, velvet(sound, x.rate, seed))

@@ -6,16 +6,16 @@ import (
 	"wavemill/audio/spectrogram"
 )
 
-// An Imager measures images and applies them, at one sample rate. It is not safe for concurrent use.
-type Imager struct{ tiles *tiles }
+// An imager measures images and applies them, at one sample rate. It is not safe for concurrent use.
+type imager struct{ tiles *tiles }
 
-// NewImager returns an Imager for a sample rate in Hz.
-func NewImager(rate int) (*Imager, error) {
+// newImager returns an imager for a sample rate in Hz.
+func newImager(rate int) (*imager, error) {
 	x, err := newTiles(rate)
 	if err != nil {
 		return nil, err
 	}
-	return &Imager{x}, nil
+	return &imager{x}, nil
 }
 
 const (
@@ -35,7 +35,7 @@ const (
 // Measure returns the image of interleaved samples of two channels at frames with the given middles, which ascend:
 // StereoBins values a frame in [-1, 1], for each band its pan in units of Limit, then for each band its width. The middle
 // is 0; no width is -1. Silent samples are in the middle without width.
-func (m *Imager) Measure(samples []float32, middles []int) []float32 {
+func (m *imager) Measure(samples []float32, middles []int) []float32 {
 	x := m.tiles
 	left, right := split(samples)
 	all := x.powersOf(x.t.STFT(nil, left), x.t.STFT(nil, right))

@@ -12,7 +12,7 @@ import (
 type Transform struct {
 	config spectrogram.Config
 	mono   *spectrogram.Transform
-	image  *Imager
+	image  *imager
 }
 
 // New makes a Transform. It fails where spectrogram.New fails for one channel, and for a Config of one channel.
@@ -24,7 +24,7 @@ func New(c spectrogram.Config) (*Transform, error) {
 	if err != nil {
 		return nil, err
 	}
-	image, err := NewImager(c.SampleRate)
+	image, err := newImager(c.SampleRate)
 	if err != nil {
 		return nil, err
 	}
@@ -70,8 +70,8 @@ func (t *Transform) join(s *spectrogram.Spectrogram, image []float32) *spectrogr
 	return out
 }
 
-// Separate returns the spectrogram of one channel and the image of a spectrogram of two, with memory of their own.
-func Separate(s *spectrogram.Spectrogram) (mono *spectrogram.Spectrogram, image []float32, err error) {
+// separate returns the spectrogram of one channel and the image of a spectrogram of two, with memory of their own.
+func separate(s *spectrogram.Spectrogram) (mono *spectrogram.Spectrogram, image []float32, err error) {
 	bins := s.Config.Bins()
 	if s.Config.Channels != 2 || s.Bins != bins || s.Frames < 1 || len(s.Data) != s.Frames*bins {
 		return nil, nil, fmt.Errorf("stereo: %d values for %d frames of %d bins in %d channels; its config has %d bins", len(s.Data), s.Frames, s.Bins, max(1, s.Config.Channels), bins)
@@ -93,9 +93,9 @@ func Separate(s *spectrogram.Spectrogram) (mono *spectrogram.Spectrogram, image 
 }
 
 // Reconstruct makes n frames of two channels, interleaved: one channel as [spectrogram.Transform.Reconstruct] makes it,
-// distributed by Imager.Apply with the seed of the phases. n <= 0 is the natural length.
+// distributed by imager.Apply with the seed of the phases. n <= 0 is the natural length.
 func (t *Transform) Reconstruct(s *spectrogram.Spectrogram, n int, ph spectrogram.Phase) ([]float32, error) {
-	mono, image, err := Separate(s)
+	mono, image, err := separate(s)
 	if err != nil {
 		return nil, err
 	}
