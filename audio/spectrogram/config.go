@@ -51,8 +51,8 @@ type Config struct {
 	Crossover   float64 `json:"crossover,omitempty"`    // one-shot only: Hz; tones below, noise above
 	Window      string  `json:"window"`                 // "hann", "hamming" or "gaussian"
 	Pad         string  `json:"pad,omitempty"`          // "zero" (also "") or "reflect"
-	Scale       string  `json:"scale"`                  // "linear" or "mel"
-	Mels        int     `json:"mels,omitempty"`         // filters, for the mel scale
+	Scale       string  `json:"scale"`                  // "linear", "mel" or "one-shot"
+	Mels        int     `json:"mels,omitempty"`         // filters, for the mel and the one-shot scale
 	FMin        float64 `json:"f_min"`                  // Hz, lower edge of the lowest filter
 	FMax        float64 `json:"f_max"`                  // Hz, upper edge of the highest filter; 0 is SampleRate/2
 	MelFormula  string  `json:"mel_formula,omitempty"`  // "slaney" (also ""), "htk" or "knee"

@@ -25,7 +25,7 @@ func (o *oneShot) noise(amplitude []float32, k stroke, n int, seed uint64) []flo
 	if ringing > 0 {
 		lines = o.newPartials(rng)
 	}
-	chance := o.chance(amplitude, frame)
+	fluctuation := o.fluctuation(amplitude, frame)
 	peaks := o.findPeaks(amplitude, frame, k.persistence, rng)
 	level := make([]float64, fine) // RMS
 	here, between, next := make([]float32, bins), make([]float32, bins), make([]float32, bins)
@@ -55,7 +55,7 @@ func (o *oneShot) noise(amplitude []float32, k stroke, n int, seed uint64) []flo
 		if lines != nil {
 			lines.mix(row, float32(math.Sqrt(1-ringing)), float32(math.Sqrt(ringing)))
 		}
-		o.even(row, chance/float64(int(1)<<c.doublings(g)))
+		o.normalisePower(row, fluctuation/float64(int(1)<<c.doublings(g)))
 		for j := range row {
 			row[j] = complex(real(row[j])*gain[j], imag(row[j])*gain[j])
 		}
@@ -99,16 +99,17 @@ func (o *oneShot) boost(g, frame int, k stroke) float32 {
 	return o.unit
 }
 
-// evenReach is how many bins on either side even makes equal: about 700 Hz at 44.1 kHz. Over more, the levels of single
-// filters still waver.
-const evenReach = 8
+// normaliseReach is how many bins a neighbourhood of normalisePower has on either side: about 700 Hz at 44.1 kHz. With more,
+// the levels of single filters still waver.
+const normaliseReach = 8
 
-// even gives the white noise of a frame the power in every neighbourhood of bins that it has in the mean, all of the difference
-// with a share of 1.
+// normalisePower scales the white noise of a frame so that its power in each neighbourhood of bins approaches the expected
+// power; share 1 removes the whole deviation.
 //
-// The levels of a recording's frames hold the chance of its own noise. With that of a second noise on top, a round trip flutters
-// more than the recording. The levels of a decoder are smooth, and their noise needs all of its chance: see chance.
-func (o *oneShot) even(row []complex64, share float64) {
+// The levels of a recording already contain the fluctuation of its noise. With that of a second noise on top, a round trip
+// flutters more than the recording. The levels of a decoder are smooth, and their noise needs all of its fluctuation: see
+// fluctuation.
+func (o *oneShot) normalisePower(row []complex64, share float64) {
 	if share <= 0 {
 		return
 	}
@@ -117,7 +118,7 @@ func (o *oneShot) even(row []complex64, share float64) {
 		sum[j+1] = sum[j] + float64(real(v))*float64(real(v)) + float64(imag(v))*float64(imag(v))
 	}
 	for j := range row {
-		low, high := max(0, j-evenReach), min(len(row), j+evenReach+1)
+		low, high := max(0, j-normaliseReach), min(len(row), j+normaliseReach+1)
 		if is := sum[high] - sum[low]; is > 0 {
 			f := float32(math.Pow(o.whitePower*float64(high-low)/is, share/2))
 			row[j] = complex(real(row[j])*f, imag(row[j])*f)
@@ -125,24 +126,24 @@ func (o *oneShot) even(row []complex64, share float64) {
 	}
 }
 
-// How chance is measured.
+// How fluctuation is measured.
 const (
-	chanceFrom  = 4  // frames after the attack
-	chanceTo    = 32 // frames after the attack
-	chanceLeast = 8  // frames there must be
-	chanceRange = 40 // dB below its loudest frame, down to which a filter's levels count
+	fluctuationFrom  = 4  // frames after the attack
+	fluctuationTo    = 32 // frames after the attack
+	fluctuationLeast = 8  // frames there must be
+	fluctuationRange = 40 // dB below its loudest frame, down to which a filter's levels count
 )
 
-// chance returns how much the levels of the filters above the crossover waver after the attack, from 0, where they are smooth, to
-// 1, where they do as those of a noise: the square of the mean bend of a filter's level from frame to frame (the second difference
-// of its dB) over that of white noise.
-func (o *oneShot) chance(amplitude []float32, frame int) float64 {
+// fluctuation returns how much the levels of the filters above the crossover waver after the attack, from 0, where they are
+// smooth, to 1, where they do as those of a noise: the square of the mean bend of a filter's level from frame to frame (the
+// second difference of its dB) over that of white noise.
+func (o *oneShot) fluctuation(amplitude []float32, frame int) float64 {
 	c := o.config
-	from, to := frame+chanceFrom, min(frame+chanceTo, len(amplitude)/c.Mels)
+	from, to := frame+fluctuationFrom, min(frame+fluctuationTo, len(amplitude)/c.Mels)
 	if c.HopGrowth > 0 {
 		to = min(to, c.HopGrowth) // later, frames are not measured but interpolated
 	}
-	if to-from < chanceLeast {
+	if to-from < fluctuationLeast {
 		return 0
 	}
 	var bend, white float64
@@ -152,7 +153,7 @@ func (o *oneShot) chance(amplitude []float32, frame int) float64 {
 		for g := from; g < to; g++ {
 			loudest = max(loudest, at(g))
 		}
-		least := loudest * math.Pow(10, -chanceRange/20.0)
+		least := loudest * math.Pow(10, -fluctuationRange/20.0)
 		for g := from + 1; g+1 < to; g++ {
 			if a, b, d := at(g-1), at(g), at(g+1); min(a, b, d) > least {
 				bend, white = bend+math.Abs(20*math.Log10(a*d/(b*b))), white+o.bend[m-o.lows]

@@ -85,7 +85,7 @@ func TestNoiseFluttersOnce(t *testing.T) {
 	}
 }
 
-func TestEvenKeepsThePower(t *testing.T) {
+func TestNormalisePowerKeepsThePower(t *testing.T) {
 	o := newShot(t)
 	white := make([]float32, shotRate)
 	rng := rand.New(rand.NewPCG(3, 1))
@@ -95,7 +95,7 @@ func TestEvenKeepsThePower(t *testing.T) {
 	for _, share := range []float64{0.25, 0.5, 1} {
 		spectrum, bins := o.made.STFT(nil, white), o.made.linear
 		for at := 2 * bins; at < len(spectrum)-2*bins; at += bins {
-			o.even(spectrum[at:at+bins], share)
+			o.normalisePower(spectrum[at:at+bins], share)
 		}
 		var power float64
 		for _, v := range o.made.ISTFT(nil, spectrum, len(white)) {
@@ -106,7 +106,7 @@ func TestEvenKeepsThePower(t *testing.T) {
 		}
 	}
 	silent := make([]complex64, o.made.linear)
-	if o.even(silent, 1); slices.ContainsFunc(silent, func(v complex64) bool { return v != 0 }) {
+	if o.normalisePower(silent, 1); slices.ContainsFunc(silent, func(v complex64) bool { return v != 0 }) {
 		t.Error("no noise becomes some")
 	}
 }
@@ -124,8 +124,8 @@ func TestDoublings(t *testing.T) {
 	}
 }
 
-// TestChanceOfNoise holds the bend of white noise against noise at several rates, and smooth levels against none.
-func TestChanceOfNoise(t *testing.T) {
+// TestFluctuationOfNoise holds the bend of white noise against noise at several rates, and smooth levels against none.
+func TestFluctuationOfNoise(t *testing.T) {
 	for _, rate := range []int{22050, 44100, 48000, 96000} {
 		o, err := newOneShot(OneShot(rate))
 		if err != nil {
@@ -146,18 +146,18 @@ func TestChanceOfNoise(t *testing.T) {
 			for i, p := range power {
 				power[i] = float32(math.Sqrt(float64(p)))
 			}
-			mean += o.chance(power, 0) / seeds
+			mean += o.fluctuation(power, 0) / seeds
 			for i := range power {
 				m, g := i%o.config.Mels, i/o.config.Mels
 				power[i] = float32(math.Exp(-float64(g)/40) / float64(m+1))
 			}
-			if smooth := o.chance(power, 0); smooth > 1e-6 {
-				t.Errorf("%d Hz: smooth levels have a chance of %g", rate, smooth)
+			if smooth := o.fluctuation(power, 0); smooth > 1e-6 {
+				t.Errorf("%d Hz: smooth levels have a fluctuation of %g", rate, smooth)
 			}
 		}
 		t.Logf("%d Hz: %.3f", rate, mean)
 		if mean < 0.85 {
-			t.Errorf("%d Hz: the levels of a noise have a chance of %.2f, want about 1", rate, mean)
+			t.Errorf("%d Hz: the levels of a noise have a fluctuation of %.2f, want about 1", rate, mean)
 		}
 	}
 }

@@ -40,7 +40,7 @@ type oneShot struct {
 	spread []spread   // of every bin of high, the filters that it follows
 
 	whitePower float64   // of every bin of high, in white noise of RMS 1
-	bend       []float64 // of every filter of the high part, on white noise; see chance
+	bend       []float64 // of every filter of the high part, on white noise; see fluctuation
 	down       *audio.Resampler
 	up         *audio.Resampler
 }
