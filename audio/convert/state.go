@@ -72,7 +72,7 @@ func (s state) compare(now state, out string) error {
 	was, is := s.lines(), now.lines()
 	for i := range was {
 		if was[i] != is[i] {
-			return fmt.Errorf("convert: %s holds another conversion: it has %s, this one %s; choose another folder or remove it", out, was[i], is[i])
+			return fmt.Errorf("convert: %s was written with other settings: %s there, %s now; choose another folder or remove it", out, was[i], is[i])
 		}
 	}
 	return nil
