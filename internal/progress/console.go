@@ -52,23 +52,23 @@ type Console struct {
 func NewConsole(w io.Writer, mode Mode) *Console {
 	if mode == Auto {
 		mode = Lines
-		if IsTerminal(w) && os.Getenv("TERM") != "dumb" {
+		if isTerminal(w) && os.Getenv("TERM") != "dumb" {
 			mode = Bars
 		}
 	}
 	return &Console{w: w, mode: mode, now: time.Now, columns: func() int { return width(w) }, interrupted: func() bool { return false }}
 }
 
-// IsTerminal reports whether w is a file that is a terminal.
-func IsTerminal(w io.Writer) bool {
+// isTerminal reports whether w is a file that is a terminal.
+func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// Colors reports whether text on w may have colours: w is a terminal that shows them, and NO_COLOR is not set to
+// colors reports whether text on w may have colours: w is a terminal that shows them, and NO_COLOR is not set to
 // anything but the empty string (https://no-color.org).
-func Colors(w io.Writer) bool {
-	return IsTerminal(w) && os.Getenv("TERM") != "dumb" && os.Getenv("NO_COLOR") == ""
+func colors(w io.Writer) bool {
+	return isTerminal(w) && os.Getenv("TERM") != "dumb" && os.Getenv("NO_COLOR") == ""
 }
 
 // width returns the columns of w, or defaultWidth where it is no terminal.

@@ -21,10 +21,10 @@ func ParseMode(name string) (Mode, error) {
 // Log returns a log that is written above the progress, from the given level upwards. format is text, json, or auto: text
 // on a terminal and else json.
 func (c *Console) Log(format string, level slog.Level) (*slog.Logger, error) {
-	text := format == "text" || format == "auto" && IsTerminal(c.w)
+	text := format == "text" || format == "auto" && isTerminal(c.w)
 	switch {
 	case text:
-		return slog.New(tint.NewTextHandler(c, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !Colors(c.w)})), nil
+		return slog.New(tint.NewTextHandler(c, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !colors(c.w)})), nil
 	case format == "json" || format == "auto":
 		return slog.New(slog.NewJSONHandler(c, &slog.HandlerOptions{Level: level})), nil
 	}

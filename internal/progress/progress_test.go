@@ -263,7 +263,7 @@ func TestInterruptedTaskIsNotDone(t *testing.T) {
 
 func TestColorsNeedATerminal(t *testing.T) {
 	t.Setenv("NO_COLOR", "")
-	if Colors(new(bytes.Buffer)) {
+	if colors(new(bytes.Buffer)) {
 		t.Error("colours in a buffer")
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"wavemill/internal/text"
 )
 
 // Task is one piece of work of known or unknown length. Its methods are safe for concurrent use, and harmless on a
@@ -214,32 +216,32 @@ func (t *Task) figures(now time.Time) figures {
 
 // stopped is the last line of a task that did not get to its end: "convert: interrupted at 61/100 files after 15s".
 func (t *Task) stopped(how string, now time.Time) string {
-	text := fmt.Sprintf("%s: %s after %s", t.title, how, clock(now.Sub(t.started)))
+	line := fmt.Sprintf("%s: %s after %s", t.title, how, text.RoundDuration(now.Sub(t.started)))
 	if t.unit != unitSeconds {
-		text = fmt.Sprintf("%s: %s at %s after %s", t.title, how, t.count(), clock(now.Sub(t.started)))
+		line = fmt.Sprintf("%s: %s at %s after %s", t.title, how, t.count(), text.RoundDuration(now.Sub(t.started)))
 	}
 	if t.note != "" {
-		text += ", " + t.note
+		line += ", " + t.note
 	}
-	return text
+	return line
 }
 
 // summary is the last line of a task: "convert: 2700 files in 4.2s, 643 files/s".
 func (t *Task) summary(now time.Time) string {
 	elapsed := now.Sub(t.started)
-	text := t.title + ": "
+	line := t.title + ": "
 	if t.plain() {
-		text += "done in " + clock(elapsed)
+		line += "done in " + text.RoundDuration(elapsed).String()
 	} else {
-		text += fmt.Sprintf("%d %s in %s", t.done, t.unit, clock(elapsed))
+		line += fmt.Sprintf("%d %s in %s", t.done, t.unit, text.RoundDuration(elapsed))
 		if t.done > 1 && elapsed > 0 {
-			text += fmt.Sprintf(", %s %s/s", figure(float64(t.done)/elapsed.Seconds()), t.unit)
+			line += fmt.Sprintf(", %s %s/s", figure(float64(t.done)/elapsed.Seconds()), t.unit)
 		}
 	}
 	if t.note != "" {
-		text += ", " + t.note
+		line += ", " + t.note
 	}
-	return text
+	return line
 }
 
 func (t *Task) count() string {
