@@ -45,8 +45,8 @@ func compared(t *testing.T, names ...string) Compared {
 	return out
 }
 
-// text writes a page.
-func text(t *testing.T, p Page) string {
+// written is a page as HTML.
+func written(t *testing.T, p Page) string {
 	t.Helper()
 	var b bytes.Buffer
 	if err := Write(&b, p); err != nil {
@@ -69,7 +69,7 @@ func TestComparisonPage(t *testing.T) {
 	if !kick.Doubted || kick.Detail != "classified as chirp" || kick.Nearest == nil || kick.Nearest.Name != "nearest: chirp/<1>.wav" {
 		t.Errorf("clip %q, doubted %t, nearest %+v", kick.Detail, kick.Doubted, kick.Nearest)
 	}
-	page := text(t, p)
+	page := written(t, p)
 	for _, want := range []string{"Comparison of 2 models", html.EscapeString(c.Verdict.Headline), "gan&lt;1&gt;", "1 held-out recordings", "kick/&lt;1&gt;.wav", ">better<", "vae: loss", "digest d1, m.safetensors", ">none<"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
@@ -83,7 +83,7 @@ func TestComparisonOfOneModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := text(t, p)
+	page := written(t, p)
 	if !strings.Contains(page, "Evaluation of vae") || strings.Contains(page, ">better<") || strings.Contains(page, "interval of the difference") {
 		t.Error("the page of one model shows differences, or has another title")
 	}
@@ -98,7 +98,7 @@ func TestComparisonPageWarnsOfUntrustedFigures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if page := text(t, p); strings.Count(page, "not to be trusted") != 1 || !strings.Contains(page, `class="warning"`) {
+	if page := written(t, p); strings.Count(page, "not to be trusted") != 1 || !strings.Contains(page, `class="warning"`) {
 		t.Errorf("the warning is there %d times", strings.Count(page, "not to be trusted"))
 	}
 	if len(c.Verdict.Cautions) == len(p.Verdict.Cautions) {

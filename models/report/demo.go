@@ -8,6 +8,7 @@ import (
 
 	"wavemill/audio"
 	"wavemill/audio/dataset"
+	"wavemill/internal/text"
 	"wavemill/models"
 	"wavemill/models/architectures"
 	"wavemill/models/frontend"
@@ -65,7 +66,7 @@ func (d Demo) Page() (Page, error) {
 		return Page{}, err
 	}
 	p := Page{
-		Title: count(len(d.Clips), "generated clip", "generated clips"), Summary: d.summary(), Made: d.Made, Tiles: d.tiles(), Labels: labels,
+		Title: text.Count(len(d.Clips), "generated clip", "generated clips"), Summary: d.summary(), Made: d.Made, Tiles: d.tiles(), Labels: labels,
 		SoundsHint: "Left: recordings that the model was trained on. Right: generated clips. Click a picture to play its clip; time runs to the right, frequency upwards. The number in a clip's name is its seed: with the model and the label it gives the same clip again.",
 		Curves:     Losses("", d.History), HeldOut: training.HeldOutList(dataset.Identities(d.HeldOut)), Letters: d.Letters,
 		Facts: append(append([]Fact(nil), d.Facts...), d.facts()...), Timings: d.Timings, Command: d.Command, Next: d.Next,
@@ -84,8 +85,8 @@ func (d Demo) Page() (Page, error) {
 
 // summary states what was done.
 func (d Demo) summary() string {
-	return fmt.Sprintf("A %s was trained for %s (%s) on %s of %s.", architectures.Title(d.Checkpoint.Arch), seconds(d.Took),
-		count(int(d.Checkpoint.Step), "step", "steps"), count(len(d.Learnt), "recording", "recordings"), count(len(d.Checkpoint.Labels), "label", "labels"))
+	return fmt.Sprintf("A %s was trained for %s (%s) on %s of %s.", architectures.Title(d.Checkpoint.Arch), text.RoundDuration(d.Took).String(),
+		text.Count(int(d.Checkpoint.Step), "step", "steps"), text.Count(len(d.Learnt), "recording", "recordings"), text.Count(len(d.Checkpoint.Labels), "label", "labels"))
 }
 
 // facts describe the model.
@@ -111,8 +112,8 @@ func (d Demo) tiles() []Tile {
 		tiles = append(tiles, shareTile(s, goodHeldOut, "of held-out recordings", "are classified correctly by the same classifier"))
 	}
 	tiles = append(tiles,
-		Tile{Value: strconv.Itoa(len(d.Learnt) + len(d.HeldOut)), Name: "recordings", Detail: count(len(d.Checkpoint.Labels), "label", "labels")},
-		Tile{Value: seconds(d.Took), Name: "of training", Detail: count(int(d.Checkpoint.Step), "step", "steps")},
+		Tile{Value: strconv.Itoa(len(d.Learnt) + len(d.HeldOut)), Name: "recordings", Detail: text.Count(len(d.Checkpoint.Labels), "label", "labels")},
+		Tile{Value: text.RoundDuration(d.Took).String(), Name: "of training", Detail: text.Count(int(d.Checkpoint.Step), "step", "steps")},
 	)
 	if n := len(d.Letters); n > 0 {
 		tiles = append(tiles, Tile{Value: strconv.Itoa(n), Name: "dead letters", Detail: "could not be used; see below", Bad: true})
@@ -181,12 +182,4 @@ func (c DemoClip) describe(s *Sound) {
 	default:
 		s.Detail, s.Doubted = "classified as "+c.Assigned, true
 	}
-}
-
-// count prints a number and its noun.
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }

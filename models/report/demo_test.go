@@ -53,7 +53,7 @@ func TestDemoPage(t *testing.T) {
 	if good, bad := p.Labels[0].Sides[1].Clips[0], p.Labels[1].Sides[1].Clips[0]; good.Doubted || good.Detail != "classified as chirp, 75\u00a0%" || !bad.Doubted || bad.Detail != "classified as chirp" {
 		t.Errorf("details %q and %q", good.Detail, bad.Detail)
 	}
-	html := text(t, p)
+	html := written(t, p)
 	for _, want := range []string{
 		"2 generated clips", "A conditional VAE was trained for 1m30s (20 steps) on 11 recordings of 2 labels.", "<b>50.0 %</b>",
 		"1 of 2 are classified as the requested label; 95 % interval", "2 of 2 are classified correctly", "kick &lt;1&gt;", "a note", "dead letters", "abcd",
@@ -75,7 +75,7 @@ func TestDemoPageWithoutClassifier(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	html := text(t, p)
+	html := written(t, p)
 	if !strings.Contains(html, "it needs two labels") || !strings.Contains(html, "not to be trusted") || strings.Contains(html, "classified as") || strings.Contains(html, "95 % interval") {
 		t.Error("the page shows figures of a classifier, or not why there is none")
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"wavemill/audio/dataset"
+	"wavemill/internal/text"
 )
 
 // RecordingNotes says what a front end of a sample rate, in Hz, and of one channel or two has to do to usable recordings, one
@@ -36,7 +37,7 @@ func RecordingNotes(recordings []dataset.Recording, rate, channels int) []string
 	return notes
 }
 
-func recordingsAre(n int) string { return count(n, "recording is", "recordings are") }
+func recordingsAre(n int) string { return text.Count(n, "recording is", "recordings are") }
 
 // Examples returns at most n recordings of each label, in the order of the labels, evenly spread over those of the label,
 // so that they show more than the first speaker.

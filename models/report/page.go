@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"wavemill/internal/atomicfile"
+	"wavemill/internal/text"
 	"wavemill/models/comparison"
 	"wavemill/models/training"
 )
@@ -98,7 +99,7 @@ func Write(w io.Writer, p Page) error {
 		"css":     func() template.CSS { return template.CSS(pageStyle) },
 		"js":      func() template.JS { return template.JS(pageScript) },
 		"chart":   chart,
-		"seconds": seconds,
+		"seconds": func(d time.Duration) string { return text.RoundDuration(d).String() },
 		"shade":   shade,
 		"width":   width,
 		"first": func(list []training.HeldOut) []training.HeldOut {
@@ -118,17 +119,6 @@ func Write(w io.Writer, p Page) error {
 // dataURI embeds b in the page. b is made by this package and has a fixed type, so that it is safe to embed.
 func dataURI(mime string, b []byte) template.URL {
 	return template.URL("data:" + mime + ";base64," + base64.StdEncoding.EncodeToString(b))
-}
-
-// seconds prints a duration with as many digits as a reader needs.
-func seconds(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return d.Round(time.Millisecond).String()
-	case d < time.Minute:
-		return d.Round(100 * time.Millisecond).String()
-	}
-	return d.Round(time.Second).String()
 }
 
 // width is the length of a stage's bar in per cent of the longest one, as CSS takes it.
