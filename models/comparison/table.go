@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"wavemill/models/eval"
+	"wavemill/models/eval/metric"
 )
 
 // A Column is one figure of the table: what it is called, what it means, and the cell of every row.
@@ -64,7 +65,7 @@ func cellOf(f figure, row eval.Row) Cell {
 			c.Text = fmt.Sprintf(f.format, row.Memorisation.Spectrogram) + " !"
 		}
 	case "diversity_ratio":
-		c.Bad = row.Kind == "model" && ok && row.DiversityRatio < collapsed && hasPairs(row)
+		c.Bad = row.Kind == "model" && ok && row.DiversityRatio < metric.CollapseLimit && hasPairs(row)
 	}
 	return c
 }

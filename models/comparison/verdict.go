@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"wavemill/models/eval"
+	"wavemill/models/eval/metric"
 )
 
 // A Verdict says which model to ship, and why.
@@ -22,7 +23,6 @@ type Verdict struct {
 
 // Limits beyond which a model is not to be shipped.
 const (
-	collapsed  = 0.3  // diversity within a label, of that of recordings
 	mostSilent = 0.05 // share of clips without sound
 	leastRight = 0.5  // share of clips classified as requested
 )
@@ -114,7 +114,7 @@ func unfit(m eval.Row) string {
 	switch {
 	case m.Memorisation.Alarm:
 		return fmt.Sprintf("its clips are copies of training recordings (one clip in twenty is within %.0f %% of the usual distance to one)", 100*m.Memorisation.Spectrogram)
-	case m.DiversityRatio < collapsed && hasPairs(m):
+	case m.DiversityRatio < metric.CollapseLimit && hasPairs(m):
 		return fmt.Sprintf("it has collapsed: its clips of one label differ only %.0f %% as much as recordings do", 100*m.DiversityRatio)
 	case m.Silent > mostSilent:
 		return fmt.Sprintf("%.0f %% of its clips are silent", 100*m.Silent)

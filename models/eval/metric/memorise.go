@@ -158,6 +158,9 @@ func distinct(x [][]float64) [][]float64 {
 	return out
 }
 
+// CollapseLimit is the diversity of the clips of a label, relative to that of recordings, below which a model has collapsed.
+const CollapseLimit = 0.3
+
 // CopyLimit is the ratio of distances below which a clip counts as a copy, for recordings of which one in twenty has the
 // given ratio itself: MemorisationAlarm, and less where recordings lie close to each other.
 func CopyLimit(ordinary float64) float64 {
