@@ -3,8 +3,8 @@ package monitor
 import (
 	"fmt"
 	"math"
-	"strings"
 
+	"wavemill/internal/text"
 	"wavemill/models"
 	"wavemill/models/eval/metric"
 )
@@ -26,22 +26,22 @@ const (
 	mostOfLabel = 0.5
 )
 
-// timbres describe clips for the detectors of silence, tones and noise.
-type timbres struct {
-	clips  []timbre
+// clipShapes describe clips for the detectors of silence, tones and noise.
+type clipShapes struct {
+	clips  []clipShape
 	labels []int
 }
 
-func (w *Monitor) timbres(b models.Batch) timbres {
-	h := timbres{labels: b.Labels}
+func (w *Monitor) clipShapes(b models.Batch) clipShapes {
+	h := clipShapes{labels: b.Labels}
 	for i := range b.B {
-		h.clips = append(h.clips, timbreOf(w.sound.config, b.Clip(i), b.F))
+		h.clips = append(h.clips, clipShapeOf(w.sound.config, b.Clip(i), b.F))
 	}
 	return h
 }
 
 // count finds the share of previews for which bad holds, of all and of each label.
-func (w *Monitor) count(h timbres, bad func(timbre) bool) (of string, found bool) {
+func (w *Monitor) count(h clipShapes, bad func(clipShape) bool) (of string, found bool) {
 	all, counts, sizes := 0, make([]int, len(w.labels)), make([]int, len(w.labels))
 	for i, l := range h.labels {
 		sizes[l]++
@@ -60,38 +60,32 @@ func (w *Monitor) count(h timbres, bad func(timbre) bool) (of string, found bool
 	case float64(all) >= manyOfAll*float64(len(h.labels)):
 		return fmt.Sprintf("%d of %d previews", all, len(h.labels)), true
 	case labels != nil:
-		return "most previews of " + some(labels), true
+		return "most previews of " + text.Abridge(labels, mostNamed), true
 	}
 	return "", false
 }
 
-// some names a few of the labels.
-func some(labels []string) string {
-	const most = 5
-	if len(labels) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(labels[:most], ", "), len(labels)-most)
-	}
-	return strings.Join(labels, ", ")
-}
+// mostNamed is how many labels a warning names at most.
+const mostNamed = 5
 
-func (w *Monitor) silence(h timbres) (models.Warning, bool) {
-	of, found := w.count(h, func(t timbre) bool { return t.level < w.sound.quiet })
+func (w *Monitor) silence(h clipShapes) (models.Warning, bool) {
+	of, found := w.count(h, func(t clipShape) bool { return t.level < w.sound.quiet })
 	return models.Warning{
-		Kind: KindSilence, Finding: of + " are silent: their loudest value is half-way from recordings to the floor",
+		Kind: KindSilence, Finding: of + " are silent: their loudest value is below the level half-way between the quietest recordings and the floor",
 		Advice: "train longer; look for silent or very quiet recordings in the data (wavemill inspect)",
 	}, found
 }
 
-func (w *Monitor) tone(h timbres) (models.Warning, bool) {
-	of, found := w.count(h, func(t timbre) bool { return t.tone > w.sound.tone && t.level >= w.sound.quiet })
+func (w *Monitor) tone(h clipShapes) (models.Warning, bool) {
+	of, found := w.count(h, func(t clipShape) bool { return t.tone > w.sound.tone && t.level >= w.sound.quiet })
 	return models.Warning{
 		Kind: KindTone, Finding: fmt.Sprintf("%s are one steady tone: more than %.0f %% of their power is in one bin all the time", of, 100*w.sound.tone),
 		Advice: "train longer; halve the learning rate; look for hum in the recordings",
 	}, found
 }
 
-func (w *Monitor) noise(h timbres) (models.Warning, bool) {
-	of, found := w.count(h, func(t timbre) bool { return t.flat > w.sound.flat && t.level >= w.sound.quiet })
+func (w *Monitor) noise(h clipShapes) (models.Warning, bool) {
+	of, found := w.count(h, func(t clipShape) bool { return t.flat > w.sound.flat && t.level >= w.sound.quiet })
 	return models.Warning{
 		Kind: KindNoise, Finding: fmt.Sprintf("%s are noise: their spectral flatness is above %.2f", of, w.sound.flat),
 		Advice: "train longer; a vae learns sounds sooner than a gan; for a gan, halve generator_rate and discriminator_rate",
@@ -106,24 +100,21 @@ func equalRecordings() (models.Warning, bool) {
 	}, true
 }
 
-// collapsed is the share of the recordings' diversity below which there is a warning.
-const collapsed = 0.3
-
 func (w *Monitor) collapse(v variety) (models.Warning, bool) {
 	var labels []string
 	for l, d := range v.byLabel {
-		if !math.IsNaN(d) && d < collapsed {
+		if !math.IsNaN(d) && d < metric.CollapseLimit {
 			labels = append(labels, w.labels[l])
 		}
 	}
 	saw := fmt.Sprintf("clips of a label differ by %.2f of what recordings do", v.mean)
-	if v.mean >= collapsed {
-		saw = "nearly one and the same clip for " + some(labels)
+	if v.mean >= metric.CollapseLimit {
+		saw = "nearly one and the same clip for " + text.Abridge(labels, mostNamed)
 	}
 	return models.Warning{
 		Kind: KindCollapse, Finding: saw,
 		Advice: "for a gan, a lower discriminator_rate or a larger minibatch_stddev, or the vaegan instead; for a vae, a lower kl_weight or a higher temperature; more recordings of these labels",
-	}, v.known && (v.mean < collapsed || labels != nil)
+	}, v.known && (v.mean < metric.CollapseLimit || labels != nil)
 }
 
 func (w *Monitor) memorisation(nearest float64) (models.Warning, bool) {
@@ -135,10 +126,11 @@ func (w *Monitor) memorisation(nearest float64) (models.Warning, bool) {
 	}, nearest < metric.CopyLimit(w.real.ordinary)
 }
 
-// The discriminator has won where its loss is gone and its scores lie apart; what it then says teaches nothing.
+// A discriminator separates recordings and clips completely where its loss is almost 0 and its scores lie apart. A generator
+// learns nothing from it then.
 const (
-	lostGame  = 0.1
-	apartGame = 2.0
+	saturatedLoss   = 0.1
+	separatedScores = 2.0
 )
 
 // discriminator looks at a GAN's own figures; others have none.
@@ -147,7 +139,7 @@ func discriminator(metrics map[string]float64) (models.Warning, bool) {
 	real, fake := metrics["train/real score"], metrics["train/fake score"]
 	return models.Warning{
 		Kind:    KindDiscriminator,
-		Finding: fmt.Sprintf("the discriminator has won: its loss is %.2g, it gives recordings %.2g and made clips %.2g", loss, real, fake),
+		Finding: fmt.Sprintf("the discriminator separates recordings and clips completely: loss %.2g, mean scores %.2g for recordings and %.2g for clips", loss, real, fake),
 		Advice:  "a lower discriminator_rate or a higher generator_rate; fewer critic_steps; more augment",
-	}, is && loss < lostGame && real-fake > apartGame && loss > -apartGame
+	}, is && loss < saturatedLoss && real-fake > separatedScores && loss > -separatedScores
 }

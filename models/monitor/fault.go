@@ -5,7 +5,7 @@ import (
 	"math"
 
 	"wavemill/audio/spectrogram"
-	ear "wavemill/audio/timbre"
+	"wavemill/audio/timbre"
 )
 
 // Kinds of warnings about what an ear minds.
@@ -35,7 +35,7 @@ func faults(c spectrogram.Config) []fault {
 	}
 	return []fault{
 		{
-			KindPitch, func(m ear.Measures) float64 { return 12 * math.Log2(m.Pitch) }, -0.6, 0.6,
+			KindPitch, func(m timbre.Measures) float64 { return 12 * math.Log2(m.Pitch) }, -0.6, 0.6,
 			func(made, recorded float64) string {
 				direction := "low"
 				if made > recorded {
@@ -46,41 +46,41 @@ func faults(c spectrogram.Config) []fault {
 			"train longer; " + low,
 		},
 		{
-			KindFlutter, func(m ear.Measures) float64 { return m.Flutter }, -never, 1,
+			KindFlutter, func(m timbre.Measures) float64 { return m.Flutter }, -never, 1,
 			decibels("flutters by %.1f dB, recordings by %.1f dB"),
 			"train longer; for a vae, a lower kl_weight; " + window,
 		},
 		{
-			KindHopLine, func(m ear.Measures) float64 { return m.Line }, -never, 6,
+			KindHopLine, func(m timbre.Measures) float64 { return m.Line }, -never, 6,
 			decibels("buzzes at the hop rate: %.1f dB over its neighbourhood, recordings %.1f dB"),
 			"train longer; " + hop,
 		},
 		{
-			KindWarble, func(m ear.Measures) float64 { return m.Warble }, -never, 1,
+			KindWarble, func(m timbre.Measures) float64 { return m.Warble }, -never, 1,
 			decibels("warbles by %.1f dB below 200 Hz, recordings by %.1f dB"),
 			"train longer; " + low,
 		},
 		{
-			KindAttack, func(m ear.Measures) float64 { return math.Log2(m.Attack + 2) }, -never, 1,
+			KindAttack, func(m timbre.Measures) float64 { return math.Log2(m.Attack + 2) }, -never, 1,
 			func(made, recorded float64) string {
 				return fmt.Sprintf("takes %.0f ms to rise, recordings %.0f ms", math.Exp2(made)-2, math.Exp2(recorded)-2)
 			},
 			"train longer; " + hop,
 		},
 		{
-			KindTail, func(m ear.Measures) float64 { return math.Log2(m.Tail) }, -0.8, 0.8,
+			KindTail, func(m timbre.Measures) float64 { return math.Log2(m.Tail) }, -0.8, 0.8,
 			func(made, recorded float64) string {
 				return fmt.Sprintf("lasts %.2f s, recordings %.2f s", math.Exp2(made), math.Exp2(recorded))
 			},
 			"train longer; look whether the label's recordings differ much in length (wavemill inspect); a larger model (more channels)",
 		},
 		{
-			KindLevel, func(m ear.Measures) float64 { return m.Peak }, -6, 6,
+			KindLevel, func(m timbre.Measures) float64 { return m.Peak }, -6, 6,
 			decibels("peaks at %.1f dB, recordings at %.1f dB"),
 			"train longer; bring the recordings to one level",
 		},
 		{
-			KindPersistence, func(m ear.Measures) float64 { return m.Persistence }, -0.2, never,
+			KindPersistence, func(m timbre.Measures) float64 { return m.Persistence }, -0.2, never,
 			func(made, recorded float64) string {
 				return fmt.Sprintf("hisses where recordings ring: the fine structure persists by %.2f, that of recordings by %.2f", made, recorded)
 			},

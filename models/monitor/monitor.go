@@ -50,7 +50,7 @@ type Monitor struct {
 	sound   *soundLimits
 	equal   []float64 // the features of the recordings where all are equal, else nil
 
-	listener   *listener
+	soundCheck *soundCheck
 	recordings int              // to learn from
 	found      []models.Warning // about the recordings
 }
@@ -92,7 +92,7 @@ func New(train, val models.Batch, labels []string, fe models.FrontEnd, o Options
 	train = sample(train, len(labels), realLimit)
 	w := &Monitor{options: o, labels: labels, front: front, sound: limitsOf(fe.Spectrogram, train)}
 	w.request = request(len(labels), o.Clips, o.Seed)
-	w.listener, w.recordings = newListener(front, train, labels), whole.B
+	w.soundCheck, w.recordings = newSoundCheck(front, train, labels), whole.B
 	if warning, found := imbalance(whole, labels); found {
 		w.found = append(w.found, warning)
 	}
@@ -164,12 +164,12 @@ func (w *Monitor) Evaluate(ctx context.Context, c models.Checkpoint) (models.Eva
 	if err != nil {
 		return v, err
 	}
-	if c.Planned > 0 && float64(c.Step) >= heardFrom*float64(c.Planned) {
-		heard, err := w.listener.warnings(ctx, b)
+	if c.Planned > 0 && float64(c.Step) >= measuredFrom*float64(c.Planned) {
+		found, err := w.soundCheck.warnings(ctx, b)
 		if err != nil {
 			return v, fmt.Errorf("sounds of step %d: %w", c.Step, err)
 		}
-		v.Warnings = append(v.Warnings, heard...)
+		v.Warnings = append(v.Warnings, found...)
 	}
 	if w.options.Previews != nil {
 		if err := w.options.Previews.show(ctx, w.front, Previews{Step: c.Step, Labels: w.labels, Batch: b}); err != nil {
@@ -189,7 +189,7 @@ func (w *Monitor) evaluate(b models.Batch, c models.Checkpoint) (models.Evaluati
 			return models.Evaluation{}, errors.New("a clip holds values that are not numbers")
 		}
 	}
-	h := w.timbres(b)
+	h := w.clipShapes(b)
 	v := models.Evaluation{Metrics: map[string]float64{}}
 	detectors := []func() (models.Warning, bool){
 		func() (models.Warning, bool) { return w.silence(h) },

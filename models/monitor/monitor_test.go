@@ -223,7 +223,7 @@ func TestDetectorsNameTheLabel(t *testing.T) {
 	if len(v.Warnings) != 1 || v.Warnings[0].Kind != KindCollapse || !strings.Contains(v.Warnings[0].Finding, "odd/label") {
 		t.Errorf("%v", v.Warnings)
 	}
-	if quiet, found := w.count(w.timbres(one), func(timbre) bool { return false }); found {
+	if quiet, found := w.count(w.clipShapes(one), func(clipShape) bool { return false }); found {
 		t.Error(quiet)
 	}
 }

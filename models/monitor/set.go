@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"wavemill/internal/text"
 	"wavemill/models"
 )
 
@@ -39,7 +40,7 @@ func imbalance(b models.Batch, labels []string) (models.Warning, bool) {
 	}
 	return models.Warning{
 		Kind:    KindImbalance,
-		Finding: fmt.Sprintf("few recordings of %s, where %s has %d", some(few), labels[most], count[most]),
+		Finding: fmt.Sprintf("few recordings of %s, where %s has %d", text.Abridge(few, mostNamed), labels[most], count[most]),
 		Advice:  "more recordings of these labels, or a model of their own; fewer of the others",
 	}, len(few) > 0
 }

@@ -8,8 +8,8 @@ import (
 	"wavemill/models"
 )
 
-// A timbre holds the properties of a clip's sound that the detectors use.
-type timbre struct {
+// A clipShape holds the properties of a clip's sound that the detectors use.
+type clipShape struct {
 	level float64 // the loudest value of the spectrogram, as scaled by the front end
 	flat  float64 // mean spectral flatness of the audible frames: 1 is white, a tone near 0
 	tone  float64 // share of the power that is in the strongest bin and its neighbours, all the time
@@ -18,10 +18,10 @@ type timbre struct {
 // audibleDB is how far below its loudest frame a frame of a clip still counts as audible.
 const audibleDB = 30
 
-// timbreOf describes one clip of [T, F].
-func timbreOf(c spectrogram.Config, x []float32, bins int) timbre {
+// clipShapeOf describes one clip of [T, F].
+func clipShapeOf(c spectrogram.Config, x []float32, bins int) clipShape {
 	x, bins = withoutImage(c, x, bins)
-	t := timbre{level: float64(slices.Max(x))}
+	t := clipShape{level: float64(slices.Max(x))}
 	frames := len(x) / bins
 	power := make([]float64, len(x))
 	energy := make([]float64, frames)
@@ -122,7 +122,7 @@ const (
 func limitsOf(c spectrogram.Config, recordings models.Batch) *soundLimits {
 	var level, flat, tone []float64
 	for i := range recordings.B {
-		t := timbreOf(c, recordings.Clip(i), recordings.F)
+		t := clipShapeOf(c, recordings.Clip(i), recordings.F)
 		level, flat, tone = append(level, t.level), append(flat, t.flat), append(tone, t.tone)
 	}
 	slices.Sort(level)

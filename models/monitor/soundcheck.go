@@ -8,49 +8,49 @@ import (
 	"strings"
 
 	"wavemill/audio"
-	ear "wavemill/audio/timbre"
+	"wavemill/audio/timbre"
 	"wavemill/internal/stats"
 	"wavemill/internal/text"
 	"wavemill/models"
 	"wavemill/models/frontend"
 )
 
-// How many clips are listened to. Phase reconstruction takes most of the time.
+// How many clips are measured as sounds. Phase reconstruction takes most of the time.
 const (
-	heardSeconds = 24 // of sound at most, of previews and of recordings each
-	heardMost    = 6  // clips of a label
-	heardLeast   = 3  // clips of a label, without which nothing is said of it
-	heardLabels  = 16 // evenly chosen, where there are more
+	measuredSeconds = 24 // of sound at most, of previews and of recordings each
+	measuredMost    = 6  // clips of a label
+	measuredLeast   = 3  // clips of a label, without which nothing is said of it
+	measuredLabels  = 16 // evenly chosen, where there are more
 )
 
-// heardFrom is the part of the planned steps from which on previews are listened to: before, all of them are off.
-const heardFrom = 0.5
+// measuredFrom is the part of the planned steps from which on the sounds of previews are measured: before, all of them are off.
+const measuredFrom = 0.5
 
-// A listener compares the sounds of previews with those of recordings that went through the front end and back: what differs
+// A soundCheck compares the sounds of previews with those of recordings that went through the front end and back: what differs
 // is the model's doing.
-type listener struct {
+type soundCheck struct {
 	front      *frontend.FrontEnd
 	labels     []string
 	recordings models.Batch // a few of each label
-	heard      map[int][]ear.Measures
+	measured   map[int][]timbre.Measures
 }
 
-// newListener keeps copies of a few clips of each label.
-func newListener(front *frontend.FrontEnd, train models.Batch, labels []string) *listener {
-	l := &listener{front: front, labels: labels}
-	l.recordings = train.Select(models.Batch{}, l.chosen(train))
-	return l
+// newSoundCheck keeps copies of a few clips of each label.
+func newSoundCheck(front *frontend.FrontEnd, train models.Batch, labels []string) *soundCheck {
+	s := &soundCheck{front: front, labels: labels}
+	s.recordings = train.Select(models.Batch{}, s.chosen(train))
+	return s
 }
 
-// chosen are the clips of a batch that are listened to.
-func (l *listener) chosen(b models.Batch) []int {
-	of := make([][]int, len(l.labels))
+// chosen are the clips of a batch that are measured.
+func (s *soundCheck) chosen(b models.Batch) []int {
+	of := make([][]int, len(s.labels))
 	for i, label := range b.Labels {
 		of[label] = append(of[label], i)
 	}
-	count := min(len(of), heardLabels)
-	each := int(heardSeconds / (float64(count) * max(l.front.Duration().Seconds(), 0.01)))
-	each = min(max(each, heardLeast), heardMost)
+	count := min(len(of), measuredLabels)
+	each := int(measuredSeconds / (float64(count) * max(s.front.Duration().Seconds(), 0.01)))
+	each = min(max(each, measuredLeast), measuredMost)
 	var out []int
 	for k := range count {
 		all := of[k*len(of)/count]
@@ -62,15 +62,15 @@ func (l *listener) chosen(b models.Batch) []int {
 	return out
 }
 
-// listen measures the clips of a batch with sound, by label.
-func (l *listener) listen(ctx context.Context, b models.Batch, clips []int) (map[int][]ear.Measures, error) {
+// measure synthesises and measures clips of a batch, by label.
+func (s *soundCheck) measure(ctx context.Context, b models.Batch, clips []int) (map[int][]timbre.Measures, error) {
 	var sounds []audio.Clip
 	var labels []int
 	for _, i := range clips {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		c, err := l.front.Synthesize(b, i, uint64(i))
+		c, err := s.front.Synthesize(b, i, uint64(i))
 		if errors.Is(err, frontend.ErrSilent) {
 			continue
 		}
@@ -79,32 +79,32 @@ func (l *listener) listen(ctx context.Context, b models.Batch, clips []int) (map
 		}
 		sounds, labels = append(sounds, c), append(labels, b.Labels[i])
 	}
-	c := l.front.Config().Spectrogram
-	out := map[int][]ear.Measures{}
-	for i, m := range ear.All(sounds, float64(c.SampleRate)/float64(c.Hop)) {
+	c := s.front.Config().Spectrogram
+	out := map[int][]timbre.Measures{}
+	for i, m := range timbre.All(sounds, float64(c.SampleRate)/float64(c.Hop)) {
 		out[labels[i]] = append(out[labels[i]], m)
 	}
 	return out, nil
 }
 
 // warnings compares previews with recordings.
-func (l *listener) warnings(ctx context.Context, b models.Batch) ([]models.Warning, error) {
-	if l.heard == nil {
-		heard, err := l.listen(ctx, l.recordings, sequence(l.recordings.B))
+func (s *soundCheck) warnings(ctx context.Context, b models.Batch) ([]models.Warning, error) {
+	if s.measured == nil {
+		measured, err := s.measure(ctx, s.recordings, sequence(s.recordings.B))
 		if err != nil {
 			return nil, err
 		}
-		l.heard = heard
+		s.measured = measured
 	}
-	made, err := l.listen(ctx, b, l.chosen(b))
+	made, err := s.measure(ctx, b, s.chosen(b))
 	if err != nil {
 		return nil, err
 	}
 	var out []models.Warning
-	for _, f := range faults(l.front.Config().Spectrogram) {
+	for _, f := range faults(s.front.Config().Spectrogram) {
 		var findings []string
-		for label, name := range l.labels {
-			if finding, found := f.compare(l.heard[label], made[label]); found {
+		for label, name := range s.labels {
+			if finding, found := f.compare(s.measured[label], made[label]); found {
 				findings = append(findings, name+" "+finding)
 			}
 		}
@@ -136,9 +136,9 @@ func sequence(n int) []int {
 // A fault is a difference between previews and recordings that an ear minds.
 type fault struct {
 	kind   string
-	of     func(ear.Measures) float64 // on a scale on which differences count
-	low    float64                    // difference of the medians below which it is one
-	high   float64                    // and above which
+	of     func(timbre.Measures) float64 // on a scale on which differences count
+	low    float64                       // difference of the medians below which it is one
+	high   float64                       // and above which
 	say    func(made, recorded float64) string
 	advice string
 }
@@ -148,9 +148,9 @@ const ringing = 0.3
 
 // compare says what is wrong with the clips of one label: the medians differ by more than the limits and by more than three
 // standard errors.
-func (f fault) compare(recorded, made []ear.Measures) (finding string, found bool) {
+func (f fault) compare(recorded, made []timbre.Measures) (finding string, found bool) {
 	before, after := defined(recorded, f.of), defined(made, f.of)
-	if len(before) < heardLeast || len(after) < heardLeast {
+	if len(before) < measuredLeast || len(after) < measuredLeast {
 		return "", false
 	}
 	was, is := stats.Median(before), stats.Median(after)
@@ -164,7 +164,7 @@ func (f fault) compare(recorded, made []ear.Measures) (finding string, found boo
 	return f.say(is, was), true
 }
 
-func defined(all []ear.Measures, of func(ear.Measures) float64) []float64 {
+func defined(all []timbre.Measures, of func(timbre.Measures) float64) []float64 {
 	var out []float64
 	for _, m := range all {
 		if v := of(m); !math.IsNaN(v) && !math.IsInf(v, 0) {

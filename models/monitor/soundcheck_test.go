@@ -9,7 +9,7 @@ import (
 
 	"wavemill/audio"
 	"wavemill/audio/spectrogram"
-	ear "wavemill/audio/timbre"
+	"wavemill/audio/timbre"
 	"wavemill/models"
 	"wavemill/models/frontend"
 )
@@ -47,14 +47,14 @@ func drums(t *testing.T, front *frontend.FrontEnd, n int, seed uint64, d drum) m
 	return b
 }
 
-func TestListener(t *testing.T) {
+func TestSoundCheck(t *testing.T) {
 	c := spectrogram.Default(rate)
 	c.NFFT, c.Hop, c.Scale, c.Mels, c.MelFormula, c.MelNorm, c.FMin, c.FMax, c.DropNyquist = 1024, 256, spectrogram.ScaleLinear, 0, "", "", 0, 0, true
 	front, err := frontend.New(models.FrontEnd{Spectrogram: c.Scaled(), Frames: frames})
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := newListener(front, drums(t, front, 40, 1, drum{1, 1, 1}), []string{"kick", "hat"})
+	l := newSoundCheck(front, drums(t, front, 40, 1, drum{1, 1, 1}), []string{"kick", "hat"})
 	for _, test := range []struct {
 		made drum
 		want string // kinds of the warnings
@@ -88,10 +88,10 @@ func TestListener(t *testing.T) {
 }
 
 // clipsWith are the measures of clips of which one is given and varies a little.
-func clipsWith(set func(m *ear.Measures, vary float64)) []ear.Measures {
-	out := make([]ear.Measures, 8)
+func clipsWith(set func(m *timbre.Measures, vary float64)) []timbre.Measures {
+	out := make([]timbre.Measures, 8)
 	for i := range out {
-		out[i] = ear.Undefined()
+		out[i] = timbre.Undefined()
 		set(&out[i], 1+0.02*(float64(i)-3.5))
 	}
 	return out
@@ -103,16 +103,16 @@ func TestFaults(t *testing.T) {
 		KindPitch: {60, 50, 61}, KindFlutter: {1, 2.5, 0.1}, KindHopLine: {2, 10, -8}, KindWarble: {0.5, 3, 0.1}, KindAttack: {3, 12, 1},
 		KindTail: {0.5, 0.2, 0.6}, KindLevel: {-3, -15, -6}, KindPersistence: {0.6, 0.1, 0.9},
 	}
-	field := map[string]func(*ear.Measures) *float64{
-		KindPitch: func(m *ear.Measures) *float64 { return &m.Pitch }, KindFlutter: func(m *ear.Measures) *float64 { return &m.Flutter },
-		KindHopLine: func(m *ear.Measures) *float64 { return &m.Line }, KindWarble: func(m *ear.Measures) *float64 { return &m.Warble },
-		KindAttack: func(m *ear.Measures) *float64 { return &m.Attack }, KindTail: func(m *ear.Measures) *float64 { return &m.Tail },
-		KindLevel: func(m *ear.Measures) *float64 { return &m.Peak }, KindPersistence: func(m *ear.Measures) *float64 { return &m.Persistence },
+	field := map[string]func(*timbre.Measures) *float64{
+		KindPitch: func(m *timbre.Measures) *float64 { return &m.Pitch }, KindFlutter: func(m *timbre.Measures) *float64 { return &m.Flutter },
+		KindHopLine: func(m *timbre.Measures) *float64 { return &m.Line }, KindWarble: func(m *timbre.Measures) *float64 { return &m.Warble },
+		KindAttack: func(m *timbre.Measures) *float64 { return &m.Attack }, KindTail: func(m *timbre.Measures) *float64 { return &m.Tail },
+		KindLevel: func(m *timbre.Measures) *float64 { return &m.Peak }, KindPersistence: func(m *timbre.Measures) *float64 { return &m.Persistence },
 	}
 	for _, f := range faults(spectrogram.Default(44100)) {
 		v, at := of[f.kind], field[f.kind]
-		clips := func(value float64) []ear.Measures {
-			return clipsWith(func(m *ear.Measures, vary float64) { *at(m) = value * vary })
+		clips := func(value float64) []timbre.Measures {
+			return clipsWith(func(m *timbre.Measures, vary float64) { *at(m) = value * vary })
 		}
 		if finding, found := f.compare(clips(v.recorded), clips(v.bad)); !found || strings.Contains(finding, "NaN") || f.advice == "" {
 			t.Errorf("%s of %g beside %g: found %v, %q", f.kind, v.bad, v.recorded, found, finding)
@@ -126,7 +126,7 @@ func TestFaults(t *testing.T) {
 		if f.kind != KindFlutter && f.kind != KindLevel && f.kind != KindWarble {
 			continue
 		}
-		wide := clipsWith(func(m *ear.Measures, vary float64) { *at(m) = v.recorded + 100*(vary-1)*(v.bad-v.recorded) })
+		wide := clipsWith(func(m *timbre.Measures, vary float64) { *at(m) = v.recorded + 100*(vary-1)*(v.bad-v.recorded) })
 		if finding, found := f.compare(wide, clips(v.bad)); found {
 			t.Errorf("%s beside recordings of all kinds: %q", f.kind, finding)
 		}
