@@ -80,7 +80,7 @@ func (p Prediction) Labels() []int {
 }
 
 // Train trains a classifier on clips of any rate and length. Every clip needs a Label; there must be two labels or
-// more. Clips are mixed down, resampled to the most common rate, trimmed of silence, and padded or cut to one length.
+// more. Clips are brought to the channels, rate and length of a front end planned for them, and trimmed of silence.
 // When ctx is cancelled, Train returns its error.
 func Train(ctx context.Context, clips []audio.Clip, o Options) (*Classifier, error) {
 	set, err := newSet(ctx, clips, o)
@@ -104,7 +104,7 @@ func (c *Classifier) HeldOut() HeldOut { return c.heldOut }
 func (c *Classifier) Predict(ctx context.Context, clips []audio.Clip) (Prediction, error) {
 	var p Prediction
 	for part := range slices.Chunk(clips, 8*batchSize) {
-		b, err := hear(ctx, c.model.front, part)
+		b, err := classifierInput(ctx, c.model.front, part)
 		if err != nil {
 			return Prediction{}, err
 		}

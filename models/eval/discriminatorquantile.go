@@ -8,6 +8,7 @@ import (
 	"sort"
 
 	"wavemill/audio"
+	"wavemill/internal/stats"
 	"wavemill/models"
 	"wavemill/models/architectures"
 	"wavemill/models/frontend"
@@ -176,14 +177,14 @@ func evenly(clips []audio.Clip, limit int) []audio.Clip {
 
 // quantiles returns scoreQuantiles of them, from the least to the greatest.
 func quantiles(x []float64) []float64 {
-	s := slices.Sorted(slices.Values(x))
-	q := make([]float64, scoreQuantiles)
-	for i := range q {
-		at := float64(i) / (scoreQuantiles - 1) * float64(len(s)-1)
-		lo := int(at)
-		q[i] = s[lo] + (at-float64(lo))*(s[min(lo+1, len(s)-1)]-s[lo])
+	p := make([]float64, scoreQuantiles)
+	for i := range p {
+		p[i] = float64(i) / (scoreQuantiles - 1)
+	}
+	q := stats.Quantiles(x, p...)
+	for i, v := range q {
 		// As a file keeps them, so that a filter from a file gives the same result.
-		q[i] = float64(float32(q[i]))
+		q[i] = float64(float32(v))
 	}
 	return q
 }

@@ -89,7 +89,7 @@ func NewFilter(ctx context.Context, c *Classifier, train []audio.Clip, confidenc
 	if confidence < 0 {
 		return nil, fmt.Errorf("eval: a confidence of %g is not between 0 and 1", confidence)
 	}
-	known, err := hear(ctx, c.model.front, train)
+	known, err := classifierInput(ctx, c.model.front, train)
 	if err != nil {
 		return nil, err
 	}
@@ -223,7 +223,7 @@ func (s *Filter) CheckFor(ctx context.Context, clips []audio.Clip, conditions []
 		return nil, nil
 	}
 	m := s.classifier.model
-	b, err := hear(ctx, m.front, clips)
+	b, err := classifierInput(ctx, m.front, clips)
 	if err != nil {
 		return nil, err
 	}

@@ -147,8 +147,8 @@ func analyze(ctx context.Context, front *frontend.FrontEnd, clips []audio.Clip) 
 	return b, nil
 }
 
-// hear is analyze for a classifier: without marks, which say of a clip what its levels do not.
-func hear(ctx context.Context, front *frontend.FrontEnd, clips []audio.Clip) (models.Batch, error) {
+// classifierInput is analyze for a classifier: without marks, which say of a clip what its levels do not.
+func classifierInput(ctx context.Context, front *frontend.FrontEnd, clips []audio.Clip) (models.Batch, error) {
 	b, err := analyze(ctx, front, clips)
 	if err == nil {
 		withoutMarks(b, front.Config().Spectrogram)

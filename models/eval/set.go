@@ -47,7 +47,7 @@ func newFront(clips []audio.Clip) (*set, error) {
 
 // batch analyzes labelled clips. The labels must be the set's.
 func (s *set) batch(ctx context.Context, clips []audio.Clip) (models.Batch, error) {
-	b, err := hear(ctx, s.front, clips)
+	b, err := classifierInput(ctx, s.front, clips)
 	if err != nil {
 		return models.Batch{}, err
 	}
