@@ -108,5 +108,5 @@ func TestOn(c models.Checkpoint, recordings, test []dataset.Recording) Split {
 
 // clips returns the audio of recordings as the model hears it.
 func (r *run) clips(recordings []dataset.Recording) []audio.Clip {
-	return frontend.Heard(dataset.Clips(recordings), r.sampler.FrontEnd())
+	return frontend.InChannelsOf(dataset.Clips(recordings), r.sampler.FrontEnd())
 }

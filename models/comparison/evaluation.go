@@ -81,13 +81,13 @@ type Evaluation struct {
 	left      int // candidates without a row
 }
 
-// Heard returns the data as the candidates hear it: mixed down where all of them have one channel, see frontend.Heard.
+// Heard returns the data as the candidates hear it: mixed down where all of them have one channel, see frontend.InChannelsOf.
 func (d Data) Heard(candidates []*Candidate) Data {
 	var by []models.FrontEnd
 	for _, c := range candidates {
 		by = append(by, c.Checkpoint.FrontEnd)
 	}
-	d.Learn, d.HeldOut = frontend.Heard(d.Learn, by...), frontend.Heard(d.HeldOut, by...)
+	d.Learn, d.HeldOut = frontend.InChannelsOf(d.Learn, by...), frontend.InChannelsOf(d.HeldOut, by...)
 	return d
 }
 

@@ -42,13 +42,13 @@ type Ceiling struct {
 // An Image compares where the sound of clips is before and after a round trip: errors in dB of the clips whose channels
 // differ to the ear, see stereo.Differs.
 type Image struct {
-	Clips    int          `json:"clips"`
-	Pan      float64      `json:"pan_error_db"`       // median of the absolute errors
-	PanMost  float64      `json:"pan_error_p90_db"`   // their 90th percentile
-	Width    float64      `json:"width_error_db"`     // as Pan
-	WideMost float64      `json:"width_error_p90_db"` // as PanMost
-	Before   stereo.Place `json:"before"`             // medians over the clips
-	After    stereo.Place `json:"after"`
+	Clips     int          `json:"clips"`
+	Pan       float64      `json:"pan_error_db"`       // median of the absolute errors
+	PanMost   float64      `json:"pan_error_p90_db"`   // their 90th percentile
+	Width     float64      `json:"width_error_db"`     // as Pan
+	WidthMost float64      `json:"width_error_p90_db"` // as PanMost
+	Before    stereo.Place `json:"before"`             // medians over the clips
+	After     stereo.Place `json:"after"`
 }
 
 // A Sound compares the timbre of clips before and after a round trip.

@@ -73,10 +73,10 @@ func mixed(c audio.Clip) audio.Clip {
 	return c
 }
 
-// Heard returns clips as models of these front ends hear them: as they are where one of the models has two channels, or no
+// InChannelsOf returns clips in the channels of these front ends: as they are where one of the models has two channels, or no
 // clip has; otherwise mixed down. Whoever compares clips of models with recordings, as an evaluator does, should hear both
 // like that: a model of one channel cannot know where a sound was.
-func Heard(clips []audio.Clip, by ...models.FrontEnd) []audio.Clip {
+func InChannelsOf(clips []audio.Clip, by ...models.FrontEnd) []audio.Clip {
 	two := func(fe models.FrontEnd) bool { return fe.Spectrogram.Channels == 2 }
 	more := func(c audio.Clip) bool { return c.Channels > 1 }
 	if slices.ContainsFunc(by, two) || !slices.ContainsFunc(clips, more) {

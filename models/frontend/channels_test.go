@@ -196,14 +196,14 @@ func TestHeard(t *testing.T) {
 	one := frontend.Plan(nil, nil)
 	two := one
 	two.Spectrogram.Channels = 2
-	if got := frontend.Heard(clips, one, two); &got[0] != &clips[0] {
+	if got := frontend.InChannelsOf(clips, one, two); &got[0] != &clips[0] {
 		t.Error("one model of two channels: mixed down")
 	}
-	got := frontend.Heard(clips, one, one)
+	got := frontend.InChannelsOf(clips, one, one)
 	if got[0].Channels != 1 || clips[0].Channels != 2 || &got[1].Samples[0] != &clips[1].Samples[0] {
 		t.Errorf("models of one channel: %d channels", got[0].Channels)
 	}
-	if got := frontend.Heard(clips[1:], one); &got[0] != &clips[1] {
+	if got := frontend.InChannelsOf(clips[1:], one); &got[0] != &clips[1] {
 		t.Error("one channel already: copied")
 	}
 }

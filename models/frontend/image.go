@@ -41,7 +41,7 @@ func imageOf(trips []trip) *Image {
 	}
 	const most = 0.9
 	return &Image{
-		Clips: len(pan[0]), Pan: percentile(pan[2], 0.5), PanMost: percentile(pan[2], most), Width: percentile(width[2], 0.5), WideMost: percentile(width[2], most),
+		Clips: len(pan[0]), Pan: percentile(pan[2], 0.5), PanMost: percentile(pan[2], most), Width: percentile(width[2], 0.5), WidthMost: percentile(width[2], most),
 		Before: stereo.Place{Pan: percentile(pan[0], 0.5), Width: percentile(width[0], 0.5)},
 		After:  stereo.Place{Pan: percentile(pan[1], 0.5), Width: percentile(width[1], 0.5)},
 	}

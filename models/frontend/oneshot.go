@@ -13,7 +13,7 @@ import (
 
 // The front end for one-shots.
 const (
-	musicRate       = 22050 // Hz; below, recordings are of speech as a rule: there is no noise above it, and harmonics tell its pitch
+	musicRate       = 22050 // Hz; below, recordings are of speech as a rule; such recordings have no noise band to model, and their pitch follows from harmonics
 	oneShotCoverage = 0.9   // share of clips that fit without being cut; the longest are tails
 	oneShotFrames   = 176   // at most: 8.7 s at 44.1 kHz
 	compared        = 16    // clips whose round trips are compared
@@ -23,12 +23,17 @@ const (
 	cutFade         = 250 * time.Millisecond
 )
 
-// PlanFor plans for clips in memory: a mel scale as Survey.Plan does for their figures, the scaling of its logarithm fitted
-// to their levels as Level does, or the front end for one-shots (spectrogram.OneShot). That is for recordings of which two thirds or
-// more are one stroke each, unless a round trip through it changes the spectra of some of the clips much more (shotDistance), as
-// those of bells and plucked strings; and for any others where it changes them less. A mel scale from 22.05 kHz on gets narrower filters at the bottom (spectrogram.FormulaKnee), up to
-// half as many again, where it brings more than a third of low tones back more than 50 cents off. There are two channels where
-// more than half of the clips have two, and these differ to the ear (stereo.Differs) in a tenth of them or more.
+// PlanFor plans for clips in memory:
+//
+//  1. The front end for one-shots (spectrogram.OneShot), if at least two thirds of the clips are single strokes and its
+//     spectral distance is below shotDistance times that of the mel scale, or if its distance is the smaller one. The distance
+//     is that between some of the clips and their round trips.
+//  2. Else a mel scale, planned as by Survey.Plan for the figures of the clips, with the scaling of its logarithm fitted to
+//     their levels as by Level. From 22.05 kHz on it has narrower filters at the bottom (spectrogram.FormulaKnee), and up to
+//     half as many filters more, where over a third of the low tones would be off by more than 50 cents.
+//
+// There are two channels if more than half of the clips have two and at least a tenth of these differ to the ear
+// (stereo.Differs).
 func PlanFor(clips []audio.Clip) models.FrontEnd {
 	s := SurveyOf(clips)
 	fe := Level(s.Plan(), clips)

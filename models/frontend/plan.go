@@ -14,7 +14,7 @@ import (
 const (
 	frameStep  = 16  // every architecture halves the frames four times
 	minFrames  = 32  // half a second at 8 kHz
-	maxFrames  = 512 // 8 s at 8 kHz; beyond, a step takes longer than a laptop's owner waits
+	maxFrames  = 512 // 8 s at 8 kHz; beyond, a training step is too slow on a laptop
 	fewFrames  = 16  // clips of no more are better seen in shorter frames: half of the picture would be padding
 	maxRate    = 48000
 	coverage   = 0.98 // the share of clips that fit without being cut

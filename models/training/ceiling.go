@@ -71,11 +71,11 @@ func MeasureCeiling(ctx context.Context, fe models.FrontEnd, recordings []datase
 	}
 	began := time.Now()
 	o := eval.Options{Seed: ceilingSeed, Budget: max(classifier, 0), OnProgress: onProgress}
-	trained, err := eval.Train(ctx, frontend.Heard(clipsAt(recordings, every(learn, ceilingLearn)), fe), o)
+	trained, err := eval.Train(ctx, frontend.InChannelsOf(clipsAt(recordings, every(learn, ceilingLearn)), fe), o)
 	if err != nil {
 		return Ceiling{}, err
 	}
-	l, err := labelCeiling(ctx, trained, fe, frontend.Heard(clipsAt(recordings, every(parts.HeldOut, ceilingTests)), fe))
+	l, err := labelCeiling(ctx, trained, fe, frontend.InChannelsOf(clipsAt(recordings, every(parts.HeldOut, ceilingTests)), fe))
 	if err != nil {
 		return Ceiling{}, err
 	}
@@ -170,4 +170,20 @@ func (c Ceiling) Warnings(fe models.FrontEnd) []string {
 		w = append(w, fmt.Sprintf("%.2f %% of the values are above the scaling's range: the loudest sounds come back quieter. Leave --front-end out, so that the range is fitted", 100*c.Clamped))
 	}
 	return w
+}
+
+// guessing is the accuracy, relative to guessing, below which a classifier does not tell labels apart.
+const guessing = 1.3
+
+// labelWarning warns of labels that a classifier does not tell apart.
+func (c Ceiling) labelWarning(fe models.FrontEnd, labels int, stereo int) []string {
+	l := c.Classifier
+	if l == nil || l.Real > guessing/float64(labels) {
+		return nil
+	}
+	text := fmt.Sprintf("a classifier cannot tell the labels apart: it recognises %.0f %% of other recordings, and guessing %.0f %%. A model cannot learn them either: check the labels", 100*l.Real, 100/float64(labels))
+	if stereo > 0 && fe.Spectrogram.Channels != 2 {
+		text += "; labels that differ by panning alone need two channels: leave --mono out"
+	}
+	return []string{text}
 }

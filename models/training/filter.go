@@ -73,7 +73,7 @@ func (j FilterJob) Run(ctx context.Context, recordings []dataset.Recording) (mod
 
 // Train trains the filter alone, and notes where its classifier is not accurate enough.
 func (j FilterJob) Train(ctx context.Context, recordings []dataset.Recording) (*eval.Filter, error) {
-	filter, err := eval.TrainFilter(ctx, j.heard(recordings), eval.Options{Seed: j.Seed, Epochs: j.Epochs, OnProgress: func(p eval.Progress) {
+	filter, err := eval.TrainFilter(ctx, j.inFilterChannels(recordings), eval.Options{Seed: j.Seed, Epochs: j.Epochs, OnProgress: func(p eval.Progress) {
 		j.progress("train the filter", float64(p.Epoch)/float64(max(p.Epochs, 1)))
 	}})
 	if err != nil {
@@ -85,8 +85,8 @@ func (j FilterJob) Train(ctx context.Context, recordings []dataset.Recording) (*
 	return filter, nil
 }
 
-// heard returns recordings as the models hear them; without models, as they are.
-func (j FilterJob) heard(recordings []dataset.Recording) []audio.Clip {
+// inFilterChannels returns recordings in the channels of the models; without models, as they are.
+func (j FilterJob) inFilterChannels(recordings []dataset.Recording) []audio.Clip {
 	clips := dataset.Clips(recordings)
 	if len(j.Models) == 0 {
 		return clips
@@ -95,7 +95,7 @@ func (j FilterJob) heard(recordings []dataset.Recording) []audio.Clip {
 	for _, m := range j.Models {
 		by = append(by, m.Checkpoint.FrontEnd)
 	}
-	return frontend.Heard(clips, by...)
+	return frontend.InChannelsOf(clips, by...)
 }
 
 // leastUnseen is the least number of unseen recordings that Score is content with.

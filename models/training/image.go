@@ -52,7 +52,7 @@ func imageLines(i *frontend.Image) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("          place: pan %.2f dB off (a tenth by more than %.1f), width %.2f dB off (%.1f), of %d recordings",
-		i.Pan, i.PanMost, i.Width, i.WideMost, i.Clips)}
+		i.Pan, i.PanMost, i.Width, i.WidthMost, i.Clips)}
 }
 
 // imageWarnings say where a round trip loses pan or width.
@@ -61,20 +61,4 @@ func imageWarnings(fe models.FrontEnd, i *frontend.Image) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("sounds come back elsewhere: their pan is %.1f dB off and their width %.1f dB, in the median. Try --n-fft %d, or --mono", i.Pan, i.Width, fe.Spectrogram.NFFT/2)}
-}
-
-// guessing is the accuracy, relative to guessing, below which a classifier does not tell labels apart.
-const guessing = 1.3
-
-// tellsNothing warns of labels that a classifier does not tell apart.
-func (c Ceiling) tellsNothing(fe models.FrontEnd, labels int, stereo int) []string {
-	l := c.Classifier
-	if l == nil || l.Real > guessing/float64(labels) {
-		return nil
-	}
-	text := fmt.Sprintf("a classifier cannot tell the labels apart: it recognises %.0f %% of other recordings, and guessing %.0f %%. A model cannot learn them either: check the labels", 100*l.Real, 100/float64(labels))
-	if stereo > 0 && fe.Spectrogram.Channels != 2 {
-		text += "; labels that differ by panning alone need two channels: leave --mono out"
-	}
-	return []string{text}
 }

@@ -29,7 +29,7 @@ func TestChannelLines(t *testing.T) {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
-	if got := imageLines(&frontend.Image{Clips: 7, Pan: 0.06, PanMost: 0.24, Width: 0.2, WideMost: 0.9}); len(got) != 1 || got[0] != "          place: pan 0.06 dB off (a tenth by more than 0.2), width 0.20 dB off (0.9), of 7 recordings" {
+	if got := imageLines(&frontend.Image{Clips: 7, Pan: 0.06, PanMost: 0.24, Width: 0.2, WidthMost: 0.9}); len(got) != 1 || got[0] != "          place: pan 0.06 dB off (a tenth by more than 0.2), width 0.20 dB off (0.9), of 7 recordings" {
 		t.Errorf("%q", got)
 	}
 	if imageLines(nil) != nil || imageWarnings(two(), nil) != nil || imageWarnings(two(), &frontend.Image{Pan: 1, Width: 1}) != nil {
@@ -41,7 +41,7 @@ func TestChannelLines(t *testing.T) {
 }
 
 // Labels that a classifier does not tell apart are named before a training; --mono is, where panning may be the reason.
-func TestTellsNothing(t *testing.T) {
+func TestLabelWarning(t *testing.T) {
 	mono := frontend.Overrides{Mono: true}.Apply(two())
 	for _, c := range []struct {
 		real    float64
@@ -52,12 +52,12 @@ func TestTellsNothing(t *testing.T) {
 	}{
 		{0.5, mono, 10, true, true}, {0.62, mono, 0, true, false}, {0.5, two(), 10, true, false}, {0.7, mono, 10, false, false}, {1, two(), 10, false, false},
 	} {
-		got := strings.Join(Ceiling{Classifier: &CeilingLabels{Clips: 40, Real: c.real}}.tellsNothing(c.fe, 2, c.stereo), "\n")
+		got := strings.Join(Ceiling{Classifier: &CeilingLabels{Clips: 40, Real: c.real}}.labelWarning(c.fe, 2, c.stereo), "\n")
 		if (got != "") != c.warn || strings.Contains(got, "leave --mono out") != c.panning {
 			t.Errorf("%+v: %q", c, got)
 		}
 	}
-	if got := (Ceiling{}).tellsNothing(mono, 2, 10); got != nil {
+	if got := (Ceiling{}).labelWarning(mono, 2, 10); got != nil {
 		t.Errorf("no classifier: %q", got)
 	}
 }

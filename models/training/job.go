@@ -120,7 +120,7 @@ func (j Job) Start(ctx context.Context, set Set) (*Run, error) {
 		return nil, fmt.Errorf("training: %w", err)
 	}
 	if j.Init != nil && j.Resume == nil && (set.LabelSets || j.Architectures.OrKnown().LabelSets(j.Init.Arch, j.Init.Config)) {
-		return nil, errors.New("training: a model of recordings with several labels each cannot start from another one, nor another one from it: which labels a vector belongs to differs; train it anew")
+		return nil, errors.New("training: a model with several labels per recording cannot be initialised from another model, nor initialise one without them: their label embeddings differ. Train without --init")
 	}
 	if set.LabelSets && j.Resume == nil {
 		var err error

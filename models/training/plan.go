@@ -54,7 +54,7 @@ func MakePlan(ctx context.Context, fe models.FrontEnd, recordings []dataset.Reco
 	}
 	p.Ceiling = &c
 	p.Warnings = append(p.Warnings, c.Warnings(fe)...)
-	p.Warnings = append(p.Warnings, c.tellsNothing(fe, p.Labels, p.Clips.Stereo)...)
+	p.Warnings = append(p.Warnings, c.labelWarning(fe, p.Labels, p.Clips.Stereo)...)
 	return p, nil
 }
 

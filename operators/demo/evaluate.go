@@ -101,11 +101,11 @@ func (r *run) trainClassifier(ctx context.Context) error {
 	if r.o.Steps == 0 {
 		o.Budget = min(max(r.o.Budget/2, leastClassifierTime), mostClassifierTime)
 	}
-	c, err := eval.Train(ctx, frontend.Heard(dataset.Clips(r.parts.learnt), r.frontEnd), o)
+	c, err := eval.Train(ctx, frontend.InChannelsOf(dataset.Clips(r.parts.learnt), r.frontEnd), o)
 	if err != nil {
 		return fmt.Errorf("train the classifier: %w", err)
 	}
-	if r.evaluation.real, _, err = report.Classify(ctx, c, "held-out recordings", frontend.Heard(dataset.Clips(r.parts.heldOut), r.frontEnd)); err != nil {
+	if r.evaluation.real, _, err = report.Classify(ctx, c, "held-out recordings", frontend.InChannelsOf(dataset.Clips(r.parts.heldOut), r.frontEnd)); err != nil {
 		return err
 	}
 	r.classifier.Store(c)
