@@ -7,7 +7,7 @@ import (
 	"wavemill/models/guard"
 )
 
-// A judge of two labels, and a clip with the wrong one.
+// A detector of two labels, and a clip with the wrong one.
 func Example() {
 	var analyst guard.Analyst
 	var recent []guard.Example
@@ -25,7 +25,7 @@ func Example() {
 		e.ID = uint64(i + 1)
 		recent = append(recent, e)
 	}
-	judge, err := guard.Fit(recent, guard.DefaultLimits())
+	detector, err := guard.Fit(recent, guard.DefaultLimits())
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -42,7 +42,7 @@ func Example() {
 			fmt.Println(err)
 			return
 		}
-		v := judge.Of(e)
+		v := detector.Of(e)
 		fmt.Println(label, v.Refused(), v.Scores.Heard)
 	}
 	// Output:

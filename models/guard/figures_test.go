@@ -84,7 +84,7 @@ func stream(t *testing.T, clips []audio.Clip, kinds []string, examples []Example
 	for first := 0; first < len(clips); first += window / 4 {
 		upTo := min(len(clips), max(first+window/2, window))
 		from := max(0, upTo-window)
-		judge, err := Fit(examples[from:upTo], limits)
+		detector, err := Fit(examples[from:upTo], limits)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +96,7 @@ func stream(t *testing.T, clips []audio.Clip, kinds []string, examples []Example
 			var samples []Sample
 			var heard []string
 			for i := from; i < upTo; i += max(1, (upTo-from)/256) {
-				if v := judge.Of(examples[i]); !v.Refused() {
+				if v := detector.Of(examples[i]); !v.Refused() {
 					if s, ok := sample(model, i); ok {
 						samples, heard = append(samples, s), append(heard, v.Scores.Heard)
 					}
@@ -108,7 +108,7 @@ func stream(t *testing.T, clips []audio.Clip, kinds []string, examples []Example
 		}
 		for i := first; i < min(len(clips), first+window/4); i++ {
 			copies.Add(examples[i])
-			v := judge.Of(examples[i])
+			v := detector.Of(examples[i])
 			copies.Judge(&v, examples[i], limits)
 			if model != nil {
 				if s, ok := sample(model, i); ok {
@@ -160,7 +160,7 @@ func spoiltShares() map[string]float64 {
 	return map[string]float64{TrialFlipped: 0.05, TrialNoise: 0.05, TrialClipped: 0.005, TrialOver: 0.005}
 }
 
-// Of 800 spoken digits, of which 5 % have the label of another, 5 % are noise and 1 % far too loud, the judge catches
+// Of 800 spoken digits, of which 5 % have the label of another, 5 % are noise and 1 % far too loud, the detector catches
 // nearly all, and refuses few of the others.
 func TestSpoiltDigits(t *testing.T) {
 	clips := fsdd(t, 3)

@@ -45,7 +45,7 @@ func TestSignalRules(t *testing.T) {
 	}
 	limits := DefaultLimits()
 	limits.Rate, limits.MinSeconds, limits.MaxSeconds = 8000, 0.2, 2
-	judge, err := Fit(nil, limits)
+	detector, err := Fit(nil, limits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,16 +76,16 @@ func TestSignalRules(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if v := judge.Of(e); v.Names() != c.want || v.Refused() == (v.String() == "") {
+		if v := detector.Of(e); v.Names() != c.want || v.Refused() == (v.String() == "") {
 			t.Errorf("%s: rules %q (%s), want %q", name, v.Names(), v, c.want)
 		}
 	}
 	off := limits
 	off.Off = []string{RuleSilent, RuleTruncated}
-	if judge, err = Fit(nil, off); err != nil {
+	if detector, err = Fit(nil, off); err != nil {
 		t.Fatal(err)
 	}
-	if e, err := new(Analyst).Clip(scale(0), true); err != nil || judge.Of(e).Refused() {
+	if e, err := new(Analyst).Clip(scale(0), true); err != nil || detector.Of(e).Refused() {
 		t.Errorf("rules that are off refuse: %v", err)
 	}
 }
@@ -135,16 +135,16 @@ func TestWrongLabelsOutliersAndCopies(t *testing.T) {
 	clips := sounds(t, 24, "bell", "kick", "pluck")
 	limits := DefaultLimits()
 	examples := measureAll(t, clips, nil)
-	judge, err := Fit(examples, limits)
+	detector, err := Fit(examples, limits)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f := judge.Facts(); f.Clips != len(clips) || len(f.Labels) != 3 || f.Accuracy < 0.9 {
+	if f := detector.Facts(); f.Clips != len(clips) || len(f.Labels) != 3 || f.Accuracy < 0.9 {
 		t.Fatalf("facts %+v", f)
 	}
 	refused := 0
 	for _, e := range examples {
-		if judge.Of(e).Refused() {
+		if detector.Of(e).Refused() {
 			refused++
 		}
 	}
@@ -184,7 +184,7 @@ func TestWrongLabelsOutliersAndCopies(t *testing.T) {
 		if name == "copy" || name == "poison" {
 			e.ID = 80
 		}
-		v := judge.Of(e)
+		v := detector.Of(e)
 		copies.Judge(&v, e, limits)
 		if c.want == "" && v.Refused() || !strings.Contains(v.Names(), c.want) {
 			t.Errorf("%s: %q (%s), want %q", name, v.Names(), v, c.want)
@@ -241,15 +241,15 @@ func TestLabelsWithoutMeaning(t *testing.T) {
 		clips[i].Label = []string{"a", "b"}[i%2]
 	}
 	examples := measureAll(t, clips, nil)
-	judge, err := Fit(examples, DefaultLimits())
+	detector, err := Fit(examples, DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f := judge.Facts(); len(f.Labels) != 0 {
+	if f := detector.Facts(); len(f.Labels) != 0 {
 		t.Errorf("facts %+v", f)
 	}
 	for _, e := range examples {
-		if v := judge.Of(e); strings.Contains(v.Names(), RuleLabel) {
+		if v := detector.Of(e); strings.Contains(v.Names(), RuleLabel) {
 			t.Errorf("%s", v)
 		}
 	}
@@ -273,14 +273,14 @@ func TestSpectrograms(t *testing.T) {
 	for i := range values {
 		values[i] = -1
 	}
-	judge, err := Fit(nil, DefaultLimits())
+	detector, err := Fit(nil, DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for want, change := range map[string]float32{RuleSilent: -1, RulePoisoned: 7} {
 		values[3] = change
 		e, err := Spectrogram("bell", "", values, fe)
-		if v := judge.Of(e); err != nil || !strings.Contains(v.Names(), want) {
+		if v := detector.Of(e); err != nil || !strings.Contains(v.Names(), want) {
 			t.Errorf("%s: %q, %v", want, v.Names(), err)
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"wavemill/internal/stats"
 )
 
-// A Judge decides on clips by recent ones. It is safe for concurrent use.
-type Judge struct {
+// A Detector decides on clips by recent ones. It is safe for concurrent use.
+type Detector struct {
 	limits     Limits
 	loud       float64                  // level above which a clip is loud; +Inf: not known
 	classifier *classifier              // nil: too few clips
@@ -43,12 +43,12 @@ const (
 	leastLoud   = 6 // dB
 )
 
-// Fit returns a judge of clips by recent ones, in which IDs are unique. Too few clips give a judge that knows fewer rules.
-func Fit(recent []Example, l Limits) (*Judge, error) {
+// Fit returns a detector that decides by recent clips, in which IDs are unique. Too few clips give one that knows fewer rules.
+func Fit(recent []Example, l Limits) (*Detector, error) {
 	if err := l.Validate(); err != nil {
 		return nil, err
 	}
-	j := &Judge{limits: l, loud: math.Inf(1), row: map[uint64]int{}, near: map[string]neighbourhood{}}
+	d := &Detector{limits: l, loud: math.Inf(1), row: map[uint64]int{}, near: map[string]neighbourhood{}}
 	var levels []float64
 	count := map[string]int{}
 	for _, e := range recent {
@@ -59,31 +59,31 @@ func Fit(recent []Example, l Limits) (*Judge, error) {
 	}
 	if len(levels) >= leastLevels {
 		q := stats.Quantiles(levels, 0.5, 0.95)
-		j.loud = q[1] + max(leastLoud, q[1]-q[0])
+		d.loud = q[1] + max(leastLoud, q[1]-q[0])
 	}
 	var examples []*Example
 	for i := range recent {
-		if e := &recent[i]; e.vector != nil && count[e.Label] >= l.Least && !j.broken(*e) {
+		if e := &recent[i]; e.vector != nil && count[e.Label] >= l.Least && !d.broken(*e) {
 			examples = append(examples, e)
 		}
 	}
-	j.fitted = len(examples)
-	if err := j.fit(examples); err != nil {
+	d.fitted = len(examples)
+	if err := d.fit(examples); err != nil {
 		return nil, err
 	}
-	return j, nil
+	return d, nil
 }
 
 // broken reports whether a clip is refused by a rule that needs no classifier.
-func (j *Judge) broken(e Example) bool {
+func (d *Detector) broken(e Example) bool {
 	var v Verdict
-	j.limits.signal(&v, e)
-	j.level(&v, e)
+	d.limits.signal(&v, e)
+	d.level(&v, e)
 	return v.Refused()
 }
 
 // fit fits the classifier twice: to all examples, and to those that it does not refuse then.
-func (j *Judge) fit(examples []*Example) error {
+func (d *Detector) fit(examples []*Example) error {
 	labels := map[string]int{}
 	for _, e := range examples {
 		labels[e.Label]++
@@ -91,7 +91,7 @@ func (j *Judge) fit(examples []*Example) error {
 	if len(labels) == 0 {
 		return nil
 	}
-	j.setNeighbours(examples)
+	d.setNeighbours(examples)
 	if len(labels) < 2 {
 		return nil
 	}
@@ -99,7 +99,7 @@ func (j *Judge) fit(examples []*Example) error {
 	if err != nil {
 		return nil // All are alike: there is nothing to tell labels by.
 	}
-	j.use(first, examples)
+	d.use(first, examples)
 	right, kept := 0, []*Example(nil)
 	left := map[string]int{}
 	for i, e := range examples {
@@ -108,14 +108,14 @@ func (j *Judge) fit(examples []*Example) error {
 			right++
 		}
 		var v Verdict
-		j.compare(&v, *e)
+		d.compare(&v, *e)
 		if !v.Refused() {
 			kept = append(kept, e)
 			left[e.Label]++
 		}
 	}
-	if j.accuracy = float64(right) / float64(len(examples)); j.accuracy < leastAccuracy {
-		j.classifier = nil
+	if d.accuracy = float64(right) / float64(len(examples)); d.accuracy < leastAccuracy {
+		d.classifier = nil
 		return nil
 	}
 	if len(left) < len(labels) || len(kept) == len(examples) {
@@ -125,34 +125,34 @@ func (j *Judge) fit(examples []*Example) error {
 	if err != nil {
 		return err
 	}
-	j.setNeighbours(kept)
-	j.use(second, kept)
+	d.setNeighbours(kept)
+	d.use(second, kept)
 	return nil
 }
 
-func (j *Judge) use(c *classifier, examples []*Example) {
-	j.classifier, j.row = c, map[uint64]int{}
+func (d *Detector) use(c *classifier, examples []*Example) {
+	d.classifier, d.row = c, map[uint64]int{}
 	for i, e := range examples {
-		j.row[e.ID] = i
+		d.row[e.ID] = i
 	}
 }
 
 // setNeighbours measures the distances within each label.
-func (j *Judge) setNeighbours(examples []*Example) {
-	j.near = map[string]neighbourhood{}
+func (d *Detector) setNeighbours(examples []*Example) {
+	d.near = map[string]neighbourhood{}
 	for _, e := range examples {
-		n := j.near[e.Label]
+		n := d.near[e.Label]
 		n.rows, n.ids = append(n.rows, e.vector...), append(n.ids, e.ID)
-		j.near[e.Label] = n
+		d.near[e.Label] = n
 	}
-	for label, n := range j.near {
+	for label, n := range d.near {
 		var all []float64
 		squared := squaredDistances(n.rows, n.rows)
 		for i := range n.ids {
 			all = append(all, n.median(squared[i*len(n.ids):(i+1)*len(n.ids)], n.ids[i]))
 		}
-		n.limit = robustLimit(all, j.limits.Spread)
-		j.near[label] = n
+		n.limit = robustLimit(all, d.limits.Spread)
+		d.near[label] = n
 	}
 }
 
@@ -198,32 +198,32 @@ func robustRatio(values []float64, spread float64) float64 {
 const leastRatio = 1.5
 
 // Of judges a clip by all rules but those that need a [Model] or [Copies].
-func (j *Judge) Of(e Example) Verdict {
+func (d *Detector) Of(e Example) Verdict {
 	var v Verdict
-	j.limits.signal(&v, e)
-	j.level(&v, e)
+	d.limits.signal(&v, e)
+	d.level(&v, e)
 	if e.vector != nil {
-		j.compare(&v, e)
+		d.compare(&v, e)
 	}
 	return v
 }
 
 // level applies the rule for loud clips.
-func (j *Judge) level(v *Verdict, e Example) {
-	if e.Flaw == "" && e.Level > j.loud {
-		v.find(j.limits, RuleLoud, "its level is %.1f dB; recent clips have at most about %.1f dB", e.Level, j.loud)
+func (d *Detector) level(v *Verdict, e Example) {
+	if e.Flaw == "" && e.Level > d.loud {
+		v.find(d.limits, RuleLoud, "its level is %.1f dB; recent clips have at most about %.1f dB", e.Level, d.loud)
 	}
 }
 
 // compare applies the rules of the classifier and the distances.
-func (j *Judge) compare(v *Verdict, e Example) {
-	if n, ok := j.near[e.Label]; ok && len(n.ids) > 2 && n.limit > 0 {
-		d := n.median(squaredDistances(e.vector, n.rows), e.ID) / n.limit
-		v.Scores.Distance = &d
+func (d *Detector) compare(v *Verdict, e Example) {
+	if n, ok := d.near[e.Label]; ok && len(n.ids) > 2 && n.limit > 0 {
+		relative := n.median(squaredDistances(e.vector, n.rows), e.ID) / n.limit
+		v.Scores.Distance = &relative
 	}
-	if c := j.classifier; c != nil {
+	if c := d.classifier; c != nil {
 		var scores []float64
-		if i, member := j.row[e.ID]; member && e.ID != 0 {
+		if i, member := d.row[e.ID]; member && e.ID != 0 {
 			scores = c.without(i)
 		} else {
 			scores = c.scores(e.vector)
@@ -235,27 +235,27 @@ func (j *Judge) compare(v *Verdict, e Example) {
 	own, other, distance := v.Scores.Own, v.Scores.Other, v.Scores.Distance
 	switch {
 	case distance != nil && (*distance > far || *distance > 1 && (own == nil || *own < max(certain, *other))):
-		v.find(j.limits, RuleOutlier, "it is %.1f times as far from other clips of its label as the farthest usual one", *distance)
+		v.find(d.limits, RuleOutlier, "it is %.1f times as far from other clips of its label as the farthest usual one", *distance)
 	case own != nil && *own < unlike && *other < nothing:
-		v.find(j.limits, RuleOutlier, "it resembles no label: %.2f for its own, %.2f for %s", *own, *other, v.Scores.Heard)
+		v.find(d.limits, RuleOutlier, "it resembles no label: %.2f for its own, %.2f for %s", *own, *other, v.Scores.Heard)
 	}
-	if own != nil && *other-*own > j.limits.LabelMargin && *other >= nothing {
-		v.find(j.limits, RuleLabel, "it sounds like %s (%.2f), not like its label (%.2f)", v.Scores.Heard, *other, *own)
+	if own != nil && *other-*own > d.limits.LabelMargin && *other >= nothing {
+		v.find(d.limits, RuleLabel, "it sounds like %s (%.2f), not like its label (%.2f)", v.Scores.Heard, *other, *own)
 	}
 }
 
-// Facts describe what a judge knows.
+// Facts describe what a detector knows.
 type Facts struct {
 	Clips    int      `json:"clips"`    // that it was fitted to
 	Labels   []string `json:"labels"`   // that the classifier knows; empty: there is none
 	Accuracy float64  `json:"accuracy"` // share of the clips that it gives their own label, each while it is left out
 }
 
-// Facts returns what the judge knows.
-func (j *Judge) Facts() Facts {
-	f := Facts{Clips: j.fitted, Accuracy: j.accuracy}
-	if j.classifier != nil {
-		f.Labels = slices.Clone(j.classifier.labels)
+// Facts returns what the detector knows.
+func (d *Detector) Facts() Facts {
+	f := Facts{Clips: d.fitted, Accuracy: d.accuracy}
+	if d.classifier != nil {
+		f.Labels = slices.Clone(d.classifier.labels)
 	}
 	return f
 }

@@ -41,7 +41,7 @@ func (l Limits) Validate() error {
 		}
 	}
 	for _, name := range l.Off {
-		fault(!slices.Contains(Rules(), name), "off: there is no rule %q; there are: %s", name, strings.Join(Rules(), ", "))
+		fault(!slices.Contains(rules(), name), "off: there is no rule %q; there are: %s", name, strings.Join(rules(), ", "))
 	}
 	fault(l.Rate < 0, "rate must not be negative")
 	fault(!(l.MinSeconds >= 0) || !(l.MaxSeconds >= 0) || l.MaxSeconds > 0 && l.MaxSeconds < l.MinSeconds,

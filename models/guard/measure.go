@@ -15,10 +15,10 @@ import (
 	"wavemill/models/frontend"
 )
 
-// An Example is a clip or a spectrogram as a [Judge] sees it: what is measured of it and a vector of fixed size, not the
+// An Example is a clip or a spectrogram as a [Detector] sees it: what is measured of it and a vector of fixed size, not the
 // sound itself. It takes about 2 KiB, whatever the length of the clip.
 type Example struct {
-	// ID distinguishes examples; 0: none. A judge that was fitted to an example judges it as if it had been left out.
+	// ID distinguishes examples; 0: none. A detector that was fitted to an example judges it as if it had been left out.
 	ID     uint64
 	Label  string
 	Source string

@@ -131,7 +131,7 @@ func (m *Model) reconstruct(ctx context.Context, s Sample, label int) (float64, 
 	return kernel.SumSquaredDiff(decoded.Data, s.Values) / float64(len(s.Values)), nil
 }
 
-// Calibrate sets the limits by recent clips: the samples of those that the judge passes. It needs ten or more; with fewer,
+// Calibrate sets the limits by recent clips: the samples of those that the detector passes. It needs ten or more; with fewer,
 // the model judges nothing. heard are the labels to compare with.
 func (m *Model) Calibrate(ctx context.Context, samples []Sample, heard []string, l Limits) error {
 	var ratios []float64

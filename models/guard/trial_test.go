@@ -22,7 +22,7 @@ const (
 	TrialTarget  = "targeted" // noise that has always the same label
 )
 
-// A Trial spoils some of a set of clips, to measure what a judge catches. Shares are of all clips; those of the seven kinds
+// A Trial spoils some of a set of clips, to measure what a detector catches. Shares are of all clips; those of the seven kinds
 // must not exceed 1 together.
 type Trial struct {
 	Shares map[string]float64 // by kind

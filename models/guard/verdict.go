@@ -22,8 +22,8 @@ const (
 	RuleModel     = "model"     // the model reconstructs it far worse than recent clips
 )
 
-// Rules returns the names of all rules.
-func Rules() []string {
+// rules returns the names of all rules.
+func rules() []string {
 	return []string{
 		RuleSilent, RuleClipped, RuleLoud, RuleRate, RuleTruncated, RuleDuration, RuleCopy, RulePoisoned, RuleOutlier,
 		RuleLabel, RuleUnreal, RuleModel,

@@ -13,8 +13,8 @@
 // process remembers of the stream, it reads again after a restart.
 //
 // Two things can change a verdict between attempts: messages of the window that the stream has removed meanwhile (max_age),
-// and a version of the model that the model store has removed meanwhile, which keeps three. The message is then judged
-// without the model.
+// and a version of the model that the model store has removed meanwhile, which keeps `keep` versions of train, five by
+// default. The message is then judged without the model.
 package guard
 
 import (
@@ -42,9 +42,9 @@ type operator struct {
 	analyst guard.Analyst
 
 	// Of the goroutine of Process.
-	history *history
-	journal journal
-	courts  []*court // the last two
+	history  *history
+	journal  journal
+	ruleSets []*ruleSet // the last two
 
 	mu    sync.Mutex
 	state Details
@@ -116,30 +116,30 @@ func (o *operator) Process(ctx context.Context, m *pipeline.Message, emit pipeli
 	if err != nil {
 		return err
 	}
-	c, err := o.court(ctx, g)
+	rules, err := o.ruleSet(ctx, g)
 	if err != nil {
 		return err
 	}
 	if err := o.ensure(ctx, o.history.before(m.Sequence), m.Sequence); err != nil {
 		return err
 	}
-	v := c.judge.Of(r.Example)
+	v := rules.detector.Of(r.Example)
 	o.history.copies.Judge(&v, r.Example, o.limits)
-	if c.model != nil {
-		if s, ok := r.sample(c.model); ok {
-			if err := c.model.Judge(ctx, &v, s, o.limits); err != nil {
+	if rules.model != nil {
+		if s, ok := r.sample(rules.model); ok {
+			if err := rules.model.Judge(ctx, &v, s, o.limits); err != nil {
 				return err
 			}
 		}
 	}
-	out, err := o.decided(m, v, c)
+	out, err := o.decided(m, v, rules)
 	if err != nil {
 		return err
 	}
 	if err := emit(ctx, out); err != nil {
 		return err
 	}
-	o.count(v, c)
+	o.count(v, rules)
 	return nil
 }
 
@@ -170,7 +170,7 @@ type basis struct {
 }
 
 // decided is the message with the verdict in its headers.
-func (o *operator) decided(m *pipeline.Message, v guard.Verdict, c *court) (*pipeline.Message, error) {
+func (o *operator) decided(m *pipeline.Message, v guard.Verdict, rules *ruleSet) (*pipeline.Message, error) {
 	out := passed(m)
 	for _, name := range []string{header.GuardRules, header.GuardReason, header.GuardLabel} {
 		delete(out.Header, name)
@@ -179,7 +179,7 @@ func (o *operator) decided(m *pipeline.Message, v guard.Verdict, c *court) (*pip
 	if err != nil {
 		return nil, fmt.Errorf("scores: %w", err)
 	}
-	on, err := json.Marshal(c.basis)
+	on, err := json.Marshal(rules.basis)
 	if err != nil {
 		return nil, fmt.Errorf("basis: %w", err)
 	}
@@ -214,10 +214,10 @@ func rounded(s guard.Scores) guard.Scores {
 }
 
 // count counts a verdict.
-func (o *operator) count(v guard.Verdict, c *court) {
+func (o *operator) count(v guard.Verdict, rules *ruleSet) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.state.Clips, o.state.Labels, o.state.Accuracy, o.state.Model = c.basis.Clips, c.basis.Labels, c.basis.Accuracy, c.basis.Digest
+	o.state.Clips, o.state.Labels, o.state.Accuracy, o.state.Model = rules.basis.Clips, rules.basis.Labels, rules.basis.Accuracy, rules.basis.Digest
 	if !v.Refused() {
 		o.state.Passed++
 		return

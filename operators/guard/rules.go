@@ -15,69 +15,69 @@ import (
 	"wavemill/pipeline/objectstore"
 )
 
-// A court is what the messages of a generation are judged by.
-type court struct {
+// A ruleSet holds the rules of the guard as they were fitted for the messages of a generation.
+type ruleSet struct {
 	generation generation
-	judge      *guard.Judge
+	detector   *guard.Detector
 	model      *guard.Model // nil: none
 	basis      basis
 }
 
-// court returns the court of a generation. It keeps the last two: messages of one generation may be delivered again while
+// ruleSet returns the rules of a generation. It keeps the last two: messages of one generation may be delivered again while
 // those of the next are judged.
-func (o *operator) court(ctx context.Context, g generation) (*court, error) {
-	for _, c := range o.courts {
-		if c.generation == g {
-			return c, nil
+func (o *operator) ruleSet(ctx context.Context, g generation) (*ruleSet, error) {
+	for _, r := range o.ruleSets {
+		if r.generation == g {
+			return r, nil
 		}
 	}
-	c, err := o.open(ctx, g)
+	r, err := o.open(ctx, g)
 	if err != nil {
 		return nil, err
 	}
-	o.courts = append(o.courts, c)
-	if len(o.courts) > 2 {
-		o.courts = o.courts[1:]
+	o.ruleSets = append(o.ruleSets, r)
+	if len(o.ruleSets) > 2 {
+		o.ruleSets = o.ruleSets[1:]
 	}
-	o.log.Info("messages are judged by other ones", "from", g.First, "to", g.Last, "clips", c.basis.Clips, "labels", c.basis.Labels,
-		"accuracy", c.basis.Accuracy, "model_version", c.basis.Version)
-	return c, nil
+	o.log.Info("messages are judged by other ones", "from", g.First, "to", g.Last, "clips", r.basis.Clips, "labels", r.basis.Labels,
+		"accuracy", r.basis.Accuracy, "model_version", r.basis.Version)
+	return r, nil
 }
 
-// open fits a judge, and calibrates the model.
-func (o *operator) open(ctx context.Context, g generation) (*court, error) {
+// open fits a detector, and calibrates the model.
+func (o *operator) open(ctx context.Context, g generation) (*ruleSet, error) {
 	if err := o.ensure(ctx, g.From, g.UpTo); err != nil {
 		return nil, err
 	}
 	recent := o.history.recent(g.From, g.UpTo)
-	judge, err := guard.Fit(recent, o.limits)
+	detector, err := guard.Fit(recent, o.limits)
 	if err != nil {
 		return nil, err
 	}
-	f := judge.Facts()
-	c := &court{generation: g, judge: judge, basis: basis{
+	f := detector.Facts()
+	r := &ruleSet{generation: g, detector: detector, basis: basis{
 		From: g.From, UpTo: g.UpTo, Clips: f.Clips, Labels: len(f.Labels), Accuracy: math.Round(f.Accuracy*1e4) / 1e4,
 	}}
 	if g.Object == "" {
-		return c, nil
+		return r, nil
 	}
 	model, err := o.load(ctx, g)
 	switch {
 	case errors.Is(err, jetstream.ErrObjectNotFound), errors.Is(err, errUnfit):
 		o.log.Warn("the model cannot judge; messages are judged without it", "model", g.Model, "version", g.Version, "error", err)
-		return c, nil
+		return r, nil
 	case err != nil:
 		return nil, &pipeline.Error{Kind: pipeline.Transient, Err: err}
 	}
-	if err := o.calibrate(ctx, g, judge, model); err != nil {
+	if err := o.calibrate(ctx, g, detector, model); err != nil {
 		return nil, err
 	}
-	c.model = model
-	c.basis.Model, c.basis.Version, c.basis.Digest = g.Model, g.Version, g.Digest
-	return c, nil
+	r.model = model
+	r.basis.Model, r.basis.Version, r.basis.Digest = g.Model, g.Version, g.Digest
+	return r, nil
 }
 
-// errUnfit means that the content of a version is no model that can judge.
+// errUnfit means that the content of a version is no model that can detector.
 var errUnfit = errors.New("it is no model that can judge clips")
 
 func (o *operator) load(ctx context.Context, g generation) (*guard.Model, error) {
@@ -99,8 +99,8 @@ func (o *operator) load(ctx context.Context, g generation) (*guard.Model, error)
 // calibrationClips is how many of the window's clips a model is calibrated on, at most.
 const calibrationClips = 256
 
-// calibrate sets the model's limits by clips of the window that the judge passes, which are read from the stream again.
-func (o *operator) calibrate(ctx context.Context, g generation, judge *guard.Judge, model *guard.Model) error {
+// calibrate sets the model's limits by clips of the window that the detector passes, which are read from the stream again.
+func (o *operator) calibrate(ctx context.Context, g generation, detector *guard.Detector, model *guard.Model) error {
 	step := max(1, (g.UpTo-g.From+1)/calibrationClips)
 	var samples []guard.Sample
 	var heard []string
@@ -121,7 +121,7 @@ func (o *operator) calibrate(ctx context.Context, g generation, judge *guard.Jud
 		if err != nil {
 			continue
 		}
-		v := judge.Of(r.Example)
+		v := detector.Of(r.Example)
 		if s, ok := r.sample(model); ok && !v.Refused() {
 			samples, heard = append(samples, s), append(heard, v.Scores.Heard)
 		}
