@@ -49,11 +49,8 @@ func (l *Learner) Checkpoint() (models.Checkpoint, error) {
 
 // Restore implements models.Learner.
 func (l *Learner) Restore(c models.Checkpoint) error {
-	h, err := state.Read(Arch, ParseConfig, c)
+	h, err := l.header.ReadMatching(ParseConfig, c)
 	if err != nil {
-		return err
-	}
-	if err := l.header.Check(h); err != nil {
 		return err
 	}
 	restored, err := newLearner(h)

@@ -40,11 +40,7 @@ func (l *Learner) Checkpoint() (models.Checkpoint, error) {
 
 // Restore implements models.Learner.
 func (l *Learner) Restore(c models.Checkpoint) error {
-	h, err := state.Read(Arch, ParseConfig, c)
-	if err != nil {
-		return err
-	}
-	if err := l.header.Check(h); err != nil {
+	if _, err := l.header.ReadMatching(ParseConfig, c); err != nil {
 		return err
 	}
 	a := state.Arrays(c.Tensors)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"wavemill/models"
-	"wavemill/models/internal/state"
 )
 
 // Prefixes of tensors in a checkpoint.
@@ -37,11 +36,7 @@ func (l *Learner) Checkpoint() (models.Checkpoint, error) {
 
 // Restore implements models.Learner.
 func (l *Learner) Restore(c models.Checkpoint) error {
-	h, err := state.Read(Arch, ParseConfig, c)
-	if err != nil {
-		return err
-	}
-	if err := l.header.Check(h); err != nil {
+	if _, err := l.header.ReadMatching(ParseConfig, c); err != nil {
 		return err
 	}
 	p, err := openPrior(c, l.config.priors(l.shape), l.config.Latent)

@@ -56,13 +56,13 @@ func (h Header[C]) Checkpoint(step, planned int64) (models.Checkpoint, error) {
 	}, nil
 }
 
-// Check returns an error unless a model with this header can take over the weights of a checkpoint with the header c. The
-// seeds may differ.
-func (h Header[C]) Check(c Header[C]) error {
-	if c.Config != h.Config || c.FrontEnd != h.FrontEnd || len(c.Labels) != len(h.Labels) {
-		return fmt.Errorf("%s: the checkpoint is of a model with another configuration, front end or number of labels", h.Arch)
+// ReadMatching is Read for a checkpoint whose weights a model with this header can take over. The seeds may differ.
+func (h Header[C]) ReadMatching(parse func(json.RawMessage) (C, error), c models.Checkpoint) (Header[C], error) {
+	of, err := Read(h.Arch, parse, c)
+	if err == nil && (of.Config != h.Config || of.FrontEnd != h.FrontEnd || len(of.Labels) != len(h.Labels)) {
+		err = fmt.Errorf("%s: the checkpoint is of a model with another configuration, front end or number of labels", h.Arch)
 	}
-	return nil
+	return of, err
 }
 
 // Params returns the parameters under a prefix. Layers cannot add others to them.
