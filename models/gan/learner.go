@@ -98,9 +98,9 @@ func (l *Learner) SetTotalSteps(steps int64) {
 // partDiscriminator is what Freeze freezes: the first three of the discriminator's four convolutions.
 const partDiscriminator = "discriminator"
 
-// Freeze implements models.PartFreezer. The part is partDiscriminator: what the base has learnt to see in recordings stays, and what it
-// makes of it is trained, as is the generator (Mo, Cho and Shin, "Freeze the discriminator: a simple baseline for fine-tuning GANs",
-// 2020).
+// Freeze implements models.PartFreezer. The part is partDiscriminator: its first three convolutions stay as they are in the
+// base; the later layers and the generator are trained (Mo, Cho and Shin, "Freeze the discriminator: a simple baseline for
+// fine-tuning GANs", 2020).
 func (l *Learner) Freeze(parts []string) error {
 	for _, part := range parts {
 		if part != partDiscriminator {

@@ -41,9 +41,9 @@ func few(text json.RawMessage) (json.RawMessage, bool, error) {
 	return config.WithDefault(Arch, text, 1, "vary")
 }
 
-// Suit returns text with the configuration at a path fit for a front end, except for settings that it names. Where attacks
-// are aligned and the way back makes the noise (those with marks, see spectrogram.Config), clips are not delayed and get no residual noise.
-// Errors begin with the architecture's name.
+// Suit returns text with the configuration at a path fit for a front end, except for settings that it names. Front ends with
+// marks (see spectrogram.Config) align attacks and synthesise noise themselves, so clips are neither delayed nor given residual
+// noise. Errors begin with the architecture's name.
 func Suit(arch string, text json.RawMessage, fe models.FrontEnd, path ...string) (json.RawMessage, error) {
 	text, err := WithoutDelay(arch, text, fe, append(slices.Clone(path), "shift")...)
 	if err != nil || fe.Spectrogram.Marks() == 0 {

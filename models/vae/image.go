@@ -8,8 +8,8 @@ import (
 )
 
 // tensorImage holds the mean stereo image of the recording behind each component of a manifold, [C, bins]: the pan of each band,
-// then the width of each. Only models of two channels have it. A decoder places the sounds of few recordings a dB or more beside
-// their place, which is more than an ear overlooks: a clip has the image that the decoder gives the recording, moved to this mean.
+// then the width of each. Only models of two channels have it. With few recordings the decoder's pan and
+// width are off by 1 dB or more, which is audible: a clip has the image that the decoder gives the recording, moved to this mean.
 const tensorImage = "prior/image"
 
 // fitImages measures the last bins, which hold the image, of the clips that the components stand for.

@@ -193,7 +193,7 @@ func (l *Learner) Eval(ctx context.Context, x models.Batch) (models.Losses, erro
 }
 
 // augment returns the clips of x, varied as the configuration says and each delayed by a random number of frames, which
-// are filled with silence. A stereo image is not delayed: silence is nowhere.
+// are filled with silence. The stereo image is not delayed, because silence has no position.
 func (l *Learner) augment(x models.Batch, rng *rand.Rand) []float32 {
 	if l.config.Vary > 0 {
 		l.varied = l.vary(l.varied, x, rng)

@@ -39,7 +39,7 @@ func NewPlane(z []float32, latent int) (Plane, error) {
 	mean, scatter := moments(z, rows, latent)
 	total := mat.Trace(scatter)
 	if !(total > 0) || math.IsInf(total, 0) {
-		return Plane{}, errors.New("vae: a plane of latents that are all alike, or no numbers")
+		return Plane{}, errors.New("vae: the variance of the latents is 0 or not finite, so that no plane can be drawn")
 	}
 	p := Plane{Origin: mean}
 	if latent == 2 {

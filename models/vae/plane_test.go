@@ -77,8 +77,8 @@ func TestPlaneRefuses(t *testing.T) {
 		{[]float32{1, 2}, 2, "two clips"},
 		{[]float32{1, 2, 3}, 2, "two clips"},
 		{nil, 4, "two clips"},
-		{[]float32{1, 2, 1, 2}, 2, "alike"},
-		{[]float32{nan, 2, 1, 2}, 2, "no numbers"},
+		{[]float32{1, 2, 1, 2}, 2, "variance of the latents is 0 or not finite"},
+		{[]float32{nan, 2, 1, 2}, 2, "variance of the latents is 0 or not finite"},
 	} {
 		if _, err := NewPlane(c.z, c.latent); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v of %d: error %v, want one with %q", c.z, c.latent, err, c.want)
