@@ -28,19 +28,19 @@ func Normal(sd float64) Init {
 	}
 }
 
-// He draws from a normal distribution that keeps the variance of a signal through a layer followed by
+// he draws from a normal distribution that keeps the variance of a signal through a layer followed by
 // a leaky ReLU of the given slope (0 for ReLU, 1 for none): sd = sqrt(2 / ((1 + slope²) fan-in)).
 // Source: He et al., Delving Deep into Rectifiers, 2015.
-func He(slope float64) Init {
+func he(slope float64) Init {
 	return func(w []float32, shape []int, fan fans, rng *rand.Rand) {
 		Normal(math.Sqrt(2/((1+slope*slope)*float64(fan.in))))(w, shape, fan, rng)
 	}
 }
 
-// Glorot draws uniformly from ±sqrt(6 / (fan-in + fan-out)), for layers followed by tanh or nothing.
+// glorot draws uniformly from ±sqrt(6 / (fan-in + fan-out)), for layers followed by tanh or nothing.
 // Source: Glorot and Bengio, Understanding the difficulty of training deep feedforward neural
 // networks, 2010.
-func Glorot() Init {
+func glorot() Init {
 	return func(w []float32, _ []int, fan fans, rng *rand.Rand) {
 		a := math.Sqrt(6 / float64(fan.in+fan.out))
 		for i := range w {

@@ -34,11 +34,11 @@ func newSpec(options []Option) layerSpec {
 	if s.weight == nil {
 		switch s.act {
 		case kernel.ActReLU, kernel.ActSiLU:
-			s.weight = He(0)
+			s.weight = he(0)
 		case kernel.ActLeakyReLU:
-			s.weight = He(float64(s.slope))
+			s.weight = he(float64(s.slope))
 		default:
-			s.weight = Glorot()
+			s.weight = glorot()
 		}
 	}
 	return s

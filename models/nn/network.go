@@ -158,7 +158,7 @@ func (d *describer) shape(a, b []int) ([]int, error) {
 		case i == 0 && a[i] == d.sizes[0] && b[i] == d.sizes[1]:
 			out[i] = BatchAxis
 		default:
-			return nil, fmt.Errorf("axis %d of %v and %v for %d and %d examples depends on their number", i, a, b, d.sizes[0], d.sizes[1])
+			return nil, fmt.Errorf("axis %d differs between the shapes %v and %v for %d and %d examples; only the first axis may depend on the batch size", i, a, b, d.sizes[0], d.sizes[1])
 		}
 	}
 	return out, nil
@@ -167,7 +167,7 @@ func (d *describer) shape(a, b []int) ([]int, error) {
 // step describes an operation, a in the first graph and b in the second; nil where its result is constant.
 func (d *describer) step(a, b *op) (*Step, error) {
 	if a.c.kind() != b.c.kind() || a.layer != b.layer || len(a.in) != len(b.in) {
-		return nil, fmt.Errorf("for %d examples it is %s of layer %s", d.sizes[1], b.c.kind(), b.layer)
+		return nil, fmt.Errorf("the graph for %d examples has the operation %s of layer %s at this place; it must be the same for every batch size", d.sizes[1], b.c.kind(), b.layer)
 	}
 	shape, err := d.shape(a.out.shape, b.out.shape)
 	if err != nil {
