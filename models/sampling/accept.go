@@ -154,7 +154,7 @@ func (s *search) tryNext(ctx context.Context) ([]Attempt, error) {
 	if err != nil {
 		return nil, err
 	}
-	results, err := Check(ctx, s.filter, clips)
+	results, err := check(ctx, s.filter, clips)
 	if err != nil {
 		return nil, err
 	}

@@ -7,9 +7,9 @@ import (
 	"wavemill/models/eval"
 )
 
-// Check applies a filter to clips, as their 16-bit WAV files have them ([Clip.Decoded]), each against its own
+// check applies a filter to clips, as their 16-bit WAV files have them ([Clip.Decoded]), each against its own
 // [Provenance.Condition].
-func Check(ctx context.Context, f Filter, clips []Clip) ([]eval.FilterResult, error) {
+func check(ctx context.Context, f Filter, clips []Clip) ([]eval.FilterResult, error) {
 	decoded, conditions := make([]audio.Clip, len(clips)), make([]eval.Condition, len(clips))
 	for i, c := range clips {
 		var err error
@@ -32,7 +32,7 @@ func (s *Sampler) StreamChecked(ctx context.Context, ps []Provenance, f Filter, 
 		if batch = append(batch, c); len(batch) < BatchSize && i < len(ps)-1 {
 			return nil
 		}
-		results, err := Check(ctx, f, batch)
+		results, err := check(ctx, f, batch)
 		if err != nil {
 			return err
 		}

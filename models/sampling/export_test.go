@@ -31,3 +31,9 @@ func (s *Sampler) Seams(ctx context.Context, p Provenance) (at []int, fade int, 
 func Wrap(x []float32, channels, length, give, fade int) ([]float32, error) {
 	return wrap(x, channels, length, give, fade)
 }
+
+// CheckNames is checkNames.
+func CheckNames(kinds []Kind) error { return checkNames(kinds) }
+
+// Locate is locate.
+func Locate(digest string, folders ...string) (*Sampler, error) { return locate(digest, folders...) }

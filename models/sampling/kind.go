@@ -120,8 +120,8 @@ func decimals(v float64, digits int) string {
 	return strconv.FormatFloat(v, 'f', digits, 64)
 }
 
-// CheckNames reports two kinds whose clips would have the same file names.
-func CheckNames(kinds []Kind) error {
+// checkNames reports two kinds whose clips would have the same file names.
+func checkNames(kinds []Kind) error {
 	seen := map[string]bool{}
 	for _, k := range kinds {
 		if seen[k.Stem] {

@@ -19,9 +19,9 @@ func searchFolders(dir string) []string {
 	return []string{dir, filepath.Join(dir, ".."), "."}
 }
 
-// Locate opens the checkpoint with the given digest among the .safetensors files of the folders, which are searched in
-// order. Files that are not checkpoints are skipped. The error, an [ErrNoCheckpoint], lists where Locate searched.
-func Locate(digest string, folders ...string) (*Sampler, error) {
+// locate opens the checkpoint with the given digest among the .safetensors files of the folders, which are searched in
+// order. Files that are not checkpoints are skipped. The error, an [ErrNoCheckpoint], lists where locate searched.
+func locate(digest string, folders ...string) (*Sampler, error) {
 	var searched []string
 	for _, dir := range folders {
 		abs, err := filepath.Abs(dir)

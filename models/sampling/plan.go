@@ -152,7 +152,7 @@ func (p Plan) Kinds(labels []string, likes []Reference) ([]Kind, error) {
 		kinds[i].Steps, kinds[i].Shape = p.Steps, shape
 		kinds[i].Stem += shape.suffix()
 	}
-	return kinds, CheckNames(kinds)
+	return kinds, checkNames(kinds)
 }
 
 // endpoints returns the two endpoints of an interpolation: the given clips, then labels.

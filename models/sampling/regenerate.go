@@ -84,7 +84,7 @@ func (r *Regenerator) find(dir, digest string) (*Sampler, error) {
 
 func (r *Regenerator) open(dir, digest string) (*Sampler, error) {
 	if r.Model == "" {
-		return Locate(digest, searchFolders(dir)...)
+		return locate(digest, searchFolders(dir)...)
 	}
 	checkpoint, err := models.Read(r.Model)
 	if err != nil {

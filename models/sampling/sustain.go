@@ -21,8 +21,9 @@ type sustain struct{ lo, hi int }
 
 func (s sustain) frames() int { return s.hi - s.lo }
 
-// sustainOf finds the longest run of frames within sustainRange of the loudest that neither rises nor falls. One-shots
-// have none: their frames are not alike in time.
+// sustainOf takes the longest run of frames within sustainRange of the loudest, without its edges. It returns no sustain
+// where that run is shorter than minSustain or falls by more than sustainSlope. One-shots have none: their frames are not
+// alike in time.
 func sustainOf(c spectrogram.Config, data []float32, width int) sustain {
 	if c.Scale == spectrogram.ScaleOneShot || c.HopGrowth > 0 {
 		return sustain{}
