@@ -92,17 +92,9 @@ func (t Table) WithWidth(name string, config json.RawMessage, channels int) (jso
 	return a.WithWidth(config, channels)
 }
 
-// SamplingOf is Table.SamplingOf of the known architectures.
-func SamplingOf(c models.Checkpoint) (Sampling, error) { return Known().SamplingOf(c) }
-
 // ForFew is Table.ForFew of the known architectures.
 func ForFew(name string, config json.RawMessage, clips, labels int) (json.RawMessage, bool, error) {
 	return Known().ForFew(name, config, clips, labels)
-}
-
-// WithLatent is Table.WithLatent of the known architectures.
-func WithLatent(name string, config json.RawMessage, latent int) (json.RawMessage, error) {
-	return Known().WithLatent(name, config, latent)
 }
 
 // WithEncoder is Table.WithEncoder of the known architectures.
