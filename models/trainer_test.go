@@ -21,7 +21,7 @@ type walker struct {
 	nanAt         int64
 	seen          []int
 	calibrated    int
-	surveyed      int // clips
+	fitted        int // clips
 	onStep        func()
 }
 
@@ -48,7 +48,7 @@ func (w *walker) Eval(_ context.Context, x Batch) (Losses, error) {
 	return Losses{"zeta": float64(x.Data[0])}, nil
 }
 
-func (w *walker) FitModes(_ context.Context, x Batch) error { w.surveyed += x.B; return nil }
+func (w *walker) FitModes(_ context.Context, x Batch) error { w.fitted += x.B; return nil }
 
 func (w *walker) Calibrate(context.Context, Batch) error { w.calibrated++; return nil }
 
@@ -233,8 +233,8 @@ func TestEventsTellTheWholeStory(t *testing.T) {
 	if w.calibrated != 2 {
 		t.Errorf("calibrated %d times, want before each of the 2 saves", w.calibrated)
 	}
-	if w.surveyed != 10 {
-		t.Errorf("surveyed %d clips, want the 10 to learn from, once", w.surveyed)
+	if w.fitted != 10 {
+		t.Errorf("fitted %d clips, want the 10 to learn from, once", w.fitted)
 	}
 }
 
@@ -259,10 +259,10 @@ func TestTrainerRefuses(t *testing.T) {
 			t.Errorf("%s: error %v, want one with %q", name, err, c.want)
 		}
 	}
-	for clips, surveyed := range map[int]int{10: 0, 11: 11} { // the same data, and more
+	for clips, fitted := range map[int]int{10: 0, 11: 11} { // the same data, and more
 		w, more := &walker{}, Trainer{Steps: 9, BatchSize: 2, Resume: &good, NewData: true}
-		if c, err := more.Run(t.Context(), w, data(clips), Batch{}); err != nil || c.Step != 9 || w.surveyed != surveyed {
-			t.Errorf("resumed with %d clips: step %d, %d clips surveyed, want 9 and %d, error %v", clips, c.Step, w.surveyed, surveyed, err)
+		if c, err := more.Run(t.Context(), w, data(clips), Batch{}); err != nil || c.Step != 9 || w.fitted != fitted {
+			t.Errorf("resumed with %d clips: step %d, %d clips fitted, want 9 and %d, error %v", clips, c.Step, w.fitted, fitted, err)
 		}
 	}
 }

@@ -25,9 +25,9 @@ type LRScaler interface {
 	ScaleLR(factor float64)
 }
 
-// ModeFitter is a Learner that analyses the training data before the first step. The Trainer calls Survey before the first step
-// of a training that is not resumed, or resumed with other data (Trainer.NewData). A Learner whose Survey is never called
-// learns without.
+// ModeFitter is a Learner that analyses the training data before the first step. The Trainer calls FitModes before the first
+// step of a training that is not resumed, or is resumed with other data (Trainer.NewData). A Learner whose FitModes is never
+// called trains without modes.
 type ModeFitter interface {
 	// FitModes takes from the training data what the learner's steps need to know of all of it. It keeps none of it.
 	FitModes(ctx context.Context, train Batch) error
