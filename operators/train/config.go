@@ -106,7 +106,7 @@ type Hooks struct {
 	// OnEvent is called with the event of each stored checkpoint: those of intermediate ones are not complete, and those of
 	// complete ones say in Gate whether they are served. Served ones are published on <pipeline>.model.<model>.
 	OnEvent func(Event)
-	// NewLearner replaces models/architectures, for tests and for architectures that are not in that map.
+	// NewLearner replaces models/architectures, for tests and for architectures that are not in that table.
 	NewLearner func(arch string, config json.RawMessage, fe models.FrontEnd, labels []string, seed uint64) (models.Learner, error)
 	// NewMeasure replaces the comparison with the served model; the result measures checkpoints on one set of held-out clips.
 	// Without it, the learners of NewLearner are not compared.

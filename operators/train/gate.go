@@ -164,7 +164,7 @@ func (v *Verdict) decide(labels int) {
 		chance := 1 / float64(labels)
 		if r := v.New.Recordings; r != nil && v.HeldOut >= leastJudged && r.Low <= chance && r.High <= 0.5+chance/2 {
 			v.Accepted = false
-			v.Reason = fmt.Sprintf("the labels say nothing about the sounds: a classifier names %.0f %% [%.0f, %.0f] of the held-out recordings rightly, and guessing %.0f %%; check the labels", 100*r.Value, 100*r.Low, 100*r.High, 100*chance)
+			v.Reason = fmt.Sprintf("the labels do not match the sounds: a classifier is right about %.0f %% [%.0f, %.0f] of the held-out recordings, and chance is %.0f %%; check the labels", 100*r.Value, 100*r.Low, 100*r.High, 100*chance)
 		}
 		return
 	}
@@ -214,7 +214,7 @@ func (r *run) conclude(ctx context.Context, c models.Checkpoint) error {
 		if err != nil {
 			return err
 		}
-		err = r.patiently(ctx, c, 5*time.Minute, func(ctx context.Context) error {
+		err = r.retryStore(ctx, c, 5*time.Minute, func(ctx context.Context) error {
 			if !verdict.Accepted {
 				return r.refuse(ctx, c, verdict)
 			}

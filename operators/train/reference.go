@@ -17,11 +17,11 @@ import (
 	"wavemill/pipeline/modelstore"
 )
 
-// ReferenceKey is the key in the model store of the recordings that models are judged on.
-func ReferenceKey(model string) string { return model + ".reference" }
+// referenceKey is the key in the model store of the recordings that models are judged on.
+func referenceKey(model string) string { return model + ".reference" }
 
-// ClassifierKey is the key of the classifier that was trained on them.
-func ClassifierKey(model string) string { return model + ".classifier" }
+// classifierKey is the key of the classifier that was trained on them.
+func classifierKey(model string) string { return model + ".classifier" }
 
 // Limits of a reference, and the batches of 32 that its classifier learns from: ten passes over as many recordings as there
 // can be. They bound what the gate takes.
@@ -236,7 +236,7 @@ func (r *run) readReference(ctx context.Context) error {
 		return nil
 	}
 	var found [2]models.Checkpoint
-	for i, key := range []string{ReferenceKey(r.config.Name), ClassifierKey(r.config.Name)} {
+	for i, key := range []string{referenceKey(r.config.Name), classifierKey(r.config.Name)} {
 		entry, err := r.working.Get(ctx, key)
 		if errors.Is(err, modelstore.ErrNotFound) {
 			return nil
@@ -255,7 +255,7 @@ func (r *run) readReference(ctx context.Context) error {
 	}
 	f, err := openReference(found[0])
 	if err != nil {
-		r.log.Warn("the recordings that models are judged on cannot be read; they are chosen anew", "key", ReferenceKey(r.config.Name), "error", err)
+		r.log.Warn("the recordings that models are judged on cannot be read; they are chosen anew", "key", referenceKey(r.config.Name), "error", err)
 		return nil
 	}
 	if slices.Equal(found[1].Labels, f.Labels) {
@@ -295,7 +295,7 @@ func (r *run) storeReference(ctx context.Context) error {
 		}
 		f.Classifier = &c
 	}
-	for key, c := range map[string]models.Checkpoint{ReferenceKey(r.config.Name): f.checkpoint(), ClassifierKey(r.config.Name): *f.Classifier} {
+	for key, c := range map[string]models.Checkpoint{referenceKey(r.config.Name): f.checkpoint(), classifierKey(r.config.Name): *f.Classifier} {
 		digest, err := c.Digest()
 		if err != nil {
 			return err

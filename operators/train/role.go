@@ -30,7 +30,7 @@ func (o *operator) Wait(ctx context.Context) error {
 	o.lease, o.state.Holder = l, ""
 	o.mu.Unlock()
 	name := o.config.Name
-	names := []string{name, Unfinished(name), Refused(name), ReferenceKey(name), ClassifierKey(name)}
+	names := []string{name, Unfinished(name), Refused(name), referenceKey(name), classifierKey(name)}
 	switch n, err := o.env.Bus.Models().Sweep(ctx, names, o.config.Lease); {
 	case err != nil:
 		o.log.Warn("the model store could not be searched for checkpoints that no version refers to", "error", err)

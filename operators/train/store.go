@@ -24,13 +24,13 @@ func Unfinished(model string) string { return model + ".training" }
 // Refused is the key in the model store under which the last model is kept that the gate has refused.
 func Refused(model string) string { return model + ".refused" }
 
-// intermediate stores a checkpoint while training goes on. A server that is away is no reason to stop learning: the
-// next checkpoint will be stored. A second trainer is.
+// intermediate stores a checkpoint while training goes on. If the server is unreachable, training continues and the next
+// checkpoint is stored. A conflict with a second trainer is an error.
 func (r *run) intermediate(ctx context.Context, c models.Checkpoint) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	err := r.storeUnfinished(ctx, c)
-	if err != nil && !overruled(err) {
+	if err != nil && !isConflict(err) {
 		r.log.Warn("a checkpoint could not be stored; training goes on", "step", c.Step, "error", err)
 		return nil
 	}
@@ -41,23 +41,23 @@ func (r *run) intermediate(ctx context.Context, c models.Checkpoint) error {
 // can be gone on with. It tries again for a while: all the work is in it.
 func (r *run) finish(ctx context.Context, c models.Checkpoint, complete bool) error {
 	if !complete { // The operator is being stopped.
-		return r.patiently(ctx, c, 15*time.Second, func(ctx context.Context) error { return r.storeUnfinished(ctx, c) })
+		return r.retryStore(ctx, c, 15*time.Second, func(ctx context.Context) error { return r.storeUnfinished(ctx, c) })
 	}
 	return r.conclude(ctx, c)
 }
 
-// overruled reports whether another trainer stores this model: no repetition helps.
-func overruled(err error) bool {
+// isConflict reports whether another trainer stores this model: no repetition helps.
+func isConflict(err error) bool {
 	return errors.Is(err, modelstore.ErrConflict) || errors.Is(err, lease.ErrLost)
 }
 
-// patiently repeats what fails for a while, conflicts with another trainer excepted.
-func (r *run) patiently(ctx context.Context, c models.Checkpoint, patience time.Duration, store func(context.Context) error) error {
+// retryStore repeats what fails for a while, conflicts with another trainer excepted.
+func (r *run) retryStore(ctx context.Context, c models.Checkpoint, patience time.Duration, store func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		err := store(ctx)
-		if err == nil || overruled(err) {
+		if err == nil || isConflict(err) {
 			return err
 		}
 		r.log.Warn("the checkpoint could not be stored, trying again", "error", err)
