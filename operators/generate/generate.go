@@ -8,10 +8,11 @@
 // The operator answers from its first model on: a new replica takes no request before it has one, and one that stops takes
 // none any more before it finishes those that have arrived. Where no replica has a model, a request has no responders.
 //
-// The model comes from the pipeline's model store. A newer version replaces it as soon as it is stored; requests that
-// are in progress end with the model they began with. Package sampling generates the clips: a clip, and so its message
-// ID, is a function of model, label, seed, temperature, mix and given clips. A clip that is requested twice within the
-// stream's duplicate window is stored once.
+// The model comes from the pipeline's model store. A newer version is first on trial (Config.ShadowShare); with ShadowShare
+// 0 it replaces the model as soon as it is stored. Requests that are in progress end with the model they began with. Package
+// sampling generates the clips: a clip, and so its message ID, is a function of model, label, seed, temperature, steps,
+// duration, loop, pitch, mix, given clips and their strength, and format. A clip that is requested twice within the stream's
+// duplicate window is stored once.
 package generate
 
 import (

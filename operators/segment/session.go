@@ -52,7 +52,7 @@ type clip struct {
 }
 
 // What happens to chunks that are not the next one.
-var errLate = errors.New("it came after the gap that it left had been closed, and its samples are not in any clip")
+var errLate = errors.New("the chunk arrived after its gap was closed; its samples are in no clip")
 
 // maxMissing is how many gaps a session remembers.
 const maxMissing = 32
