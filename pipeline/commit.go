@@ -54,7 +54,7 @@ func (p *publication) wait() (Ack, error) {
 		return Ack{}, fmt.Errorf("publish on %s: %w", p.msg.Subject, context.Cause(p.ctx))
 	}
 	if p.err != nil {
-		return p.bus.insist(p.ctx, p.msg, p.stream, p.err)
+		return p.bus.retryPublish(p.ctx, p.msg, p.stream, p.err)
 	}
 	return ackOf(p.ack), nil
 }

@@ -20,10 +20,10 @@ import (
 // subscribes to its subjects, a stream that does not exist is a missing answer, and not an error.
 const publishWait = 2 * time.Second
 
-// longWait is after how long the wait for a confirmation is logged and counted, and every tellAgain from then on.
+// longWait is after how long the wait for a confirmation is logged and counted, and every logAgainEvery from then on.
 const (
-	longWait  = 5 * time.Second
-	tellAgain = time.Minute
+	longWait      = 5 * time.Second
+	logAgainEvery = time.Minute
 )
 
 // waits counts by name, such as by stream the publications that had to wait for longWait.
@@ -55,8 +55,8 @@ func (b *Bus) publish(ctx context.Context, msg *nats.Msg, stream string) (Ack, e
 	return p.wait()
 }
 
-// insist repeats a publication of which the first attempt has failed with err, as long as that may help.
-func (b *Bus) insist(ctx context.Context, msg *nats.Msg, stream string, err error) (Ack, error) {
+// retryPublish repeats a publication of which the first attempt has failed with err, as long as that may help.
+func (b *Bus) retryPublish(ctx context.Context, msg *nats.Msg, stream string, err error) (Ack, error) {
 	tell, told := time.Now().Add(longWait-publishWait), false // The first attempt may have taken that long.
 	for attempt := 1; ; attempt++ {
 		if attempt > 1 {
@@ -71,7 +71,7 @@ func (b *Bus) insist(ctx context.Context, msg *nats.Msg, stream string, err erro
 				b.waits.of(stream).Add(1)
 			}
 			b.log.WarnContext(ctx, "the stream does not confirm messages, waiting", "pipeline", b.spec.Name, "operator", b.operator, "output", b.spec.StreamName(stream), "subject", msg.Subject, "attempt", attempt, "error", err)
-			tell, told = now.Add(tellAgain), true
+			tell, told = now.Add(logAgainEvery), true
 		}
 		if unanswered(err) && b.isDenied(msg.Subject) {
 			return Ack{}, &Error{Kind: Transient, Err: fmt.Errorf("publish on %s: %w", msg.Subject, b.explain(err))}

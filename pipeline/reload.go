@@ -66,7 +66,7 @@ func (s Spec) fixed(next Spec) error {
 		{"streams.bind", s.Streams.Bind, next.Streams.Bind},
 	} {
 		if field.old != field.now {
-			faults = append(faults, fmt.Errorf("%s is not what it was: %w", field.name, ErrFixed))
+			faults = append(faults, fmt.Errorf("%s differs from the running pipeline: %w", field.name, ErrFixed))
 		}
 	}
 	return errors.Join(faults...)

@@ -58,7 +58,7 @@ func (c Contract) Validate() error {
 		faults = append(faults, errors.New("channels must be positive"))
 	}
 	if c.MinDuration < 0 || c.MaxDuration < 0 || c.MaxDuration > 0 && c.MaxDuration < c.MinDuration {
-		faults = append(faults, fmt.Errorf("min_duration is %v and max_duration %v: neither may be negative, nor the greatest below the least", c.MinDuration, c.MaxDuration))
+		faults = append(faults, fmt.Errorf("min_duration is %v and max_duration %v: neither may be negative, and max_duration must be at least min_duration", c.MinDuration, c.MaxDuration))
 	}
 	return errors.Join(faults...)
 }

@@ -27,7 +27,6 @@ const (
 	Confidence  = "Wavemill-Confidence"  // Confidence is a number in [0, 1].
 	Spectrogram = "Wavemill-Spectrogram" // Spectrogram is the transform's configuration as JSON.
 	FrontEnd    = "Wavemill-Front-End"   // FrontEnd is everything between clip and spectrogram as JSON, the transform included.
-	Index       = "Wavemill-Index"       // Index is a clip's number in the series of its seed, from 0.
 	Truncated   = "Wavemill-Truncated"   // Truncated is "true" where the recording's file ends before the data that it declares.
 	Features    = "Wavemill-Features"    // Features says what an embedding is made of.
 	Chunk       = "Wavemill-Chunk"       // Chunk is the number of a piece of endless audio, from 0.
