@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"wavemill/audio/dataset"
 	"wavemill/internal/text"
@@ -32,6 +33,23 @@ func noArgs(cmd *cobra.Command, args []string) error {
 // addLabels adds the flag --labels: where the labels of recordings come from.
 func addLabels(cmd *cobra.Command, labels *string) {
 	cmd.Flags().StringVar(labels, "labels", "", `where labels come from: folder, prefix, FILE.csv, FILE.tsv, FILE.jsonl or a pattern such as "{label}_{speaker}_{n}" or "{label}/**" (default: detected)`)
+}
+
+// wordDefault makes the help of a flag give its default as a user writes it: pflag prints the defaults of lists in brackets, also
+// empty ones. Without words the help gives none.
+func wordDefault(f *pflag.FlagSet, name, words string) {
+	flag := f.Lookup(name)
+	if words != "" {
+		flag.Usage += " (default " + words + ")"
+	}
+	switch flag.Value.Type() { // What pflag takes for no default.
+	case "int":
+		flag.DefValue = "0"
+	case "intSlice", "stringSlice":
+		flag.DefValue = "[]"
+	default:
+		flag.DefValue = ""
+	}
 }
 
 // scanGroups lists labelled recordings, and prints the source of the labels and the files that were skipped. group is the

@@ -49,6 +49,7 @@ Nothing is written; the first clips, which fill caches, do not count.`,
 	f := cmd.Flags()
 	f.StringArrayVar(&b.models, "model", nil, "checkpoint, such as model.safetensors; may be repeated (required)")
 	f.StringSliceVar(&b.Labels, "label", []string{sampling.AllLabels}, "what to generate, in turn: labels of the model, or all")
+	wordDefault(f, "label", sampling.AllLabels)
 	f.IntVar(&b.Clips, "clips", 500, "clips to time, one after the other and then at once")
 	f.Uint64Var(&b.Seed, "seed", 1, "seed of the first clip")
 	f.IntVar(&b.Workers, "workers", runtime.GOMAXPROCS(0), "clips that are generated at the same time in the second part")

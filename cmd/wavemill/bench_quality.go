@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -56,12 +57,15 @@ Results stay in --keep: the same command goes on where it was stopped.
 	f := cmd.Flags()
 	f.StringArrayVar(&b.data, "data", nil, "folder or file with the recordings; may be repeated (required)")
 	f.StringSliceVar(&b.Models, "model", []string{"vae", "gan", "vaegan"}, "architectures to train")
+	wordDefault(f, "model", strings.Join(b.Models, ","))
 	f.DurationVar(&b.Budget, "budget", 10*time.Minute, "how long to train each")
 	f.Int64Var(&b.Steps, "steps", 0, "train each for this number of steps instead of --budget: the same on every machine")
-	f.IntVar(&b.Seeds, "seeds", 3, "seeds of split, training and evaluator: 1 to this (default with --leave-out: 1)")
+	f.IntVar(&b.Seeds, "seeds", 3, "seeds of split, training and evaluator: 1 to this")
+	wordDefault(f, "seeds", "3; with --leave-out: 1")
 	f.IntVar(&b.Clips, "clips", 0, "clips to generate with each (default: as many as there are training recordings)")
 	f.Float64Var(&b.Few, "few", 0, "also train on this share of the training recordings alone, such as 0.05; 0 leaves it out")
-	f.Float64SliceVar(&b.Shares, "shares", eval.DefaultShares(), "shares of the recordings to which clips are added, each with nine classifiers; 0 for none")
+	f.Float64SliceVar(&b.Shares, "shares", eval.DefaultShares(), "`shares` of the recordings to which clips are added, each with nine classifiers; 0 for none")
+	wordDefault(f, "shares", strings.ReplaceAll(strings.Trim(fmt.Sprint(b.Shares), "[]"), " ", ","))
 	f.BoolVar(&b.Quick, "quick", false, "train one classifier of each kind instead of three, with fewer steps, and add clips to no share of the recordings")
 	f.StringVar(&b.Group, "group", "", "field of --labels that names a group (a speaker, a kit): groups are held out whole or not at all")
 	f.StringVar(&b.LeaveOut, "leave-out", "", "field of --labels, such as speaker: hold out each of its values whole, in a training of its own")

@@ -33,6 +33,7 @@ WAVEMILL_KERNEL=avx512|avx2|go forces a class of kernels.`,
 	}
 	f := cmd.Flags()
 	f.IntSliceVar(&b.Threads, "threads", []int{1, 2}, "thread counts, one after the other")
+	wordDefault(f, "threads", "1,2")
 	f.StringSliceVar(&b.Only, "only", nil, "only these: "+strings.Join(benchmark.Names(), ", "))
 	f.Float64Var(&b.seconds, "seconds", 3, "how long to time each")
 	f.BoolVar(&b.Scaling, "scaling", false, "instead: the step against batch and image size, Gorgonia's own operations, and the start")

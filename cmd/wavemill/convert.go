@@ -60,7 +60,7 @@ there. Files that cannot be read are listed in DIR/skipped.jsonl with the reason
 	f.StringVar(&o.config.MelFormula, "mel-formula", "", "mel scale: slaney, htk (default slaney)")
 	f.StringVar(&o.config.MelNorm, "mel-norm", "", "mel filters: slaney (unit area in Hz), none (peaks of 1) (default slaney)")
 	f.StringVar(&o.config.Pad, "pad", "", "samples before the beginning and after the end: zero, reflect (default zero)")
-	f.Var(usage.NewOptional(&o.config.FMin, -1), "f-min", "lower edge of the lowest mel filter in Hz")
+	f.Var(usage.NewOptional(&o.config.FMin, 0), "f-min", "lower edge of the lowest mel filter in Hz (default: 20 of mel, 0 of linear)")
 	f.Float64Var(&o.config.FMax, "f-max", 0, "upper edge of the highest mel filter in Hz (default: half the rate)")
 	f.BoolVar(&o.config.Two, "stereo", false, "keep where sounds are: the last 16 bins of a row are the pan and the width of 8 bands (default: mixed down)")
 	f.StringVar(&o.config.Value, "value", "", "quantity of a value: log, log-power, magnitude, power (default log)")

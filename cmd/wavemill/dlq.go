@@ -33,6 +33,7 @@ func (l *letterFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&l.since, "since", "", "only letters of failures since then: a duration before now, such as 2h, or a time (RFC 3339)")
 	f.StringVar(&l.until, "until", "", "only letters of failures before then, given as --since is")
 	f.UintSliceVar(&l.sequences, "sequence", nil, "only letters about messages with these sequences in their streams")
+	wordDefault(f, "sequence", "")
 	f.BoolVar(&l.asJSON, "json", false, "print one line of JSON for each letter")
 }
 

@@ -44,7 +44,7 @@ and temperature give the same bytes.`,
 	f.StringVar(&r.Dir, "out", "", "folder for the clips; it is created if necessary (required)")
 	f.IntVar(&r.N, "n", 1, "number of clips")
 	f.Uint64Var(&r.Seed, "seed", 0, "seed of the first clip (default: chosen, and printed)")
-	f.Var(usage.NewOptional(&r.Temperature, -1), "temperature", "scale of the noise, 0 to 10 (default: the model's own)")
+	f.Var(usage.NewOptional(&r.Temperature, 0), "temperature", "scale of the noise, 0 to 10 (default: the model's own)")
 	f.IntVar(&r.Steps, "steps", 0, "of a flow: steps from noise to a clip, 1, 2, 4, 8 or 16 (default: the model's own)")
 	f.StringVar(&r.Format, "format", "wav", "sample format: wav (16 bit), wav24, wav32f")
 	f.DurationVar(&r.Wait, "wait", 0, "how long to wait for an operator that is not there, or has no model yet (default: not at all)")

@@ -98,6 +98,11 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 				t.Errorf("%s: flag --%s: %q", cmd.CommandPath(), f.Name, f.Usage)
 			}
 		})
+		for line := range strings.Lines(cmd.Flags().FlagUsages()) {
+			if strings.Count(line, "(default") > 1 || strings.Contains(line, "(default [") || strings.Contains(line, "(default -1)") {
+				t.Errorf("%s: the help gives a default twice, or not as a user writes it: %s", cmd.CommandPath(), line)
+			}
+		}
 		for _, child := range cmd.Commands() {
 			walk(child)
 		}
