@@ -19,8 +19,8 @@ func newContract(a *app) *cobra.Command {
 		Short: "Say which recordings a pipeline admits",
 		Long: `A contract lists the labels, sample rates, channels and durations of the recordings
 that a pipeline admits. It is kept on the bus, with a revision for each change.
-Publish refuses files that it does not admit before it sends any; what other
-clients publish against it becomes a dead letter.`,
+Publish refuses files that it does not admit before it sends any; a recording from
+another client that violates it becomes a dead letter.`,
 		Example: `  wavemill contract show
   wavemill contract set -f pipeline.yaml
   wavemill contract set --label kick,snare --rate 44100 --max-duration 2s`,

@@ -23,9 +23,9 @@ func newEval(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "eval --model MODEL --data DIR",
 		Short: "Measure what a model's clips are good for",
-		Long: `Eval generates clips, as WAV files hold them, and compares them with real
-recordings that the model has not seen. The evaluator is a classifier of its own,
-trained on the recordings that the model has seen.
+		Long: `Eval generates clips, converts them to 16 bits as in WAV files, and compares them
+with real recordings that the model has not seen. The evaluator is a classifier of
+its own, trained on the recordings that the model has seen.
 
 A checkpoint records what it was trained on: those recordings, copies and near
 copies of them never count as held out, whatever their file is called. Where too

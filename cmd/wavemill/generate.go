@@ -44,7 +44,7 @@ encoder: vae, vaegan or flow.
 
 --duration, --loop and --pitch or --note ask for a length, for a clip that repeats
 without a click, and for a pitch. A sound that is held, such as a vowel, is continued
-with variations of itself; one that is struck ends when it ends, and the error says when.
+with variations of itself. A struck sound cannot be made longer; the error gives its length.
 
 --until-good keeps only clips that a filter accepts, and tries the next seed for
 each rejected one. The filter rejects clips that a classifier assigns to another

@@ -25,9 +25,9 @@ func newLint(a *app) *cobra.Command {
 		Short: "Find the faults of pipeline files",
 		Long: `Lint finds faults of pipeline files before anything runs, each with its line and
 column: fields that do not exist, values that do not fit, streams that nobody
-writes, operators in a circle, a generate that waits for a model nobody trains,
-durations and sizes that do not go together. Up and operator refuse a file with
-errors too; warnings they log.
+writes, cycles of operators, a generate stage whose model no stage trains, durations
+and sizes that contradict each other. The commands up and operator also refuse a
+file with errors; they log warnings.
 
 The exit code is 1 if there is an error. With --schema it prints the JSON Schema of
 pipeline files instead, for editors and for tools that write them.`,

@@ -72,9 +72,9 @@ func newModelsRollback(a *app) *cobra.Command {
 		Use:   "rollback NAME [VERSION]",
 		Short: "Serve the version before the served one, or VERSION, at once",
 		Long: `Rollback serves the newest earlier version that was not withdrawn, and marks the
-served one as withdrawn. With VERSION it serves that one, withdrawn or newer ones too.
-The trainer goes on: a model of new clips is served when it is no worse than the one
-that is served then. Use pin to keep a version.`,
+served one as withdrawn. With VERSION it serves that version, even if it is newer or
+was withdrawn. The trainer goes on: a model of new clips is served when it is no worse
+than the one that is served then. Use pin to keep a version.`,
 		Example: `  wavemill models rollback vae --reason "it hums"
   wavemill models rollback vae 3`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -17,9 +17,9 @@ func newModelsLs(a *app) *cobra.Command {
 		Short: "List the versions of all models, or of one, newest first",
 		Long: `Ls lists versions, newest first: which is served, pinned, on trial, kept or
 withdrawn, and the figures that the gate measured, with their 95 % intervals. ACCURACY
-is the share of generated clips that a classifier assigns to their label, DISTANCE that
-to recordings (less is better), MEMORISATION how far clips are from the recordings
-learnt from (0: copies).`,
+is the share of generated clips that a classifier assigns to their label, DISTANCE is
+the distance of the clips to recordings (lower is better), MEMORISATION how far clips
+are from the recordings learnt from (0: copies).`,
 		Example: `  wavemill models ls
   wavemill models ls vae --json
   wavemill models ls -f pipeline.yaml`,

@@ -33,8 +33,8 @@ A tenth of the recordings is held out for evaluation and not used. The checkpoin
 records which; "wavemill inspect --held-out" lists them. Copies of a recording stay on
 one side, and so do groups with --group.
 
-Recordings of --unlabelled need no labels: those that sound like labelled ones, or like
-recordings that do, get their label, and the most certain of them are learnt from.
+Recordings of --unlabelled need no labels: labels spread from labelled recordings to
+similar ones, and from these to others; only the most certain are trained on.
 
 Training needs no supervision: it measures the clips that the model makes, warns of
 silence, tones, noise, collapse and memorisation, goes back where it diverges, and keeps
@@ -176,7 +176,7 @@ func (o *trainOptions) add(cmd *cobra.Command) {
 	f.DurationVar(&s.Job.Budget, "budget", 0, "how long to train (default 10m, unless --steps is given)")
 	f.Int64Var(&s.Job.Steps, "steps", 0, "how many steps to train, those before --resume included")
 	f.IntVar(&s.Job.BatchSize, "batch", 0, "recordings in a step (default 32, or as few as the budget needs)")
-	f.StringVar(&s.Width, "channels", training.ChannelsAuto, "width of the network: a number, or auto for what suits the budget (with --steps: the default)")
+	f.StringVar(&s.Width, "channels", training.ChannelsAuto, "width of the network: a number, or auto: what suits the budget, and with --steps the architecture's own")
 	o.front.add(cmd)
 	o.holdout.add(cmd)
 	o.chop.add(f)

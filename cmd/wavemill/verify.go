@@ -26,9 +26,10 @@ func newVerify(a *app) *cobra.Command {
 		Short: "Check that a running pipeline has lost, doubled and held up nothing",
 		Long: `Verify reads the streams of a pipeline and its operators' positions in them. It checks
 that every message has its outputs or a dead letter, that no output is there twice, and
-that no operator is stuck, and lists what is missing by its sequence. A message that was
-acknowledged without either was acknowledged by a program that answers what was not sent
-to it, or its outputs were deleted; verify also says whether such a program is connected.
+that no operator is stuck, and lists what is missing by its sequence. If a message is
+acknowledged but has neither, another program acknowledged it, or its outputs were
+deleted; verify also says whether a program is connected that answers what was not sent
+to it.
 
 It changes nothing, unless --replay is given: missing messages that the stream still has
 are then put into it again, for the operator that lacks them, and checked once more.
