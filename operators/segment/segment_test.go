@@ -389,6 +389,9 @@ func TestConfigurationFaults(t *testing.T) {
 
 // A recording that is larger than a message travels as an object, and is cut as one stream.
 func TestLongRecording(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it filters nine minutes of sound, and starts nothing that others do not start")
+	}
 	x := slices.Repeat(audio(t, 7, 30), 18) // 8.6 MB of 16 bits, more than the server's largest message.
 	_, bus := serve(t, quick)
 	start(t, bus)
