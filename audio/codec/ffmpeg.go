@@ -102,6 +102,12 @@ func (d *ffmpegDecoder) remove() {
 	}
 }
 
+// A declared duration counts the encoder's delay and padding, and is rounded.
+const (
+	durationSlack  = 0.01 // of the duration
+	paddingSeconds = 0.1
+)
+
 func (d *ffmpegDecoder) info() Info {
 	about := d.about
 	about.Format, about.Encoding, about.Bits = d.log.names()
@@ -112,11 +118,28 @@ func (d *ffmpegDecoder) readFrames(dst []float32) (int, error) {
 	n, err := d.r.ReadFrames(dst)
 	if err != nil && errors.Is(err, io.EOF) {
 		d.about.Frames = d.r.Header().Frames
+		ended := d.waited
 		if failure := d.wait(); failure != nil {
 			return n, failure
 		}
+		if !ended {
+			d.missing()
+		}
 	}
 	return n, err
+}
+
+// missing notes what the log of a child that has ended says of sound that is not there: a declared duration that is not
+// reached, or packets that could not be read. Some formats declare nothing, such as raw streams and Ogg.
+func (d *ffmpegDecoder) missing() {
+	there := float64(d.about.Frames) / float64(d.about.SampleRate)
+	if declared := d.log.duration(); there < declared*(1-durationSlack)-paddingSeconds {
+		d.about.Truncated = true
+		d.about.note("The file ends early: it declares %.2f s, and %.2f s of sound are in it.", declared, there)
+	} else if line := d.log.damage(); line != "" {
+		d.about.Truncated = true
+		d.about.note("A part of the file cannot be decoded. ffmpeg reports: %s.", line)
+	}
 }
 
 // wait ends the child and says, in its own words, what failed.
@@ -164,7 +187,41 @@ var (
 	inputLine  = regexp.MustCompile(`(?m)^Input #0, (.+), from '`)
 	streamLine = regexp.MustCompile(`(?m)^ *Stream #0:\d+.*?: Audio: (\w+)(?:.*\((\d+) bit\))?`)
 	pcmName    = regexp.MustCompile(`^pcm_[suf](\d+)`)
+
+	durationLine = regexp.MustCompile(`(?m)^  Duration: (\d+):(\d\d):(\d\d\.\d+)`)
+	damageLine   = regexp.MustCompile(`(?mi)^(?:\[[^]]*\] *|file:.*: )?((?:packet corrupt|corrupt (?:input|decoded)|file ended prematurely|incomplete frame|filesize and duration|invalid pcm packet|invalid data|error while decoding|error submitting).*)$`)
 )
+
+// duration returns the seconds that the file declares; 0 where it declares none. Without a declaration ffmpeg estimates the
+// duration from what is there, and beside a picture or a film it may be that of the picture.
+func (c *capped) duration() float64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	log := c.b.Bytes()
+	m := durationLine.FindSubmatch(log)
+	if m == nil || bytes.Contains(log, []byte("Estimating duration from bitrate")) || bytes.Contains(log, []byte(": Video: ")) {
+		return 0
+	}
+	seconds := 0.
+	for _, part := range m[1:] {
+		n, err := strconv.ParseFloat(string(part), 64)
+		if err != nil {
+			return 0
+		}
+		seconds = 60*seconds + n
+	}
+	return seconds
+}
+
+// damage returns the first line of the log that says that sound could not be read, without the part of ffmpeg that says it.
+func (c *capped) damage() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if m := damageLine.FindSubmatch(c.b.Bytes()); m != nil {
+		return strings.TrimRight(strings.TrimSpace(string(m[1])), ".")
+	}
+	return ""
+}
 
 // names finds the container, the codec and, where it is known, the width of samples in ffmpeg's log.
 func (c *capped) names() (format, encoding string, bits int) {
