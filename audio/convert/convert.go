@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -19,6 +20,7 @@ import (
 
 	"wavemill/audio/dataset"
 	"wavemill/audio/spectrogram"
+	"wavemill/internal/filelock"
 )
 
 // Target is what a conversion makes.
@@ -95,6 +97,8 @@ type Summary struct {
 	Labels       map[string]int      `json:"labels"`          // Files of each label, of this run and earlier ones.
 	Elapsed      float64             `json:"elapsed"`
 	Realtime     float64             `json:"realtime"` // Seconds of sound a second.
+	// Error is what ended the run before its end. Where shards could not be finished, nothing counts as converted.
+	Error string `json:"error,omitempty"`
 }
 
 // SkippedName is the file in Options.Out that lists what was skipped, one dataset.Skip a line.
@@ -149,11 +153,18 @@ func (o Options) workers() int {
 // (ErrNothing). Of files that differ only in their extension, the results keep it: kick.flac becomes kick.flac.wav beside
 // kick.wav. Errors are sources that are not there, results in Out that are of another conversion, and failures to write. When the context is
 // cancelled, what is complete stays, and Run returns the context's error.
-func Run(ctx context.Context, o Options, progress func(Progress)) (Summary, error) {
+//
+// Out is reserved meanwhile: another conversion into it ends with an error at once (filelock.ErrHeld).
+func Run(ctx context.Context, o Options, progress func(Progress)) (_ Summary, err error) {
 	if err := o.Check(); err != nil {
 		return Summary{}, err
 	}
 	begin := time.Now()
+	release, err := o.reserve()
+	if err != nil {
+		return Summary{}, err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	p, err := newPlan(ctx, o)
 	if err != nil {
 		return Summary{}, err
@@ -168,13 +179,42 @@ func Run(ctx context.Context, o Options, progress func(Progress)) (Summary, erro
 	if cause := ctx.Err(); cause != nil {
 		err = fmt.Errorf("convert: stopped after %d of %d files; the same command goes on from there: %w", s.Converted+s.AlreadyDone, s.Files, cause)
 	}
-	if finishing := p.close(m, s); err == nil {
+	finishing := p.close(m, s)
+	if finishing != nil && o.target() == NPY {
+		s.Converted, s.Rows, s.Seconds, s.Realtime, s.Labels = 0, 0, 0, 0, map[string]int{}
+	}
+	if err == nil {
 		err = finishing
 	}
 	if err == nil && s.Converted+s.AlreadyDone == 0 {
 		err = p.nothing(m)
 	}
+	if err != nil {
+		s.Error = err.Error()
+	}
 	return s, err
+}
+
+// reserve makes the folder and locks it until release is called. A folder that it made and that is still empty then is removed.
+func (o Options) reserve() (release func() error, err error) {
+	_, missing := os.Stat(o.Out)
+	if err := os.MkdirAll(o.Out, 0o755); err != nil { // Others may read the results.
+		return nil, fmt.Errorf("convert: %w", err)
+	}
+	unlock, err := filelock.Acquire(filepath.Join(o.Out, lockName))
+	if errors.Is(err, filelock.ErrHeld) {
+		return nil, fmt.Errorf("convert: another conversion writes to %s; wait for its end, or choose another folder: %w", o.Out, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("convert: %w", err)
+	}
+	return func() error {
+		err := unlock()
+		if missing != nil {
+			_ = os.Remove(o.Out) // It fails where there is something in it.
+		}
+		return err
+	}, nil
 }
 
 // nothing explains why nothing was converted.

@@ -29,6 +29,7 @@ import (
 	"wavemill/audio/spectrogram"
 	"wavemill/audio/wav"
 	"wavemill/internal/allocation"
+	"wavemill/internal/filelock"
 )
 
 // chirp is a clip that no other index shares, i*37 frames longer than a quarter of a second.
@@ -705,6 +706,51 @@ func TestOutInside(t *testing.T) {
 	writeWAV(t, filepath.Join(above, "in", "0_a.wav"), chirp(1, 8000, 1))
 	if s := run(t, Options{Sources: []string{filepath.Join(above, "in")}, Out: above, To: PNG}); s.Converted != 1 {
 		t.Errorf("a source inside the folder for the results: %+v", s)
+	}
+}
+
+// TestTwoAtOnce starts a conversion into a folder while another one writes to it.
+func TestTwoAtOnce(t *testing.T) {
+	for _, to := range []Target{NPY, WAV} {
+		o := Options{Sources: []string{corpus(t, 4)}, Out: filepath.Join(t.TempDir(), "out"), To: to, Rate: 8000}
+		var other error
+		s, err := Run(t.Context(), o, func(Progress) {
+			if other == nil {
+				_, other = Run(t.Context(), o, nil)
+			}
+		})
+		if !errors.Is(other, filelock.ErrHeld) || !strings.Contains(other.Error(), "another conversion writes to "+o.Out) {
+			t.Errorf("%s: the second run: %v", to, other)
+		}
+		if err != nil || s.Converted != 4 {
+			t.Errorf("%s: the first run: %+v, %v", to, s, err)
+		}
+	}
+}
+
+// TestNothingLeft removes the folder that it made for sources that are not there, and no other.
+func TestNothingLeft(t *testing.T) {
+	dir := t.TempDir()
+	for _, out := range []string{filepath.Join(dir, "new"), dir} {
+		if _, err := Run(t.Context(), Options{Sources: []string{filepath.Join(dir, "none")}, Out: out}, nil); err == nil {
+			t.Error("no error")
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left %v, %v", left, err)
+	}
+}
+
+// TestShardsThatCannotBeFinished counts nothing of what is not there.
+func TestShardsThatCannotBeFinished(t *testing.T) {
+	o := Options{Sources: []string{corpus(t, 4)}, Out: filepath.Join(t.TempDir(), "out"), Rate: 8000}
+	s, err := Run(t.Context(), o, func(Progress) {
+		if err := os.MkdirAll(filepath.Join(o.Out, dataset.ManifestName, "in", "the", "way"), 0o755); err != nil {
+			t.Error(err)
+		}
+	})
+	if err == nil || s.Error != err.Error() || s.Converted != 0 || s.Rows != 0 {
+		t.Errorf("%+v, %v", s, err)
 	}
 }
 

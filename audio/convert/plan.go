@@ -114,20 +114,13 @@ func safeName(source string) string {
 // findRecordings lists recordings. Where Out lies below a source, what is in it is left out: results
 // are no sources.
 func (p *plan) findRecordings(ctx context.Context) error {
-	d, err := dataset.Scan(ctx, p.o.Sources, dataset.Options{Labels: p.o.Labels})
+	d, err := dataset.Scan(ctx, p.o.Sources, dataset.Options{Labels: p.o.Labels, Except: []string{p.o.Out}})
 	if err != nil {
 		return err
 	}
-	inside, err := p.insideOut()
-	if err != nil {
-		return err
-	}
-	p.labelSource, p.notes = d.LabelSource, d.Notes
-	p.skipped = slices.DeleteFunc(d.Skipped, func(s dataset.Skip) bool { return inside(s.Path) })
+	p.labelSource, p.notes, p.skipped = d.LabelSource, d.Notes, d.Skipped
 	for _, it := range d.Items {
-		if !inside(it.Path) {
-			p.jobs = append(p.jobs, job{item: it})
-		}
+		p.jobs = append(p.jobs, job{item: it})
 	}
 	if p.o.target() == WAV {
 		return nil
@@ -150,28 +143,8 @@ func (p *plan) findRecordings(ctx context.Context) error {
 	return nil
 }
 
-// insideOut makes a test whether a found file is a result of this or an earlier run.
-func (p *plan) insideOut() (func(file string) bool, error) {
-	out, err := filepath.Abs(p.o.Out)
-	if err != nil {
-		return nil, fmt.Errorf("convert: %w", err)
-	}
-	below := func(file, folder string) bool {
-		abs, err := filepath.Abs(file)
-		return err == nil && strings.HasPrefix(abs, strings.TrimSuffix(folder, string(filepath.Separator))+string(filepath.Separator))
-	}
-	nested := slices.ContainsFunc(p.o.Sources, func(source string) bool {
-		abs, err := filepath.Abs(source)
-		return err == nil && below(out, abs)
-	})
-	return func(file string) bool { return nested && below(file, out) }, nil
-}
-
-// prepare makes the folder, holds it against what an earlier run left, and drops what is done.
+// prepare holds the folder against what an earlier run left, and drops what is done.
 func (p *plan) prepare() error {
-	if err := os.MkdirAll(p.o.Out, 0o755); err != nil { // Others may read the results.
-		return fmt.Errorf("convert: %w", err)
-	}
 	if err := removeTemporaries(p.o.Out); err != nil {
 		return err
 	}

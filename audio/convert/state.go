@@ -20,6 +20,9 @@ import (
 // stateName is the file in Out that says what conversion it holds.
 const stateName = "convert.json"
 
+// lockName is the file in Out that is there, and locked, while a conversion runs.
+const lockName = ".convert.lock"
+
 // partialName is the folder in Out for files that are not whole yet.
 const partialName = ".partial"
 

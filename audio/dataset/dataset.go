@@ -63,6 +63,9 @@ type Options struct {
 	//
 	// Only "folder" can be used where labels come from "folder" or "prefix". A name that does not exist is an error.
 	Group string
+	// Except are folders that are left out, unlisted, where they lie below a root: what a command writes below its
+	// recordings is none of them. A root is never left out. A folder need not exist.
+	Except []string
 }
 
 // Dataset is what Scan found.
@@ -84,6 +87,11 @@ func Scan(ctx context.Context, roots []string, o Options) (Dataset, error) {
 		return Dataset{}, errors.New("dataset: no folder or file given")
 	}
 	w := walker{ctx: ctx, seen: map[string]found{}}
+	for _, folder := range o.Except {
+		if info, err := os.Stat(folder); err == nil {
+			w.except = append(w.except, info)
+		}
+	}
 	var tops []string
 	for _, root := range roots {
 		if err := w.root(root); err != nil {
@@ -156,6 +164,7 @@ type walker struct {
 	links   []found // To files that are listed already.
 	skipped []Skip
 	top     string
+	except  []fs.FileInfo // Folders to leave out.
 }
 
 func (w *walker) skip(path, reason string) {
@@ -201,6 +210,7 @@ func (w *walker) folder(path, abs string, ancestors []fs.FileInfo) error {
 		switch {
 		case err != nil:
 			w.skip(p, "cannot read: "+cause(err))
+		case info.IsDir() && slices.ContainsFunc(w.except, func(out fs.FileInfo) bool { return os.SameFile(out, info) }):
 		case info.IsDir():
 			if slices.ContainsFunc(ancestors, func(up fs.FileInfo) bool { return os.SameFile(up, info) }) {
 				w.skip(p, "directory loop: this link leads back to a folder it lies in")

@@ -57,6 +57,7 @@ func TestTableForms(t *testing.T) {
 		"UTF-16, little, no mark":  utf16Of("file\tlabel\tspeaker\na.wav\tgröße\tann\nb c.wav\t1000000\tbob\n", binary.LittleEndian, false),
 		"UTF-16, big, no mark":     utf16Of(header+"a.wav,größe,ann\nb c.wav,1000000,bob\n", binary.BigEndian, false),
 		"decomposed letters":       header + "a.wav,gro\u0308ße,ann\nb c.wav,1000000,bob\n",
+		"CR alone":                 strings.ReplaceAll(header+"a.wav,größe,ann\nb c.wav,1000000,bob\n", "\n", "\r"),
 		"the same row again":       header + "a.wav,größe,ann\na.wav,größe,ann\nb c.wav,1000000,bob\n",
 		"other columns and quotes": "id,\"file\",length,label,speaker\n1,a.wav,\"1,5\",größe,ann\n2,b c.wav,\"2\n3\",1000000,bob\n",
 	} {

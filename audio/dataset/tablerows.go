@@ -97,6 +97,9 @@ type columns struct {
 // findColumns detects the separator by the first line: one that gives it a file and a label column, or the name of an
 // audio file in the first of two columns or more.
 func findColumns(text, by string) (columns, rune, error) {
+	if strings.TrimSpace(text) == "" {
+		return columns{}, 0, errors.New("it is empty")
+	}
 	for _, headless := range []bool{false, true} {
 		for _, separator := range separators {
 			rec, err := newCSV(text, separator).Read()

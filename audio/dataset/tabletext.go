@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
@@ -57,7 +58,11 @@ func decodeText(b []byte) (text, name string, err error) {
 	if bytes.IndexByte(b, 0) >= 0 {
 		return "", "", errors.New("it has zero bytes: it is no text")
 	}
-	return string(b), name, nil
+	text = string(b)
+	if !strings.Contains(text, "\n") {
+		text = strings.ReplaceAll(text, "\r", "\n") // Line ends of old spreadsheets.
+	}
+	return text, name, nil
 }
 
 // zeros reports whether most bytes at even (0) or odd (1) places are zero and most others are not: UTF-16 of Latin text.

@@ -15,6 +15,7 @@ import (
 
 	"wavemill/audio/dataset"
 	"wavemill/internal/atomicfile"
+	"wavemill/internal/filelock"
 )
 
 // A Job cuts files into clips in a folder: WAV files named <label>/<source>_<milliseconds>.wav, [ManifestName], and
@@ -24,7 +25,7 @@ import (
 // clips have their names only when they are whole. A folder of another job is refused.
 type Job struct {
 	Sources []string // Sources are files or folders.
-	Out     string   // Out is the folder; it is created if necessary.
+	Out     string   // Out is the folder; it is created if necessary. Where it lies below a source, it is no part of that.
 	Config  Config   // Config says where to cut; By and all but Silent are ignored with Table.
 	Table   string   // Table is a file for ParseTable; "": none.
 	Label   string   // Label is that of all clips; "": as Labels says. A label in the table counts more.
@@ -44,6 +45,7 @@ const (
 	SkippedName = "skipped.jsonl"
 	stateName   = "slice.json"
 	recordsName = ".slice"
+	lockName    = ".slice.lock" // There, and locked, while a job runs.
 )
 
 // A ClipRecord describes a clip of a Job.
@@ -114,23 +116,27 @@ type run struct {
 	summary Summary
 	tell    func(Progress)
 	done    Progress
+	release func() error // Release ends the reservation of Out.
 }
 
 // Run does the job. tell, which may be nil, is called now and then. Files that cannot be read or decoded are listed in
 // SkippedName; of one that is damaged further on, the clips before that are kept. When ctx ends, what is finished stays, and
 // Run returns ctx's error.
-func Run(ctx context.Context, j Job, tell func(Progress)) (Summary, error) {
+//
+// Out is reserved meanwhile: another job that writes to it ends with an error at once (filelock.ErrHeld).
+func Run(ctx context.Context, j Job, tell func(Progress)) (_ Summary, err error) {
 	if err := j.Check(); err != nil {
 		return Summary{}, fmt.Errorf("slice: %w", err)
 	}
 	if tell == nil {
 		tell = func(Progress) {}
 	}
-	r := &run{Job: j, tell: tell}
+	r := &run{Job: j, tell: tell, release: func() error { return nil }}
+	defer func() { err = errors.Join(err, r.release()) }()
 	if err := r.prepare(ctx); err != nil {
 		return Summary{}, fmt.Errorf("slice: %w", err)
 	}
-	err := r.files(ctx)
+	err = r.files(ctx)
 	if finishing := r.finish(); err == nil {
 		err = finishing
 	}
@@ -152,7 +158,7 @@ func (r *run) prepare(ctx context.Context) error {
 	if r.Label != "" {
 		labels = "prefix" // Every file has such a label; it is replaced.
 	}
-	set, err := dataset.Scan(ctx, r.Sources, dataset.Options{Labels: labels, Group: r.Group})
+	set, err := dataset.Scan(ctx, r.Sources, dataset.Options{Labels: labels, Group: r.Group, Except: []string{r.Out}})
 	if err != nil {
 		return err
 	}
@@ -238,9 +244,27 @@ type jobState struct {
 	Encoding string `json:"bits,omitempty"`
 }
 
+// reserve makes the folder and locks it for this job.
+func (r *run) reserve() error {
+	if err := os.MkdirAll(r.Out, 0o777); err != nil {
+		return err
+	}
+	release, err := filelock.Acquire(filepath.Join(r.Out, lockName))
+	if errors.Is(err, filelock.ErrHeld) {
+		return fmt.Errorf("another slice writes to %s; wait for its end, or choose another folder: %w", r.Out, err)
+	}
+	if err == nil {
+		r.release = release
+	}
+	return err
+}
+
 // open creates the folder, or finds that it holds this job.
 func (r *run) open(table string) error {
 	now := jobState{stateVersion, r.Config, table, r.Label, r.Labels, r.Group, r.Encoding}
+	if err := r.reserve(); err != nil {
+		return err
+	}
 	file := filepath.Join(r.Out, stateName)
 	text, err := os.ReadFile(file)
 	switch {
@@ -254,11 +278,8 @@ func (r *run) open(table string) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	default:
-		if entries, err := os.ReadDir(r.Out); err == nil && len(entries) > 0 {
+		if entries, err := os.ReadDir(r.Out); err == nil && len(entries) > 1 { // One is the lock.
 			return fmt.Errorf("%s is not empty and was not written by slice; choose another folder", r.Out)
-		}
-		if err := os.MkdirAll(r.Out, 0o777); err != nil {
-			return err
 		}
 		if text, err = json.MarshalIndent(now, "", "  "); err != nil {
 			return err

@@ -19,6 +19,7 @@ import (
 	"wavemill/audio/dataset"
 	"wavemill/audio/slice"
 	"wavemill/audio/wav"
+	"wavemill/internal/filelock"
 )
 
 // writeTake writes a take as a file of 16 bits.
@@ -102,6 +103,49 @@ func folder(t *testing.T) (dir string) {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// A folder below a source is no part of it: a second run finds the same files and labels, and cuts none of its own clips.
+func TestOutInside(t *testing.T) {
+	dir := t.TempDir()
+	for i, name := range []string{"kick_a.wav", "kick_b.wav", "pluck_a.wav"} {
+		writeTake(t, newTake(t, uint64(i), 8000, 6, 0.5, -60, strings.Split(name, "_")[0]), filepath.Join(dir, name))
+	}
+	out := filepath.Join(dir, "clips")
+	job := slice.Job{Sources: []string{dir}, Out: out, Config: slice.Defaults(slice.Onset)}
+	first, err := slice.Run(t.Context(), job, nil)
+	if err != nil || first.Sources != 3 || len(first.Labels) != 2 {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	files := tree(t, out)
+	again, err := slice.Run(t.Context(), job, nil)
+	if err != nil || again.Sources != 3 || again.AlreadyDone != 3 || again.Clips != first.Clips || again.Skipped != first.Skipped {
+		t.Errorf("%+v, %v; the first run %+v", again, err, first)
+	}
+	if !maps.Equal(files, tree(t, out)) {
+		t.Error("another run changes the folder")
+	}
+}
+
+// Two jobs do not write to one folder at once; the second is refused, and changes nothing.
+func TestTwoJobsInOneFolder(t *testing.T) {
+	dir, out := folder(t), filepath.Join(t.TempDir(), "clips")
+	job := slice.Job{Sources: []string{dir}, Out: out, Config: slice.Defaults(slice.Onset)}
+	var other error
+	first, err := slice.Run(t.Context(), job, func(slice.Progress) {
+		if other == nil {
+			_, other = slice.Run(t.Context(), job, nil)
+		}
+	})
+	if !errors.Is(other, filelock.ErrHeld) || !strings.Contains(other.Error(), "another slice writes to "+out) {
+		t.Errorf("the second job: %v", other)
+	}
+	if err != nil || len(manifest(t, first)) != int(first.Clips) {
+		t.Errorf("the first job: %+v, %v", first, err)
+	}
+	if again, err := slice.Run(t.Context(), job, nil); err != nil || again.Clips != first.Clips {
+		t.Errorf("after it: %+v, %v", again, err)
+	}
 }
 
 func TestJob(t *testing.T) {

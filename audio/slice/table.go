@@ -41,6 +41,9 @@ func ParseTable(b []byte) (rows []Row, bad []BadRow, err error) {
 	case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
 		return nil, nil, errors.New("it is no UTF-8 text; save it as CSV in UTF-8")
 	}
+	if !strings.Contains(text, "\n") {
+		text = strings.ReplaceAll(text, "\r", "\n") // Line ends of old spreadsheets.
+	}
 	r := csv.NewReader(strings.NewReader(text))
 	r.Comma, r.FieldsPerRecord, r.LazyQuotes, r.TrimLeadingSpace, r.ReuseRecord = separator(text), -1, true, false, true
 	var c columns

@@ -15,6 +15,7 @@ func TestParseTable(t *testing.T) {
 	want := []slice.Row{{Start: 0.5, End: 1.25, Label: "kick"}, {Start: 62.5, End: 63, Label: "große Trommel"}}
 	for name, text := range map[string]string{
 		"comma":     "start,end,label\n62.5,63,große Trommel\n0.5,1.25,kick\n",
+		"CR alone":  "label,start,end\rgroße Trommel,62.5,63\rkick,0.5,1.25\r",
 		"semicolon": "\ufeffLabel;Begin;End\r\ngroße Trommel;1:02,5;63,0\r\n\r\nkick;0,5;1,25\r\n",
 		"Audacity":  "0.500000\t1.250000\tkick\n\\\t100.0\t200.0\n62.500000\t63.000000\tgroße Trommel\n",
 		"hours":     "start\tend\tlabel\n0:00:00.5\t0:00:01.25\tkick\n0:01:02.5\t0:01:03\tgroße Trommel",

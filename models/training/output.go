@@ -8,8 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/gofrs/flock"
-
+	"wavemill/internal/filelock"
 	"wavemill/models"
 )
 
@@ -48,26 +47,14 @@ func CheckOutput(path string) error {
 // checkpoint, held by the operating system for this process: the lock of a process that has died is free. Where another
 // process, or another call in this one, holds it, the error is ErrLocked.
 func LockOutput(path string) (release func() error, err error) {
-	name := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".lock")
-	for {
-		lock := flock.New(name)
-		held, err := lock.TryLock()
-		if err != nil {
-			return nil, fmt.Errorf("%s: lock: %w", path, err)
-		}
-		if !held {
-			return nil, fmt.Errorf("%s: %w; wait for its end, or choose another file", path, ErrLocked)
-		}
-		if current(lock, name) {
-			return func() error {
-				// Removed while the lock is held: whoever opened the file before finds out that it is not the current one.
-				return errors.Join(os.Remove(name), lock.Close())
-			}, nil
-		}
-		if err := lock.Close(); err != nil {
-			return nil, fmt.Errorf("%s: lock: %w", path, err)
-		}
+	release, err = filelock.Acquire(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".lock"))
+	if errors.Is(err, filelock.ErrHeld) {
+		return nil, fmt.Errorf("%s: %w; wait for its end, or choose another file", path, ErrLocked)
 	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return release, nil
 }
 
 // ReserveOutput prepares a training's checkpoints before it begins: CheckOutput and LockOutput for the path, and the removal
@@ -83,15 +70,4 @@ func ReserveOutput(to models.Rotation) (release func() error, err error) {
 		return nil, errors.Join(err, release())
 	}
 	return release, nil
-}
-
-// current reports whether the locked file is still the one that has the name: its holder may have removed it between
-// opening and locking.
-func current(lock *flock.Flock, name string) bool {
-	held, err := lock.Stat()
-	if err != nil {
-		return false
-	}
-	now, err := os.Stat(name)
-	return err == nil && os.SameFile(held, now)
 }

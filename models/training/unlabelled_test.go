@@ -137,10 +137,10 @@ func TestUnlabelledGroups(t *testing.T) {
 		t.Errorf("%d of %d recordings were compared", n, len(others))
 	}
 	options.Holdout.Group = "speaker"
-	if got := options.ScanUnlabelled("{label}_{speaker}"); got != (dataset.Options{Labels: "{label}_{speaker}", Group: "speaker"}) {
+	if got := options.ScanUnlabelled("{label}_{speaker}"); !reflect.DeepEqual(got, dataset.Options{Labels: "{label}_{speaker}", Group: "speaker"}) {
 		t.Errorf("with groups: %+v", got)
 	}
-	if got := (training.Options{}).ScanUnlabelled("{label}_{n}"); got != (dataset.Options{Labels: "folder"}) {
+	if got := (training.Options{}).ScanUnlabelled("{label}_{n}"); !reflect.DeepEqual(got, dataset.Options{Labels: "folder"}) {
 		t.Errorf("without groups: %+v", got)
 	}
 }
