@@ -53,9 +53,9 @@ func wordDefault(f *pflag.FlagSet, name, words string) {
 }
 
 // scanGroups lists labelled recordings, and prints the source of the labels and the files that were skipped. group is the
-// field that names the groups of recordings; "" is the default field.
-func (a *app) scanGroups(ctx context.Context, roots []string, labels, group string) (dataset.Dataset, error) {
-	set, err := dataset.Scan(ctx, roots, dataset.Options{Labels: labels, Group: group})
+// field that names the groups of recordings; "" is the default field. Folders of except are left out.
+func (a *app) scanGroups(ctx context.Context, roots []string, labels, group string, except ...string) (dataset.Dataset, error) {
+	set, err := dataset.Scan(ctx, roots, dataset.Options{Labels: labels, Group: group, Except: except})
 	if err != nil {
 		return dataset.Dataset{}, err
 	}

@@ -84,7 +84,10 @@ func (a *app) chop(ctx context.Context, c chopFlags, roots []string, labels, gro
 	if task != nil {
 		task.End(err)
 	}
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return p, fmt.Errorf("--chop: stopped; the same command cuts the recordings again: %w", ctx.Err())
+	case err != nil:
 		return p, fmt.Errorf("--chop: %w", err)
 	}
 	lines := strings.Split(summary.String(), "\n")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"wavemill/internal/atomicfile"
 	"wavemill/models/architectures"
 	"wavemill/models/comparison"
 	"wavemill/models/report"
@@ -79,6 +81,9 @@ func (a *app) compare(ctx context.Context, o compareOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
+	if err := atomicfile.TryFolder(o.out); err != nil {
+		return err
+	}
 	all, err := a.evaluationRecordings(ctx, o.evaluationFlags)
 	if err != nil {
 		return err
@@ -95,9 +100,6 @@ func (a *app) compare(ctx context.Context, o compareOptions) error {
 	options, stages := o.options(a, len(candidates))
 	defer stages.Stop()
 	if err := comparison.Announce(ctx, data, options); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err
 	}
 	job := training.Job{Seed: o.seed, Steps: o.steps, NewEvaluator: a.newEvaluator}
@@ -131,13 +133,11 @@ func (a *app) compare(ctx context.Context, o compareOptions) error {
 
 // writeComparison writes both reports and prints the result.
 func (a *app) writeComparison(o compareOptions, d comparison.Document, c report.Compared) error {
-	if err := report.WriteComparison(o.out, d, c); err != nil {
-		return err
-	}
+	unwritten := report.WriteComparison(o.out, d, c) // The result is printed all the same.
 	if o.asJSON {
-		return a.printJSON(d)
+		return errors.Join(a.printJSON(d), unwritten)
 	}
-	if err := d.Write(a.out); err != nil {
+	if err := errors.Join(d.Write(a.out), unwritten); err != nil {
 		return err
 	}
 	return a.say("\n%s", filepath.Join(o.out, report.ComparisonHTML))

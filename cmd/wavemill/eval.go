@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"wavemill/internal/atomicfile"
 	"wavemill/models"
 	"wavemill/models/comparison"
 	"wavemill/models/report"
@@ -55,6 +57,11 @@ func (a *app) eval(ctx context.Context, o evalOptions) error {
 	if err := o.checkAll(); err != nil {
 		return err
 	}
+	if o.html != "" {
+		if err := atomicfile.Try(o.html); err != nil {
+			return err
+		}
+	}
 	checkpoint, err := models.Read(o.model)
 	if err != nil {
 		return err
@@ -83,6 +90,7 @@ func (a *app) eval(ctx context.Context, o evalOptions) error {
 		return err
 	}
 	stages.Done()
+	var unwritten error // The page; the result is printed all the same.
 	if o.html != "" {
 		page, err := report.Comparison(report.Compared{
 			Report: result, Verdict: comparison.Decide(result), Data: data, Candidates: candidates, Made: time.Now(), Facts: recordingFacts(all, o.seed),
@@ -90,12 +98,10 @@ func (a *app) eval(ctx context.Context, o evalOptions) error {
 		if err == nil {
 			err = report.WriteFile(o.html, page)
 		}
-		if err != nil {
-			return err
-		}
+		unwritten = err
 	}
 	if o.asJSON {
-		return a.printJSON(result)
+		return errors.Join(a.printJSON(result), unwritten)
 	}
-	return comparison.WriteTable(a.out, result)
+	return errors.Join(comparison.WriteTable(a.out, result), unwritten)
 }

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"wavemill/audio/dataset"
+	"wavemill/internal/atomicfile"
 	"wavemill/internal/progress"
 	"wavemill/models"
 	"wavemill/models/eval"
@@ -58,6 +58,9 @@ func (a *app) judge(ctx context.Context, o judgeCommand) error {
 	if _, err := os.Stat(o.out); err == nil && !o.overwrite {
 		return fmt.Errorf("%s exists already; --overwrite replaces it", o.out)
 	}
+	if err := atomicfile.Try(o.out); err != nil {
+		return err
+	}
 	job, stop := a.filterJob(o.seed)
 	defer stop()
 	for _, path := range o.models {
@@ -76,9 +79,6 @@ func (a *app) judge(ctx context.Context, o judgeCommand) error {
 		return err
 	}
 	report.Out = o.out
-	if err := os.MkdirAll(filepath.Dir(o.out), 0o755); err != nil {
-		return err
-	}
 	if err := file.Write(o.out); err != nil {
 		return err
 	}

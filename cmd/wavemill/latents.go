@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
+	"wavemill/internal/atomicfile"
 	"wavemill/models"
 	"wavemill/models/latentmap"
 )
@@ -57,6 +57,9 @@ func (a *app) latents(ctx context.Context, o latentsOptions) error {
 	if err := o.Validate(); err != nil {
 		return usagef("--%w", err)
 	}
+	if err := atomicfile.TryFolder(o.Dir); err != nil {
+		return err
+	}
 	c, err := models.Read(o.model)
 	if err != nil {
 		return err
@@ -79,9 +82,6 @@ func (a *app) latents(ctx context.Context, o latentsOptions) error {
 		}
 	}
 	if err := m.Fit(o.Seed); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return err
 	}
 	o.Store = writeFile

@@ -39,9 +39,9 @@ func (h holdoutFlags) rule(seed uint64) dataset.Holdout {
 	return r
 }
 
-// load scans and decodes recordings. Files that cannot be decoded are noted and left out.
-func (a *app) load(ctx context.Context, roots []string, labels string, h holdoutFlags) ([]dataset.Recording, error) {
-	set, err := a.scanGroups(ctx, roots, labels, h.group)
+// load scans and decodes recordings. Files that cannot be decoded are noted and left out, those in folders of except are left out.
+func (a *app) load(ctx context.Context, roots []string, labels string, h holdoutFlags, except ...string) ([]dataset.Recording, error) {
+	set, err := a.scanGroups(ctx, roots, labels, h.group, except...)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -94,6 +95,8 @@ func (o *sliceOptions) settle() error {
 		return usagef("--table and --by table belong together")
 	case o.by == "table":
 		method = slice.Length // Only --silent counts.
+	case !slices.Contains(slice.Methods(), method):
+		return usagef("--by is one of onset, silence, speech, length, table; not %q", o.by)
 	}
 	var err error
 	if o.job.Config, err = over.Config(method); err == nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"wavemill/audio/dataset"
+	"wavemill/internal/atomicfile"
 	"wavemill/internal/usage"
 	"wavemill/models"
 	"wavemill/models/augment"
@@ -78,7 +79,7 @@ func (o *topupOptions) check() error {
 	if _, err := os.Stat(manifest); err == nil && !o.overwrite {
 		return fmt.Errorf("%s exists already; --overwrite replaces it", manifest)
 	}
-	return nil
+	return atomicfile.TryFolder(o.Out)
 }
 
 func (a *app) topup(ctx context.Context, o topupOptions) error {
@@ -116,13 +117,13 @@ func (a *app) topup(ctx context.Context, o topupOptions) error {
 
 // topupSplit reads the recordings of --data and --test, and divides them for the filter and the proof.
 func (a *app) topupSplit(ctx context.Context, o topupOptions, c models.Checkpoint) ([]dataset.Recording, augment.Split, error) {
-	recordings, err := a.load(ctx, o.data, o.labels, holdoutFlags{})
+	recordings, err := a.load(ctx, o.data, o.labels, holdoutFlags{}, o.Out)
 	if err != nil {
 		return nil, augment.Split{}, err
 	}
 	s := augment.HoldOut(c, recordings, holdoutFlags{}.rule(c.Seed))
 	if len(o.test) > 0 {
-		test, err := a.load(ctx, o.test, o.labels, holdoutFlags{})
+		test, err := a.load(ctx, o.test, o.labels, holdoutFlags{}, o.Out)
 		if err != nil {
 			return nil, augment.Split{}, err
 		}

@@ -57,6 +57,26 @@ func Create(path string, o Options) (*File, error) {
 	return nil, fmt.Errorf("write %s: %d temporary files %s* lie beside it; remove them", path, attempts, prefix)
 }
 
+// Try finds out before long work whether a file can be written to path. It creates the folder, refuses what is there and is
+// no regular file, and creates and removes a temporary file.
+func Try(path string) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is there and is not a regular file; choose another name", path)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { // Others may read the results.
+		return err
+	}
+	f, err := Create(path, Options{})
+	if err != nil {
+		return err
+	}
+	f.Discard()
+	return nil
+}
+
+// TryFolder finds out before long work whether files can be written in a folder, and creates it.
+func TryFolder(dir string) error { return Try(filepath.Join(dir, ".try")) }
+
 // Commit puts the file in its place. On error nothing is left behind and the destination is as it was.
 // After Commit or Discard it returns fs.ErrClosed.
 func (f *File) Commit() error {

@@ -191,6 +191,40 @@ func TestDestination(t *testing.T) {
 	}
 }
 
+func TestTry(t *testing.T) {
+	dir := t.TempDir()
+	for _, path := range []string{filepath.Join(dir, "a", "b", "new.html"), filepath.Join(dir, "a", "b", "new.html")} {
+		if err := Try(path); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := TryFolder(filepath.Join(dir, "a", "c")); err != nil {
+		t.Error(err)
+	}
+	for _, folder := range []string{"b", "c"} {
+		if left, err := os.ReadDir(filepath.Join(dir, "a", folder)); err != nil || len(left) > 0 {
+			t.Errorf("left in %s: %v, %v", folder, left, err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "file"), []byte("kept"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Try(filepath.Join(dir, "file")); err != nil {
+		t.Errorf("a file to replace: %v", err)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "file")); err != nil || string(b) != "kept" {
+		t.Errorf("%q, %v", b, err)
+	}
+	for _, path := range []string{dir, filepath.Join(dir, "file", "x"), os.DevNull} {
+		if err := Try(path); err == nil {
+			t.Errorf("%s: no error", path)
+		}
+	}
+	if err := TryFolder(filepath.Join(dir, "file")); err == nil {
+		t.Error("a file as a folder: no error")
+	}
+}
+
 func TestSweep(t *testing.T) {
 	dir := t.TempDir()
 	f, err := Create(filepath.Join(dir, "a.csv"), Options{})
