@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"wavemill/audio"
+	"wavemill/audio/stereo"
 	"wavemill/audio/timbre"
 )
 
@@ -27,6 +28,10 @@ func Sounds(recordings, clips []audio.Clip, hopRate float64, roundTrips bool) []
 		to = from
 	}
 	before, after := timbre.All(pick(recordings, from), hopRate), timbre.All(pick(clips, to), hopRate)
+	if two := func(c audio.Clip) bool { return c.Channels == 2 }; slices.ContainsFunc(recordings, two) || slices.ContainsFunc(clips, two) {
+		place(before, recordings, from)
+		place(after, clips, to)
+	}
 	pairs := map[string][]timbre.Pair{}
 	if roundTrips {
 		for i, at := range from {
@@ -44,6 +49,17 @@ func Sounds(recordings, clips []audio.Clip, hopRate float64, roundTrips bool) []
 		out = append(out, s)
 	}
 	return out
+}
+
+// place puts clips of one channel, which have no pan and width of their own, in the middle: medians beside clips of two
+// channels would otherwise be those of other recordings.
+func place(measures []timbre.Measures, clips []audio.Clip, at []int) {
+	for i := range measures {
+		if c := clips[at[i]]; c.Channels == 1 {
+			p := stereo.PlaceOf(c)
+			measures[i].Pan, measures[i].Width = p.Pan, p.Width
+		}
+	}
 }
 
 // spread returns the indices of at most soundsOf clips of each label.

@@ -51,3 +51,27 @@ func TestSounds(t *testing.T) {
 		t.Errorf("labels without recordings are compared: %+v", got)
 	}
 }
+
+// Beside clips of two channels those of one are in the middle: three of four recordings are, and so are their medians.
+func TestSoundsOfOneAndTwoChannels(t *testing.T) {
+	recordings := decays("kick", 4, 60, 0.8)
+	left := audio.Clip{Channels: 2, Rate: 16000, Label: "kick"}
+	for _, v := range recordings[0].Samples {
+		left.Samples = append(left.Samples, v, 0)
+	}
+	recordings[0] = left
+	clips := decays("kick", 3, 60, 0.8)
+	for i, c := range clips {
+		clips[i] = audio.Clip{Channels: 2, Rate: c.Rate, Label: c.Label}
+		for _, v := range c.Samples {
+			clips[i].Samples = append(clips[i].Samples, v, v)
+		}
+	}
+	got := eval.Sounds(recordings, clips, 125, false)
+	if len(got) != 1 || got[0].Reference.Pan != 0 || got[0].Reference.Width != -30 || got[0].Other.Pan != 0 || got[0].Other.Width != -30 {
+		t.Errorf("%+v", got)
+	}
+	if one := eval.Sounds(recordings[1:], decays("kick", 3, 60, 0.8), 125, false); !math.IsNaN(one[0].Reference.Pan) || !math.IsNaN(one[0].Other.Width) {
+		t.Errorf("of one channel alone: %+v", one)
+	}
+}
