@@ -19,7 +19,7 @@ import (
 // defaultDataDir is where the server of `wavemill up` keeps its data: in the current folder, not a hidden one.
 const defaultDataDir = "wavemill-data"
 
-// defaultListen is where the server of the standard pipeline accepts other programs: the address of defaultURL.
+// defaultListen is where the server that up runs accepts other programs: the address of defaultURL.
 const defaultListen = "127.0.0.1:4222"
 
 // runFlags are the flags of the commands that run operators.
@@ -127,10 +127,7 @@ func (r *runFlags) runnable(a *app) (pipeline.Spec, error) {
 		return pipeline.Spec{}, fmt.Errorf("%s: the pipeline has no operators; list them under operators, or leave out -f for the standard pipeline", r.file)
 	}
 	if spec.NATS == "" {
-		spec.DataDir = cmp.Or(spec.DataDir, defaultDataDir)
-		if r.file == "" {
-			spec.Listen = cmp.Or(spec.Listen, defaultListen)
-		}
+		spec.DataDir, spec.Listen = cmp.Or(spec.DataDir, defaultDataDir), cmp.Or(spec.Listen, defaultListen)
 	}
 	return spec, nil
 }

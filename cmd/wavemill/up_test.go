@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,6 +26,32 @@ func TestUpNeedsOperators(t *testing.T) {
 	}
 	if _, err := os.Stat(defaultDataDir); err == nil {
 		t.Error("a server was started")
+	}
+}
+
+// Other programs reach the server that up runs, with and without a file; the file or --listen may name another address.
+func TestUpListens(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, c := range []struct{ text, nats, listen, want string }{
+		{"", "", "", defaultListen},
+		{"", "", "127.0.0.1:5000", "127.0.0.1:5000"},
+		{"operators: [{operator: spectrogram}]\n", "", "", defaultListen},
+		{"listen: 127.0.0.1:6000\noperators: [{operator: spectrogram}]\n", "", "", "127.0.0.1:6000"},
+		{"listen: 127.0.0.1:6000\noperators: [{operator: spectrogram}]\n", "", "127.0.0.1:7000", "127.0.0.1:7000"},
+		{"operators: [{operator: spectrogram}]\n", "nats://host:4222", "", ""},
+	} {
+		flags := runFlags{listen: c.listen}
+		flags.url = c.nats
+		if c.text != "" {
+			flags.file = "pipeline.yaml"
+			if err := os.WriteFile(flags.file, []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		spec, err := flags.runnable(&app{err: io.Discard})
+		if err != nil || spec.Listen != c.want || spec.NATS != c.nats {
+			t.Errorf("%+v: listen %q, nats %q, %v", c, spec.Listen, spec.NATS, err)
+		}
 	}
 }
 

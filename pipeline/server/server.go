@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
@@ -92,6 +93,9 @@ func ready(ctx context.Context, ns *natsserver.Server, fatal <-chan string) erro
 		}
 		select {
 		case text := <-fatal:
+			if strings.Contains(text, "Error listening on port") {
+				text += "; stop the program that listens there, or choose another address (listen, --listen)"
+			}
 			return errors.New(text)
 		case <-ctx.Done():
 			return ctx.Err()

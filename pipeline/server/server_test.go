@@ -103,7 +103,7 @@ func TestBadConfigurations(t *testing.T) {
 		"directory is file": {server.Config{DataDir: file}, "not a directory"},
 		"no port":           {server.Config{DataDir: t.TempDir(), Listen: "localhost"}, "missing port"},
 		"bad port":          {server.Config{DataDir: t.TempDir(), Listen: "localhost:http"}, `port "http"`},
-		"port taken":        {server.Config{DataDir: t.TempDir(), Listen: busy.Addr().String()}, "address already in use"},
+		"port taken":        {server.Config{DataDir: t.TempDir(), Listen: busy.Addr().String()}, "address already in use\"; stop the program that listens there, or choose another address (listen, --listen)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			began := time.Now()
