@@ -173,7 +173,8 @@ func (w *Monitor) Evaluate(ctx context.Context, c models.Checkpoint) (models.Eva
 	}
 	if w.options.Previews != nil {
 		if err := w.options.Previews.show(ctx, w.front, Previews{Step: c.Step, Labels: w.labels, Batch: b}); err != nil {
-			return v, fmt.Errorf("previews of step %d: %w", c.Step, err)
+			// The figures are whole: files that are missing must not change the choice of the weights.
+			v.Warnings = append(v.Warnings, unwritten(c.Step, err))
 		}
 	}
 	return v, nil

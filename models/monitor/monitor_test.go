@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"image/png"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -420,5 +421,40 @@ func TestBasisOfFewAndMany(t *testing.T) {
 				t.Errorf("clip %d: component %d is %g or %g", i, j, x[i][j], y[i][j])
 			}
 		}
+	}
+}
+
+// A folder that previews cannot be written into is a warning. The figures are those of an evaluation without previews.
+func TestUnwritablePreviews(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := architectures.NewLearner("vae", []byte(`{"channels":2,"latent":4}`), frontEnd(), labels(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	train := recordings(36, 1)
+	trainer := &models.Trainer{Steps: 2, BatchSize: 8}
+	c, err := trainer.Run(t.Context(), l, train, models.Batch{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found [2]models.Evaluation
+	for i, previews := range []*PreviewWriter{nil, {Dir: file}} {
+		w, err := New(train, models.Batch{}, labels(), frontEnd(), Options{Seed: 3, Clips: 12, Previews: previews})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found[i], err = w.Evaluate(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !maps.Equal(found[0].Metrics, found[1].Metrics) || found[1].Metrics[Distance] == 0 {
+		t.Errorf("%v, without previews %v", found[1].Metrics, found[0].Metrics)
+	}
+	n := len(found[0].Warnings)
+	if len(found[1].Warnings) != n+1 || found[1].Warnings[n].Kind != KindPreviews || !strings.Contains(found[1].Warnings[n].Finding, file) {
+		t.Errorf("%v, without previews %v", found[1].Warnings, found[0].Warnings)
 	}
 }

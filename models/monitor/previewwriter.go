@@ -13,6 +13,7 @@ import (
 	"wavemill/audio/dataset"
 	"wavemill/audio/spectrogram/picture"
 	"wavemill/audio/wav"
+	"wavemill/models"
 	"wavemill/models/frontend"
 )
 
@@ -90,6 +91,17 @@ func (g *PreviewWriter) show(ctx context.Context, front *frontend.FrontEnd, p Pr
 		return g.Show(e)
 	}
 	return nil
+}
+
+// KindPreviews is the kind of warnings about files of previews that could not be written.
+const KindPreviews = "previews"
+
+// unwritten is the warning about the previews of a step.
+func unwritten(step int64, err error) models.Warning {
+	return models.Warning{
+		Kind: KindPreviews, Finding: fmt.Sprintf("previews of step %d are missing: %v", step, err),
+		Advice: "mend the folder or free space on its disk; the figures and the choice of the weights are not affected",
+	}
 }
 
 // rows are the indices of the clips shown, by label.

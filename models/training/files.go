@@ -1,6 +1,7 @@
 package training
 
 import (
+	"fmt"
 	"path"
 	"strconv"
 
@@ -35,8 +36,25 @@ func (l *fileLog) previews() *monitor.PreviewWriter {
 	return &monitor.PreviewWriter{Dir: l.files.Previews, Show: l.show}
 }
 
+// check refuses folders that no files can be written into. The error begins with the name of the field as command lines
+// spell it.
+func (f Files) check() error {
+	for _, folder := range []struct{ field, dir string }{{"previews", f.Previews}, {"tensorboard", f.Tensorboard}} {
+		if folder.dir == "" {
+			continue
+		}
+		if err := CheckFolder(folder.dir); err != nil {
+			return fmt.Errorf("%s: %w", folder.field, err)
+		}
+	}
+	return nil
+}
+
 // open begins the curves of a training that goes on after a step, or anew for -1.
 func (l *fileLog) open(from int64) (err error) {
+	if err := l.files.check(); err != nil {
+		return fmt.Errorf("training: %w", err)
+	}
 	if l.files.Curves != "" {
 		l.recorder, err = metricslog.Record(l.files.Curves, l.files.Tensorboard, from)
 	}

@@ -32,13 +32,32 @@ func CheckOutput(path string) error {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w: %w", ErrOutput, err)
 	}
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := tryFolder(filepath.Dir(path), filepath.Base(path)); err != nil {
 		return fmt.Errorf("%s: %w: %w", path, ErrOutput, err)
 	}
-	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*.try")
+	return nil
+}
+
+// ErrFolder is returned, wrapped, for a path that is no folder to write files into.
+var ErrFolder = errors.New("no files can be written into this folder")
+
+// CheckFolder finds out before long work whether its files can be written into a folder. It creates the folder, and writes
+// and removes a temporary file.
+func CheckFolder(dir string) error {
+	if err := tryFolder(dir, "wavemill"); err != nil {
+		return fmt.Errorf("%s: %w: %w; name another one", dir, ErrFolder, err)
+	}
+	return nil
+}
+
+// tryFolder creates a folder, and writes and removes a hidden file in it that is named after base.
+func tryFolder(dir, base string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, "."+base+".*.try")
 	if err != nil {
-		return fmt.Errorf("%s: %w: %w", path, ErrOutput, err)
+		return err
 	}
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }

@@ -94,6 +94,10 @@ func TestJobWritesFiles(t *testing.T) {
 	if _, _, err := j.Run(t.Context(), set); err == nil {
 		t.Error("curves below a file")
 	}
+	j.Files = training.Files{Previews: filepath.Join(dir, "m.curves.jsonl")}
+	if _, _, err := j.Run(t.Context(), set); !errors.Is(err, training.ErrFolder) {
+		t.Errorf("previews into a file: %v", err)
+	}
 }
 
 // watched is a Progress that keeps what it is shown.

@@ -84,7 +84,7 @@ func (s Spec) Validate() error {
 // person. The caller must call release after the training; where there is an error, it is nil.
 //
 // An error's message begins with the name of a field, as Validate's does. It wraps ErrMismatch where the settings contradict
-// the checkpoint to resume, ErrExists, ErrOutput or ErrLocked for Out, or is that of reading a file.
+// the checkpoint to resume, ErrExists, ErrOutput or ErrLocked for Out, ErrFolder for the folders of Files, or is that of reading a file.
 func (s Spec) Open(note func(line string)) (j Job, release func() error, err error) {
 	switch exists := s.Rotation().Exists(); {
 	case s.Resume && !exists:
@@ -95,7 +95,10 @@ func (s Spec) Open(note func(line string)) (j Job, release func() error, err err
 	if release, err = ReserveOutput(s.Rotation()); err != nil {
 		return j, nil, fmt.Errorf("out: %w", err)
 	}
-	if j, err = s.job(note); err != nil {
+	if j, err = s.job(note); err == nil {
+		err = j.Files.check()
+	}
+	if err != nil {
 		return j, nil, errors.Join(err, release())
 	}
 	return j, release, nil

@@ -128,6 +128,8 @@ func TestSpecOpenRefuses(t *testing.T) {
 		"no resume":    {training.Spec{Out: filepath.Join(dir, "none"), Resume: true}, nil, "resume: there is no checkpoint"},
 		"no config":    {training.Spec{Out: filepath.Join(dir, "a"), ConfigFile: filepath.Join(dir, "none.json")}, os.ErrNotExist, "config: "},
 		"wrong config": {training.Spec{Out: filepath.Join(dir, "a"), Job: training.Job{Arch: "vae"}, ConfigFile: text(t, `{"`), Latent: 2}, nil, "config: "},
+		"previews":     {training.Spec{Out: filepath.Join(dir, "a"), Job: training.Job{Files: training.Files{Previews: there}}}, training.ErrFolder, "previews: " + there},
+		"tensorboard":  {training.Spec{Out: filepath.Join(dir, "a"), Runs: filepath.Join(there, "runs")}, training.ErrFolder, "tensorboard: " + there},
 		"width":        {training.Spec{Out: filepath.Join(dir, "a"), Width: "x"}, nil, "channels "},
 	} {
 		_, release, err := c.spec.Open(func(string) {})
