@@ -40,10 +40,14 @@ func (e *evaluationFlags) addAll(cmd *cobra.Command) {
 	e.holdoutFlags.add(cmd)
 }
 
-// check reports the first wrong flag.
+// maxEvaluated is the greatest --clips.
+const maxEvaluated = 100_000
+
+// checkAll reports the first wrong flag.
 func (e *evaluationFlags) checkAll() error {
-	if e.clips < 0 {
-		return usagef("--clips %d: ask for one clip or more", e.clips)
+	// All clips of a model are in memory at once.
+	if e.clips < 0 || e.clips > maxEvaluated {
+		return usagef("--clips %d: ask for 1 to %d clips", e.clips, maxEvaluated)
 	}
 	return e.holdoutFlags.check()
 }

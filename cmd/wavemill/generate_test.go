@@ -222,6 +222,8 @@ func TestGenerateRefuses(t *testing.T) {
 		label + " --mix 0.5 --interpolate 3":              "--mix is one point between the endpoints, and interpolate is a series",
 		label + " --mix 1.5":                              "--mix 1.5",
 		label + " --duration 301":                         "--duration 301 s",
+		label + " --n 99999999999":                        "--n 99999999999: one run makes 1000000 clips at most",
+		"--label all --n 1000000":                         "ask for 333333 or fewer of each label",
 		label + " --duration 0":                           "--duration 0 s",
 		label + " --note H4":                              `--note "H4"`,
 		label + " --note A4 --pitch 440":                  "--pitch and note contradict each other",

@@ -269,6 +269,7 @@ func TestJudgingCommandsRefuse(t *testing.T) {
 		{"eval --data x", "--model is missing"},
 		{"eval --model x", "--data is missing"},
 		{"eval --model x --data y --clips -1", "--clips"},
+		{"eval --model x --data y --clips 99999999999", "--clips 99999999999: ask for 1 to 100000 clips"},
 		{"compare --model vae --out x", "--data is missing"},
 		{"compare --data x --out x", "--model is missing"},
 		{"compare --data x --model vae", "--out is missing"},

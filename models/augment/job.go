@@ -63,6 +63,8 @@ func (j Job) Validate() error {
 	switch {
 	case j.To < 1:
 		return fmt.Errorf("to %d: ask for one clip or more of each label", j.To)
+	case j.To > sampling.MaxClips:
+		return fmt.Errorf("to %d: ask for %d clips of each label at most", j.To, sampling.MaxClips)
 	case j.Epochs < 0:
 		return fmt.Errorf("epochs %d is negative", j.Epochs)
 	case !(j.Confidence >= 0 && j.Confidence < 1):

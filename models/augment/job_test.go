@@ -208,15 +208,16 @@ func TestJobErrors(t *testing.T) {
 
 func TestJobValidate(t *testing.T) {
 	for want, j := range map[string]augment.Job{
-		"to 0":           {},
-		"to -1":          {To: -1},
-		"epochs -1":      {To: 1, Epochs: -1},
-		"confidence 1":   {To: 1, Confidence: 1},
-		"confidence NaN": {To: 1, Confidence: math.NaN()},
-		"require-gain":   {To: 1, RequireGain: true},
-		"proof-steps":    {To: 1, Effort: augment.Effort{Steps: -1}},
-		"proof-seeds":    {To: 1, Effort: augment.Effort{Seeds: -1}},
-		"proof-budget":   {To: 1, Effort: augment.Effort{Budget: -1}},
+		"to 0":                         {},
+		"to -1":                        {To: -1},
+		"to 1000001: ask for 1000000 ": {To: sampling.MaxClips + 1},
+		"epochs -1":                    {To: 1, Epochs: -1},
+		"confidence 1":                 {To: 1, Confidence: 1},
+		"confidence NaN":               {To: 1, Confidence: math.NaN()},
+		"require-gain":                 {To: 1, RequireGain: true},
+		"proof-steps":                  {To: 1, Effort: augment.Effort{Steps: -1}},
+		"proof-seeds":                  {To: 1, Effort: augment.Effort{Seeds: -1}},
+		"proof-budget":                 {To: 1, Effort: augment.Effort{Budget: -1}},
 		`proof-augmentation: augmentation "loud" is unknown; there are: none, light, medium, strong`: {To: 1, Effort: augment.Effort{Augmentation: []string{"light", "loud"}}},
 	} {
 		if err := j.Validate(); err == nil || !strings.HasPrefix(err.Error(), want) {

@@ -12,7 +12,7 @@ import (
 // A Job generates the clips of a plan as 16-bit WAV files. Store and Emit are required.
 type Job struct {
 	Plan
-	N    int    // clips of each kind, at least 1
+	N    int    // clips of each kind, at least 1, and MaxClips of all kinds at most
 	Seed uint64 // of the first clip of each kind
 
 	// Filter, when not nil, checks the clips. Its classifier also finds labels of given clips that have none.
@@ -50,6 +50,8 @@ func (j Job) Validate() error {
 	switch {
 	case j.N < 1:
 		return fmt.Errorf("n %d: ask for one clip or more", j.N)
+	case j.N > MaxClips:
+		return tooMany(j.N, 1)
 	case j.UntilGood && j.MaxTries < 1:
 		return fmt.Errorf("max-tries %d: try once or more", j.MaxTries)
 	case j.UntilGood && j.Interpolate != nil:
@@ -58,8 +60,37 @@ func (j Job) Validate() error {
 	return nil
 }
 
+// MaxClips is the number of clips that one Job makes at most: it holds a record of about 150 bytes for each.
+const MaxClips = 1_000_000
+
+// tooMany is the error of a job for n clips of so many kinds.
+func tooMany(n, kinds int) error {
+	return fmt.Errorf("n %d: one run makes %d clips at most; ask for %d or fewer of each label or point, and for further ones with another seed", n, MaxClips, max(1, MaxClips/kinds))
+}
+
+// Select is [Plan.Select], and refuses more than MaxClips clips in all.
+func (j Job) Select(known []string) ([]string, error) {
+	labels, err := j.Plan.Select(known)
+	if err != nil {
+		return nil, err
+	}
+	kinds := max(1, len(labels))
+	switch {
+	case j.Interpolate != nil:
+		kinds = *j.Interpolate
+	case j.Mix != nil:
+		kinds = 1
+	case len(j.Likes) > 0:
+		kinds = len(j.Likes)
+	}
+	if j.N > MaxClips/kinds {
+		return nil, tooMany(j.N, kinds)
+	}
+	return labels, nil
+}
+
 // Run generates the clips. Given clips are read and every check is made before the first file is stored. The errors are
-// those of [Job.Validate], [Plan.Select], [Sampler.ReadReference], [ErrSilent], [ErrMissing], or come from Store and Emit.
+// those of [Job.Validate], [Job.Select], [Sampler.ReadReference], [ErrSilent], [ErrMissing], or come from Store and Emit.
 func (j Job) Run(ctx context.Context, s *Sampler) error {
 	if err := j.Validate(); err != nil {
 		return err
