@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"wavemill/internal/atomicfile"
 	"wavemill/models/architectures"
 	"wavemill/models/comparison"
 	"wavemill/models/report"
@@ -81,7 +80,7 @@ func (a *app) compare(ctx context.Context, o compareOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	if err := atomicfile.TryFolder(o.out); err != nil {
+	if err := checkOut("out", o.out); err != nil {
 		return err
 	}
 	all, err := a.evaluationRecordings(ctx, o.evaluationFlags)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"wavemill/internal/atomicfile"
 	"wavemill/models"
 	"wavemill/models/comparison"
 	"wavemill/models/report"
@@ -58,7 +57,7 @@ func (a *app) eval(ctx context.Context, o evalOptions) error {
 		return err
 	}
 	if o.html != "" {
-		if err := atomicfile.Try(o.html); err != nil {
+		if err := checkOutFile("html", o.html); err != nil {
 			return err
 		}
 	}

@@ -49,6 +49,9 @@ func (a *app) export(ctx context.Context, o exportOptions) error {
 	if o.format != "onnx" {
 		return usagef("--format %q is not known; there is: onnx", o.format)
 	}
+	if err := checkOut("out", o.out); err != nil {
+		return err
+	}
 	checkpoint, err := models.Read(o.model)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"wavemill/internal/atomicfile"
 	"wavemill/internal/usage"
 	"wavemill/models"
 	"wavemill/models/eval"
@@ -143,6 +144,9 @@ func (a *app) generate(ctx context.Context, o generateOptions) error {
 	if len(o.Likes) > 0 && !sampler.CanEncode() {
 		return fmt.Errorf("--like: %w; %s is a %s", sampling.ErrNoEncoder, o.model, sampler.Arch)
 	}
+	if err := checkOut("out", o.out); err != nil {
+		return err
+	}
 	if o.Filter, err = a.openFilter(ctx, o, checkpoint, labels); err != nil {
 		return err
 	}
@@ -162,6 +166,22 @@ func (a *app) generate(ctx context.Context, o generateOptions) error {
 		return fmt.Errorf("%w; raise --max-tries, lower the conditions (--confidence, --realness, --newness), train the model longer, or keep the best with --keep-best", err)
 	}
 	return err
+}
+
+// checkOut finds out before any work whether files can be written into the folder of a flag.
+func checkOut(flag, dir string) error {
+	if err := atomicfile.TryFolder(dir); err != nil {
+		return fmt.Errorf("--%s: %w", flag, err)
+	}
+	return nil
+}
+
+// checkOutFile finds out before any work whether the file of a flag can be written.
+func checkOutFile(flag, path string) error {
+	if err := atomicfile.Try(path); err != nil {
+		return fmt.Errorf("--%s: %w", flag, err)
+	}
+	return nil
 }
 
 // storeIn writes files into a folder, which is created with the first of them.

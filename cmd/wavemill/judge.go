@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"wavemill/audio/dataset"
-	"wavemill/internal/atomicfile"
 	"wavemill/internal/progress"
 	"wavemill/models"
 	"wavemill/models/eval"
@@ -58,7 +57,7 @@ func (a *app) judge(ctx context.Context, o judgeCommand) error {
 	if _, err := os.Stat(o.out); err == nil && !o.overwrite {
 		return fmt.Errorf("%s exists already; --overwrite replaces it", o.out)
 	}
-	if err := atomicfile.Try(o.out); err != nil {
+	if err := checkOutFile("out", o.out); err != nil {
 		return err
 	}
 	job, stop := a.filterJob(o.seed)

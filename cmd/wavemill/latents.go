@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"wavemill/internal/atomicfile"
 	"wavemill/models"
 	"wavemill/models/latentmap"
 )
@@ -57,7 +56,7 @@ func (a *app) latents(ctx context.Context, o latentsOptions) error {
 	if err := o.Validate(); err != nil {
 		return usagef("--%w", err)
 	}
-	if err := atomicfile.TryFolder(o.Dir); err != nil {
+	if err := checkOut("out", o.Dir); err != nil {
 		return err
 	}
 	c, err := models.Read(o.model)

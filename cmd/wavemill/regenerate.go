@@ -48,6 +48,11 @@ the working directory for the checkpoint with the digest that the file names.`,
 }
 
 func (a *app) regenerate(ctx context.Context, o regenerateOptions, files []string) error {
+	if o.out != "" {
+		if err := checkOut("out", o.out); err != nil {
+			return err
+		}
+	}
 	regenerator := &sampling.Regenerator{Model: o.model}
 	different := 0
 	for _, file := range files {

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"wavemill/audio/dataset"
-	"wavemill/internal/atomicfile"
 	"wavemill/internal/usage"
 	"wavemill/models"
 	"wavemill/models/augment"
@@ -79,7 +78,7 @@ func (o *topupOptions) check() error {
 	if _, err := os.Stat(manifest); err == nil && !o.overwrite {
 		return fmt.Errorf("%s exists already; --overwrite replaces it", manifest)
 	}
-	return atomicfile.TryFolder(o.Out)
+	return checkOut("out", o.Out)
 }
 
 func (a *app) topup(ctx context.Context, o topupOptions) error {

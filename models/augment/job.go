@@ -228,10 +228,13 @@ func (r *run) generate(ctx context.Context, label string, n int) (sampling.Tally
 				return err
 			}
 		}
+		if err := r.Store(c.file, data); err != nil {
+			return err
+		}
 		r.added = append(r.added, c)
 		done++
 		task.Set(done)
-		return r.Store(c.file, data)
+		return nil
 	})
 }
 

@@ -33,7 +33,7 @@ type Job struct {
 	Note func(format string, args ...any)
 }
 
-// A Task is a part of a job that is shown.
+// A Task is a part of a job that is shown. Where it has a method End(error), that is called instead of Done.
 type Task interface {
 	Add(n int64)
 	Done()
@@ -137,10 +137,10 @@ func (j Job) references(ctx context.Context, s *Sampler, labels []string) ([]Ref
 }
 
 // all generates N clips of every kind.
-func (j Job) all(ctx context.Context, s *Sampler, kinds []Kind) error {
+func (j Job) all(ctx context.Context, s *Sampler, kinds []Kind) (err error) {
 	ps, kindOf := j.Series(kinds, j.Seed, j.N)
 	task := j.start("generate", len(ps))
-	defer task.Done()
+	defer func() { end(task, err) }()
 	var filter Filter
 	if j.Filter != nil {
 		filter = j.Filter
@@ -150,8 +150,11 @@ func (j Job) all(ctx context.Context, s *Sampler, kinds []Kind) error {
 		if r != nil {
 			facts.Add(*r)
 		}
+		if err := j.store(kindOf(i), c, facts); err != nil {
+			return err
+		}
 		task.Add(1)
-		return j.store(kindOf(i), c, facts)
+		return nil
 	})
 }
 
@@ -162,14 +165,18 @@ func (j Job) untilGood(ctx context.Context, s *Sampler, kinds []Kind) error {
 	for _, k := range kinds {
 		task := j.start("generate "+k.Stem, j.N)
 		t, err := s.Accept(ctx, k, j.Filter, policy, func(a Attempt) error {
-			task.Add(1)
 			if a.Kept {
-				return j.store(k, a.Clip, a.Facts())
+				if err := j.store(k, a.Clip, a.Facts()); err != nil {
+					return err
+				}
+				task.Add(1)
+				return nil
 			}
+			task.Add(1)
 			j.Note("%s: %v", k.Stem, a)
 			return j.Emit(a.Facts())
 		})
-		task.Done()
+		end(task, err)
 		if err != nil {
 			return err
 		}
@@ -199,6 +206,15 @@ func (j Job) start(name string, clips int) Task {
 		return noTask{}
 	}
 	return j.Progress(name, int64(clips))
+}
+
+// end ends a task. One with a method End(error) is told whether its work failed.
+func end(t Task, err error) {
+	if e, ok := t.(interface{ End(err error) }); ok {
+		e.End(err)
+		return
+	}
+	t.Done()
 }
 
 // noTask shows nothing.

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestUnusableOutputs checks that every command refuses an output that it cannot write before it works: nothing on
+// standard output, and no line of progress.
+func TestUnusableOutputs(t *testing.T) {
+	data := recordingsFolder(t, 4)
+	model := trainSmall(t, data, "vae", 2)
+	clips := t.TempDir()
+	mustRun(t, "generate", "--model", model, "--label", "chirp", "--seed", "7", "--out", clips)
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	below := filepath.Join(file, "below")
+	for _, c := range []struct{ args, want string }{
+		{"generate --model MODEL --label chirp --out FILE", "--out: "},
+		{"generate --model MODEL --label chirp --out BELOW", "--out: "},
+		{"export --model MODEL --out FILE", "--out: "},
+		{"latents --model MODEL --out FILE", "--out: "},
+		{"regenerate --model MODEL --out FILE CLIP", "--out: "},
+		{"topup --model MODEL --data DATA --to 9 --out FILE", "--out: "},
+		{"compare --model MODEL --data DATA --out FILE", "--out: "},
+		{"eval --model MODEL --data DATA --html BELOW", "--html: "},
+		{"judge --data DATA --out BELOW", "--out: "},
+	} {
+		names := strings.NewReplacer("MODEL", model, "DATA", data, "CLIP", filepath.Join(clips, "chirp_7.wav"), "FILE", file, "BELOW", below)
+		code, stdout, stderr := runCLI(t, strings.Fields(names.Replace(c.args))...)
+		if want := names.Replace(c.want); code != exitFailed || stdout != "" || !strings.HasPrefix(stderr, "wavemill: "+want) || !strings.Contains(stderr, "not a directory") {
+			t.Errorf("%s: exit code %d, %q\n%s", c.args, code, stdout, stderr)
+		}
+	}
+}
+
+// TestFailedGenerationIsNoSuccess makes the folder of the clips unusable after the check.
+func TestFailedGenerationIsNoSuccess(t *testing.T) {
+	model, out := trainSmall(t, recordingsFolder(t, 4), "vae", 2), t.TempDir()
+	if err := os.Mkdir(filepath.Join(out, "chirp_7.wav"), 0o700); err != nil { // in the place of the clip
+		t.Fatal(err)
+	}
+	code, _, stderr := runCLI(t, "generate", "--model", model, "--label", "chirp", "--seed", "7", "--out", out)
+	if code != exitFailed || strings.Contains(stderr, "1 clips in") || !strings.Contains(stderr, "generate: stopped at 0/1 clips") {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+}
