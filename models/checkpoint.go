@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"slices"
@@ -193,9 +194,13 @@ func (c Checkpoint) Write(path string) error {
 	return replaceFile(path, b, nil)
 }
 
-// Read reads the checkpoint in the named file.
+// fileLimit is the greatest size of a checkpoint's file in bytes: many times what the largest networks need.
+const fileLimit = 4 << 30
+
+// Read reads the checkpoint in the named file. It refuses what is not a regular file, such as a device that never ends, and
+// reads no more than eight bytes of a file that cannot be a checkpoint by its length.
 func Read(path string) (Checkpoint, error) {
-	b, err := os.ReadFile(path)
+	b, err := readRegular(path)
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("checkpoint: %w", err)
 	}
@@ -204,6 +209,53 @@ func Read(path string) (Checkpoint, error) {
 		return Checkpoint{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil
+}
+
+// readRegular reads a regular file that begins as safetensors do.
+func readRegular(path string) ([]byte, error) {
+	info, err := os.Stat(path) // before it is opened: to open a named pipe waits for a writer
+	switch {
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, fmt.Errorf("%s: is a directory; name a file in it, such as model.safetensors", path)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: is not a regular file; copy its content to one", path)
+	case info.Size() > fileLimit:
+		return nil, fmt.Errorf("%s: %d bytes are more than a checkpoint has (limit %d)", path, info.Size(), int64(fileLimit))
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, min(8, info.Size()), info.Size())
+	if _, err = io.ReadFull(f, b); err == nil {
+		_, err = headerLength(b, int(info.Size()))
+	}
+	if err == nil {
+		b = b[:info.Size()]
+		_, err = io.ReadFull(f, b[8:])
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return b, nil
+}
+
+// ReadLimited reads a file, which may be a pipe, of limit bytes at most; a longer one and a device are an error.
+func ReadLimited(path string, limit int64) ([]byte, error) {
+	if info, err := os.Stat(path); err == nil && info.Mode()&os.ModeDevice != 0 {
+		return nil, fmt.Errorf("%s: is a device; name a file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(b)) > limit {
+		err = fmt.Errorf("%s: has more than %d bytes, the limit for such a file", path, limit)
+	}
+	return b, errors.Join(err, f.Close())
 }
 
 // littleEndian returns the bytes of x.

@@ -230,3 +230,40 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// Read refuses what is no file, and what it would have to read for ever.
+func TestReadRefuses(t *testing.T) {
+	dir := t.TempDir()
+	sparse, zeros := filepath.Join(dir, "sparse"), filepath.Join(dir, "zeros")
+	for path, size := range map[string]int64{sparse: fileLimit + 1, zeros: fileLimit} {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(path, size); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, want := range map[string]string{
+		"/dev/zero":                   "/dev/zero: is not a regular file",
+		dir:                           dir + ": is a directory",
+		sparse:                        "more than a checkpoint has",
+		zeros:                         zeros + ": safetensors: header says it has 0 bytes",
+		filepath.Join(dir, "nothing"): "no such file",
+	} {
+		if _, err := Read(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+	}
+	short := filepath.Join(dir, "short")
+	if err := os.WriteFile(short, []byte("1234"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := ReadLimited(short, 4); err != nil || string(b) != "1234" {
+		t.Errorf("%q, %v", b, err)
+	}
+	for path, want := range map[string]string{short: "more than 3 bytes", "/dev/zero": "is a device"} {
+		if _, err := ReadLimited(path, 3); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+	}
+}

@@ -91,14 +91,23 @@ func encodeSafetensors(tensors []Tensor, meta map[string]string) ([]byte, error)
 	return out, nil
 }
 
-// decodeSafetensors returns the tensors in the order of their bytes.
-func decodeSafetensors(b []byte) ([]Tensor, map[string]string, error) {
+// headerLength returns the length of the header of a file of so many bytes that begins with b.
+func headerLength(b []byte, size int) (uint64, error) {
 	if len(b) < 8 {
-		return nil, nil, fmt.Errorf("safetensors: %d bytes are too few for a header", len(b))
+		return 0, fmt.Errorf("safetensors: %d bytes are too few for a header", size)
 	}
 	n := binary.LittleEndian.Uint64(b)
-	if n > headerLimit || n > uint64(len(b)-8) {
-		return nil, nil, fmt.Errorf("safetensors: header says it has %d bytes, the file has %d after it (limit %d)", n, len(b)-8, headerLimit)
+	if n < uint64(len("{}")) || n > headerLimit || n > uint64(size-8) {
+		return 0, fmt.Errorf("safetensors: header says it has %d bytes, the file has %d after it (limit %d)", n, size-8, headerLimit)
+	}
+	return n, nil
+}
+
+// decodeSafetensors returns the tensors in the order of their bytes.
+func decodeSafetensors(b []byte) ([]Tensor, map[string]string, error) {
+	n, err := headerLength(b, len(b))
+	if err != nil {
+		return nil, nil, err
 	}
 	infos, meta, err := parseHeader(b[8 : 8+n])
 	if err != nil {

@@ -38,6 +38,23 @@ func TestUnusableOutputs(t *testing.T) {
 	}
 }
 
+// TestEndlessCheckpoints gives a device that never ends to every command that reads a checkpoint.
+func TestEndlessCheckpoints(t *testing.T) {
+	const zero = "/dev/zero"
+	data := recordingsFolder(t, 4)
+	out := filepath.Join(t.TempDir(), "out")
+	for _, args := range []string{
+		"generate --model ZERO --label a --out OUT", "export --model ZERO --out OUT", "latents --model ZERO --out OUT", "eval --model ZERO --data DATA",
+		"topup --model ZERO --data DATA --to 9 --out OUT", "compare --model ZERO --data DATA --out OUT", "judge --data DATA --model ZERO --out OUT",
+		"train --data DATA --init ZERO --out OUT --steps 1", "bench generate --model ZERO", "regenerate ZERO",
+	} {
+		code, stdout, stderr := runCLI(t, strings.Fields(strings.NewReplacer("ZERO", zero, "DATA", data, "OUT", out).Replace(args))...)
+		if code != exitFailed || stdout != "" || !strings.Contains(stderr, zero+": is not a regular file") && !strings.Contains(stderr, zero+": is a device") {
+			t.Errorf("%s: exit code %d, %q\n%s", args, code, stdout, stderr)
+		}
+	}
+}
+
 // TestFailedGenerationIsNoSuccess makes the folder of the clips unusable after the check.
 func TestFailedGenerationIsNoSuccess(t *testing.T) {
 	model, out := trainSmall(t, recordingsFolder(t, 4), "vae", 2), t.TempDir()

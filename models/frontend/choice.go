@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"wavemill/audio"
@@ -95,7 +94,7 @@ var ErrUnusable = errors.New("the front end cannot be used")
 // and inspect, is read too. Unknown fields are an error; New tells whether the front end can be used.
 func ReadFile(path string) (models.FrontEnd, error) {
 	var fe models.FrontEnd
-	text, err := os.ReadFile(path)
+	text, err := models.ReadLimited(path, 64<<20)
 	if err != nil {
 		return fe, err
 	}

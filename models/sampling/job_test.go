@@ -56,17 +56,18 @@ func TestJobRefuses(t *testing.T) {
 		change func(*sampling.Job)
 		quiet  func(uint64) bool
 	}{
-		"label is missing":                 {sampling.Plan{}, nil, nil},
-		"label names 1 labels":             {sampling.Plan{Labels: []string{"high"}, Mix: new(0.5)}, nil, nil},
-		"n 0":                              {high, func(j *sampling.Job) { j.N = 0 }, nil},
-		"n 99999999999: ":                  {high, func(j *sampling.Job) { j.N = 99_999_999_999 }, nil},
-		"ask for 500000 or fewer":          {sampling.Plan{Labels: []string{"all"}}, func(j *sampling.Job) { j.N = sampling.MaxClips }, nil},
-		"ask for 333333 or fewer":          {sampling.Plan{Labels: []string{"all"}, Interpolate: new(3)}, func(j *sampling.Job) { j.N = sampling.MaxClips }, nil},
-		"max-tries 0":                      {high, func(j *sampling.Job) { j.UntilGood = true }, nil},
-		"until-good and interpolate":       {sampling.Plan{Labels: []string{"all"}, Interpolate: new(3)}, func(j *sampling.Job) { j.UntilGood, j.MaxTries = true, 1 }, nil},
-		"like absent.wav: open absent.wav": {sampling.Plan{Likes: []string{"absent.wav"}}, nil, nil},
-		"the model generated silence":      {high, nil, quiet},
-		full.Error():                       {high, func(j *sampling.Job) { j.Store = func(string, []byte) (string, error) { return "", full } }, nil},
+		"label is missing":                       {sampling.Plan{}, nil, nil},
+		"label names 1 labels":                   {sampling.Plan{Labels: []string{"high"}, Mix: new(0.5)}, nil, nil},
+		"n 0":                                    {high, func(j *sampling.Job) { j.N = 0 }, nil},
+		"n 99999999999: ":                        {high, func(j *sampling.Job) { j.N = 99_999_999_999 }, nil},
+		"ask for 500000 or fewer":                {sampling.Plan{Labels: []string{"all"}}, func(j *sampling.Job) { j.N = sampling.MaxClips }, nil},
+		"ask for 333333 or fewer":                {sampling.Plan{Labels: []string{"all"}, Interpolate: new(3)}, func(j *sampling.Job) { j.N = sampling.MaxClips }, nil},
+		"max-tries 0":                            {high, func(j *sampling.Job) { j.UntilGood = true }, nil},
+		"until-good and interpolate":             {sampling.Plan{Labels: []string{"all"}, Interpolate: new(3)}, func(j *sampling.Job) { j.UntilGood, j.MaxTries = true, 1 }, nil},
+		"like absent.wav: open absent.wav":       {sampling.Plan{Likes: []string{"absent.wav"}}, nil, nil},
+		"like /dev/zero: /dev/zero: is a device": {sampling.Plan{Likes: []string{"/dev/zero"}}, nil, nil},
+		"the model generated silence":            {high, nil, quiet},
+		full.Error():                             {high, func(j *sampling.Job) { j.Store = func(string, []byte) (string, error) { return "", full } }, nil},
 	} {
 		var w written
 		j := w.job(c.plan)

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,18 +13,23 @@ import (
 	"wavemill/audio"
 	"wavemill/audio/codec"
 	"wavemill/audio/dataset"
+	"wavemill/models"
 	"wavemill/models/eval"
 )
 
 // ErrNoLabel is returned, wrapped, where the label of a given clip cannot be found out.
 var ErrNoLabel = errors.New("the label of the clip is not known")
 
+// maxSound is the greatest size of an audio file that is read whole, in bytes. A generated clip of the greatest length has
+// fewer.
+const maxSound = 256 << 20
+
 // ReadReference reads an audio file and encodes it as a clip of a label. Without a label (""), it is the first label of
 // the model among the file's title, its name up to the first "_", its whole name and its folder; otherwise what the
 // classifier (nil: none) predicts. note gets lines for the user: what was changed in the clip, and where its label is
 // from. Errors are those of [Sampler.Encode], [ErrNoLabel], or of reading the file.
 func (s *Sampler) ReadReference(ctx context.Context, path, label string, c *eval.Classifier, note func(format string, args ...any)) (Reference, error) {
-	data, err := os.ReadFile(path)
+	data, err := models.ReadLimited(path, maxSound)
 	if err != nil {
 		return Reference{}, err
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"wavemill/models"
@@ -44,7 +43,7 @@ type Regenerator struct {
 
 // Regenerate generates the clip of a WAV file again and returns the comparison and the bytes of the new file.
 func (r *Regenerator) Regenerate(ctx context.Context, file string) (Regenerated, []byte, error) {
-	old, err := os.ReadFile(file)
+	old, err := models.ReadLimited(file, maxSound)
 	if err != nil {
 		return Regenerated{}, nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -153,7 +152,7 @@ func (s Spec) config(arch string) (json.RawMessage, error) {
 	var config json.RawMessage
 	if s.ConfigFile != "" {
 		var err error
-		if config, err = os.ReadFile(s.ConfigFile); err != nil {
+		if config, err = models.ReadLimited(s.ConfigFile, 1<<20); err != nil {
 			return nil, fmt.Errorf("config: %w", err)
 		}
 	}
