@@ -98,6 +98,9 @@ func (a *app) compare(ctx context.Context, o compareOptions) error {
 	data := split.Data()
 	options, stages := o.options(a, len(candidates))
 	defer stages.Stop()
+	if err := comparison.CheckLabels(data, options, candidates); err != nil {
+		return err
+	}
 	if err := comparison.Announce(ctx, data, options); err != nil {
 		return err
 	}

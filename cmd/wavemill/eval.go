@@ -77,6 +77,9 @@ func (a *app) eval(ctx context.Context, o evalOptions) error {
 	data := split.Data().Heard(candidates)
 	options, stages := o.options(a, 1)
 	defer stages.Stop()
+	if err := comparison.CheckLabels(data, options, candidates); err != nil {
+		return err
+	}
 	if err := comparison.Announce(ctx, data, options); err != nil {
 		return err
 	}

@@ -300,6 +300,21 @@ func TestJudgingCommandsRefuse(t *testing.T) {
 	}
 }
 
+// Recordings of labels that the model does not know are refused before an evaluator is trained.
+func TestEvaluationOfOtherLabels(t *testing.T) {
+	data := recordingsFolder(t, 6)
+	model := trainSmall(t, data, "vae", 2)
+	if err := os.Rename(filepath.Join(data, "chirp"), filepath.Join(data, "horn")); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"eval"}, {"compare", "--out", filepath.Join(t.TempDir(), "out")}} {
+		code, stdout, stderr := runCLI(t, append(args, "--model", model, "--data", data, "--quick")...)
+		if code != exitFailed || stdout != "" || !strings.Contains(stderr, model+": the model does not know the label \"horn\"") || !strings.Contains(stderr, "right --data or --labels?") || strings.Contains(stderr, "evaluat") {
+			t.Errorf("%s: exit code %d\n%s", args[0], code, stderr)
+		}
+	}
+}
+
 func mustJSON(t *testing.T, v any) string {
 	t.Helper()
 	text, err := json.Marshal(v)

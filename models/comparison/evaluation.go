@@ -1,6 +1,7 @@
 package comparison
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -89,6 +90,23 @@ func (d Data) Heard(candidates []*Candidate) Data {
 	}
 	d.Learn, d.HeldOut = frontend.InChannelsOf(d.Learn, by...), frontend.InChannelsOf(d.HeldOut, by...)
 	return d
+}
+
+// CheckLabels reports the first candidate with a checkpoint that does not know a label of the recordings, as
+// Evaluation.Model does after the evaluator was trained.
+func CheckLabels(d Data, o Options, candidates []*Candidate) error {
+	if err := d.check(); err != nil {
+		return err
+	}
+	for _, c := range candidates {
+		if c.Arch != "" {
+			continue // It will learn the labels.
+		}
+		if _, err := o.requested(d, c.Checkpoint.Labels); err != nil {
+			return fmt.Errorf("%s: %w", cmp.Or(c.File, c.Name), err)
+		}
+	}
+	return nil
 }
 
 // Announce notes how long an evaluation will take. It measures some steps of a classifier, for about a second.
@@ -238,7 +256,7 @@ func (e *Evaluation) Model(ctx context.Context, c *Candidate) error {
 	if err != nil {
 		return err
 	}
-	labels, err := e.requested(c.Checkpoint.Labels)
+	labels, err := e.options.requested(e.data, c.Checkpoint.Labels)
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Name, err)
 	}
@@ -290,17 +308,17 @@ func (e *Evaluation) generate(ctx context.Context, c *Candidate, labels []string
 
 // requested returns the labels to generate: as often as they occur among the recordings to learn from, or in that
 // proportion.
-func (e *Evaluation) requested(known []string) ([]string, error) {
-	n := e.options.Clips
+func (o Options) requested(d Data, known []string) ([]string, error) {
+	n := o.Clips
 	if n == 0 {
-		n = len(e.data.Learn)
+		n = len(d.Learn)
 	}
 	labels := make([]string, n)
 	for i := range labels {
 		// Spread over the recordings, which are in a fixed order.
-		want := e.data.Learn[i*len(e.data.Learn)/n%len(e.data.Learn)].Label
+		want := d.Learn[i*len(d.Learn)/n%len(d.Learn)].Label
 		if !slices.Contains(known, want) {
-			return nil, fmt.Errorf("the model does not know the label %q of the recordings; it knows %q", want, known[:min(len(known), 12)])
+			return nil, fmt.Errorf("the model does not know the label %q of the recordings; it knows %q; is this the right --data or --labels?", want, known[:min(len(known), 12)])
 		}
 		labels[i] = want
 	}

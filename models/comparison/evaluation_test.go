@@ -168,6 +168,14 @@ func TestRun(t *testing.T) {
 	if err := e.Model(t.Context(), stranger); err == nil || !strings.Contains(err.Error(), "stranger: the model does not know the label") {
 		t.Errorf("a model of other labels: error %v", err)
 	}
+	untrained := &comparison.Candidate{Name: "vae", Arch: "vae"}
+	if err := comparison.CheckLabels(d, comparison.Options{}, []*comparison.Candidate{untrained, good}); err != nil {
+		t.Error(err)
+	}
+	stranger.File = "stranger.safetensors"
+	if err := comparison.CheckLabels(d, comparison.Options{}, []*comparison.Candidate{good, stranger}); err == nil || !strings.HasPrefix(err.Error(), "stranger.safetensors: the model does not know the label") || !strings.HasSuffix(err.Error(), "is this the right --data or --labels?") {
+		t.Errorf("a model of other labels: error %v", err)
+	}
 }
 
 // shipped checks that what was evaluated is what a WAV file of the same label and seed holds.
