@@ -215,6 +215,10 @@ func TestLint(t *testing.T) {
 	if code != exitFailed || stdout != want {
 		t.Errorf("exit code %d:\n%s", code, stdout)
 	}
+	large := fileOf(t, "operators:\n  - operator: spectrogram\n  - operator: train\n    config:\n      batch_size: 1000000\n")
+	if code, stdout, _ := runCLI(t, "lint", large); code != exitFailed || !strings.Contains(stdout, "batch_size 1000000: at most 4096") {
+		t.Errorf("exit code %d:\n%s", code, stdout)
+	}
 	code, stdout, _ = runCLI(t, "lint", "--json", bad)
 	var report lintReport
 	if err := json.Unmarshal([]byte(stdout), &report); err != nil || code != exitFailed || report.Errors != 2 || report.Findings[1].Line != 6 {

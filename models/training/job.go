@@ -47,7 +47,7 @@ type Job struct {
 	Steps     int64         // in all, those of an earlier run included
 	Budget    time.Duration // of this run
 	Spent     time.Duration // part of Budget that was used before Start, such as for measuring the front end
-	BatchSize int           // 0: searched for with the width, else 32
+	BatchSize int           // 0: searched for with the width, else 32; MaxBatchSize at most
 	EvalEvery int64
 	SaveEvery time.Duration
 	Patience  int

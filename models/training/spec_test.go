@@ -53,6 +53,7 @@ func TestSpecValidate(t *testing.T) {
 		"budget -1s: must not":                     func(s *training.Spec) { s.Job.Budget = -time.Second },
 		"steps -1: must not":                       func(s *training.Spec) { s.Job.Steps = -1 },
 		"batch -1: must not":                       func(s *training.Spec) { s.Job.BatchSize = -1 },
+		"batch 4097: at most 4096":                 func(s *training.Spec) { s.Job.BatchSize = training.MaxBatchSize + 1 },
 		"eval-every -1: must not":                  func(s *training.Spec) { s.Job.EvalEvery = -1 },
 		"save-every -1ns: must":                    func(s *training.Spec) { s.Job.SaveEvery = -1 },
 		"patience -1: must not":                    func(s *training.Spec) { s.Job.Patience = -1 },

@@ -8,6 +8,10 @@ import (
 	"strings"
 )
 
+// MaxBatchSize is the greatest Job.BatchSize. It does not depend on the number of recordings: a batch that is larger than
+// their number has some of them more than once.
+const MaxBatchSize = 4096
+
 // Validate reports the first field that cannot be used, as far as that shows without recordings. The message begins with
 // the name of the field as command lines spell it, such as "eval-every".
 func (j Job) Validate() error {
@@ -23,6 +27,8 @@ func (j Job) Validate() error {
 		return negative("steps", j.Steps)
 	case j.BatchSize < 0:
 		return negative("batch", int64(j.BatchSize))
+	case j.BatchSize > MaxBatchSize:
+		return fmt.Errorf("batch %d: at most %d; a step holds the activations of the whole batch in memory", j.BatchSize, MaxBatchSize)
 	case j.Channels < 0:
 		return negative("channels", int64(j.Channels))
 	case j.Patience < 0:

@@ -175,6 +175,7 @@ func (c Config) check() (Config, json.RawMessage, *models.FrontEnd, error) {
 	fault(c.MinClips < 1 || c.MinPerLabel < 1, "min_clips and min_per_label must be at least 1")
 	fault(!(c.AgainShare >= 0 && c.AgainShare <= 1), "again_share must be between 0 and 1")
 	fault(c.WaitFor < 0 || c.Again < 0 || c.BatchSize < 0 || c.EvalEvery < 0 || c.SaveEvery < 0, "wait_for, again, batch_size, eval_every and save_every must not be negative")
+	fault(c.BatchSize > training.MaxBatchSize, fmt.Sprintf("batch_size %d: at most %d; a step holds the activations of the whole batch in memory", c.BatchSize, training.MaxBatchSize))
 	fault(c.BestBy != monitor.Distance && c.BestBy != training.BestByLast && !strings.HasPrefix(c.BestBy, "val/"), "best_by must be "+monitor.Distance+", val/ and a loss, or last")
 	fault(c.Idle <= 0, "idle must be positive")
 	fault(c.Lease < 300*time.Millisecond, "lease must be at least 300ms")

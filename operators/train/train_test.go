@@ -409,6 +409,7 @@ func TestConfigurationFaults(t *testing.T) {
 		"{name: two words}":                      "name",
 		"{min_clips: 10, max_clips: 5}":          "max_clips",
 		"{idle: 0s}":                             "idle",
+		"{batch_size: 1000000}":                  "batch_size 1000000: at most 4096",
 		"{best_by: accuracy}":                    "best_by",
 		"{bugdet: 1m}":                           "bugdet",
 		"{steps: 1, again: -1}":                  "again",
