@@ -307,11 +307,24 @@ func TestEvaluationOfOtherLabels(t *testing.T) {
 	if err := os.Rename(filepath.Join(data, "chirp"), filepath.Join(data, "horn")); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"eval"}, {"compare", "--out", filepath.Join(t.TempDir(), "out")}} {
+	out := filepath.Join(t.TempDir(), "out")
+	for _, args := range [][]string{{"eval"}, {"compare", "--out", out}} {
 		code, stdout, stderr := runCLI(t, append(args, "--model", model, "--data", data, "--quick")...)
 		if code != exitFailed || stdout != "" || !strings.Contains(stderr, model+": the model does not know the label \"horn\"") || !strings.Contains(stderr, "right --data or --labels?") || strings.Contains(stderr, "evaluat") {
 			t.Errorf("%s: exit code %d\n%s", args[0], code, stderr)
 		}
+	}
+	for _, label := range []string{"hihat", oddLabel} {
+		if err := os.RemoveAll(filepath.Join(data, label)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, stdout, stderr := runCLI(t, "topup", "--model", model, "--data", data, "--to", "9", "--out", out)
+	if code != exitFailed || stdout != "" || !strings.Contains(stderr, model+": the model knows no label of the recordings") || !strings.Contains(stderr, "right --data or --labels?") || strings.Contains(stderr, "train the classifier") {
+		t.Errorf("topup: exit code %d\n%s", code, stderr)
+	}
+	if _, err := os.Stat(out); err == nil {
+		t.Errorf("refused, and yet %s was made", out)
 	}
 }
 

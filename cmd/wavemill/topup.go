@@ -103,6 +103,8 @@ func (a *app) topup(ctx context.Context, o topupOptions) error {
 	switch {
 	case errors.Is(err, eval.ErrTrialBudget):
 		return fmt.Errorf("%w (--proof-budget, --proof-steps, --proof-seeds, --proof-augmentation)", err)
+	case errors.Is(err, augment.ErrNoLabel):
+		return fmt.Errorf("%s: %w; is this the right --data or --labels?", o.model, err)
 	case errors.Is(err, augment.ErrTooFewUnseen):
 		return fmt.Errorf("%w: give others with --test DIR, train the model with a part of the recordings held out, or leave the proof out with --proof=false", err)
 	case err != nil:

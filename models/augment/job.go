@@ -76,23 +76,18 @@ func (j Job) Validate() error {
 }
 
 // Run generates the missing clips of every label of the recordings, and returns what it did. s is the division of the
-// recordings, from [HoldOut] or [TestOn]. The manifest lists all recordings and the clips. The errors are those of
+// recordings, from [HoldOut] or [TestOn]. The manifest lists all recordings and the clips. The errors are [ErrNoLabel], those of
 // [Split.CheckTest] where a proof is wanted, [eval.ErrTrialBudget] where its budget does not suffice, and those of the
 // classifiers' training, of generation, and of Store.
 func (j Job) Run(ctx context.Context, sampler *sampling.Sampler, recordings []dataset.Recording, s Split) (Report, error) {
 	if err := j.Validate(); err != nil {
 		return Report{}, fmt.Errorf("augment: %w", err)
 	}
-	if j.Proof {
-		if err := s.CheckTest(); err != nil {
-			return Report{}, err
-		}
-	}
 	r := &run{Job: j, sampler: sampler, recordings: recordings, split: s, report: Report{
 		Out: j.Out, Manifest: filepath.Join(j.Out, ManifestName), Model: sampler.Digest, Seed: j.Seed, To: j.To,
 		HeldOut: []training.HeldOut{}, HeldOutTrusted: s.Trusted,
 	}}
-	if err := r.trainFilter(ctx); err != nil {
+	if err := r.prepare(ctx); err != nil {
 		return Report{}, err
 	}
 	for _, label := range labelsOf(recordings) {
@@ -145,6 +140,44 @@ func labelsOf(recordings []dataset.Recording) []string {
 	}
 	return slices.Sorted(maps.Keys(labels))
 }
+
+// ErrNoLabel is returned, wrapped, where the model knows no label of the recordings.
+var ErrNoLabel = errors.New("the model knows no label of the recordings")
+
+// prepare makes the checks that need no classifier, and trains the filter where clips can be added.
+func (r *run) prepare(ctx context.Context) error {
+	count := map[string]int{}
+	for _, of := range r.recordings {
+		count[of.Label]++
+	}
+	known, missing, possible := 0, 0, 0
+	for label, n := range count {
+		need := max(0, r.To-n)
+		missing += need
+		if slices.Contains(r.sampler.Labels, label) {
+			known++
+			possible += need
+		}
+	}
+	switch {
+	case known == 0 && len(count) > 0:
+		return fmt.Errorf("%w: the model has %q, the recordings %q", ErrNoLabel, first(r.sampler.Labels), first(labelsOf(r.recordings)))
+	case missing == 0:
+		r.note("every label has %d recordings already: nothing is added", r.To)
+		return nil
+	case possible == 0:
+		return nil // fill notes each label that the model does not know
+	}
+	if r.Proof {
+		if err := r.split.CheckTest(); err != nil {
+			return err
+		}
+	}
+	return r.trainFilter(ctx)
+}
+
+// first returns the first dozen of labels.
+func first(labels []string) []string { return labels[:min(len(labels), 12)] }
 
 // trainFilter trains the filter that clips have to pass.
 func (r *run) trainFilter(ctx context.Context) error {

@@ -206,6 +206,35 @@ func TestJobErrors(t *testing.T) {
 	}
 }
 
+// TestNothingToAdd checks that no classifier is trained where no clip can be added: enough recordings, or labels that the
+// model does not know.
+func TestNothingToAdd(t *testing.T) {
+	s := bandSampler(t)
+	all := bandRecordings(t, s, 4)
+	strange := slices.Clone(all)
+	for i := range strange {
+		strange[i].Label = "not " + strange[i].Label
+	}
+	var notes []string
+	tasks, files := &counter{}, 0
+	job := augment.Job{
+		To: 4, Seed: 1, Proof: true, Progress: tasks.Start, Store: func(string, []byte) error { files++; return nil },
+		Note: func(s string) { notes = append(notes, s) },
+	}
+	if r, err := job.Run(t.Context(), s, all, augment.Split{Train: all}); err != nil || r.Generated != 0 || files != 2 || tasks.started != 0 || !strings.HasPrefix(notes[0], "every label has 4 recordings already") {
+		t.Errorf("enough: %+v, %v, %d files, %d tasks, %q", r, err, files, tasks.started, notes)
+	}
+	job.To = 9
+	if _, err := job.Run(t.Context(), s, strange, augment.Split{Train: strange}); !errors.Is(err, augment.ErrNoLabel) || files != 2 || tasks.started != 0 {
+		t.Errorf("no label: %v, %d files, %d tasks", err, files, tasks.started)
+	}
+	// The only known label has enough.
+	some := append(strange[:len(strange):len(strange)], slices.Repeat(all[:1], 9)...)
+	if r, err := job.Run(t.Context(), s, some, augment.Split{Train: some}); err != nil || r.Generated != 0 || tasks.started != 0 || !strings.Contains(strings.Join(notes, " "), "does not know this label") {
+		t.Errorf("nothing possible: %+v, %v, %d tasks, %q", r, err, tasks.started, notes)
+	}
+}
+
 func TestJobValidate(t *testing.T) {
 	for want, j := range map[string]augment.Job{
 		"to 0":                         {},
