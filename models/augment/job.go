@@ -194,8 +194,7 @@ func (r *run) trainFilter(ctx context.Context) error {
 	r.report.Judge = c.HeldOut()
 	if !c.Reliable() && r.Confidence == 0 {
 		task.Done()
-		r.note("the classifier has an accuracy of %.0f %% on %d other recordings, which is not accurate enough to reject clips; only silence and copies are rejected, unless a confidence is given",
-			100*c.HeldOutAccuracy(), c.HeldOut().Clips)
+		r.note("the classifier rejects no clips: %s; only silence and copies are rejected, unless a confidence is given", c.Unreliable())
 	}
 	if r.filter, err = eval.NewFilter(ctx, c, train, r.Confidence); err != nil {
 		return err

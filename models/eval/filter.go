@@ -118,6 +118,17 @@ func (c *Classifier) Reliable() bool {
 	return c.heldOut.Clips >= reliableClips && c.heldOut.Accuracy >= Gate
 }
 
+// Unreliable says why the classifier is not Reliable; "" where it is.
+func (c *Classifier) Unreliable() string {
+	switch h := c.heldOut; {
+	case h.Clips < reliableClips:
+		return fmt.Sprintf("it was tested on %d other recordings, and its accuracy counts from %d on", h.Clips, reliableClips)
+	case h.Accuracy < Gate:
+		return fmt.Sprintf("its accuracy on %d other recordings is %.1f %%, and %.0f %% are needed", h.Clips, 100*h.Accuracy, 100*Gate)
+	}
+	return ""
+}
+
 // rareClips is the number of training clips of a label from which on the classifier may reject clips for it. Of a new digit
 // with five recordings beside nine digits with 270 each, it recognises 24 to 59 % of the other recordings.
 const rareClips = 20

@@ -3,6 +3,7 @@ package eval
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"wavemill/audio"
@@ -69,6 +70,22 @@ func TestRareLabelsAreNotRejected(t *testing.T) {
 		mixed, err := f.WithReliableLabels().CheckFor(t.Context(), []audio.Clip{foreign("kick")}, []Condition{{"kick", "bell", 0.5}})
 		if err != nil || !mixed[0].OK {
 			t.Errorf("%s filter, a mixture with a rare label: %+v, %v", name, mixed, err)
+		}
+	}
+}
+
+// Unreliable gives the reason that applies: too few recordings, whatever the accuracy on them, or the accuracy.
+func TestUnreliable(t *testing.T) {
+	for want, h := range map[string]HeldOut{
+		"":                           {Clips: reliableClips, Accuracy: Gate},
+		"tested on 6 other":          {Clips: 6, Accuracy: 1},
+		"counts from 50 on":          {Clips: 49, Accuracy: 0.5},
+		"on 80 other recordings is ": {Clips: 80, Accuracy: 0.5},
+		"97 % are needed":            {Clips: 50, Accuracy: Gate - 0.01},
+	} {
+		c := &Classifier{heldOut: h}
+		if got := c.Unreliable(); !strings.Contains(got, want) || (got == "") != c.Reliable() {
+			t.Errorf("%+v: %q, want %q", h, got, want)
 		}
 	}
 }
