@@ -104,6 +104,9 @@ func (a *app) compare(ctx context.Context, o compareOptions) error {
 	if err := comparison.Announce(ctx, data, options); err != nil {
 		return err
 	}
+	if err := os.MkdirAll(o.out, 0o755); err != nil {
+		return err
+	}
 	job := training.Job{Seed: o.seed, Steps: o.steps, NewEvaluator: a.newEvaluator}
 	if o.steps == 0 {
 		job.Budget = o.budget

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -97,6 +99,9 @@ func (a *app) eval(ctx context.Context, o evalOptions) error {
 		page, err := report.Comparison(report.Compared{
 			Report: result, Verdict: comparison.Decide(result), Data: data, Candidates: candidates, Made: time.Now(), Facts: recordingFacts(all, o.seed),
 		})
+		if err == nil {
+			err = os.MkdirAll(filepath.Dir(o.html), 0o755)
+		}
 		if err == nil {
 			err = report.WriteFile(o.html, page)
 		}

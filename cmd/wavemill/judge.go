@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -78,6 +79,9 @@ func (a *app) judge(ctx context.Context, o judgeCommand) error {
 		return err
 	}
 	report.Out = o.out
+	if err := os.MkdirAll(filepath.Dir(o.out), 0o755); err != nil {
+		return err
+	}
 	if err := file.Write(o.out); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -81,6 +82,9 @@ func (a *app) latents(ctx context.Context, o latentsOptions) error {
 		}
 	}
 	if err := m.Fit(o.Seed); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return err
 	}
 	o.Store = writeFile

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -64,5 +66,33 @@ func TestFailedGenerationIsNoSuccess(t *testing.T) {
 	code, _, stderr := runCLI(t, "generate", "--model", model, "--label", "chirp", "--seed", "7", "--out", out)
 	if code != exitFailed || strings.Contains(stderr, "1 clips in") || !strings.Contains(stderr, "generate: stopped at 0/1 clips") {
 		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+}
+
+// spoiler does something at the first write.
+type spoiler struct {
+	once  sync.Once
+	spoil func()
+}
+
+func (s *spoiler) Write(p []byte) (int, error) {
+	s.once.Do(s.spoil)
+	return len(p), nil
+}
+
+// A page that cannot be written at the end does not take the result with it.
+func TestEvalWithoutItsPage(t *testing.T) {
+	data, dir := recordingsFolder(t, 6), t.TempDir()
+	model, folder := filepath.Join(dir, "m.safetensors"), filepath.Join(dir, "pages")
+	mustRun(t, quickTraining(t, data, model, "--steps", "2")...)
+	var out bytes.Buffer
+	progress := &spoiler{spoil: func() { // The first line comes after the folder was tried, which was not there before.
+		if err := os.WriteFile(folder, nil, 0o600); err != nil {
+			t.Error(err)
+		}
+	}}
+	args := []string{"eval", "--model", model, "--data", data, "--test", recordingsFolder(t, 9), "--useful=false", "--clips", "6", "--html", filepath.Join(folder, "page.html")}
+	if code := quickExecute(t.Context(), args, &out, progress); code != exitFailed || !strings.Contains(out.String(), "1-NN") {
+		t.Errorf("exit code %d, %s", code, out.String())
 	}
 }

@@ -57,13 +57,17 @@ func Create(path string, o Options) (*File, error) {
 	return nil, fmt.Errorf("write %s: %d temporary files %s* lie beside it; remove them", path, attempts, prefix)
 }
 
-// Try finds out before long work whether a file can be written to path. It creates the folder, refuses what is there and is
-// no regular file, and creates and removes a temporary file.
+// Try finds out before long work whether a file can be written to path. It refuses what is there and is no regular file, and
+// creates a temporary file and the folders that it needs. It removes what it has created.
 func Try(path string) error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is there and is not a regular file; choose another name", path)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { // Others may read the results.
+	dir := filepath.Dir(path)
+	for _, folder := range missing(dir) {
+		defer os.Remove(folder) // The last one that is deferred, the innermost, is removed first.
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil { // Others may read the results.
 		return err
 	}
 	f, err := Create(path, Options{})
@@ -74,7 +78,15 @@ func Try(path string) error {
 	return nil
 }
 
-// TryFolder finds out before long work whether files can be written in a folder, and creates it.
+// missing returns the folders that are not there, dir and above it, the outermost first.
+func missing(dir string) []string {
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
+		return nil
+	}
+	return append(missing(filepath.Dir(dir)), dir)
+}
+
+// TryFolder finds out before long work whether files can be written in a folder, as Try does.
 func TryFolder(dir string) error { return Try(filepath.Join(dir, ".try")) }
 
 // Commit puts the file in its place. On error nothing is left behind and the destination is as it was.

@@ -201,10 +201,14 @@ func TestTry(t *testing.T) {
 	if err := TryFolder(filepath.Join(dir, "a", "c")); err != nil {
 		t.Error(err)
 	}
-	for _, folder := range []string{"b", "c"} {
-		if left, err := os.ReadDir(filepath.Join(dir, "a", folder)); err != nil || len(left) > 0 {
-			t.Errorf("left in %s: %v, %v", folder, left, err)
-		}
+	if err := os.Mkdir(filepath.Join(dir, "there"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(TryFolder(filepath.Join(dir, "there")), TryFolder(dir)); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 || left[0].Name() != "there" {
+		t.Errorf("left: %v, %v", left, err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "file"), []byte("kept"), 0o600); err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"path"
 	"strconv"
 
+	"wavemill/internal/atomicfile"
 	"wavemill/models"
 	"wavemill/models/metricslog"
 	"wavemill/models/monitor"
@@ -43,8 +44,8 @@ func (f Files) check() error {
 		if folder.dir == "" {
 			continue
 		}
-		if err := CheckFolder(folder.dir); err != nil {
-			return fmt.Errorf("%s: %w", folder.field, err)
+		if err := atomicfile.TryFolder(folder.dir); err != nil {
+			return fmt.Errorf("%s: %s: %w: %w; name another one", folder.field, folder.dir, ErrFolder, err)
 		}
 	}
 	return nil

@@ -8,12 +8,16 @@ import (
 	"path/filepath"
 	"strings"
 
+	"wavemill/internal/atomicfile"
 	"wavemill/internal/filelock"
 	"wavemill/models"
 )
 
 // ErrOutput is returned, wrapped, for a path that no checkpoint can be written to.
 var ErrOutput = errors.New("no checkpoint can be written there")
+
+// ErrFolder is returned, wrapped, for a path that is no folder to write files into.
+var ErrFolder = errors.New("no files can be written into this folder")
 
 // ErrLocked is returned, wrapped, where another training writes to the same checkpoint.
 var ErrLocked = errors.New("another training writes to this file")
@@ -32,34 +36,15 @@ func CheckOutput(path string) error {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w: %w", ErrOutput, err)
 	}
-	if err := tryFolder(filepath.Dir(path), filepath.Base(path)); err != nil {
+	dir := filepath.Dir(path)
+	err := os.MkdirAll(dir, 0o755)
+	if err == nil {
+		err = atomicfile.TryFolder(dir)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w: %w", path, ErrOutput, err)
 	}
 	return nil
-}
-
-// ErrFolder is returned, wrapped, for a path that is no folder to write files into.
-var ErrFolder = errors.New("no files can be written into this folder")
-
-// CheckFolder finds out before long work whether its files can be written into a folder. It creates the folder, and writes
-// and removes a temporary file.
-func CheckFolder(dir string) error {
-	if err := tryFolder(dir, "wavemill"); err != nil {
-		return fmt.Errorf("%s: %w: %w; name another one", dir, ErrFolder, err)
-	}
-	return nil
-}
-
-// tryFolder creates a folder, and writes and removes a hidden file in it that is named after base.
-func tryFolder(dir, base string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(dir, "."+base+".*.try")
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // LockOutput reserves a checkpoint's path for this training until release is called. The lock is a hidden file beside the
