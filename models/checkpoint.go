@@ -22,6 +22,9 @@ const Format = 1
 // OptimizerPrefix begins the names of tensors that only training needs.
 const OptimizerPrefix = "optimizer/"
 
+// FilterArch is the Checkpoint.Arch of filters of clips, which package eval reads and writes. They are no models.
+const FilterArch = "judge"
+
 // A Checkpoint is self-describing: it alone suffices to load a model, to go on training it and to generate from it.
 // It is a safetensors file whose metadata holds everything but the tensors as JSON under the key "wavemill".
 type Checkpoint struct {
@@ -165,7 +168,7 @@ func Decode(b []byte) (Checkpoint, error) {
 	}
 	text, ok := meta["wavemill"]
 	if !ok {
-		return Checkpoint{}, errors.New("checkpoint: a safetensors file without \"wavemill\" in its metadata: not one of ours")
+		return Checkpoint{}, errors.New("checkpoint: " + notOurs)
 	}
 	var c Checkpoint
 	if err := json.Unmarshal([]byte(text), &c); err != nil {

@@ -163,21 +163,23 @@ func TestDecodeRefuses(t *testing.T) {
 		b    []byte
 		want string
 	}{
-		"empty":            {nil, "too few"},
-		"header too long":  {binary.LittleEndian.AppendUint64(nil, 1<<62), "header says"},
-		"truncated":        {valid[:len(valid)-2], "do not fit"},
-		"longer":           {append(bytes.Clone(valid), 0), "follow the last"},
-		"bit flipped":      {flipped, "damaged"},
-		"no object":        {file(`[]`), "not a JSON object"},
-		"key twice":        {file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"\u0061":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, four...), "twice"},
-		"overlap":          {file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, four...), "do not fit"},
-		"hole":             {file(`{"a":{"dtype":"F32","shape":[],"data_offsets":[4,8]}}`, append(four, four...)...), "do not fit"},
-		"backwards":        {file(`{"a":{"dtype":"F32","shape":[0],"data_offsets":[4,0]}}`, four...), "do not fit"},
-		"huge shape":       {file(`{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}}`, four...), "impossible"},
-		"other type":       {file(`{"a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}`, four...), "BF16"},
-		"unknown field":    {file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1}}`, four...), "unknown field"},
-		"after the object": {file(`{} {}`), "more follows"},
-		"foreign":          {file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, four...), "not one of ours"},
+		"empty":             {nil, "too few"},
+		"header too long":   {binary.LittleEndian.AppendUint64(nil, 1<<62), "header says"},
+		"truncated":         {valid[:len(valid)-2], "the file is cut off: it ends 2 bytes early; copy it again"},
+		"cut in the header": {valid[:100], "it is cut off"},
+		"foreign type":      {file(`{"model.w":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}`, four...), "not one of ours"},
+		"longer":            {append(bytes.Clone(valid), 0), "follow the last"},
+		"bit flipped":       {flipped, "damaged"},
+		"no object":         {file(`[]`), "not a JSON object"},
+		"key twice":         {file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"\u0061":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, four...), "twice"},
+		"overlap":           {file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, four...), "do not fit"},
+		"hole":              {file(`{"a":{"dtype":"F32","shape":[],"data_offsets":[4,8]}}`, append(four, four...)...), "do not fit"},
+		"backwards":         {file(`{"a":{"dtype":"F32","shape":[0],"data_offsets":[4,0]}}`, four...), "do not fit"},
+		"huge shape":        {file(`{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}}`, four...), "impossible"},
+		"other type":        {file(`{"__metadata__":{"wavemill":"{}"},"a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}`, four...), "BF16"},
+		"unknown field":     {file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1}}`, four...), "unknown field"},
+		"after the object":  {file(`{} {}`), "more follows"},
+		"foreign":           {file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, four...), "not one of ours"},
 	} {
 		if _, err := Decode(c.b); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, c.want)

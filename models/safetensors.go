@@ -18,6 +18,7 @@ const (
 	metadataKey = "__metadata__"
 	headerLimit = 100 << 20 // bytes of JSON, the limit of the reference implementation
 	float32Type = "F32"
+	notOurs     = "a safetensors file without \"wavemill\" in its metadata: not one of ours"
 )
 
 type tensorInfo struct {
@@ -97,7 +98,10 @@ func headerLength(b []byte, size int) (uint64, error) {
 		return 0, fmt.Errorf("safetensors: %d bytes are too few for a header", size)
 	}
 	n := binary.LittleEndian.Uint64(b)
-	if n < uint64(len("{}")) || n > headerLimit || n > uint64(size-8) {
+	if n <= headerLimit && n > uint64(size-8) {
+		return 0, fmt.Errorf("safetensors: header says it has %d bytes, the file has %d after it: it is cut off, so copy it again, or it is another kind of file", n, size-8)
+	}
+	if n < uint64(len("{}")) || n > headerLimit {
 		return 0, fmt.Errorf("safetensors: header says it has %d bytes, the file has %d after it (limit %d)", n, size-8, headerLimit)
 	}
 	return n, nil
@@ -117,6 +121,16 @@ func decodeSafetensors(b []byte) ([]Tensor, map[string]string, error) {
 		return cmp.Or(cmp.Compare(x.info.Offsets[0], y.info.Offsets[0]), cmp.Compare(x.info.Offsets[1], y.info.Offsets[1]))
 	})
 	data := b[8+n:]
+	if _, ours := meta["wavemill"]; !ours && slices.ContainsFunc(infos, func(t namedInfo) bool { return t.info.DType != float32Type }) {
+		return nil, nil, errors.New(notOurs)
+	}
+	var last uint64 // byte of the tensors, by the header
+	for _, t := range infos {
+		last = max(last, t.info.Offsets[1])
+	}
+	if last > uint64(len(data)) {
+		return nil, nil, fmt.Errorf("safetensors: the file is cut off: it ends %d bytes early; copy it again", last-uint64(len(data)))
+	}
 	tensors := make([]Tensor, 0, len(infos))
 	var end uint64
 	for _, t := range infos {

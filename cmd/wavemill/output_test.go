@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"wavemill/models"
 )
 
 // TestUnusableOutputs checks that every command refuses an output that it cannot write before it works: nothing on
@@ -53,6 +55,26 @@ func TestEndlessCheckpoints(t *testing.T) {
 		code, stdout, stderr := runCLI(t, strings.Fields(strings.NewReplacer("ZERO", zero, "DATA", data, "OUT", out).Replace(args))...)
 		if code != exitFailed || stdout != "" || !strings.Contains(stderr, zero+": is not a regular file") && !strings.Contains(stderr, zero+": is a device") {
 			t.Errorf("%s: exit code %d, %q\n%s", args, code, stdout, stderr)
+		}
+	}
+}
+
+// TestFilterIsNoModel gives a filter to commands that take a model.
+func TestFilterIsNoModel(t *testing.T) {
+	data := recordingsFolder(t, 4)
+	c, err := models.Read(trainSmall(t, data, "vae", 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Arch = models.FilterArch
+	file, out := filepath.Join(t.TempDir(), "filter.safetensors"), filepath.Join(t.TempDir(), "out")
+	if err := c.Write(file); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"generate", "--label", "chirp"}, {"export"}, {"latents"}, {"topup", "--data", data, "--to", "9"}} {
+		code, _, stderr := runCLI(t, append(args, "--model", file, "--out", out)...)
+		if code != exitFailed || !strings.Contains(stderr, file) || !strings.Contains(stderr, "this is a filter") {
+			t.Errorf("%s: exit code %d\n%s", args[0], code, stderr)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package architectures
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -66,6 +67,9 @@ func (t Table) Names() []string {
 // Find returns the architecture of that name. One with a missing field is an error.
 func (t Table) Find(name string) (architecture.Architecture, error) {
 	i := slices.IndexFunc(t, func(a architecture.Architecture) bool { return a.Name == name })
+	if i < 0 && name == models.FilterArch {
+		return architecture.Architecture{}, errors.New("this is a filter, made by \"wavemill judge\", and not a model; generate takes it as --judge")
+	}
 	if i < 0 {
 		return architecture.Architecture{}, fmt.Errorf("architecture %q is unknown; there are: %s", name, strings.Join(t.Names(), ", "))
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // FilterArch is the architecture's name in a filter's checkpoint, which `wavemill judge` writes.
-const FilterArch = "judge"
+const FilterArch = models.FilterArch
 
 // Tensors of a filter's checkpoint. The names are part of the file format.
 const (
