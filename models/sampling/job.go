@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"math/bits"
 
 	"wavemill/audio/wav"
 	"wavemill/models/eval"
@@ -52,6 +54,8 @@ func (j Job) Validate() error {
 		return fmt.Errorf("n %d: ask for one clip or more", j.N)
 	case j.N > MaxClips:
 		return tooMany(j.N, 1)
+	case j.Seed > j.lastSeed():
+		return fmt.Errorf("seed %d: the seeds of these clips would begin again at 0; with n %d, the largest is %d", j.Seed, j.N, j.lastSeed())
 	case j.UntilGood && j.MaxTries < 1:
 		return fmt.Errorf("max-tries %d: try once or more", j.MaxTries)
 	case j.UntilGood && j.Interpolate != nil:
@@ -62,6 +66,20 @@ func (j Job) Validate() error {
 
 // MaxClips is the number of clips that one Job makes at most: it holds a record of about 150 bytes for each.
 const MaxClips = 1_000_000
+
+// lastSeed is the largest seed of the first clip with which the seeds of all clips and tries are different.
+func (j Job) lastSeed() uint64 {
+	further := uint64(j.N) - 1
+	if j.UntilGood {
+		// Each clip has MaxTries seeds. More tries than half of all seeds are as good as no limit.
+		if high, low := bits.Mul64(uint64(j.N), uint64(max(j.MaxTries, 1))); high > 0 || low > 1<<63 {
+			further = 1 << 63
+		} else {
+			further = low - 1
+		}
+	}
+	return math.MaxUint64 - further
+}
 
 // tooMany is the error of a job for n clips of so many kinds.
 func tooMany(n, kinds int) error {

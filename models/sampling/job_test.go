@@ -2,6 +2,7 @@ package sampling_test
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -46,6 +47,20 @@ func TestJob(t *testing.T) {
 	}
 }
 
+// TestLargestSeed generates the clips of the last seeds that there are.
+func TestLargestSeed(t *testing.T) {
+	var w written
+	j := w.job(sampling.Plan{Labels: []string{"high"}})
+	j.Seed = math.MaxUint64 - 1
+	if err := j.Run(t.Context(), ridged(t, nil)); err != nil || !slices.Equal(w.files, []string{"high_18446744073709551614.wav", "high_18446744073709551615.wav"}) {
+		t.Errorf("files %q, %v", w.files, err)
+	}
+	j.UntilGood, j.Seed, j.MaxTries = true, 1<<62, math.MaxInt
+	if err := j.Validate(); err != nil {
+		t.Errorf("tries without a limit: %v", err)
+	}
+}
+
 // TestJobRefuses checks that nothing is stored by a job that cannot be done.
 func TestJobRefuses(t *testing.T) {
 	high := sampling.Plan{Labels: []string{"high"}}
@@ -56,18 +71,20 @@ func TestJobRefuses(t *testing.T) {
 		change func(*sampling.Job)
 		quiet  func(uint64) bool
 	}{
-		"label is missing":                       {sampling.Plan{}, nil, nil},
-		"label names 1 labels":                   {sampling.Plan{Labels: []string{"high"}, Mix: new(0.5)}, nil, nil},
-		"n 0":                                    {high, func(j *sampling.Job) { j.N = 0 }, nil},
-		"n 99999999999: ":                        {high, func(j *sampling.Job) { j.N = 99_999_999_999 }, nil},
-		"ask for 500000 or fewer":                {sampling.Plan{Labels: []string{"all"}}, func(j *sampling.Job) { j.N = sampling.MaxClips }, nil},
-		"ask for 333333 or fewer":                {sampling.Plan{Labels: []string{"all"}, Interpolate: new(3)}, func(j *sampling.Job) { j.N = sampling.MaxClips }, nil},
-		"max-tries 0":                            {high, func(j *sampling.Job) { j.UntilGood = true }, nil},
-		"until-good and interpolate":             {sampling.Plan{Labels: []string{"all"}, Interpolate: new(3)}, func(j *sampling.Job) { j.UntilGood, j.MaxTries = true, 1 }, nil},
-		"like absent.wav: open absent.wav":       {sampling.Plan{Likes: []string{"absent.wav"}}, nil, nil},
-		"like /dev/zero: /dev/zero: is a device": {sampling.Plan{Likes: []string{"/dev/zero"}}, nil, nil},
-		"the model generated silence":            {high, nil, quiet},
-		full.Error():                             {high, func(j *sampling.Job) { j.Store = func(string, []byte) (string, error) { return "", full } }, nil},
+		"label is missing":        {sampling.Plan{}, nil, nil},
+		"label names 1 labels":    {sampling.Plan{Labels: []string{"high"}, Mix: new(0.5)}, nil, nil},
+		"n 0":                     {high, func(j *sampling.Job) { j.N = 0 }, nil},
+		"n 99999999999: ":         {high, func(j *sampling.Job) { j.N = 99_999_999_999 }, nil},
+		"ask for 500000 or fewer": {sampling.Plan{Labels: []string{"all"}}, func(j *sampling.Job) { j.N = sampling.MaxClips }, nil},
+		"ask for 333333 or fewer": {sampling.Plan{Labels: []string{"all"}, Interpolate: new(3)}, func(j *sampling.Job) { j.N = sampling.MaxClips }, nil},
+		"with n 2, the largest is 18446744073709551614": {high, func(j *sampling.Job) { j.Seed = math.MaxUint64 }, nil},
+		"the largest is 18446744073709551596":           {high, func(j *sampling.Job) { j.Seed, j.UntilGood, j.MaxTries = math.MaxUint64-18, true, 10 }, nil},
+		"max-tries 0":                                   {high, func(j *sampling.Job) { j.UntilGood = true }, nil},
+		"until-good and interpolate":                    {sampling.Plan{Labels: []string{"all"}, Interpolate: new(3)}, func(j *sampling.Job) { j.UntilGood, j.MaxTries = true, 1 }, nil},
+		"like absent.wav: open absent.wav":              {sampling.Plan{Likes: []string{"absent.wav"}}, nil, nil},
+		"like /dev/zero: /dev/zero: is a device":        {sampling.Plan{Likes: []string{"/dev/zero"}}, nil, nil},
+		"the model generated silence":                   {high, nil, quiet},
+		full.Error():                                    {high, func(j *sampling.Job) { j.Store = func(string, []byte) (string, error) { return "", full } }, nil},
 	} {
 		var w written
 		j := w.job(c.plan)
