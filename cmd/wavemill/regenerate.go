@@ -55,31 +55,38 @@ func (a *app) regenerate(ctx context.Context, o regenerateOptions, files []strin
 	}
 	regenerator := &sampling.Regenerator{Model: o.model}
 	different := 0
+	var errs []error
 	for _, file := range files {
 		if err := ctx.Err(); err != nil {
-			return err
+			return errors.Join(append(errs, err)...)
 		}
-		r, data, err := regenerator.Regenerate(ctx, file)
-		if errors.Is(err, sampling.ErrNoCheckpoint) {
-			err = fmt.Errorf("%w; name the checkpoint that generated the clip with --model", err)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", file, err)
-		}
-		if !r.Same {
+		same, err := a.regenerateFile(ctx, o, regenerator, file)
+		switch {
+		case err != nil:
+			errs = append(errs, err)
+		case !same:
 			different++
-		}
-		if o.out != "" {
-			if r.Out, err = storeIn(o.out)(filepath.Base(r.File), data); err != nil {
-				return err
-			}
-		}
-		if err := a.printResult(o.asJSON, r); err != nil {
-			return err
 		}
 	}
 	if different > 0 {
-		return fmt.Errorf("%d of %d files differ from what their model generates with %s kernels", different, len(files), kernel.Class())
+		errs = append(errs, fmt.Errorf("%d of %d files differ from what their model generates with %s kernels", different, len(files), kernel.Class()))
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+// regenerateFile compares one file, and reports whether its bytes are the same.
+func (a *app) regenerateFile(ctx context.Context, o regenerateOptions, regenerator *sampling.Regenerator, file string) (same bool, err error) {
+	r, data, err := regenerator.Regenerate(ctx, file)
+	if errors.Is(err, sampling.ErrNoCheckpoint) {
+		err = fmt.Errorf("%w; name the checkpoint that generated the clip with --model", err)
+	}
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", file, err)
+	}
+	if o.out != "" {
+		if r.Out, err = storeIn(o.out)(filepath.Base(r.File), data); err != nil {
+			return false, err
+		}
+	}
+	return r.Same, a.printResult(o.asJSON, r)
 }

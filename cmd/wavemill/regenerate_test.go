@@ -54,6 +54,16 @@ func TestRegenerate(t *testing.T) {
 	if err != nil || len(recording) == 0 {
 		t.Fatalf("no recordings (%v)", err)
 	}
+	// A file that cannot be generated again does not hide the others.
+	code, stdout, stderr := runCLI(t, "regenerate", "--json", recording[0], edited, filepath.Join(dir, "absent.wav"), files[1])
+	if r := decodeLines[sampling.Regenerated](t, stdout); code != exitFailed || len(r) != 2 || r[0].File != edited || r[0].Same || !r[1].Same {
+		t.Errorf("exit code %d, %s", code, stdout)
+	}
+	for _, want := range []string{recording[0] + ": ", "absent.wav: ", "1 of 4 files differ"} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("no %q in %s", want, stderr)
+		}
+	}
 	far := filepath.Join(again, filepath.Base(files[0])) // no checkpoint beside it or above
 	checkSearch(t, dir, files[0], far)
 	for name, c := range map[string]struct {
