@@ -45,6 +45,9 @@ Results stay in --keep: the same command goes on where it was stopped.
   wavemill bench quality --data digits/ --labels '{label}_{speaker}_{n}' --leave-out speaker --steps 3000 --keep quality`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("steps") && b.Steps == 0 {
+				return usagef("--steps must be positive")
+			}
 			if b.LeaveOut != "" && !cmd.Flags().Changed("seeds") {
 				b.Seeds = 1 // the groups are the runs
 			}

@@ -62,8 +62,8 @@ func (o *compareOptions) check() error {
 	switch {
 	case o.budget <= 0:
 		return usagef("--budget %v: training takes time", o.budget)
-	case o.steps < 0:
-		return usagef("--steps must not be negative")
+	case o.steps < 0 || o.steps == 0 && o.flags.Changed("steps"):
+		return usagef("--steps must be positive")
 	}
 	for _, m := range o.models {
 		if slices.Contains(architectures.Names(), m) {
