@@ -31,8 +31,8 @@ type Message struct {
 	// Label is the true label, any string. Its [Slug] is the last token of the subject. An emitted message with
 	// no label inherits its input's.
 	Label string
-	// Header holds the other headers, decoded, by exact name; Nats-* headers, the type and the label are not among
-	// them. Nil means none. An emitted message inherits Wavemill-Source, -Recording, -Fingerprint, -Group,
+	// Header holds the other headers, decoded, by exact name; those of NATS itself (Nats-*, Status and Description), the type
+	// and the label are not among them. Nil means none. An emitted message inherits Wavemill-Source, -Recording, -Fingerprint, -Group,
 	// traceparent and tracestate from its input where it has none of its own.
 	Header map[string]string
 	// Body is the value. A body above the server's max payload travels as a stored object; operators do not

@@ -10,56 +10,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"wavemill/pipeline/header"
+	"wavemill/pipeline/reader"
 )
-
-// replayRequest reads a stream in order without a durable consumer.
-type replayRequest struct {
-	stream, filter string
-	from           uint64 // First stream sequence; 0: new messages only.
-	last           bool   // End with what was there at the start.
-	headersOnly    bool
-}
-
-// replay calls f for every message until it returns false, ctx ends, or, with last, the stream is read.
-func (b *Bus) replay(ctx context.Context, r replayRequest, f func(jetstream.Msg) bool) error {
-	stream, err := b.js.Stream(ctx, r.stream)
-	if err != nil {
-		return fmt.Errorf("stream %s: %w", r.stream, err)
-	}
-	config := jetstream.OrderedConsumerConfig{FilterSubjects: []string{r.filter}, HeadersOnly: r.headersOnly, DeliverPolicy: jetstream.DeliverNewPolicy}
-	if r.from > 0 {
-		config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, r.from
-	}
-	consumer, err := stream.OrderedConsumer(ctx, config)
-	if err != nil {
-		return fmt.Errorf("read stream %s: %w", r.stream, err)
-	}
-	if r.last && (r.from == 0 || consumer.CachedInfo().NumPending == 0) {
-		return nil
-	}
-	end := stream.CachedInfo().State.LastSeq
-	messages, err := consumer.Messages()
-	if err != nil {
-		return fmt.Errorf("read stream %s: %w", r.stream, err)
-	}
-	defer messages.Stop()
-	for {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return fmt.Errorf("read stream %s: %w", r.stream, err)
-		}
-		meta, err := msg.Metadata()
-		if err != nil {
-			return fmt.Errorf("read stream %s: %w", r.stream, err)
-		}
-		if r.last && meta.Sequence.Stream > end {
-			return nil
-		}
-		if !f(msg) || (r.last && (meta.NumPending == 0 || meta.Sequence.Stream == end)) {
-			return nil
-		}
-	}
-}
 
 // messages is the body of [Bus.Messages].
 func (b *Bus) messages(ctx context.Context, s Subscription, yield func(*Message, error) bool) {
@@ -67,11 +19,11 @@ func (b *Bus) messages(ctx context.Context, s Subscription, yield func(*Message,
 		yield(nil, err)
 		return
 	}
-	r := replayRequest{stream: b.spec.StreamName(s.Stream), filter: b.spec.subjects(s.Stream), from: s.From, last: s.Last, headersOnly: s.HeadersOnly}
+	r := reader.Request{Stream: b.spec.StreamName(s.Stream), Filter: b.spec.subjects(s.Stream), From: s.From, Last: s.Last, HeadersOnly: s.HeadersOnly}
 	if s.Label != "" {
-		r.filter = b.spec.Subject(s.Stream, s.Label)
+		r.Filter = b.spec.Subject(s.Stream, s.Label)
 	}
-	err := b.replay(ctx, r, func(msg jetstream.Msg) bool {
+	err := reader.Read(ctx, b.js, r, func(msg *reader.Message) bool {
 		m, err := decode(msg)
 		if err == nil && !s.HeadersOnly {
 			err = b.resolve(ctx, m)
@@ -112,13 +64,11 @@ func (p *published) has(ctx context.Context, stream, id string) (bool, error) {
 		p.byStream[stream] = sc
 	}
 	spec := p.bus.spec
-	err := p.bus.replay(ctx, replayRequest{
-		stream: spec.StreamName(stream), filter: spec.subjects(stream),
-		from: sc.next, last: true, headersOnly: true,
-	}, func(msg jetstream.Msg) bool {
-		if meta, err := msg.Metadata(); err == nil {
-			sc.next = meta.Sequence.Stream + 1
-		}
+	err := reader.Read(ctx, p.bus.js, reader.Request{
+		Stream: spec.StreamName(stream), Filter: spec.subjects(stream),
+		From: sc.next, Last: true, HeadersOnly: true,
+	}, func(msg *reader.Message) bool {
+		sc.next = msg.Sequence() + 1
 		sc.ids[idHash(header.DecodeValue(msg.Headers().Get(jetstream.MsgIDHeader)))] = struct{}{}
 		return true
 	})

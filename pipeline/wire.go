@@ -23,7 +23,7 @@ func (s Spec) encode(stream string, m *Message) (*nats.Msg, error) {
 	msg.Data = m.Body
 	for name, value := range m.Header {
 		if !headerName(name) {
-			return nil, Errorf(Invalid, "header name %q: use letters, digits, - and _, and no Nats-", name)
+			return nil, Errorf(Invalid, "header name %q: use letters, digits, - and _, and neither Nats-, Status nor Description, which NATS uses itself", name)
 		}
 		msg.Header.Set(name, header.EncodeValue(value))
 	}
@@ -50,7 +50,7 @@ func checkType(t string) error {
 }
 
 func headerName(name string) bool {
-	return name != "" && !strings.HasPrefix(name, "Nats-") && strings.IndexFunc(name, unsafeInToken) < 0
+	return name != "" && !header.Reserved(name) && strings.IndexFunc(name, unsafeInToken) < 0
 }
 
 // stored is a message of a stream, delivered to a stage or read by [Bus.Messages].
@@ -94,7 +94,7 @@ func decode(msg stored) (*Message, error) {
 			m.SetHeader(header.Traceparent, value)
 		case strings.EqualFold(name, header.Tracestate):
 			m.SetHeader(header.Tracestate, value)
-		case strings.HasPrefix(name, "Nats-"):
+		case header.Reserved(name):
 		default:
 			m.SetHeader(name, value)
 		}

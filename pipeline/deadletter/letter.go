@@ -65,7 +65,7 @@ func (l Letter) Message(subject string) *nats.Msg {
 	msg := nats.NewMsg(subject)
 	msg.Data = l.Body
 	for name, values := range l.Header {
-		if !strings.HasPrefix(name, "Nats-") && !strings.HasPrefix(name, "Wavemill-Dead-") {
+		if !header.Reserved(name) && !strings.HasPrefix(name, "Wavemill-Dead-") {
 			msg.Header[name] = values
 		}
 	}
@@ -140,7 +140,7 @@ func Parse(msg *jetstream.RawStreamMsg) (Letter, error) {
 		l.Died = msg.Time
 	}
 	for name, values := range msg.Header {
-		if !strings.HasPrefix(name, "Nats-") && !strings.HasPrefix(name, "Wavemill-Dead-") {
+		if !header.Reserved(name) && !strings.HasPrefix(name, "Wavemill-Dead-") {
 			l.Header[name] = values
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"wavemill/pipeline/objectstore"
+	"wavemill/pipeline/reader"
 )
 
 // ErrNotFound means that there is no letter of that number.
@@ -27,28 +28,12 @@ type Store struct {
 // the stream that is not a dead letter is yielded as an error, and the iteration goes on; an error of the server ends it.
 func (s Store) List(ctx context.Context, f Filter) iter.Seq2[Letter, error] {
 	return func(yield func(Letter, error) bool) {
-		stream, err := s.JetStream.Stream(ctx, s.Stream)
+		err := reader.Read(ctx, s.JetStream, reader.Request{Stream: s.Stream, Filter: ">", From: 1, Last: true}, func(msg *reader.Message) bool {
+			l, err := Parse(msg.Raw())
+			return err == nil && !f.matches(l) || yield(l, err)
+		})
 		if err != nil {
-			yield(Letter{}, fmt.Errorf("stream %s: %w", s.Stream, err))
-			return
-		}
-		state := stream.CachedInfo().State
-		for number := state.FirstSeq; number <= state.LastSeq && number > 0; number++ {
-			msg, err := stream.GetMsg(ctx, number, jetstream.WithGetMsgSubject(">"))
-			if errors.Is(err, jetstream.ErrMsgNotFound) {
-				return
-			}
-			if err != nil {
-				yield(Letter{}, fmt.Errorf("stream %s: %w", s.Stream, err))
-				return
-			}
-			if number = msg.Sequence; number > state.LastSeq { // The letters in between have been deleted.
-				return
-			}
-			l, err := Parse(msg)
-			if (err != nil || f.matches(l)) && !yield(l, err) {
-				return
-			}
+			yield(Letter{}, err)
 		}
 	}
 }
@@ -59,7 +44,7 @@ func (s Store) Get(ctx context.Context, number uint64) (Letter, error) {
 	if err != nil {
 		return Letter{}, fmt.Errorf("stream %s: %w", s.Stream, err)
 	}
-	msg, err := stream.GetMsg(ctx, number)
+	msg, err := reader.Get(ctx, s.JetStream, stream, number)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return Letter{}, fmt.Errorf("%d in %s: %w", number, s.Stream, ErrNotFound)
 	}

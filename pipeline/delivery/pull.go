@@ -11,6 +11,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"wavemill/pipeline/reader"
 )
 
 const (
@@ -113,22 +115,11 @@ func (p *pull) request(messages, bytes int) error {
 	}
 	p.asked += messages
 	p.bytes += bytes
-	err = p.conn.PublishRequest(prefix(p.js.Options())+p.subject, p.inbox+"."+strconv.FormatUint(p.last, 10), body)
+	err = p.conn.PublishRequest(reader.Prefix(p.js.Options())+p.subject, p.inbox+"."+strconv.FormatUint(p.last, 10), body)
 	if err != nil {
 		return fmt.Errorf("ask for messages: %w", err)
 	}
 	return nil
-}
-
-// prefix is where the JetStream API is, in subjects.
-func prefix(o jetstream.JetStreamOptions) string {
-	switch {
-	case o.Domain != "":
-		return "$JS." + o.Domain + ".API."
-	case o.APIPrefix != "":
-		return strings.TrimSuffix(o.APIPrefix, ".") + "."
-	}
-	return jetstream.DefaultAPIPrefix
 }
 
 // receive takes what the server sends to the inbox: messages, heartbeats, and the ends of requests.
@@ -177,7 +168,7 @@ func (p *pull) end() {
 	if sub == nil {
 		return
 	}
-	if p.conn.ConnectedClusterName() != "" || prefix(p.js.Options()) != jetstream.DefaultAPIPrefix {
+	if p.conn.ConnectedClusterName() != "" || reader.Prefix(p.js.Options()) != jetstream.DefaultAPIPrefix {
 		p.expire()
 	}
 	closed := make(chan struct{})

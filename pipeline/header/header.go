@@ -80,6 +80,12 @@ const (
 	DeadSettled   = "Wavemill-Dead-Settled"    // DeadSettled is on notes about letters that have been removed: replayed or purged.
 )
 
+// Reserved reports whether the name is one by which a server or a client of NATS says something of its own: Nats-*, and Status and
+// Description, with which it answers. Such a header of a message is not passed on to another message.
+func Reserved(name string) bool {
+	return strings.HasPrefix(name, "Nats-") || name == "Status" || name == "Description"
+}
+
 // TraceID returns the trace id of a traceparent, 32 hexadecimal digits, and "" where it has none.
 // https://www.w3.org/TR/trace-context/
 func TraceID(traceparent string) string {

@@ -20,6 +20,7 @@ import (
 
 	"wavemill/pipeline"
 	"wavemill/pipeline/header"
+	"wavemill/pipeline/reader"
 )
 
 // ErrNotFound means that there is no message of that number.
@@ -44,31 +45,12 @@ func Of(bus *pipeline.Bus) *Store { return &Store{JetStream: bus.JetStream(), Sp
 func (s *Store) List(ctx context.Context, f Filter) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		name := s.Spec.StreamName(pipeline.TypeQuarantine)
-		stream, err := s.JetStream.Stream(ctx, name)
-		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			return
-		}
-		if err != nil {
-			yield(Message{}, fmt.Errorf("stream %s: %w", name, err))
-			return
-		}
-		state := stream.CachedInfo().State
-		for number := state.FirstSeq; number <= state.LastSeq && number > 0; number++ {
-			raw, err := stream.GetMsg(ctx, number, jetstream.WithGetMsgSubject(">"))
-			if errors.Is(err, jetstream.ErrMsgNotFound) {
-				return
-			}
-			if err != nil {
-				yield(Message{}, fmt.Errorf("stream %s: %w", name, err))
-				return
-			}
-			if number = raw.Sequence; number > state.LastSeq { // Those in between have been removed.
-				return
-			}
-			m, err := parse(raw)
-			if (err != nil || f.matches(m)) && !yield(m, err) {
-				return
-			}
+		err := reader.Read(ctx, s.JetStream, reader.Request{Stream: name, From: 1, Last: true}, func(msg *reader.Message) bool {
+			m, err := parse(msg.Raw())
+			return err == nil && !f.matches(m) || yield(m, err)
+		})
+		if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+			yield(Message{}, err)
 		}
 	}
 }
@@ -83,7 +65,7 @@ func (s *Store) Get(ctx context.Context, number uint64) (Message, error) {
 	if err != nil {
 		return Message{}, fmt.Errorf("stream %s: %w", name, err)
 	}
-	raw, err := stream.GetMsg(ctx, number)
+	raw, err := reader.Get(ctx, s.JetStream, stream, number)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return Message{}, fmt.Errorf("%d in %s: %w", number, name, ErrNotFound)
 	}
@@ -148,7 +130,7 @@ func (s *Store) letPass(m Message, label string) (*nats.Msg, Placed, error) {
 	msg.Data = m.body
 	maps.Copy(msg.Header, m.header)
 	for name := range msg.Header {
-		if strings.HasPrefix(name, "Nats-") || strings.HasPrefix(name, "Wavemill-Quarantine-") {
+		if header.Reserved(name) || strings.HasPrefix(name, "Wavemill-Quarantine-") {
 			delete(msg.Header, name)
 		}
 	}
@@ -173,10 +155,11 @@ func (s *Store) before(ctx context.Context, to string) (map[string]uint64, error
 	}
 	name := s.Spec.StreamName(to)
 	known := map[string]uint64{}
-	err := s.headers(ctx, name, func(id string, seq uint64) {
-		if strings.HasPrefix(id, idPrefix) {
-			known[id] = seq
+	err := reader.Read(ctx, s.JetStream, reader.Request{Stream: name, From: 1, Last: true, HeadersOnly: true}, func(msg *reader.Message) bool {
+		if id := header.DecodeValue(msg.Headers().Get(jetstream.MsgIDHeader)); strings.HasPrefix(id, idPrefix) {
+			known[id] = msg.Sequence()
 		}
+		return true
 	})
 	if err != nil {
 		return nil, fmt.Errorf("stream %s, which the guard writes: %w", name, err)
@@ -186,41 +169,6 @@ func (s *Store) before(ctx context.Context, to string) (map[string]uint64, error
 	}
 	s.published[to] = known
 	return known, nil
-}
-
-// headers calls f with the id of every message of a stream.
-func (s *Store) headers(ctx context.Context, name string, f func(id string, seq uint64)) error {
-	stream, err := s.JetStream.Stream(ctx, name)
-	if err != nil {
-		return err
-	}
-	end := stream.CachedInfo().State.LastSeq
-	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{HeadersOnly: true, DeliverPolicy: jetstream.DeliverAllPolicy})
-	if err != nil {
-		return err
-	}
-	if consumer.CachedInfo().NumPending == 0 {
-		return nil
-	}
-	messages, err := consumer.Messages()
-	if err != nil {
-		return err
-	}
-	defer messages.Stop()
-	for {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return err
-		}
-		meta, err := msg.Metadata()
-		if err != nil {
-			return err
-		}
-		f(header.DecodeValue(msg.Headers().Get(jetstream.MsgIDHeader)), meta.Sequence.Stream)
-		if meta.NumPending == 0 || meta.Sequence.Stream >= end {
-			return nil
-		}
-	}
 }
 
 // Remove deletes a message. Deleting one that does not exist is no error.

@@ -250,3 +250,43 @@ func TestNoQuarantine(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Messages with the header Status, in quarantine and in the stream after the guard, are messages, and it is not passed on.
+func TestMessagesThatLookLikeStatuses(t *testing.T) {
+	bus := open(t, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for _, subject := range []string{"mill.guarded.c", "mill.quarantine.c"} {
+		msg := nats.NewMsg(subject)
+		for name, value := range map[string]string{
+			"Status": "404", "Description": "No Messages", header.QuarantineType: "audio", header.QuarantineTo: "guarded", header.QuarantineSequence: "7",
+		} {
+			msg.Header.Set(name, value)
+		}
+		if _, err := bus.JetStream().PublishMsg(ctx, msg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := list(t, quarantine.Of(bus), quarantine.Filter{})
+	if len(all) != 2 {
+		t.Fatalf("%+v", all)
+	}
+	if m, err := quarantine.Of(bus).Get(ctx, 2); err != nil || m.From != 7 {
+		t.Errorf("%+v: %v", m, err)
+	}
+	for _, m := range all {
+		if _, err := quarantine.Of(bus).Accept(ctx, m, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, sequence := range []uint64{2, 3} {
+		stream, err := bus.JetStream().Stream(ctx, "MILL_GUARDED")
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := stream.GetMsg(ctx, sequence)
+		if err != nil || raw.Header.Get("Status") != "" || raw.Header.Get("Description") != "" {
+			t.Errorf("%+v: %v", raw, err)
+		}
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -14,6 +13,7 @@ import (
 	"wavemill/pipeline"
 	"wavemill/pipeline/deadletter"
 	"wavemill/pipeline/header"
+	"wavemill/pipeline/reader"
 )
 
 // Replay puts the missing messages of a report on their streams again, under new ids and for the stage that lacks them only. It
@@ -43,14 +43,14 @@ func replay(ctx context.Context, bus *pipeline.Bus, s Stage, sequence uint64, oc
 	if err != nil {
 		return err
 	}
-	old, err := stream.GetMsg(ctx, sequence)
+	old, err := reader.Get(ctx, bus.JetStream(), stream, sequence)
 	if err != nil {
 		return err
 	}
 	msg := nats.NewMsg(old.Subject)
 	msg.Data = old.Data
 	for name, values := range old.Header {
-		if !strings.HasPrefix(name, "Nats-") { // They belong to the publication: a batch, an expectation, a lifetime.
+		if !header.Reserved(name) { // They belong to the publication: a batch, an expectation, a lifetime.
 			msg.Header[name] = values
 		}
 	}

@@ -348,3 +348,32 @@ func TestOutputsBeforeAndAfterAReplay(t *testing.T) {
 		t.Errorf("%+v %v", letter, err)
 	}
 }
+
+// A client's message that looks like an answer of the server, without its body or with an empty one, is counted like any other.
+func TestMessagesThatLookLikeStatuses(t *testing.T) {
+	r := newRig(t)
+	defer r.start()()
+	r.publish("first")
+	for i, status := range []string{"404", "100", "408", "409", "503"} {
+		for _, body := range []string{"", "body"} {
+			msg := nats.NewMsg("t.audio.x")
+			msg.Header.Set("Status", status)
+			msg.Header.Set("Description", "Idle Heartbeat")
+			msg.Header.Set("Nats-Msg-Id", fmt.Sprint(i, body))
+			msg.Data = []byte(body)
+			if _, err := r.bus.JetStream().PublishMsg(r.ctx, msg); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	r.publish("bad-1", "last")
+	report, s := r.check(patience)
+	if !report.OK || s.Inputs != 13 || s.Done != 12 || s.Letters != 1 {
+		t.Errorf("%s\n%+v", report, s)
+	}
+	for m, err := range r.bus.Messages(r.ctx, pipeline.Subscription{Stream: pipeline.TypeAudio, From: 1, Last: true}) {
+		if err != nil || m.Header["Status"] != "" || m.Header["Description"] != "" {
+			t.Errorf("%+v: %v", m, err)
+		}
+	}
+}
