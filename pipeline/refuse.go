@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nats.go"
 
 	"wavemill/pipeline/deadletter"
 	"wavemill/pipeline/header"
@@ -33,11 +33,7 @@ func (b *Bus) Refuse(ctx context.Context, operator, stream string, sequences []u
 		if m == nil || !wanted[m.Sequence] {
 			continue
 		}
-		letter, err := b.letterOf(operator, stream, m, reason)
-		if err == nil {
-			err = b.deadLetter(ctx, letter)
-		}
-		if err != nil {
+		if err := b.deadLetter(ctx, b.letterOf(operator, stream, m, reason)); err != nil {
 			return fmt.Errorf("refuse message %d of %s: %w", m.Sequence, m.Stream, err)
 		}
 		b.refused.of(operator).Add(1)
@@ -45,20 +41,23 @@ func (b *Bus) Refuse(ctx context.Context, operator, stream string, sequences []u
 	return ctx.Err()
 }
 
-// letterOf writes a dead letter about a message that was read from a stream.
-func (b *Bus) letterOf(operator, stream string, m *Message, reason error) (deadletter.Letter, error) {
-	msg, err := b.spec.encode(stream, m)
-	if err != nil {
-		return deadletter.Letter{}, err
+// letterOf writes a dead letter about a message that was read from a stream. It keeps all headers, also those that an operator could
+// not send: the letter says which of them it cannot have.
+func (b *Bus) letterOf(operator, stream string, m *Message, reason error) deadletter.Letter {
+	headers := nats.Header{}
+	for name, value := range m.Header {
+		headers.Set(name, header.EncodeValue(value))
 	}
-	msg.Header.Del(jetstream.MsgIDHeader)
+	if m.Type != stream {
+		headers.Set(header.Type, header.EncodeValue(m.Type))
+	}
 	letter := deadletter.Letter{
 		Operator: operator, Reason: oneLine(reason.Error()), Kind: Invalid.String(), Attempts: max(m.Attempt, 1),
-		Subject: msg.Subject, Stream: m.Stream, Sequence: m.Sequence, MessageID: m.ID,
-		Label: m.Label, Source: m.Header[header.Source], Died: time.Now(), Header: msg.Header, Body: msg.Data,
+		Subject: b.spec.Subject(stream, m.Label), Stream: m.Stream, Sequence: m.Sequence, MessageID: m.ID,
+		Label: m.Label, Source: m.Header[header.Source], Died: time.Now(), Header: headers, Body: m.Body,
 	}
 	if data, err := json.Marshal(&Error{Operator: operator, Kind: Invalid, Err: reason}); err == nil {
 		letter.Error = data
 	}
-	return letter, nil
+	return letter
 }

@@ -58,6 +58,7 @@ type Status struct {
 	Redelivered uint64 `json:"redelivered"`      // Redelivered counts deliveries that were not the first.
 	Retried     uint64 `json:"retried"`          // Retried counts failures that will be tried again.
 	Dead        uint64 `json:"dead"`             // Dead counts dead letters.
+	DeadFailed  uint64 `json:"dead_failed"`      // DeadFailed counts failures to store a dead letter; the message is then tried again.
 	// Stream and Consumer are the names on the server of what it reads.
 	Stream   string `json:"stream,omitempty"`
 	Consumer string `json:"consumer,omitempty"`
@@ -104,7 +105,7 @@ func (s *stage) snapshot() Status {
 		Acked: c.acked.Load(), Nacked: c.nacked.Load(), Termed: c.termed.Load(),
 		ReceivedBytes: c.receivedBytes.Load(), EmittedBytes: c.emittedBytes.Load(), Waits: s.bus.waits.count(s.route.to), Busy: time.Duration(c.busy.Load()), DeadLetters: c.letters(),
 	}
-	status.DeadByReason = c.deaths()
+	status.DeadByReason, status.DeadFailed = c.deaths(), s.unstored.failures()
 	if n := s.bus.refused.of(s.spec.Name).Load(); n > 0 {
 		status.DeadByReason[ReasonRefused] += n
 	}

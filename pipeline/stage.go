@@ -30,6 +30,7 @@ type stage struct {
 	works     atomic.Pointer[works]
 	state     stageState
 	counters  counters
+	unstored  unstored
 	onEvent   func(Event)
 	published *published
 	ahead     *semaphore.Weighted // Of bytesAhead.

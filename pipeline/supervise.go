@@ -108,6 +108,9 @@ func (s *stage) notReady() error {
 			return fmt.Errorf("it cannot read its stream: %w", err)
 		}
 	}
+	if err := s.unstored.fault(time.Now()); err != nil {
+		return err
+	}
 	if r, ok := w.operators[0].(Readier); ok {
 		return r.Ready()
 	}

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,6 +42,9 @@ type Letter struct {
 	Object    string          `json:"object,omitempty"` // Object is the reference of a stored body; [Store.Expiry] says how long it lives.
 	// Settled is empty for a letter. [Replayed] or [Purged] mark a note about a letter that has been removed.
 	Settled string `json:"settled,omitempty"`
+	// LeftOut names the headers of the failed message that the letter does not have, with commas, because no message can have
+	// them or they are too large together.
+	LeftOut string `json:"left_out,omitempty"`
 
 	Number uint64      `json:"number"` // Number is the letter's own sequence in the dead-letter stream.
 	Header nats.Header `json:"-"`      // Header holds the headers of the failed message.
@@ -64,8 +68,13 @@ func ID(stream string, sequence uint64) string {
 func (l Letter) Message(subject string) *nats.Msg {
 	msg := nats.NewMsg(subject)
 	msg.Data = l.Body
+	var leftOut []string
 	for name, values := range l.Header {
-		if !header.Reserved(name) && !strings.HasPrefix(name, "Wavemill-Dead-") {
+		switch {
+		case strings.HasPrefix(name, "Nats-"), strings.HasPrefix(name, "Wavemill-Dead-"): // Of the message that failed alone.
+		case header.Reserved(name), !header.Sendable(name):
+			leftOut = append(leftOut, name)
+		default:
 			msg.Header[name] = values
 		}
 	}
@@ -88,7 +97,55 @@ func (l Letter) Message(subject string) *nats.Msg {
 	set(header.DeadSequence, strconv.FormatUint(l.Sequence, 10))
 	set(header.DeadMessageID, l.MessageID)
 	set(header.DeadTime, l.Died.UTC().Format(time.RFC3339Nano))
+	set(header.DeadLeftOut, names(append(leftOut, shrink(msg)...)))
 	return msg
+}
+
+// maxHeaders is how large the headers of a letter may be, in bytes. A stream stores 64 KiB; the rest is for what is added when the
+// letter is published, and for the names of what is left out.
+const maxHeaders = 60 << 10
+
+// shrink removes the largest headers that a letter can do without until the others can be stored, and returns their names.
+func shrink(msg *nats.Msg) (removed []string) {
+	for {
+		total, largest, size := 0, "", 0
+		for name, values := range msg.Header {
+			n := 0
+			for _, value := range values {
+				n += len(name) + len(value) + len(": \r\n")
+			}
+			total += n
+			if n > size && !needed(name) {
+				largest, size = name, n
+			}
+		}
+		if total <= maxHeaders || largest == "" {
+			return removed
+		}
+		delete(msg.Header, largest)
+		removed = append(removed, largest)
+	}
+}
+
+// needed reports whether a letter is none without the header.
+func needed(name string) bool {
+	switch name {
+	case jetstream.MsgIDHeader, header.DeadOperator, header.DeadReason, header.DeadKind, header.DeadAttempts, header.DeadSubject,
+		header.DeadStream, header.DeadSequence, header.DeadTime, header.Object:
+		return true
+	}
+	return false
+}
+
+// names lists names of headers on one line, those that no message can have in quotes.
+func names(all []string) string {
+	slices.Sort(all)
+	for i, name := range all {
+		if !header.Sendable(name) {
+			all[i] = strconv.QuoteToASCII(name)
+		}
+	}
+	return clip(strings.Join(all, ", "), maxReason/2)
 }
 
 // note writes what remains of a letter that is removed, without its body and its own headers, so that `wavemill verify` knows
@@ -124,7 +181,7 @@ func Parse(msg *jetstream.RawStreamMsg) (Letter, error) {
 		Subject: get(header.DeadSubject), Stream: get(header.DeadStream), MessageID: get(header.DeadMessageID),
 		Label: get(header.Label), Source: get(header.Source),
 		Number: msg.Sequence, Size: len(msg.Data), Body: msg.Data, Header: make(nats.Header),
-		Object: get(header.Object), Settled: get(header.DeadSettled), subject: msg.Subject,
+		Object: get(header.Object), Settled: get(header.DeadSettled), LeftOut: get(header.DeadLeftOut), subject: msg.Subject,
 	}
 	if text := get(header.DeadError); json.Valid([]byte(text)) {
 		l.Error = json.RawMessage(text)
@@ -140,7 +197,7 @@ func Parse(msg *jetstream.RawStreamMsg) (Letter, error) {
 		l.Died = msg.Time
 	}
 	for name, values := range msg.Header {
-		if !header.Reserved(name) && !strings.HasPrefix(name, "Wavemill-Dead-") {
+		if !header.Reserved(name) && header.Sendable(name) && !strings.HasPrefix(name, "Wavemill-Dead-") {
 			l.Header[name] = values
 		}
 	}

@@ -77,6 +77,7 @@ const (
 	DeadSequence  = "Wavemill-Dead-Sequence"   //
 	DeadMessageID = "Wavemill-Dead-Message-Id" // DeadMessageID is the original's Nats-Msg-Id.
 	DeadTime      = "Wavemill-Dead-Time"       // DeadTime is the time of the failure, RFC 3339.
+	DeadLeftOut   = "Wavemill-Dead-Left-Out"   // DeadLeftOut names headers of the failed message that the letter cannot have.
 	DeadSettled   = "Wavemill-Dead-Settled"    // DeadSettled is on notes about letters that have been removed: replayed or purged.
 )
 
@@ -84,6 +85,11 @@ const (
 // Description, with which it answers. Such a header of a message is not passed on to another message.
 func Reserved(name string) bool {
 	return strings.HasPrefix(name, "Nats-") || name == "Status" || name == "Description"
+}
+
+// Sendable reports whether the nats client sends a message with a header of this name.
+func Sendable(name string) bool {
+	return name != "" && strings.IndexFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"()/,:;<=>?@[\\]{}", r) }) < 0
 }
 
 // TraceID returns the trace id of a traceparent, 32 hexadecimal digits, and "" where it has none.

@@ -71,6 +71,7 @@ func counters(send sender, s pipeline.Status) {
 		{"bytes_total", "Bytes of the bodies received.", s.ReceivedBytes},
 		{"emitted_bytes_total", "Bytes of the bodies emitted.", s.EmittedBytes},
 		{"publish_waits_total", "Publications on the operator's output that waited longer than five seconds for their confirmation, by all of this process.", s.Waits},
+		{"dlq_failures_total", "Failures to store a dead letter; the message is then tried again.", s.DeadFailed},
 		{"restarts_total", "Starts of the operator after a failure.", s.Restarts},
 	} {
 		send(prometheus.CounterValue, c.name, c.help, float64(c.value), "operator", s.Operator, "stream", s.Stream, "consumer", s.Consumer)

@@ -130,7 +130,7 @@ func (s *Store) letPass(m Message, label string) (*nats.Msg, Placed, error) {
 	msg.Data = m.body
 	maps.Copy(msg.Header, m.header)
 	for name := range msg.Header {
-		if header.Reserved(name) || strings.HasPrefix(name, "Wavemill-Quarantine-") {
+		if header.Reserved(name) || !header.Sendable(name) || strings.HasPrefix(name, "Wavemill-Quarantine-") {
 			delete(msg.Header, name)
 		}
 	}

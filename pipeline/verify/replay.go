@@ -50,7 +50,7 @@ func replay(ctx context.Context, bus *pipeline.Bus, s Stage, sequence uint64, oc
 	msg := nats.NewMsg(old.Subject)
 	msg.Data = old.Data
 	for name, values := range old.Header {
-		if !header.Reserved(name) { // They belong to the publication: a batch, an expectation, a lifetime.
+		if !header.Reserved(name) && header.Sendable(name) { // They belong to the publication: a batch, an expectation, a lifetime.
 			msg.Header[name] = values
 		}
 	}
