@@ -104,11 +104,11 @@ func (b *Bus) provisionConsumer(ctx context.Context, o OperatorSpec, r route, re
 	if err != nil || r.from == "" {
 		return none, err
 	}
-	operators, err := buildOperators(o, r, reg, Env{Pipeline: b.spec.Name, Operator: o.Name, Log: slog.New(slog.DiscardHandler)})
+	op, err := buildOperator(o, r, reg, Env{Pipeline: b.spec.Name, Operator: o.Name, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return none, err
 	}
-	c := b.consumer(o, r, operators, hash)
+	c := b.consumer(o, r, op, hash)
 	loop, err := delivery.New(b.conn, b.js, c, b.log, nil)
 	if err != nil {
 		return none, err

@@ -318,3 +318,21 @@ func TestOnlyKnowsItsNeighbours(t *testing.T) {
 		t.Errorf("upstream %v", got.Upstream)
 	}
 }
+
+// Checking a stage does not build an operator for each of its workers, however many it asks for.
+func TestCheckBuildsFewOperators(t *testing.T) {
+	for workers, want := range map[int]string{100_000: "workers is 100000; use 1 to 1024", 1024: ""} {
+		built := 0
+		reg := pipeline.Registry{"work": func([]byte, pipeline.Env) (pipeline.Operator, error) {
+			built++
+			return consumer{pipeline.TypeAudio, shout}, nil
+		}}
+		err := pipeline.Check(specOf(t, "", func(s *pipeline.Spec) { s.Operators[0].Workers = workers }), reg)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%d workers: %v", workers, err)
+		}
+		if built > 2 { // One to find its streams, and one that knows them.
+			t.Errorf("%d workers: %d operators were built", workers, built)
+		}
+	}
+}

@@ -118,7 +118,7 @@ func (p *Pipeline) newStage(ctx context.Context, bus *Bus, spec OperatorSpec, r 
 	return newStage(bus, spec, r, upstream(r.from, all), p.reg, p.options)
 }
 
-// Check builds the operators of a spec as Start does, without a bus, and reports every fault: of the spec, of the
+// Check builds the operators of a spec, each for one worker, without a bus, and reports every fault: of the spec, of the
 // operators' configurations, and of the streams between them. Of the stages that [Spec.Only] has left out it looks at
 // the streams alone.
 func Check(spec Spec, reg Registry) error {
@@ -126,7 +126,7 @@ func Check(spec Spec, reg Registry) error {
 	own, others, faults := spec.routes(reg)
 	for i, o := range spec.Operators {
 		if faults[i] == nil {
-			_, faults[i] = buildOperators(o, own[i], reg, Env{
+			_, faults[i] = buildOperator(o, own[i], reg, Env{
 				Pipeline: spec.Name, Operator: o.Name, Log: slog.New(slog.DiscardHandler), Upstream: upstream(own[i].from, own),
 			})
 		}

@@ -68,23 +68,37 @@ type works struct {
 
 // buildOperators builds one operator per worker.
 func buildOperators(o OperatorSpec, r route, reg Registry, env Env) ([]Operator, error) {
+	first, err := buildOperator(o, r, reg, env)
+	if err != nil {
+		return nil, err
+	}
 	env.From, env.To = r.from, r.to
-	var operators []Operator
-	for range max(o.Workers, 1) {
+	operators := []Operator{first}
+	for len(operators) < o.Workers {
 		op, err := reg[o.Operator](o.Config, env)
 		if err != nil {
 			return nil, err
 		}
 		operators = append(operators, op)
 	}
-	_, runs := operators[0].(Runner)
+	return operators, nil
+}
+
+// buildOperator builds the operator of one worker. It suffices to check the stage.
+func buildOperator(o OperatorSpec, r route, reg Registry, env Env) (Operator, error) {
+	env.From, env.To = r.from, r.to
+	op, err := reg[o.Operator](o.Config, env)
+	if err != nil {
+		return nil, err
+	}
+	_, runs := op.(Runner)
 	if r.from == "" && !runs {
 		return nil, fmt.Errorf("operator %s: it does not say which stream it reads; set from to audio, spectrogram, clip or a stream that another operator writes", o.Name)
 	}
 	if runs && o.Workers > 1 {
 		return nil, fmt.Errorf("operator %s: workers is %d, but it keeps state of its own and runs with one", o.Name, o.Workers)
 	}
-	return operators, nil
+	return op, nil
 }
 
 func newStage(bus *Bus, spec OperatorSpec, r route, up []string, reg Registry, o Options) (*stage, error) {
@@ -157,16 +171,16 @@ func (s *stage) build() error {
 }
 
 func (s *stage) newLoop(operators []Operator) (*delivery.Loop, error) {
-	c := s.bus.consumer(s.spec, s.route, operators, s.hash)
+	c := s.bus.consumer(s.spec, s.route, operators[0], s.hash)
 	c.DrainTimeout, c.Settled, c.Opened = s.options.DrainTimeout, s.settled, s.opened
 	return delivery.New(s.bus.conn, s.bus.js, c, s.log, s.handle)
 }
 
 // consumer describes the durable consumer of a stage that reads a stream.
-func (b *Bus) consumer(o OperatorSpec, r route, operators []Operator, hash string) delivery.Config {
+func (b *Bus) consumer(o OperatorSpec, r route, op Operator, hash string) delivery.Config {
 	return delivery.Config{
 		Stream: b.spec.StreamName(r.from), Durable: b.spec.ConsumerName(o.Name), Description: "wavemill operator " + o.Operator,
-		Workers: len(operators), Replicas: o.Replicas, AckWait: o.AckWait, Ahead: ahead(operators[0]), Bind: b.spec.Streams.Bind,
+		Workers: max(o.Workers, 1), Replicas: o.Replicas, AckWait: o.AckWait, Ahead: ahead(op), Bind: b.spec.Streams.Bind,
 		Restore: func(ctx context.Context) error { return b.ensureStream(ctx, r.from) }, Configured: hash,
 	}
 }

@@ -199,7 +199,10 @@ func TestConfigurationFaults(t *testing.T) {
 		"{front_end: {frams: 64}}":                "frams",
 		"{front_end: {frames: many}}":             "frames",
 		"{front_end: {spectrogram: {n_fft: -1}}}": "front end",
-		"{ratio: 1}":                              "ratio",
+		// Both would take minutes or gigabytes to build.
+		"{front_end: {frames: 10, spectrogram: {sample_rate: 16777216, n_fft: 1048576, hop: 524288, window: hann, scale: mel, mels: 16384, value: magnitude}}}": "n_fft is 1048576",
+		"{front_end: {frames: 10, spectrogram: {sample_rate: 16777216, n_fft: 131072, hop: 65536, window: hann, scale: mel, mels: 16384, value: magnitude}}}":   "times mels 16384",
+		"{ratio: 1}": "ratio",
 	} {
 		_, err := spectrogram.Factory()([]byte(config), pipeline.Env{Operator: "spectrogram"})
 		if err == nil || !strings.Contains(err.Error(), want) {
