@@ -46,6 +46,7 @@ type link struct {
 	waits      waits
 	refused    waits                  // By operator: dead letters of [Bus.Refuse].
 	groups     sync.Map               // Of *group by stream: publications that are committed together.
+	existing   sync.Map               // Names of streams that are known to have existed.
 	committing sync.WaitGroup         // The goroutines of groups.
 	denied     atomic.Pointer[string] // The last refusal for want of permission.
 }

@@ -69,6 +69,9 @@ func (p *publication) settle(ack *jetstream.PubAck, err error) {
 		err = nats.ErrTimeout
 	}
 	p.ack, p.err = ack, err
+	if err == nil {
+		p.bus.existing.LoadOrStore(p.stream, true)
+	}
 	close(p.done)
 }
 

@@ -62,6 +62,7 @@ func (b *Bus) retryPublish(ctx context.Context, msg *nats.Msg, stream string, er
 		if attempt > 1 {
 			ack, again := b.publishOnce(ctx, msg)
 			if again == nil {
+				b.existing.Store(stream, true)
 				return ackOf(ack), nil
 			}
 			err = again
@@ -164,12 +165,17 @@ func (b *Bus) restore(ctx context.Context, stream string) {
 	ctx, cancel := context.WithTimeout(ctx, publishWait)
 	defer cancel()
 	defer context.AfterFunc(b.connection.Load().ctx, cancel)()
+	_, existed := b.existing.Load(stream)
 	_, err := b.js.Stream(ctx, b.spec.StreamName(stream))
 	if !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return // It exists, or the server does not say.
 	}
 	if err := b.ensureStream(ctx, stream); err != nil {
 		b.log.Warn("the stream does not exist and could not be created, trying again", "stream", b.spec.StreamName(stream), "error", err)
+		return
+	}
+	if !existed {
+		b.log.Info("the stream has been created", "stream", b.spec.StreamName(stream))
 		return
 	}
 	b.log.Warn("the stream did not exist any more; it has been created again, without the messages it had", "stream", b.spec.StreamName(stream))

@@ -113,3 +113,35 @@ func TestALongWaitIsToldAndCounted(t *testing.T) {
 		t.Errorf("%d waits, want 1", n)
 	}
 }
+
+// The quarantine stream is created by the first message for it, which is no loss; that it is gone later is one.
+func TestAStreamThatNeverExistedIsNotMissed(t *testing.T) {
+	const lost = "the stream did not exist any more"
+	var logged lines
+	bus, err := pipeline.Open(within(t), specOf(t, "", nil), pipeline.BusOptions{Log: slog.New(slog.NewTextHandler(&logged, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := bus.Close(within(t)); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	put := func() {
+		t.Helper()
+		if _, err := bus.Publish(within(t), &pipeline.Message{Type: pipeline.TypeQuarantine, Label: "l", Body: []byte("x")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put()
+	if logged.has(lost) || logged.has("level=WARN") {
+		t.Errorf("a warning about a stream that never existed: %s", logged.b.String())
+	}
+	if err := bus.JetStream().DeleteStream(within(t), "T_QUARANTINE"); err != nil {
+		t.Fatal(err)
+	}
+	put()
+	if !logged.has(lost) {
+		t.Errorf("nothing says that the stream was gone: %s", logged.b.String())
+	}
+}

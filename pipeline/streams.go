@@ -44,6 +44,7 @@ func (b *Bus) tryStream(ctx context.Context, stream string) error {
 		if _, err := b.js.Stream(ctx, config.Name); err != nil {
 			return fmt.Errorf("stream %s at %s (bind: it must exist): %w", config.Name, b.place(), err)
 		}
+		b.existing.Store(stream, true)
 		return nil
 	}
 	if old, err := b.js.Stream(ctx, config.Name); err == nil {
@@ -57,6 +58,7 @@ func (b *Bus) tryStream(ctx context.Context, stream string) error {
 	if _, err := b.js.CreateOrUpdateStream(ctx, config); err != nil {
 		return fmt.Errorf("stream %s at %s: %w", config.Name, b.place(), err)
 	}
+	b.existing.Store(stream, true)
 	return nil
 }
 
