@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -156,11 +157,14 @@ func (a *app) onQuarantine(ctx context.Context, q *quarantineFlags, f func(conte
 	}
 	defer func() { err = errors.Join(err, closeBus(ctx, bus)) }()
 	store, n, unreadable := quarantine.Of(bus), 0, 0
+	all := q.label+q.rule+q.reason+q.since+q.until == "" && len(q.filter.Numbers) == 0
 	for m, err := range store.List(ctx, q.filter) {
 		switch {
 		case err != nil && m.Number > 0:
-			unreadable++
-			a.note("%v", err)
+			if all || slices.Contains(q.filter.Numbers, m.Number) { // It was asked for.
+				unreadable++
+			}
+			a.log.Warn("a message in quarantine cannot be read", "error", err)
 			continue
 		case err != nil:
 			return err

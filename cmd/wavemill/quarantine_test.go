@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nats-io/nats.go"
+
 	"wavemill/pipeline"
 	"wavemill/pipeline/header"
 	"wavemill/pipeline/quarantine"
@@ -102,5 +104,28 @@ func TestQuarantineUsage(t *testing.T) {
 		if code != exitUsage || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit code %d, %s", args, code, stderr)
 		}
+	}
+}
+
+// A message that cannot be read, and that nobody asked for, is a warning.
+func TestQuarantineWithAnUnreadableMessage(t *testing.T) {
+	url := startServer(t)
+	bus := quarantined(t, url, 3)
+	msg := nats.NewMsg("mill.quarantine.three")
+	msg.Header.Set(header.QuarantineSequence, "none")
+	if _, err := bus.JetStream().PublishMsg(t.Context(), msg); err != nil { // Its number is 4.
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args string
+		code int
+	}{{"accept 1", exitOK}, {"drop --rule loud", exitOK}, {"ls 3", exitOK}, {"accept 3-4", exitFailed}, {"ls", exitFailed}} {
+		code, _, stderr := runCLI(t, append([]string{"quarantine", "--nats", url, "--pipeline", "mill"}, strings.Fields(c.args)...)...)
+		if code != c.code || !strings.Contains(stderr, "message 4 in quarantine") {
+			t.Errorf("%s: exit code %d, want %d: %s", c.args, code, c.code, stderr)
+		}
+	}
+	if passed, err := bus.LastSequence(t.Context(), "guarded"); err != nil || passed != 2 {
+		t.Errorf("%d passed: %v", passed, err)
 	}
 }
