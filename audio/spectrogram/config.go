@@ -35,8 +35,9 @@ const (
 
 // Limits of a Config: far above any practical value, and low enough to bound the memory that a hostile Config needs.
 const (
-	maxNFFT       = 1 << 20
+	maxNFFT       = 1 << 17 // Three seconds at 44.1 kHz.
 	maxMels       = 1 << 14
+	maxWeights    = 1 << 26 // n_fft times mels; beyond it, the filters take a minute and gigabytes to make.
 	maxSampleRate = 1 << 24
 )
 
@@ -164,6 +165,8 @@ func (c Config) Validate() error {
 func (c Config) validateMel(bad func(field, format string, args ...any)) {
 	if c.Mels < 1 || c.Mels > min(maxMels, c.NFFT) {
 		bad("mels", "%d is not between 1 and %d", c.Mels, min(maxMels, c.NFFT))
+	} else if c.NFFT > maxWeights/c.Mels {
+		bad("mels", "%d times n_fft %d is more than %d; use fewer of either", c.Mels, c.NFFT, maxWeights)
 	}
 	top := c.fMax()
 	if !(c.FMin >= 0) || !(top > c.FMin) || !(top <= float64(c.SampleRate)/2) {

@@ -197,6 +197,7 @@ func TestConfigsThatAreRefused(t *testing.T) {
 		"scale":        func(c *Config) { c.Scale = "bark" },
 		"value":        func(c *Config) { c.Value = "phase" },
 		"mels":         func(c *Config) { c.Mels = 0 },
+		"use fewer":    func(c *Config) { c.NFFT, c.Mels = 1<<17, 1<<10 }, // of filters, which would take gigabytes
 		"f_min":        func(c *Config) { c.FMin, c.FMax = 3000, 2000 },
 		"f_max":        func(c *Config) { c.FMax = 5000 },
 		"mel_formula":  func(c *Config) { c.MelFormula = "fant" },

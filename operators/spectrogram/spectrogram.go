@@ -130,25 +130,7 @@ func (c Config) frontEnd() (models.FrontEnd, error) {
 	if err := dec.Decode(&fe); err != nil {
 		return models.FrontEnd{}, fmt.Errorf("front_end: %w", err)
 	}
-	return fe, affordable(fe)
-}
-
-// What a front end in a pipeline file may ask for. Beyond it, its filters alone take a minute and gigabytes to make.
-const (
-	maxNFFT    = 1 << 17
-	maxWeights = 1 << 26 // n_fft times mels.
-)
-
-// affordable reports a front end that is too large to be built.
-func affordable(fe models.FrontEnd) error {
-	c := fe.Spectrogram
-	switch {
-	case c.NFFT > maxNFFT:
-		return fmt.Errorf("front_end: n_fft is %d; use at most %d", c.NFFT, maxNFFT)
-	case c.Mels > 0 && c.NFFT > maxWeights/c.Mels:
-		return fmt.Errorf("front_end: n_fft %d times mels %d is more than %d; use a smaller n_fft or fewer mels", c.NFFT, c.Mels, maxWeights)
-	}
-	return nil
+	return fe, nil
 }
 
 // ConfigFor returns the operator's configuration with a front end, as YAML, for programs that plan it.

@@ -200,8 +200,8 @@ func TestConfigurationFaults(t *testing.T) {
 		"{front_end: {frames: many}}":             "frames",
 		"{front_end: {spectrogram: {n_fft: -1}}}": "front end",
 		// Both would take minutes or gigabytes to build.
-		"{front_end: {frames: 10, spectrogram: {sample_rate: 16777216, n_fft: 1048576, hop: 524288, window: hann, scale: mel, mels: 16384, value: magnitude}}}": "n_fft is 1048576",
-		"{front_end: {frames: 10, spectrogram: {sample_rate: 16777216, n_fft: 131072, hop: 65536, window: hann, scale: mel, mels: 16384, value: magnitude}}}":   "times mels 16384",
+		"{front_end: {frames: 10, spectrogram: {sample_rate: 16777216, n_fft: 1048576, hop: 524288, window: hann, scale: mel, mels: 16384, value: magnitude}}}": "n_fft: 1048576 is not between 4 and 131072",
+		"{front_end: {frames: 10, spectrogram: {sample_rate: 16777216, n_fft: 131072, hop: 65536, window: hann, scale: mel, mels: 16384, value: magnitude}}}":   "16384 times n_fft 131072 is more than",
 		"{ratio: 1}": "ratio",
 	} {
 		_, err := spectrogram.Factory()([]byte(config), pipeline.Env{Operator: "spectrogram"})

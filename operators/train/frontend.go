@@ -15,13 +15,6 @@ import (
 	"wavemill/pipeline/modelstore"
 )
 
-// What a front end in a pipeline file may ask for, as that of the operator spectrogram. Beyond it, its filters alone take a minute
-// and gigabytes to make.
-const (
-	maxNFFT    = 1 << 17
-	maxWeights = 1 << 26 // n_fft times mels.
-)
-
 // parseFrontEnd reads a front end in the configuration; nil where there is none.
 func parseFrontEnd(doc yaml.RawMessage) (*models.FrontEnd, error) {
 	if len(doc) == 0 {
@@ -36,9 +29,6 @@ func parseFrontEnd(doc yaml.RawMessage) (*models.FrontEnd, error) {
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&fe); err != nil {
 		return nil, fmt.Errorf("front_end: %w", err)
-	}
-	if c := fe.Spectrogram; c.NFFT > maxNFFT || c.Mels > 0 && c.NFFT > maxWeights/c.Mels {
-		return nil, fmt.Errorf("front_end: n_fft %d and mels %d are too large; use an n_fft of at most %d, and n_fft times mels of at most %d", c.NFFT, c.Mels, maxNFFT, maxWeights)
 	}
 	if _, err := frontend.New(fe); err != nil {
 		return nil, fmt.Errorf("front_end: %w", err)
