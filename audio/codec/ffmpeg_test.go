@@ -19,9 +19,19 @@ func TestCutForFFmpeg(t *testing.T) {
 	}
 	dir := t.TempDir()
 	for _, f := range []struct{ name, codec string }{
-		{"ima.wav", "adpcm_ima_wav"}, {"ms.wav", "adpcm_ms"}, {"mp3.wav", "mp3"}, {"x.mp3", "mp3"},
-		{"x.aiff", "pcm_s16be"}, {"x.au", "pcm_s16be"}, {"x.caf", "pcm_s16le"}, {"x.w64", "pcm_s16le"},
-		{"x.mka", "pcm_s16le"}, {"x.tta", "tta"}, {"x.voc", "pcm_s16le"}, {"x.aac", "aac"}, {"x.wv", "wavpack"},
+		{"ima.wav", "adpcm_ima_wav"},
+		{"ms.wav", "adpcm_ms"},
+		{"mp3.wav", "mp3"},
+		{"x.mp3", "mp3"},
+		{"x.aiff", "pcm_s16be"},
+		{"x.au", "pcm_s16be"},
+		{"x.caf", "pcm_s16le"},
+		{"x.w64", "pcm_s16le"},
+		{"x.mka", "pcm_s16le"},
+		{"x.tta", "tta"},
+		{"x.voc", "pcm_s16le"},
+		{"x.aac", "aac"},
+		{"x.wv", "wavpack"},
 	} {
 		file := filepath.Join(dir, f.name)
 		out, err := exec.CommandContext(t.Context(), "ffmpeg", "-nostdin", "-v", "error",

@@ -229,7 +229,7 @@ func TestNothingToAdd(t *testing.T) {
 		t.Errorf("no label: %v, %d files, %d tasks", err, files, tasks.started)
 	}
 	// The only known label has enough.
-	some := append(strange[:len(strange):len(strange)], slices.Repeat(all[:1], 9)...)
+	some := append(slices.Clip(strange), slices.Repeat(all[:1], 9)...)
 	if r, err := job.Run(t.Context(), s, some, augment.Split{Train: some}); err != nil || r.Generated != 0 || tasks.started != 0 || !strings.Contains(strings.Join(notes, " "), "does not know this label") {
 		t.Errorf("nothing possible: %+v, %v, %d tasks, %q", r, err, tasks.started, notes)
 	}

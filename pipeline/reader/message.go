@@ -100,10 +100,10 @@ func direct(msg *nats.Msg, stream string, sequence uint64) (*jetstream.RawStream
 		return nil, fmt.Errorf("message %d of stream %s: its headers are not well-formed", sequence, stream)
 	}
 	if last(jetstream.SequenceHeader) != strconv.FormatUint(sequence, 10) {
-		switch status := msg.Header.Get("Status"); {
-		case status == "404":
+		switch status := msg.Header.Get("Status"); status {
+		case "404":
 			return nil, jetstream.ErrMsgNotFound
-		case status == "503":
+		case "503":
 			return nil, nats.ErrNoResponders
 		default:
 			return nil, fmt.Errorf("message %d of stream %s: the server answers %s %s", sequence, stream, status, msg.Header.Get("Description"))

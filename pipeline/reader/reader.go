@@ -1,9 +1,10 @@
-// Package reader reads stored messages of streams without acknowledging them, and never takes one for a word of the server.
+// Package reader reads stored messages of streams without acknowledging them, and never confuses them with status messages of the
+// server.
 //
-// The server says that a request has ended, or that it has no such message, with messages that have the header Status and no body.
-// A client can store a message that looks the same, and of a message that is read without its body any Status would do. The nats
-// client drops such a message, takes it for lost, and asks for it again without end. Here a message is what comes from a place in a
-// stream: the server gives its answers no such place. A read that gets no further ends with an error.
+// The server ends a request, or reports that a message is missing, by a message with the header Status and no body. A client can
+// store a message that looks the same, and in a read of headers alone every message with a header Status does. The readers of
+// nats.go drop such a message, take it for lost, and ask for it again without end. This package tells them apart by the stream
+// sequence in the reply subject, which status messages lack. A read that makes no progress ends with an error.
 package reader
 
 import (

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -226,7 +227,11 @@ func TestReadingOn(t *testing.T) {
 	b := newBench(t)
 	b.publish("before")
 	var got []string
-	go b.publish("0")
+	go func() {
+		if _, err := b.js.Publish(b.ctx, "s.x", []byte("0")); err != nil {
+			t.Error(err)
+		}
+	}()
 	err := reader.Read(b.ctx, b.js, reader.Request{Stream: "S", From: 2}, func(m *reader.Message) bool {
 		got = append(got, string(m.Data()))
 		for name := range b.stream().ConsumerNames(b.ctx).Name() {
@@ -234,7 +239,7 @@ func TestReadingOn(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		b.publish(fmt.Sprint(len(got)))
+		b.publish(strconv.Itoa(len(got)))
 		return len(got) < 4
 	})
 	if err != nil || strings.Join(got, " ") != "0 1 2 3" {
