@@ -39,7 +39,7 @@
 // stretches may be others after a shift. Where a sound decays within the first 30 %, nothing that a Print keeps is left
 // once these are cut off.
 //
-// One core makes a Print of a digit in 0.6 ms and looks it up among 2,700 in about 1 ms.
+// One core makes a Print of a digit at 8 kHz in about .1 ms (docs/benchmarks.md) and looks it up among 2,700 in about 1 ms.
 //
 // Lossy codecs: MP3 at 96 kbit/s and Vorbis at quality 6 keep the prints of the synthetic clips, but not those of hi-hats
 // in Vorbis: the codec replaces noise by other noise of the same envelope. Such copies are missed.

@@ -13,8 +13,8 @@ import (
 var ErrHeld = errors.New("it is in use")
 
 // Acquire creates the file of a lock in a folder that is there, and locks it until release is called, which removes it. The
-// operating system holds the lock for this process: the lock of a process that has died is free. It does not wait; where the
-// lock is held, the error is ErrHeld.
+// operating system holds the lock for this process: the lock of a process that has died is free, and so is one whose release was
+// dropped, once garbage is collected. Acquire does not wait; where the lock is held, the error is ErrHeld.
 func Acquire(name string) (release func() error, err error) {
 	for {
 		lock := flock.New(name)

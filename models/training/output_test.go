@@ -60,9 +60,11 @@ func TestLockHolder(t *testing.T) {
 	if !ok {
 		t.Skip("this is for a process that another test starts")
 	}
-	if _, err := training.LockOutput(path); err != nil {
+	release, err := training.LockOutput(path)
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = release() }() // It keeps the lock from the garbage collector until the process is killed.
 	os.Stdout.WriteString("locked\n")
 	select {}
 }
