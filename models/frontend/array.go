@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 
 	"wavemill/audio/npy"
 	"wavemill/audio/spectrogram"
@@ -16,7 +15,7 @@ const arrayTrim = -40
 
 // DecodeArray reads a spectrogram as it travels on the bus: a .npy array of float32 [frames, bins], and its configuration as
 // JSON, either the whole front end or, where that is empty, the transform alone. It is an error where the array is not of the
-// shape that the configuration promises, or a value is no finite number. Nothing is allocated beyond the size of body.
+// shape that the configuration promises, or a value is one that no front end of it gives, see Margin. Nothing is allocated beyond the size of body.
 func DecodeArray(body []byte, whole, transform string) (models.FrontEnd, *spectrogram.Spectrogram, error) {
 	shape, data, err := npy.Decode(body)
 	if err != nil {
@@ -32,10 +31,8 @@ func DecodeArray(body []byte, whole, transform string) (models.FrontEnd, *spectr
 	if fe.Frames != shape[0] || fe.Spectrogram.Bins() != shape[1] {
 		return fe, nil, fmt.Errorf("front end: the array is [%d, %d], but its configuration promises [%d, %d]", shape[0], shape[1], fe.Frames, fe.Spectrogram.Bins())
 	}
-	for i, v := range data {
-		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-			return fe, nil, fmt.Errorf("front end: value %d (frame %d, bin %d) is %v", i, i/shape[1], i%shape[1], v)
-		}
+	if err := checkValues(fe.Spectrogram, data); err != nil {
+		return fe, nil, fmt.Errorf("front end: %w", err)
 	}
 	return fe, &spectrogram.Spectrogram{Config: fe.Spectrogram, Frames: shape[0], Bins: shape[1], Data: data}, nil
 }

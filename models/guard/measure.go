@@ -165,7 +165,7 @@ func Spectrogram(label, source string, values []float32, fe models.FrontEnd) (Ex
 			if v >= 1 {
 				top++
 			}
-			if c.Min != c.Max && (v < -1-slack || v > 1+aboveFull) {
+			if c.Min != c.Max && (v < -1-slack || v > 1+frontend.Margin) {
 				outside++
 			}
 			db[t*own+f] = decibels(c, float64(v))
@@ -224,11 +224,8 @@ func (e Example) elsewhere(image []float64) bool {
 	return pan[half/2] > moved || width[half/2] > moved
 }
 
-// slack is for rounding. Values may lie above 1 by what samples may be above full scale: see frontend.Usable.
-const (
-	slack     = 1e-3
-	aboveFull = 1
-)
+// slack is for rounding. Values may lie above 1 by what samples may be above full scale: see frontend.Margin.
+const slack = 1e-3
 
 // decibels is the level of a spectrogram's value.
 func decibels(c spectrogram.Config, v float64) float32 {

@@ -179,17 +179,20 @@ func TestStatistics(t *testing.T) {
 func TestBadInput(t *testing.T) {
 	op := build(t, "{features: mel-statistics}", nil)
 	m := message(t, "kick", plan())
-	for _, change := range []func(m *pipeline.Message){
-		func(m *pipeline.Message) { m.Body = []byte("text") },
-		func(m *pipeline.Message) { m.Header = nil },
-		func(m *pipeline.Message) {
+	with := func(value float32) func(m *pipeline.Message) {
+		return func(m *pipeline.Message) {
 			shape, data, err := npy.Decode(m.Body)
 			if err != nil {
 				t.Fatal(err)
 			}
-			data[5] = float32(math.Inf(1))
+			data[5] = value
 			m.Body = npy.Encode(shape, data)
-		},
+		}
+	}
+	for _, change := range []func(m *pipeline.Message){
+		func(m *pipeline.Message) { m.Body = []byte("text") },
+		func(m *pipeline.Message) { m.Header = nil },
+		with(float32(math.Inf(1))), with(3e38), with(50),
 	} {
 		bad := m.Clone()
 		change(bad)

@@ -97,8 +97,20 @@ func TestSound(t *testing.T) {
 
 func TestBadSpectrograms(t *testing.T) {
 	good, _ := message(t)
+	with := func(value float32) func(m *pipeline.Message) {
+		return func(m *pipeline.Message) {
+			shape, data, err := npy.Decode(m.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			data[shape[1]+2] = value
+			m.Body = npy.Encode(shape, data)
+		}
+	}
 	for name, change := range map[string]func(m *pipeline.Message){
 		"empty":            func(m *pipeline.Message) { m.Body = nil },
+		"a value of 3e38":  with(3e38),
+		"a value of 50":    with(50),
 		"no configuration": func(m *pipeline.Message) { m.Header = nil },
 		"cut":              func(m *pipeline.Message) { m.Body = m.Body[:len(m.Body)-4] },
 		"silent": func(m *pipeline.Message) {
