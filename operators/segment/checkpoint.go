@@ -20,7 +20,7 @@ import (
 	"wavemill/pipeline"
 )
 
-// stateVersion changes with every change of what is stored, or of what a fold makes of chunks.
+// stateVersion changes where a fold cannot go on with what was stored before. New fields can be absent: then they are empty.
 const stateVersion = 1
 
 // position says how far the stream has been read. Every source whose state changed before is stored before it.
@@ -36,7 +36,8 @@ type position struct {
 type stored struct {
 	Key      string // See sourceKey.
 	Sequence uint64 // Chunks up to here are in it.
-	Ended    bool   // The source has ended; nothing else is there.
+	Ended    bool   // The source is not in progress: there is neither Session nor Slicer.
+	End      *ended // Of a source that is remembered.
 	Session  session
 	Slicer   []byte
 }
@@ -121,11 +122,11 @@ func (o *operator) store(ctx context.Context) error {
 			return err
 		}
 	}
-	var ended []string
+	var gone []string
 	for _, key := range f.gone {
-		if f.sessions[key] == nil && !slices.Contains(ended, key) {
-			ended = append(ended, key)
-			if err := o.put(ctx, stored{Key: key, Sequence: o.read, Ended: true}); err != nil {
+		if f.sessions[key] == nil && !slices.Contains(gone, key) {
+			gone = append(gone, key)
+			if err := o.put(ctx, stored{Key: key, Sequence: o.read, Ended: true, End: f.ended[key]}); err != nil {
 				return err
 			}
 		}
@@ -137,7 +138,10 @@ func (o *operator) store(ctx context.Context) error {
 	if _, err := o.bucket.Put(ctx, o.positionKey(), text); err != nil {
 		return err
 	}
-	for _, key := range ended {
+	for _, key := range gone {
+		if f.ended[key] != nil {
+			continue
+		}
 		if err := o.bucket.Purge(ctx, o.bucketKey(key)); err != nil {
 			return err
 		}
@@ -167,7 +171,7 @@ func (o *operator) begin(ctx context.Context, why string) error {
 	if why != "" {
 		o.env.Log.Warn("the stream is read from its beginning", "reason", why)
 	}
-	o.fold = &fold{config: o.config, cut: o.cut, log: o.env.Log, sessions: map[string]*session{}}
+	o.fold = &fold{config: o.config, cut: o.cut, log: o.env.Log, sessions: map[string]*session{}, ended: map[string]*ended{}}
 	o.read, o.newest, o.acked, o.stored, o.owed = 0, time.Time{}, acked, 0, map[uint64]outcome{}
 	return nil
 }
@@ -202,6 +206,9 @@ func (o *operator) restore(ctx context.Context) error {
 	for _, s := range sources {
 		o.fold.included[s.Key] = s.Sequence
 		if s.Ended {
+			if s.End != nil {
+				o.fold.ended[s.Key] = s.End
+			}
 			continue
 		}
 		session := s.Session

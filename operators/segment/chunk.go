@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"math"
 	"mime"
 	"strconv"
@@ -30,6 +31,7 @@ type chunk struct {
 	group    string
 	number   int64
 	last     bool
+	sum      uint32 // Of the body.
 	clip     audio.Clip
 	about    codec.Info
 }
@@ -37,15 +39,26 @@ type chunk struct {
 // isChunk reports whether a message is a piece of endless audio, and not a recording.
 func isChunk(m *pipeline.Message) bool { return m.Header[header.Chunk] != "" }
 
+// numberOf returns the number of a chunk, -1 where the header has none.
+func numberOf(m *pipeline.Message) int64 {
+	n, err := strconv.ParseInt(m.Header[header.Chunk], 10, 64)
+	if err != nil || n < 0 || n > 1<<53 {
+		return -1
+	}
+	return n
+}
+
 // parse reads a chunk. It depends on the message alone.
 func parse(ctx context.Context, m *pipeline.Message, label string) (*chunk, error) {
-	c := &chunk{sequence: m.Sequence, id: m.ID, source: m.Header[header.Source], label: m.Label, group: m.Header[header.Group]}
+	c := &chunk{
+		sequence: m.Sequence, id: m.ID, source: m.Header[header.Source], label: m.Label, group: m.Header[header.Group],
+		number: numberOf(m), sum: crc32.ChecksumIEEE(m.Body),
+	}
 	if label != "" {
 		c.label = label
 	}
-	var err error
-	switch c.number, err = strconv.ParseInt(m.Header[header.Chunk], 10, 64); {
-	case err != nil || c.number < 0 || c.number > 1<<53:
+	switch {
+	case c.number < 0:
 		return nil, fmt.Errorf("header %s is %q; number the chunks of a source from 0", header.Chunk, shortened(m.Header[header.Chunk]))
 	case c.source == "":
 		return nil, fmt.Errorf("a chunk without the header %s: it says which chunks belong together", header.Source)

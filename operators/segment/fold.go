@@ -19,7 +19,8 @@ type fold struct {
 	cut      slice.Config
 	log      *slog.Logger
 	sessions map[string]*session // By sourceKey.
-	gone     []string            // Sessions that have ended since the last checkpoint.
+	ended    map[string]*ended   // By sourceKey: sources whose last chunk was used, see ended.go.
+	gone     []string            // Sources that have ended, or been forgotten, since the last checkpoint.
 	included map[string]uint64   // By sourceKey: chunks up to here are in the state that was stored.
 	counts   chunkCounts
 }
@@ -41,39 +42,58 @@ type outcome struct {
 // sourceKey identifies a source: chunks of one name with different labels are different sources.
 func sourceKey(source, label string) string { return fmt.Sprintf("%q %q", source, label) }
 
-// feed takes the next chunk of the stream.
-func (f *fold) feed(ctx context.Context, m *pipeline.Message) (o outcome) {
+// feed takes the next chunk of the stream, and before it those that it takes ahead, see operator.early.
+func (f *fold) feed(ctx context.Context, m *pipeline.Message, early ...*pipeline.Message) (o outcome) {
 	c, err := parse(ctx, m, f.config.Label)
 	if err != nil {
 		return outcome{err: err}
 	}
 	keep := func(made clip) { o.clips = append(o.clips, made) }
 	key := sourceKey(c.source, c.label)
-	if c.sequence <= f.included[key] {
+	ahead := f.aheadOf(key, c.sequence)
+	if c.sequence <= f.included[key] || slices.Contains(ahead, c.sequence) {
 		return outcome{}
 	}
+	for _, e := range early {
+		if a, err := parse(ctx, e, f.config.Label); err == nil && f.use(a, key, true, keep) == nil {
+			ahead = append(ahead, a.sequence)
+		}
+	}
+	o.err = f.use(c, key, false, keep)
+	if e := f.ended[key]; e != nil {
+		e.Early = ahead
+	}
+	return o
+}
+
+// use takes a chunk. What is early waits, so that nothing is closed before the chunk that it comes before.
+func (f *fold) use(c *chunk, key string, early bool, keep func(clip)) error {
 	s, err := f.sessionOf(c, key, keep)
 	if err != nil || s == nil {
-		o.err = err
-		return o
+		return err
 	}
 	s.Used, s.dirty = c.sequence, true
 	switch {
 	case s.repeated(c):
 		f.counts.Repeated++
-		return o
+		return nil
 	case c.number < s.Next:
 		f.counts.Late++
-		o.err = fmt.Errorf("chunk %d of %s: %w", c.number, shortened(c.source), errLate)
-		return o
+		return fmt.Errorf("chunk %d of %s: %w", c.number, shortened(c.source), errLate)
 	}
 	f.counts.Chunks++
 	s.wait(c)
-	if err := f.drain(s, c.last, keep); err != nil {
-		f.forget(key)
-		o.err = fmt.Errorf("chunk %d of %s: %w", c.number, shortened(c.source), err)
+	if early {
+		return nil
 	}
-	return o
+	if err = f.drain(s, c.last, keep); err != nil {
+		f.forget(key)
+		err = fmt.Errorf("chunk %d of %s: %w", c.number, shortened(c.source), err)
+	}
+	if c.last {
+		f.remember(key, s, c.sequence)
+	}
+	return err
 }
 
 // sessionOf returns the session that a chunk belongs to; nil where there is nothing to do for it.
@@ -90,10 +110,13 @@ func (f *fold) sessionOf(c *chunk, key string, keep func(clip)) (*session, error
 	default:
 		return s, nil
 	}
+	early := f.aheadOf(key, c.sequence)
 	if s != nil {
 		if err := f.finish(key, keep); err != nil {
 			return nil, err
 		}
+	} else if done, err := f.afterEnd(c, key); done {
+		return nil, err
 	}
 	if empty {
 		return nil, nil // An end without a beginning.
@@ -114,12 +137,14 @@ func (f *fold) sessionOf(c *chunk, key string, keep func(clip)) (*session, error
 	if s == nil && c.number <= int64(f.config.Reorder) {
 		n.Next = 0 // The earlier ones may be on their way.
 	}
+	n.Early = early
+	delete(f.ended, key)
 	f.sessions[key] = n
 	return n, nil
 }
 
-// drain writes the chunks that are there in order. Where too many wait for a missing one, or the last one is there, the gap is
-// closed.
+// drain writes the chunks that are there in order. Where too many wait for a missing one, or the last one is there and with it
+// what it takes ahead, the gap is closed.
 func (f *fold) drain(s *session, last bool, keep func(clip)) error {
 	for len(s.waits) > 0 {
 		c := s.ready()

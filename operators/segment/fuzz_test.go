@@ -86,3 +86,71 @@ func FuzzStored(f *testing.F) {
 		})
 	})
 }
+
+// The state of a source as it was stored before ended sources were remembered is read, and the source goes on.
+func TestStoredBefore(t *testing.T) {
+	type before struct {
+		Source, Label, Group string
+		FirstID              string
+		Next                 int64
+		Missing              []span
+		Rate, Channels       int
+		Used                 uint64
+	}
+	config := defaults()
+	config.By = slice.Length
+	fold := &fold{config: config, cut: slice.Defaults(slice.Length), log: slog.New(slog.DiscardHandler), sessions: map[string]*session{}}
+	slicer, err := slice.New(fold.cut, 8000, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := slicer.State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := sourceKey("a", "x")
+	var b bytes.Buffer
+	err = gob.NewEncoder(&b).Encode(struct {
+		Key      string
+		Sequence uint64
+		Ended    bool
+		Session  before
+		Slicer   []byte
+	}{key, 7, false, before{Source: "a", Label: "x", FirstID: "a0", Next: 5, Missing: []span{{2, 3}}, Rate: 8000, Channels: 1, Used: 7}, state})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := decodeStored(b.Bytes())
+	if err != nil || s.End != nil || s.Session.Next != 5 || s.Session.FirstID != "a0" {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	if s.Session.slicer, err = slice.Restore(s.Slicer, fold.cut, 8000, 1); err != nil {
+		t.Fatal(err)
+	}
+	fold.sessions[key] = &s.Session
+	send := func(sequence uint64, number, last string) outcome {
+		return fold.feed(t.Context(), &pipeline.Message{
+			ID: number, Sequence: sequence, Label: "x", Body: make([]byte, 16000),
+			Header: map[string]string{header.Chunk: number, header.Source: "a", header.ContentType: "audio/L16;rate=8000", header.Last: last},
+		})
+	}
+	if o := send(8, "5", "true"); o.err != nil || len(fold.sessions) != 0 {
+		t.Errorf("the last chunk: %v", o.err)
+	}
+	for i, number := range []string{"2", "3", "9"} {
+		if o := send(9+uint64(i), number, ""); o.err == nil || len(fold.sessions) != 0 {
+			t.Errorf("chunk %s behind the end is accepted", number)
+		}
+	}
+}
+
+// However many sources end, a bounded number is remembered: those that ended last.
+func TestRememberedSources(t *testing.T) {
+	fold := &fold{config: defaults(), cut: slice.Defaults(slice.Length), log: slog.New(slog.DiscardHandler), sessions: map[string]*session{}}
+	for i := range uint64(maxEnded + 10) {
+		fold.remember(sourceKey(strings.Repeat("a", int(i)), ""), &session{}, i)
+	}
+	if len(fold.ended) != maxEnded || fold.ended[sourceKey(strings.Repeat("a", 9), "")] != nil || fold.ended[sourceKey(strings.Repeat("a", 10), "")] == nil {
+		t.Errorf("%d sources are remembered", len(fold.ended))
+	}
+}

@@ -12,6 +12,10 @@
 // depends on the stream alone. So the runtime's rule, that an output's id derives from the sequence of its input, holds for clips
 // of many chunks too: an operator that is killed anywhere and started again publishes the same clips with the same ids.
 //
+// The last chunk of a source takes the missing ones that the stream has stored up to two seconds after it, by the stream's
+// times, ahead of their turn. So no end waits for a chunk that never comes, and which chunks it takes depends on the stream
+// alone. What comes later is refused: a bounded number of ended sources is part of the state.
+//
 // The state is stored now and then in the key-value bucket <PIPELINE>_SEGMENT, without samples: the place in the stream, and for
 // each source what the slicer knows and which chunks it still needs samples of. Those are read again from the stream. Without the
 // bucket's content the stream is read from its beginning, which takes longer and gives the same.
@@ -119,7 +123,10 @@ func (o *operator) Process(ctx context.Context, m *pipeline.Message, emit pipeli
 		if err := o.catchUp(ctx, m.Sequence); err != nil {
 			return err
 		}
-		done = o.take(ctx, m)
+		var err error
+		if done, err = o.take(ctx, m); err != nil {
+			return &pipeline.Error{Kind: pipeline.Transient, Err: err}
+		}
 	}
 	if err := ctx.Err(); err != nil {
 		return err
@@ -142,13 +149,17 @@ func (o *operator) Process(ctx context.Context, m *pipeline.Message, emit pipeli
 }
 
 // take feeds a chunk, the next one of the stream.
-func (o *operator) take(ctx context.Context, m *pipeline.Message) outcome {
-	done := o.fold.feed(context.WithoutCancel(ctx), m) // A chunk is fed whole or not at all.
+func (o *operator) take(ctx context.Context, m *pipeline.Message) (outcome, error) {
+	early, err := o.early(ctx, m)
+	if err != nil {
+		return outcome{}, err
+	}
+	done := o.fold.feed(context.WithoutCancel(ctx), m, early...) // A chunk is fed whole or not at all.
 	o.read, o.newest = m.Sequence, m.Time
 	if m.Sequence > o.acked {
 		o.owed[m.Sequence] = done
 	}
-	return done
+	return done, nil
 }
 
 // catchUp feeds the chunks before a place in the stream that have not been fed.
@@ -168,7 +179,9 @@ func (o *operator) catchUp(ctx context.Context, sequence uint64) error {
 			break
 		}
 		if isChunk(m) {
-			o.take(ctx, m)
+			if _, err := o.take(ctx, m); err != nil {
+				return &pipeline.Error{Kind: pipeline.Transient, Err: err}
+			}
 		}
 	}
 	o.read = max(o.read, sequence-1)

@@ -119,6 +119,13 @@ func traffic(t *testing.T, bus *pipeline.Bus) {
 		for n := 7; n+3 < len(lane); n += 11 { // Not the last.
 			lane[n], lane[n+2] = lane[n+2], lane[n]
 		}
+		if source == "right" { // The end comes before the one before it.
+			n := len(lane) - 1
+			lane[n], lane[n-1] = lane[n-1], lane[n]
+		}
+		if source == "gappy" {
+			lane = append(lane, piece{source, 1000, pcm(x[:size]), nil}) // Behind the end.
+		}
 		lanes = append(lanes, lane)
 	}
 	for sent := 0; len(lanes) > 0; sent++ {
@@ -247,6 +254,8 @@ func run(t *testing.T, config string, send func(bus *pipeline.Bus, second []byte
 // The rules for chunks that are not the next one.
 func TestOrder(t *testing.T) {
 	const two = "{by: length, max: 2s, reorder: 2, max_sources: 2, checkpoint: 20ms}"
+	again := map[string]string{"id": "again"}
+	lastAgain := map[string]string{header.Last: "true", "id": "again"}
 	for name, c := range map[string]struct {
 		send func(bus *pipeline.Bus, second []byte)
 		want []string
@@ -280,6 +289,46 @@ func TestOrder(t *testing.T) {
 			publish(t, bus, "a", 0, s, nil)
 			publish(t, bus, "a", 2, s, last)
 		}, []string{"a 0 1", "a 1 2"}, 0, 1, 0},
+		"the end before the one before it": {func(bus *pipeline.Bus, s []byte) {
+			for _, n := range []int{0, 1, 2} {
+				publish(t, bus, "a", n, s, nil)
+			}
+			publish(t, bus, "a", 4, s, last)
+			publish(t, bus, "a", 3, s, nil)
+		}, []string{"a 0 2", "a 2 4", "a 4 5"}, 0, 0, 0},
+		"the end before two others, exchanged": {func(bus *pipeline.Bus, s []byte) {
+			publish(t, bus, "a", 0, s, nil)
+			publish(t, bus, "a", 3, nil, last)
+			publish(t, bus, "b", 0, s, last)
+			publish(t, bus, "a", 2, s, nil)
+			publish(t, bus, "a", 1, s, nil)
+			publish(t, bus, "a", 0, s, again)
+			publish(t, bus, "a", 1, s, lastAgain)
+		}, []string{"a 0 2", "a 2 3", "b 0 1", "a 0 2"}, 0, 0, 0},
+		"the end before all others": {func(bus *pipeline.Bus, s []byte) {
+			publish(t, bus, "a", 1, nil, last)
+			publish(t, bus, "a", 0, s, nil)
+		}, []string{"a 0 1"}, 0, 0, 0},
+		"one that is late for the end": {func(bus *pipeline.Bus, s []byte) {
+			publish(t, bus, "a", 0, s, nil)
+			publish(t, bus, "a", 2, s, last)
+			settled(t, bus)
+			publish(t, bus, "a", 1, s, nil)
+			publish(t, bus, "a", 2, s, lastAgain)
+			publish(t, bus, "a", 3, s, nil)
+		}, []string{"a 0 1", "a 1 2"}, 2, 1, 1},
+		"the first is late for the end": {func(bus *pipeline.Bus, s []byte) {
+			publish(t, bus, "a", 1, s, last)
+			settled(t, bus)
+			publish(t, bus, "a", 0, s, nil)
+			publish(t, bus, "a", 0, s, again)
+			publish(t, bus, "a", 1, s, lastAgain)
+		}, []string{"a 0 1", "a 0 2"}, 1, 1, 0},
+		"begins again behind its end": {func(bus *pipeline.Bus, s []byte) {
+			publish(t, bus, "a", 0, s, last)
+			publish(t, bus, "a", 0, s, again)
+			publish(t, bus, "a", 1, s, lastAgain)
+		}, []string{"a 0 1", "a 0 2"}, 0, 0, 0},
 		"begins again": {func(bus *pipeline.Bus, s []byte) {
 			for i, n := range []int{0, 1, 2, 0, 1} {
 				publish(t, bus, "a", n, s, map[string]string{"id": strconv.Itoa(i)})
@@ -317,6 +366,9 @@ func TestOrder(t *testing.T) {
 			times, dead, d := run(t, two, c.send)
 			if !slices.Equal(times, c.want) || len(dead) != c.dead || d.Gaps != c.gaps || d.Repeated < c.same {
 				t.Errorf("clips %q, want %q; dead letters %q; %+v", times, c.want, dead, d)
+			}
+			if name != "bad chunks" && d.Late != uint64(c.dead) {
+				t.Errorf("%d chunks are late, want %d", d.Late, c.dead)
 			}
 		})
 	}

@@ -28,15 +28,17 @@ type span struct{ From, To int64 }
 // A session is the audio of one source from one beginning on. What is exported is stored, see checkpoint.go.
 type session struct {
 	Source, Label, Group string
-	FirstID              string // Of the chunk with which it began.
+	FirstID              string // Of chunk 0, or of the one with which it began.
 	Next                 int64  // The number of the chunk that comes next.
 	Missing              []span // The last gaps.
 	Rate, Channels       int
 	Encoding             wav.Encoding
-	Base                 int64   // Frames in the source before the slicer began.
-	Places               []place // Chunks whose samples the slicer still needs.
-	Waits                []place // Chunks that wait for an earlier one; only Sequence is set.
-	Used                 uint64  // The sequence of its last chunk.
+	Base                 int64    // Frames in the source before the slicer began.
+	Places               []place  // Chunks whose samples the slicer still needs.
+	Waits                []place  // Chunks that wait for an earlier one; only Sequence is set.
+	Used                 uint64   // The sequence of its last chunk.
+	Recent               []used   // The last chunks that were used.
+	Early                []uint64 // Chunks behind this place in the stream that an end before has taken, see operator.early.
 
 	slicer *slice.Slicer
 	waits  []*chunk // The same as Waits, by number.
@@ -101,6 +103,11 @@ func (s *session) ready() *chunk {
 // write gives the next chunk to the slicer.
 func (s *session) write(c *chunk, keep func(clip)) error {
 	s.Next = c.number + 1
+	if c.number == 0 {
+		s.FirstID = c.id
+	}
+	s.Recent = append(s.Recent, used{c.number, c.sum})
+	s.Recent = s.Recent[max(0, len(s.Recent)-maxRecent):]
 	if n := int64(c.clip.Frames()); n > 0 {
 		s.Places = append(s.Places, place{c.sequence, s.slicer.Position(), n})
 		if err := s.slicer.Write(c.clip.Samples, s.emit(keep)); err != nil {
