@@ -44,6 +44,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"wavemill/internal/text"
 	"wavemill/models"
 	"wavemill/pipeline"
@@ -283,8 +285,11 @@ func (o *operator) underway(ctx context.Context) bool {
 		if err != nil {
 			continue
 		}
-		consumers := stream.ListConsumers(ctx)
-		for info := range consumers.Info() {
+		var consumers []*jetstream.ConsumerInfo
+		for info := range stream.ListConsumers(ctx).Info() { // To its end: its sender waits for a reader for ever.
+			consumers = append(consumers, info)
+		}
+		for _, info := range consumers {
 			if info.Name == spec.ConsumerName(o.env.Operator) && name != o.env.From {
 				continue // Left behind by a pipeline file in which this stage read that stream.
 			}
