@@ -84,7 +84,7 @@ type Closer interface {
 }
 
 // Env is what the runtime gives an operator; there are no globals. A factory must not use Bus or Service before Run or
-// Process is called: they are nil while a spec is checked. From, To and Upstream are complete in the operator that runs;
+// Process is called: they are nil while a spec is checked. From, To, Upstream and Feeders are complete in the operator that runs;
 // the runtime may build another one first, without them, to ask for its Input and Output.
 type Env struct {
 	Pipeline string        // Pipeline is the pipeline's name, the first token of its subjects.
@@ -93,6 +93,7 @@ type Env struct {
 	From     string        // From is the stream the stage reads; empty: none.
 	To       string        // To is the stream the stage writes; empty: that of each message's type.
 	Upstream []string      // Upstream lists the streams whose messages lead to From: From itself, then towards audio.
+	Feeders  []Feeder      // Feeders are the stages of the spec that lead messages to From; other processes may run more.
 	Log      *slog.Logger  // Log carries the pipeline's and the operator's name. Never nil.
 	Bus      *Bus          // Bus is the connection, for what goes beyond Emit.
 	Service  micro.Service // Service is this stage on $SRV.PING|INFO|STATS; a Runner may add endpoints.

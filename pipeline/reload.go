@@ -78,7 +78,7 @@ func (p *Pipeline) successors(ctx context.Context, bus *Bus) (next, fresh []*sta
 	own, others, _ := bus.spec.routes(p.reg)
 	all := slices.Concat(own, others)
 	for i, spec := range bus.spec.Operators {
-		if s := p.same(spec, own[i], upstream(own[i].from, all)); s != nil {
+		if s := p.same(spec, own[i], all); s != nil {
 			next = append(next, s)
 			continue
 		}
@@ -92,12 +92,14 @@ func (p *Pipeline) successors(ctx context.Context, bus *Bus) (next, fresh []*sta
 }
 
 // same returns the running stage that is what spec wants, or nil.
-func (p *Pipeline) same(spec OperatorSpec, r route, up []string) *stage {
+func (p *Pipeline) same(spec OperatorSpec, r route, all []route) *stage {
+	up := upstream(r.from, all)
+	before := feeders(up, all)
 	for _, s := range p.running() {
 		hash, err := configHash(spec.Operator, spec.Config)
 		a, b := s.spec, spec
 		a.Config, b.Config = nil, nil // The hash compares them by what they say.
-		if err == nil && hash == s.hash && r == s.route && slices.Equal(up, s.upstream) && reflect.DeepEqual(a, b) {
+		if err == nil && hash == s.hash && r == s.route && slices.Equal(up, s.upstream) && slices.Equal(before, s.feeders) && reflect.DeepEqual(a, b) {
 			return s
 		}
 	}

@@ -314,8 +314,12 @@ func TestOnlyKnowsItsNeighbours(t *testing.T) {
 	bus := open(t, one)
 	envs := make(chan pipeline.Env, 1)
 	_, _ = start(t, bus, relays(envs))
-	if got := <-envs; !slices.Equal(got.Upstream, []string{"guarded", "spectrogram", "audio"}) {
+	got := <-envs
+	if !slices.Equal(got.Upstream, []string{"guarded", "spectrogram", "audio"}) {
 		t.Errorf("upstream %v", got.Upstream)
+	}
+	if !slices.Contains(got.Feeders, pipeline.Feeder{Stage: "guard", From: "spectrogram"}) || slices.ContainsFunc(got.Feeders, func(f pipeline.Feeder) bool { return f.Stage == "collect" }) {
+		t.Errorf("feeders %v", got.Feeders)
 	}
 }
 

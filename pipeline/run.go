@@ -115,7 +115,8 @@ func (p *Pipeline) newStage(ctx context.Context, bus *Bus, spec OperatorSpec, r 
 		p.options.Log.Warn("no operator writes the stream that this one reads; it waits for messages of clients",
 			"operator", spec.Name, "stream", r.from, "subjects", bus.spec.Name+"."+r.from+".<label>")
 	}
-	return newStage(bus, spec, r, upstream(r.from, all), p.reg, p.options)
+	up := upstream(r.from, all)
+	return newStage(bus, spec, r, up, feeders(up, all), p.reg, p.options)
 }
 
 // Check builds the operators of a spec, each for one worker, without a bus, and reports every fault: of the spec, of the

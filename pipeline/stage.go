@@ -24,6 +24,7 @@ type stage struct {
 	hash      string // Of the configuration.
 	log       *slog.Logger
 	upstream  []string
+	feeders   []Feeder
 	reg       Registry
 	options   Options
 	service   micro.Service // Of the supervising goroutine once the stage runs.
@@ -101,14 +102,14 @@ func buildOperator(o OperatorSpec, r route, reg Registry, env Env) (Operator, er
 	return op, nil
 }
 
-func newStage(bus *Bus, spec OperatorSpec, r route, up []string, reg Registry, o Options) (*stage, error) {
+func newStage(bus *Bus, spec OperatorSpec, r route, up []string, before []Feeder, reg Registry, o Options) (*stage, error) {
 	hash, err := configHash(spec.Operator, spec.Config)
 	if err != nil {
 		return nil, fmt.Errorf("operator %s: configuration: %w", spec.Name, err)
 	}
 	bus = bus.of(spec.Name, o.Observer)
 	s := &stage{
-		bus: bus, spec: spec, route: r, hash: hash, onEvent: o.OnEvent, upstream: up, reg: reg, options: o,
+		bus: bus, spec: spec, route: r, hash: hash, onEvent: o.OnEvent, upstream: up, feeders: before, reg: reg, options: o,
 		log: o.Log.With("pipeline", bus.spec.Name, "operator", spec.Name), published: &published{bus: bus},
 		ahead: semaphore.NewWeighted(bytesAhead),
 	}
@@ -155,7 +156,7 @@ func (s *stage) details() any {
 
 // build makes the operators and the loop that feeds them.
 func (s *stage) build() error {
-	env := Env{Pipeline: s.bus.spec.Name, Operator: s.spec.Name, Hash: s.hash, Log: s.log, Bus: s.bus, Service: s.service, Upstream: s.upstream, Admit: s.bus.Admit}
+	env := Env{Pipeline: s.bus.spec.Name, Operator: s.spec.Name, Hash: s.hash, Log: s.log, Bus: s.bus, Service: s.service, Upstream: s.upstream, Feeders: s.feeders, Admit: s.bus.Admit}
 	var w works
 	var err error
 	if w.operators, err = buildOperators(s.spec, s.route, s.reg, env); err != nil {

@@ -83,6 +83,10 @@ type Config struct {
 // DefaultBudget is how long a training takes that is given neither steps nor a budget.
 const DefaultBudget = 2 * time.Minute
 
+// DefaultPatience is how long a training waits for messages on their way of which none gets any further. It covers ack_wait,
+// after which the messages of a killed process are worked on again.
+const DefaultPatience = time.Minute
+
 // Defaults are the configuration of an empty document.
 func Defaults() Config {
 	rule := dataset.DefaultHoldout(0)
@@ -106,6 +110,8 @@ type Hooks struct {
 	// OnEvent is called with the event of each stored checkpoint: those of intermediate ones are not complete, and those of
 	// complete ones say in Gate whether they are served. Served ones are published on <pipeline>.model.<model>.
 	OnEvent func(Event)
+	// Patience replaces DefaultPatience; 0: that.
+	Patience time.Duration
 	// NewLearner replaces models/architectures, for tests and for architectures that are not in that table.
 	NewLearner func(arch string, config json.RawMessage, fe models.FrontEnd, labels []string, seed uint64) (models.Learner, error)
 	// NewMeasure replaces the comparison with the served model; the result measures checkpoints on one set of held-out clips.

@@ -44,8 +44,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"wavemill/internal/text"
 	"wavemill/models"
 	"wavemill/pipeline"
@@ -60,6 +58,7 @@ type operator struct {
 	hooks    Hooks
 	log      *slog.Logger
 	lease    *lease.Lease // Held from Wait to Close.
+	backlogs backlogs     // Of the goroutine of Run.
 
 	mu       sync.Mutex
 	pinned   *models.FrontEnd // Of the clips that are learnt; nil until there is one.
@@ -212,26 +211,30 @@ func (o *operator) rebuild(ctx context.Context) error {
 }
 
 // await returns nil when training should begin: there are enough clips, and either WaitFor of them, or none has come
-// for Idle and none is on its way.
+// for Idle and none is on its way, see [operator.underway].
 func (o *operator) await(ctx context.Context, first bool) error {
 	told := 0
 	for {
 		n, fresh, last := o.count()
 		if first && o.config.WaitFor > 0 && n >= max(o.config.WaitFor, o.config.MinClips) {
+			o.waitsFor(fresh, "")
 			return nil
 		}
 		idle := time.Until(last.Add(o.config.Idle))
+		reason := o.notYet(first, n, fresh)
 		if idle <= 0 {
-			reason := o.notYet(first, n, fresh)
-			if reason == "" && !o.underway(ctx) {
-				return ctx.Err()
-			}
-			if reason != "" && told != n+fresh+1 {
+			if reason == "" {
+				if reason = o.underway(ctx); reason == "" {
+					o.waitsFor(fresh, "")
+					return ctx.Err()
+				}
+			} else if told != n+fresh+1 {
 				told = n + fresh + 1
 				o.waits(ctx, n, fresh, reason)
 			}
 			idle = o.config.Idle
 		}
+		o.waitsFor(fresh, reason)
 		timer := time.NewTimer(idle)
 		select {
 		case <-ctx.Done():
@@ -261,44 +264,23 @@ func (o *operator) notYet(first bool, clips, fresh int) string {
 	return fmt.Sprintf("the model was not given %s; it learns again from %d (again, again_share)", text.Count(fresh, "new clip", "new clips"), again)
 }
 
-// waits tells why no training begins.
+// waits tells why no training begins, unless the model was given all clips.
 func (o *operator) waits(ctx context.Context, clips, fresh int, reason string) {
+	if o.waitsFor(fresh, reason) {
+		o.log.Info("waiting for clips", "have", clips, "new", fresh, "reason", reason)
+		o.tell(ctx, Notice{Kind: NoticeWaiting, Reason: reason, Clips: clips, New: fresh})
+	}
+}
+
+// waitsFor sets the reason in the status, and reports whether there is one: there is none where the model was given all clips.
+func (o *operator) waitsFor(fresh int, reason string) bool {
 	o.mu.Lock()
-	nothing := o.trained > 0 && fresh == 0
-	if nothing {
+	defer o.mu.Unlock()
+	if o.trained > 0 && fresh == 0 {
 		reason = ""
 	}
 	o.state.Waiting = reason
-	o.mu.Unlock()
-	if nothing {
-		return
-	}
-	o.log.Info("waiting for clips", "have", clips, "new", fresh, "reason", reason)
-	o.tell(ctx, Notice{Kind: NoticeWaiting, Reason: reason, Clips: clips, New: fresh})
-}
-
-// underway reports whether messages wait in a stream that leads here, as far as the server tells.
-func (o *operator) underway(ctx context.Context) bool {
-	spec := o.env.Bus.Spec()
-	for _, name := range o.env.Upstream {
-		stream, err := o.env.Bus.JetStream().Stream(ctx, spec.StreamName(name))
-		if err != nil {
-			continue
-		}
-		var consumers []*jetstream.ConsumerInfo
-		for info := range stream.ListConsumers(ctx).Info() { // To its end: its sender waits for a reader for ever.
-			consumers = append(consumers, info)
-		}
-		for _, info := range consumers {
-			if info.Name == spec.ConsumerName(o.env.Operator) && name != o.env.From {
-				continue // Left behind by a pipeline file in which this stage read that stream.
-			}
-			if info.Config.Durable != "" && info.NumPending+uint64(max(info.NumAckPending, 0)) > 0 {
-				return true
-			}
-		}
-	}
-	return false
+	return reason != ""
 }
 
 // snapshot returns the clips that there are now. The first one decides on the front end, unless it is decided already.

@@ -91,6 +91,12 @@ type mill struct {
 
 func newMill(t *testing.T, dir, config string) *mill {
 	t.Helper()
+	return millOf(t, dir, "train", "name: t\noperators: [{operator: train, config: "+config+"}]")
+}
+
+// millOf is a mill with a pipeline file of its own, of which it runs one stage.
+func millOf(t *testing.T, dir, stage, file string) *mill {
+	t.Helper()
 	m := &mill{t: t}
 	m.hooks = train.Hooks{
 		OnEvent: func(e train.Event) {
@@ -102,7 +108,10 @@ func newMill(t *testing.T, dir, config string) *mill {
 			return &average{fe: fe, labels: labels, seed: seed, weight: float32(seed), onStep: m.stepped}, nil
 		},
 	}
-	spec, err := pipeline.ParseSpec([]byte("name: t\noperators: [{operator: train, config: " + config + "}]"))
+	spec, err := pipeline.ParseSpec([]byte(file))
+	if err == nil {
+		spec, err = spec.Only(stage)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
