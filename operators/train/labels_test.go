@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"wavemill/audio/spectrogram"
@@ -214,4 +215,22 @@ func TestTheFrontEndOfTheConfiguration(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	m.until("the others are refused", func() bool { return p.Snapshot()[0].Dead == 20 })
+}
+
+// A label that no clip could be asked for, or be stored with, is not learnt: the spectrogram becomes a dead letter that says why.
+func TestRefusesLabelsThatCannotBeGenerated(t *testing.T) {
+	m := newMill(t, t.TempDir(), quick)
+	m.feed(clip("a\x00b", "zero", 1), clip(strings.Repeat("long", 15000), "long", 2), clip(strings.Repeat("x", 4097), "longer by one", 3))
+	m.feed(dozen()[:11]...)
+	m.feed(clip(strings.Repeat("x", 4096), "as long as may be", 4))
+	p, _ := m.start()
+	if e := m.complete(1); e.Clips != 12 || len(e.Labels) != 4 {
+		t.Errorf("%d clips of %d labels", e.Clips, len(e.Labels))
+	}
+	m.until("three are refused", func() bool { return p.Snapshot()[0].Dead == 3 })
+	for source, want := range map[string]string{"zero": "zero byte", "long": "60000 bytes", "longer by one": "4097 bytes"} {
+		if got := m.letters()[source]; !strings.Contains(got, want) {
+			t.Errorf("%s: the dead letter says %q", source, got)
+		}
+	}
 }

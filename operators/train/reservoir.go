@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"wavemill/audio/dataset"
 	"wavemill/audio/fingerprint"
@@ -40,7 +41,25 @@ func decode(m *pipeline.Message) (*clip, error) {
 	return c, nil
 }
 
+// maxLabel is the longest label, in bytes, that a request for clips may have: see docs/bus.md.
+const maxLabel = 4096
+
+// checkLabel returns why no clip of a label could ever be generated, or nil: requests name it, and the files of clips have it in a
+// tag, which ends at a NUL.
+func checkLabel(label string) error {
+	switch {
+	case len(label) > maxLabel:
+		return fmt.Errorf("the label has %d bytes, and clips can be asked for by labels of at most %d; shorten it", len(label), maxLabel)
+	case strings.ContainsRune(label, 0):
+		return fmt.Errorf("the label %q has a zero byte, which the tags of a WAV file cannot hold; take it out", label)
+	}
+	return nil
+}
+
 func parse(m *pipeline.Message) (*clip, error) {
+	if err := checkLabel(m.Label); err != nil {
+		return nil, err
+	}
 	fe, spec, err := frontend.DecodeArray(m.Body, m.Header[header.FrontEnd], m.Header[header.Spectrogram])
 	if err != nil {
 		return nil, err
