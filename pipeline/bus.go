@@ -44,6 +44,7 @@ type link struct {
 
 	connection atomic.Pointer[connection]
 	waits      waits
+	stalls     stalls
 	refused    waits                  // By operator: dead letters of [Bus.Refuse].
 	groups     sync.Map               // Of *group by stream: publications that are committed together.
 	existing   sync.Map               // Names of streams that are known to have existed.

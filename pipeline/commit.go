@@ -56,6 +56,7 @@ func (p *publication) wait() (Ack, error) {
 	if p.err != nil {
 		return p.bus.retryPublish(p.ctx, p.msg, p.stream, p.err)
 	}
+	p.bus.confirmed(p.stream)
 	return ackOf(p.ack), nil
 }
 
@@ -136,7 +137,8 @@ func (g *group) commit(batch []*publication) {
 		batch[0].settle(g.bus.publishOnce(batch[0].ctx, batch[0].msg))
 		return
 	}
-	atomic := g.choice.atomic(len(batch))
+	// A batch that the disk has no space for keeps what there was until the process ends.
+	atomic := g.choice.atomic(len(batch)) && (g.bus.server == nil || g.bus.server.Fault() == nil)
 	began := time.Now()
 	if atomic {
 		switch err := g.bus.commitAtomically(batch); {

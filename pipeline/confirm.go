@@ -20,7 +20,7 @@ import (
 // subscribes to its subjects, a stream that does not exist is a missing answer, and not an error.
 const publishWait = 2 * time.Second
 
-// longWait is after how long the wait for a confirmation is logged and counted, and every logAgainEvery from then on.
+// longWait is after how long the wait for a confirmation is counted and logged, the latter once in logAgainEvery, however many wait.
 const (
 	longWait      = 5 * time.Second
 	logAgainEvery = time.Minute
@@ -63,6 +63,7 @@ func (b *Bus) retryPublish(ctx context.Context, msg *nats.Msg, stream string, er
 			ack, again := b.publishOnce(ctx, msg)
 			if again == nil {
 				b.existing.Store(stream, true)
+				b.confirmed(stream)
 				return ackOf(ack), nil
 			}
 			err = again
@@ -71,16 +72,20 @@ func (b *Bus) retryPublish(ctx context.Context, msg *nats.Msg, stream string, er
 			if !told {
 				b.waits.of(stream).Add(1)
 			}
-			b.log.WarnContext(ctx, "the stream does not confirm messages, waiting", "pipeline", b.spec.Name, "operator", b.operator, "output", b.spec.StreamName(stream), "subject", msg.Subject, "attempt", attempt, "error", err)
+			if b.stalls.of(output{b.operator, stream}).tell(now) {
+				b.log.WarnContext(ctx, "the stream does not confirm messages, waiting", "pipeline", b.spec.Name, "operator", b.operator, "output", b.spec.StreamName(stream), "subject", msg.Subject, "attempt", attempt, "error", b.silence(err))
+			}
 			tell, told = now.Add(logAgainEvery), true
 		}
 		if unanswered(err) && b.isDenied(msg.Subject) {
+			b.stalled(ctx, stream, err)
 			return Ack{}, &Error{Kind: Transient, Err: fmt.Errorf("publish on %s: %w", msg.Subject, b.explain(err))}
 		}
 		wait, ok := b.waitAfter(ctx, err, attempt, stream)
 		if !ok {
 			return Ack{}, fmt.Errorf("publish on %s: %w", msg.Subject, err)
 		}
+		b.stalled(ctx, stream, err)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -102,7 +107,12 @@ func (b *Bus) offload(ctx context.Context, msg *nats.Msg) error {
 	if int64(msg.Size()-len(msg.Subject)) <= b.conn.MaxPayload() {
 		return nil
 	}
+	bytes := len(msg.Data)
+	late := time.AfterFunc(longWait, func() {
+		b.log.WarnContext(ctx, "the object store does not confirm a body, waiting", "pipeline", b.spec.Name, "operator", b.operator, "bucket", b.spec.objectBucket(), "subject", msg.Subject, "bytes", bytes, "error", b.silence(nats.ErrTimeout))
+	})
 	ref, err := b.objects.Put(ctx, msg.Data)
+	late.Stop()
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -84,7 +85,8 @@ func TestASubscriberDoesNotHideAMissingStream(t *testing.T) {
 	}
 }
 
-// A stream that takes no messages for five seconds shows in the log and in the status.
+// A stream that takes no messages for five seconds shows in the log and in the status, and after ten the operator is not ready, until a
+// message is stored.
 func TestALongWaitIsToldAndCounted(t *testing.T) {
 	var logged lines
 	bus, err := pipeline.Open(within(t), specOf(t, "", func(s *pipeline.Spec) { s.Streams.MaxBytes = 1 << 20 }), pipeline.BusOptions{Log: slog.New(slog.NewTextHandler(&logged, nil))})
@@ -105,12 +107,46 @@ func TestALongWaitIsToldAndCounted(t *testing.T) {
 	if !logged.has("the stream does not confirm messages, waiting") || !logged.has("output=T_CLIP") {
 		t.Errorf("it is not logged: %s", logged.b.String())
 	}
+	eventually(t, "the operator is not ready", func() bool { return !p.Snapshot()[0].Ready })
+	if reason := p.Snapshot()[0].Reason; !strings.Contains(reason, "T_CLIP has confirmed none") || !strings.Contains(reason, "maximum bytes exceeded") {
+		t.Errorf("the reason: %s", reason)
+	}
 	if err := rawStream(t, bus, pipeline.TypeClip).Purge(within(t)); err != nil {
 		t.Fatal(err)
 	}
 	settled(t, bus)
-	if n := p.Snapshot()[0].Waits; n != 1 {
-		t.Errorf("%d waits, want 1", n)
+	if s := p.Snapshot()[0]; s.Waits != 1 || !s.Ready {
+		t.Errorf("%d waits, want 1; ready: %t, %s", s.Waits, s.Ready, s.Reason)
+	}
+}
+
+// However many publications wait for one stream, one line says so, with the server's reason.
+func TestManyWaitsAreToldOnce(t *testing.T) {
+	var logged lines
+	spec := specOf(t, "", func(s *pipeline.Spec) { s.Streams.MaxBytes, s.Operators[0].Workers = 1<<20, 8 })
+	bus, err := pipeline.Open(within(t), spec, pipeline.BusOptions{Log: slog.New(slog.NewTextHandler(&logged, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := bus.Close(within(t)); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	p, _ := start(t, bus, on(shout))
+	if _, err := bus.JetStream().Publish(within(t), "t.clip.full", make([]byte, 1<<20-1000)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 8 {
+		publish(t, bus, "l", fmt.Sprint(i)+strings.Repeat("x", 5000))
+	}
+	eventually(t, "all waits are counted", func() bool { return p.Snapshot()[0].Waits == 8 })
+	if err := rawStream(t, bus, pipeline.TypeClip).Purge(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	settled(t, bus)
+	if text := logged.b.String(); strings.Count(text, "does not confirm messages") != 1 || !strings.Contains(text, "maximum bytes exceeded") {
+		t.Error(text)
 	}
 }
 

@@ -111,6 +111,14 @@ func (s *stage) notReady() error {
 	if err := s.unstored.fault(time.Now()); err != nil {
 		return err
 	}
+	if s.bus.server != nil {
+		if err := s.bus.server.Fault(); err != nil {
+			return err
+		}
+	}
+	if err := s.bus.stalls.fault(s.spec.Name, time.Now()); err != nil {
+		return err
+	}
 	if r, ok := w.operators[0].(Readier); ok {
 		return r.Ready()
 	}

@@ -43,7 +43,7 @@ func (o *operator) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(prometheus.NewDesc("wavemill_operator_"+name, help, nil, nil), prometheus.GaugeValue, value)
 	}
 	flag := map[bool]float64{true: 1}
-	gauge("lease_held", "1 in the process that trains the model, 0 in those that stand by.", flag[details.Role == RoleActive])
+	gauge("lease_held", "1 in the process that trains the model, 0 in those that stand by, or have not renewed their lease in time.", flag[details.Role == RoleActive])
 	gauge("train_clips", "Clips to learn from.", float64(details.Clips))
 	gauge("train_new_clips", "Clips that no training has been given.", float64(details.New))
 	gauge("train_labels_set_aside", "Labels with too few clips to learn from.", float64(len(details.Aside)))

@@ -47,7 +47,7 @@ wavemill_operator_train_step 7
 # HELP wavemill_operator_train_step_seconds Mean time of a step.
 # TYPE wavemill_operator_train_step_seconds gauge
 wavemill_operator_train_step_seconds 0.25
-# HELP wavemill_operator_lease_held 1 in the process that trains the model, 0 in those that stand by.
+# HELP wavemill_operator_lease_held 1 in the process that trains the model, 0 in those that stand by, or have not renewed their lease in time.
 # TYPE wavemill_operator_lease_held gauge
 wavemill_operator_lease_held 0
 `, "train_loss", "train_running", "train_step", "train_step_seconds", "lease_held")

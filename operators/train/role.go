@@ -14,6 +14,8 @@ import (
 const (
 	RoleActive  = "active"
 	RoleStandby = "standby"
+	// RoleUnconfirmed is that of a trainer that could not renew its lease for so long that another one may have taken over.
+	RoleUnconfirmed = "unconfirmed"
 )
 
 // Lease is the key in the model store that the active trainer of a model holds.
@@ -46,7 +48,7 @@ func (o *operator) acquire(ctx context.Context) (*lease.Lease, error) {
 		entries, err := o.env.Bus.Models().Entries(ctx)
 		if err == nil {
 			return lease.Acquire(ctx, lease.Config{
-				Bucket: entries, Key: Lease(o.config.Name), Holder: holder(), TTL: o.config.Lease, OnWait: o.standsBy,
+				Bucket: entries, Key: Lease(o.config.Name), Holder: holder(), TTL: o.config.Lease, OnWait: o.standsBy, OnStale: o.unconfirmed,
 			})
 		}
 		o.log.Warn("the model store is not available, trying again", "error", err)
@@ -63,6 +65,17 @@ func (o *operator) standsBy(other string) {
 	o.state.Holder = other
 	o.mu.Unlock()
 	o.log.Info("another process trains this model; this one stands by and takes over when that one ends", "holder", other)
+}
+
+// unconfirmed tells that the lease cannot be renewed, and that it can again.
+func (o *operator) unconfirmed(err error) {
+	if err == nil {
+		o.log.Info("the lease is renewed again")
+		return
+	}
+	o.log.Warn("the lease of the model cannot be renewed: nothing is stored meanwhile, and another trainer may take over; "+
+		"see whether the server is there and has the model store, and restart the trainer where that was deleted",
+		"bucket", o.env.Bus.Spec().ModelBucket(), "for", o.config.Lease, "error", err)
 }
 
 // holder names this process.
@@ -106,7 +119,7 @@ func (o *operator) versions() *modelstore.Store {
 // Details is what the operator tells about itself in its status.
 type Details struct {
 	Model   string   `json:"model"`
-	Role    string   `json:"role"`                       // Role is active, or standby where another process trains the model.
+	Role    string   `json:"role"`                       // Role is one of the Role constants.
 	Holder  string   `json:"holder,omitempty"`           // Holder names that process.
 	Clips   int      `json:"clips"`                      // Clips to learn from.
 	New     int      `json:"new_clips"`                  // New counts those that no training has been given.
@@ -139,8 +152,11 @@ func (o *operator) Details() any {
 	defer o.mu.Unlock()
 	d := o.state
 	d.Role = RoleActive
-	if d.Holder != "" || o.lease == nil {
+	switch {
+	case d.Holder != "" || o.lease == nil:
 		d.Role = RoleStandby
+	case !o.lease.Held():
+		d.Role = RoleUnconfirmed
 	}
 	d.Model, d.Clips, d.New = o.config.Name, clips, fresh
 	return d

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"wavemill/models"
 	"wavemill/operators/train"
 	"wavemill/pipeline/modelstore"
@@ -195,4 +197,19 @@ func TestStatusTellsThePhase(t *testing.T) {
 	if learns != train.PhaseTraining || judges != train.PhaseJudging {
 		t.Errorf("the phase is %q at a step and %q when the gate measures", learns, judges)
 	}
+}
+
+// A trainer whose lease cannot be renewed, because the model store was deleted, says so and is not active any more.
+func TestALeaseThatCannotBeRenewedIsNotHeld(t *testing.T) {
+	m := newMill(t, t.TempDir(), leased)
+	m.start()
+	m.until("it is active", func() bool { return m.details().Role == train.RoleActive })
+	if err := m.bus.JetStream().DeleteStream(t.Context(), "KV_"+m.bus.Spec().ModelBucket()); err != nil {
+		t.Fatal(err)
+	}
+	m.until("it is not active", func() bool { return m.details().Role == train.RoleUnconfirmed })
+	if _, err := m.bus.JetStream().CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: m.bus.Spec().ModelBucket()}); err != nil {
+		t.Fatal(err)
+	}
+	m.until("it is active again", func() bool { return m.details().Role == train.RoleActive })
 }

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -29,6 +30,9 @@ type Config struct {
 	// OnWait, when not nil, is called with the name of the holder when another process holds the lease, and again when that
 	// changes.
 	OnWait func(holder string)
+	// OnStale, when not nil, is called with the error of the last renewal when none has succeeded for TTL, and with nil when one
+	// succeeds after that. From then on another process may hold the lease.
+	OnStale func(err error)
 }
 
 // record is the value of the key.
@@ -48,6 +52,7 @@ type Lease struct {
 
 	mu       sync.Mutex
 	revision uint64
+	renewed  atomic.Pointer[time.Time] // When the last renewal that succeeded was sent.
 }
 
 // Acquire waits until it holds the lease, or until ctx is done. While the server is away it tries again. Release it.
@@ -62,6 +67,7 @@ func Acquire(ctx context.Context, c Config) (*Lease, error) {
 		holder   string
 	}
 	for {
+		began := time.Now()
 		revision, theirs, err := c.look(ctx)
 		if revision != seen.revision {
 			seen.revision, seen.at = revision, time.Now()
@@ -73,12 +79,12 @@ func Acquire(ctx context.Context, c Config) (*Lease, error) {
 		case revision == 0:
 			revision, err = c.Bucket.Create(ctx, c.Key, value)
 			if err == nil {
-				return hold(ctx, c, value, revision), nil
+				return hold(ctx, c, value, revision, began), nil
 			}
 		case time.Since(seen.at) >= theirs.TTL:
 			revision, err = c.Bucket.Update(ctx, c.Key, value, revision)
 			if err == nil {
-				return hold(ctx, c, value, revision), nil
+				return hold(ctx, c, value, revision, began), nil
 			}
 		case theirs.Holder != seen.holder:
 			if seen.holder = theirs.Holder; c.OnWait != nil {
@@ -109,9 +115,10 @@ func (c Config) look(ctx context.Context) (uint64, record, error) {
 }
 
 // hold begins to renew a lease.
-func hold(ctx context.Context, c Config, value []byte, revision uint64) *Lease {
+func hold(ctx context.Context, c Config, value []byte, revision uint64, began time.Time) *Lease {
 	l := &Lease{config: c, value: value, revision: revision, done: make(chan struct{})}
 	l.ctx, l.lose = context.WithCancelCause(context.WithoutCancel(ctx))
+	l.renewed.Store(&began)
 	go l.renew()
 	return l
 }
@@ -119,16 +126,28 @@ func hold(ctx context.Context, c Config, value []byte, revision uint64) *Lease {
 // Context is done when the lease is lost or released.
 func (l *Lease) Context() context.Context { return l.ctx }
 
+// Held reports, without asking the server, whether the lease is held as far as this process knows: it was renewed within TTL, and
+// neither lost nor released.
+func (l *Lease) Held() bool { return l.ctx.Err() == nil && !l.stale() }
+
+func (l *Lease) stale() bool { return time.Since(*l.renewed.Load()) >= l.config.TTL }
+
 func (l *Lease) renew() {
 	defer close(l.done)
 	ticker := time.NewTicker(l.config.TTL / 3)
 	defer ticker.Stop()
+	told := false
 	for {
 		select {
 		case <-l.ctx.Done():
 			return
 		case <-ticker.C:
-			_ = l.Check(l.ctx) // An error but ErrLost means that the server is away: it is tried again.
+		}
+		err := l.Check(l.ctx) // An error but ErrLost means that the server or the bucket is away: it is tried again.
+		if stale := err != nil && l.stale(); stale != told && l.ctx.Err() == nil {
+			if told = stale; l.config.OnStale != nil {
+				l.config.OnStale(err)
+			}
 		}
 	}
 }
@@ -143,9 +162,11 @@ func (l *Lease) Check(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, max(l.config.TTL, time.Second))
 	defer cancel()
+	began := time.Now()
 	revision, err := l.config.Bucket.Update(ctx, l.config.Key, l.value, l.revision)
 	if err == nil {
 		l.revision = revision
+		l.renewed.Store(&began)
 		return nil
 	}
 	if !otherRevision(err) {
@@ -154,6 +175,7 @@ func (l *Lease) Check(ctx context.Context) error {
 	// A renewal whose confirmation was lost leaves the own value at a later revision.
 	if entry, errG := l.config.Bucket.Get(ctx, l.config.Key); errG == nil && string(entry.Value()) == string(l.value) {
 		l.revision = entry.Revision()
+		l.renewed.Store(&began)
 		return nil
 	} else if errG != nil && !errors.Is(errG, jetstream.ErrKeyNotFound) {
 		return fmt.Errorf("lease %s: %w", l.config.Key, errG)

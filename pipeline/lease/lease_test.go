@@ -166,3 +166,27 @@ func TestOneOfManyTakesItOver(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A holder that cannot renew says so once, and again when it can.
+func TestAHolderThatCannotRenewSaysSo(t *testing.T) {
+	cut, told := make(chan struct{}), make(chan error, 10)
+	l, err := lease.Acquire(t.Context(), lease.Config{
+		Bucket: stale{bucket(t), cut}, Key: "k", Holder: "first", TTL: ttl, OnStale: func(err error) { told <- err },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !l.Held() {
+		t.Error("a new lease is not held")
+	}
+	if err := <-told; !errors.Is(err, nats.ErrTimeout) || l.Held() {
+		t.Errorf("told %v, held %v", err, l.Held())
+	}
+	close(cut)
+	if err := <-told; err != nil || !l.Held() {
+		t.Errorf("told %v, held %v", err, l.Held())
+	}
+	if err := l.Release(t.Context()); err != nil || l.Held() {
+		t.Errorf("released: %v, held %v", err, l.Held())
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
@@ -48,8 +49,15 @@ type Config struct {
 
 // A Server is a running nats-server. Its methods are safe for concurrent use.
 type Server struct {
-	ns   *natsserver.Server
-	lock *lock
+	config   Config
+	dir      string // That of the store, absolute.
+	url      string
+	lock     *lock
+	end      context.CancelFunc // Ends watching.
+	watching sync.WaitGroup
+
+	mu sync.Mutex
+	run
 }
 
 // Start starts a server and waits until it accepts connections and its streams are recovered.
@@ -65,24 +73,47 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded nats-server in %s: %w", c.DataDir, err)
 	}
+	r, err := c.run(ctx, opts)
+	if err != nil {
+		return nil, errors.Join(err, lock.release())
+	}
+	s := &Server{config: c, dir: opts.StoreDir, lock: lock, run: r}
+	if address, ok := r.ns.Addr().(*net.TCPAddr); ok {
+		s.url = r.ns.ClientURL()
+		s.config.Listen = net.JoinHostPort(opts.Host, strconv.Itoa(address.Port)) // That of a restart.
+	}
+	watched, end := context.WithCancel(context.Background())
+	s.end = end
+	s.watching.Go(func() { s.watch(watched) })
+	return s, nil
+}
+
+// A run is a nats-server from its start to its end.
+type run struct {
+	ns   *natsserver.Server // Nil between two runs.
+	lack *lack
+}
+
+// run starts a nats-server in a directory that is locked.
+func (c Config) run(ctx context.Context, opts *natsserver.Options) (run, error) {
 	ns, err := natsserver.NewServer(opts)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("embedded nats-server: %w", err), lock.release())
+		return run{}, fmt.Errorf("embedded nats-server: %w", err)
 	}
-	fatal := make(chan string, 1)
-	ns.SetLoggerV2(&logger{log: c.Log, fatal: fatal}, false, false, false)
+	fatal, lack := make(chan string, 1), newLack()
+	ns.SetLoggerV2(&logger{log: c.Log, fatal: fatal, lack: lack}, false, false, false)
 	started := make(chan struct{})
 	go func() {
 		defer close(started)
 		ns.Start()
 	}()
 	if err = ready(ctx, ns, fatal); err == nil {
-		return &Server{ns, lock}, nil
+		return run{ns, lack}, nil
 	}
 	ns.Shutdown()
 	ns.WaitForShutdown()
 	<-started // It may still be reading the store.
-	return nil, errors.Join(fmt.Errorf("embedded nats-server in %s: %w", c.DataDir, err), lock.release())
+	return run{}, fmt.Errorf("embedded nats-server in %s: %w", c.DataDir, err)
 }
 
 // ready waits until ns accepts connections and has JetStream.
@@ -146,29 +177,32 @@ func (c Config) options() (*natsserver.Options, error) {
 }
 
 // InProcess returns the option that connects a client of this process without a socket.
-func (s *Server) InProcess() nats.Option { return nats.InProcessServer(s.ns) }
+func (s *Server) InProcess() nats.Option { return nats.InProcessServer(s) }
+
+// InProcessConn implements [nats.InProcessConnProvider]. It fails while the server is started again; clients then try again.
+func (s *Server) InProcessConn() (net.Conn, error) {
+	r := s.current()
+	if r.ns == nil {
+		return nil, errRestarting
+	}
+	return r.ns.InProcessConn()
+}
+
+// current is the run of the moment.
+func (s *Server) current() run {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.run
+}
 
 // URL returns the address for other clients; empty when Config.Listen is.
-func (s *Server) URL() string {
-	if s.ns.Addr() == nil {
-		return ""
-	}
-	return s.ns.ClientURL()
-}
-
-// Storage returns how many bytes the streams take on disk, and how many they may.
-func (s *Server) Storage() (used, limit uint64) {
-	info, err := s.ns.Jsz(nil)
-	if err != nil || info.Config.MaxStore < 0 {
-		return 0, 0
-	}
-	return info.Store, uint64(info.Config.MaxStore)
-}
+func (s *Server) URL() string { return s.url }
 
 // Shutdown stops the server and returns when its store is closed. Close the clients first.
 func (s *Server) Shutdown() {
-	s.ns.Shutdown()
-	s.ns.WaitForShutdown()
+	s.end()
+	s.watching.Wait()
+	s.stop()
 	_ = s.lock.release() // A lock file that remains is recognised as stale.
 }
 
@@ -177,6 +211,7 @@ func (s *Server) Shutdown() {
 type logger struct {
 	log   *slog.Logger
 	fatal chan string
+	lack  *lack
 }
 
 func (l *logger) write(level slog.Level, format string, args []any) {
@@ -185,9 +220,15 @@ func (l *logger) write(level slog.Level, format string, args []any) {
 	}
 }
 
+// report writes a line and looks for a lack of space in it.
+func (l *logger) report(level slog.Level, format string, args []any) {
+	l.write(level, format, args)
+	l.lack.notice(fmt.Sprintf(format, args...))
+}
+
 func (l *logger) Noticef(format string, args ...any) { l.write(slog.LevelDebug, format, args) }
-func (l *logger) Warnf(format string, args ...any)   { l.write(slog.LevelWarn, format, args) }
-func (l *logger) Errorf(format string, args ...any)  { l.write(slog.LevelError, format, args) }
+func (l *logger) Warnf(format string, args ...any)   { l.report(slog.LevelWarn, format, args) }
+func (l *logger) Errorf(format string, args ...any)  { l.report(slog.LevelError, format, args) }
 func (l *logger) Debugf(format string, args ...any)  { l.write(slog.LevelDebug, format, args) }
 func (l *logger) Tracef(format string, args ...any)  { l.write(slog.LevelDebug, format, args) }
 
