@@ -3,8 +3,8 @@ package pipeline_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -138,7 +138,7 @@ func TestManyWaitsAreToldOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 8 {
-		publish(t, bus, "l", fmt.Sprint(i)+strings.Repeat("x", 5000))
+		publish(t, bus, "l", strconv.Itoa(i)+strings.Repeat("x", 5000))
 	}
 	eventually(t, "all waits are counted", func() bool { return p.Snapshot()[0].Waits == 8 })
 	if err := rawStream(t, bus, pipeline.TypeClip).Purge(within(t)); err != nil {

@@ -103,9 +103,9 @@ func (o *operator) collect(ctx context.Context, g gap, from, to uint64, until ti
 		return from, nil
 	}
 	next, failed := from, false
-	for m := range o.env.Bus.Messages(ctx, pipeline.Subscription{Stream: o.env.From, From: from, Last: true, HeadersOnly: true}) {
-		if failed = m == nil; failed {
-			continue
+	for m, err := range o.env.Bus.Messages(ctx, pipeline.Subscription{Stream: o.env.From, From: from, Last: true, HeadersOnly: true}) {
+		if failed = err != nil; failed {
+			continue // It becomes a dead letter when it is delivered.
 		}
 		if m.Sequence > to || m.Time.After(until) {
 			break
@@ -142,8 +142,8 @@ func (g gap) has(m *pipeline.Message, label string) bool {
 
 // whole reads a message with its body; nil where it cannot be read.
 func (o *operator) whole(ctx context.Context, sequence uint64) *pipeline.Message {
-	for m := range o.env.Bus.Messages(ctx, pipeline.Subscription{Stream: o.env.From, From: sequence, Last: true}) {
-		if m != nil && m.Sequence == sequence {
+	for m, err := range o.env.Bus.Messages(ctx, pipeline.Subscription{Stream: o.env.From, From: sequence, Last: true}) {
+		if err == nil && m.Sequence == sequence {
 			return m
 		}
 		break
