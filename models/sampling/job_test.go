@@ -74,7 +74,7 @@ func TestJobRefuses(t *testing.T) {
 		"label is missing":        {sampling.Plan{}, nil, nil},
 		"label names 1 labels":    {sampling.Plan{Labels: []string{"high"}, Mix: new(0.5)}, nil, nil},
 		"n 0":                     {high, func(j *sampling.Job) { j.N = 0 }, nil},
-		"n 99999999999: ":         {high, func(j *sampling.Job) { j.N = 99_999_999_999 }, nil},
+		"n 2000000000: ":          {high, func(j *sampling.Job) { j.N = 2_000_000_000 }, nil},
 		"ask for 500000 or fewer": {sampling.Plan{Labels: []string{"all"}}, func(j *sampling.Job) { j.N = sampling.MaxClips }, nil},
 		"ask for 333333 or fewer": {sampling.Plan{Labels: []string{"all"}, Interpolate: new(3)}, func(j *sampling.Job) { j.N = sampling.MaxClips }, nil},
 		"with n 2, the largest is 18446744073709551614": {high, func(j *sampling.Job) { j.Seed = math.MaxUint64 }, nil},
