@@ -85,11 +85,11 @@ func TestASubscriberDoesNotHideAMissingStream(t *testing.T) {
 	}
 }
 
-// A stream that takes no messages for five seconds shows in the log and in the status, and after ten the operator is not ready, until a
-// message is stored.
-func TestALongWaitIsToldAndCounted(t *testing.T) {
-	var logged lines
-	bus, err := pipeline.Open(within(t), specOf(t, "", func(s *pipeline.Spec) { s.Streams.MaxBytes = 1 << 20 }), pipeline.BusOptions{Log: slog.New(slog.NewTextHandler(&logged, nil))})
+// startFull starts an operator whose output stream is full.
+func startFull(t *testing.T, logged *lines, workers int) (*pipeline.Bus, *pipeline.Pipeline) {
+	t.Helper()
+	spec := specOf(t, "", func(s *pipeline.Spec) { s.Streams.MaxBytes, s.Operators[0].Workers = 1<<20, workers })
+	bus, err := pipeline.Open(within(t), spec, pipeline.BusOptions{Log: slog.New(slog.NewTextHandler(logged, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,6 +102,14 @@ func TestALongWaitIsToldAndCounted(t *testing.T) {
 	if _, err := bus.JetStream().Publish(within(t), "t.clip.full", make([]byte, 1<<20-1000)); err != nil {
 		t.Fatal(err)
 	}
+	return bus, p
+}
+
+// A stream that takes no messages for five seconds shows in the log and in the status, and after ten the operator is not ready, until a
+// message is stored.
+func TestALongWaitIsToldAndCounted(t *testing.T) {
+	var logged lines
+	bus, p := startFull(t, &logged, 1)
 	publish(t, bus, "l", strings.Repeat("x", 5000))
 	eventually(t, "the wait is counted", func() bool { return p.Snapshot()[0].Waits == 1 })
 	if !logged.has("the stream does not confirm messages, waiting") || !logged.has("output=T_CLIP") {
@@ -123,20 +131,7 @@ func TestALongWaitIsToldAndCounted(t *testing.T) {
 // However many publications wait for one stream, one line says so, with the server's reason.
 func TestManyWaitsAreToldOnce(t *testing.T) {
 	var logged lines
-	spec := specOf(t, "", func(s *pipeline.Spec) { s.Streams.MaxBytes, s.Operators[0].Workers = 1<<20, 8 })
-	bus, err := pipeline.Open(within(t), spec, pipeline.BusOptions{Log: slog.New(slog.NewTextHandler(&logged, nil))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := bus.Close(within(t)); err != nil {
-			t.Errorf("close: %v", err)
-		}
-	})
-	p, _ := start(t, bus, on(shout))
-	if _, err := bus.JetStream().Publish(within(t), "t.clip.full", make([]byte, 1<<20-1000)); err != nil {
-		t.Fatal(err)
-	}
+	bus, p := startFull(t, &logged, 8)
 	for i := range 8 {
 		publish(t, bus, "l", strconv.Itoa(i)+strings.Repeat("x", 5000))
 	}

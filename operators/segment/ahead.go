@@ -87,7 +87,7 @@ func (o *operator) early(ctx context.Context, m *pipeline.Message) ([]*pipeline.
 	return slices.SortedFunc(maps.Values(found), func(a, b *pipeline.Message) int { return cmp.Compare(a.Sequence, b.Sequence) }), nil
 }
 
-// newestOf returns the time at the server and the sequence of the newest message then.
+// newestOf returns the time of the server, and the sequence of the newest message at that time.
 func (o *operator) newestOf(ctx context.Context) (now time.Time, last uint64, err error) {
 	s, err := o.env.Bus.JetStream().Stream(ctx, o.env.Bus.Spec().StreamName(o.env.From))
 	if err != nil {
@@ -96,8 +96,8 @@ func (o *operator) newestOf(ctx context.Context) (now time.Time, last uint64, er
 	return s.CachedInfo().TimeStamp, s.CachedInfo().State.LastSeq, nil
 }
 
-// collect adds to found what of a gap lies between two places in the stream, and returns the place behind: not behind to where
-// something could not be read, which may be so for a moment only.
+// collect adds to found the chunks of a gap from one stream sequence to another, and returns the sequence to go on from. After a
+// failed read, which may be temporary, that is the sequence behind the last message that was read.
 func (o *operator) collect(ctx context.Context, g gap, from, to uint64, until time.Time, found map[int64]*pipeline.Message) (next uint64, err error) {
 	if from > to {
 		return from, nil

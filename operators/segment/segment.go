@@ -14,7 +14,8 @@
 //
 // The last chunk of a source takes the missing ones that the stream has stored up to two seconds after it, by the stream's
 // times, ahead of their turn. So no end waits for a chunk that never comes, and which chunks it takes depends on the stream
-// alone. What comes later is refused: a bounded number of ended sources is part of the state.
+// alone, unless the server's clock is set back or a message cannot be read for four seconds. What comes later is refused: a
+// bounded number of ended sources is part of the state.
 //
 // The state is stored now and then in the key-value bucket <PIPELINE>_SEGMENT, without samples: the place in the stream, and for
 // each source what the slicer knows and which chunks it still needs samples of. Those are read again from the stream. Without the
