@@ -30,8 +30,8 @@ type backlog struct {
 	givenUp          bool
 }
 
-// underway says for which messages no training begins yet: those of the stages whose outputs lead here. Those of which none has
-// been done for the time of patience do not count.
+// underway returns why a training must wait: the consumer of a stage that leads here has messages left. It returns "" where none
+// has. A consumer that has finished no message for the time of patience does not count.
 func (o *operator) underway(ctx context.Context) string {
 	patience := cmp.Or(o.hooks.Patience, DefaultPatience)
 	now := time.Now()
@@ -44,7 +44,7 @@ func (o *operator) underway(ctx context.Context) string {
 			given := o.backlogs.seen[b.key()]
 			given.givenUp = true
 			o.backlogs.seen[b.key()] = given
-			o.log.Warn("a training does not wait any longer for messages that do not get any further; see whether the stage of this consumer works",
+			o.log.Warn("training no longer waits for the messages of a consumer that makes no progress; check the stage of this consumer",
 				"consumer", b.consumer, "stream", b.stream, "messages", b.messages, "after", patience)
 			continue
 		}
@@ -61,7 +61,7 @@ func (o *operator) underway(ctx context.Context) string {
 
 func (b backlog) key() string { return b.stream + " " + b.consumer }
 
-// look takes what the server has told, and returns it with the time since when nothing has moved.
+// look remembers the backlogs that the server has reported, and returns them with the time of their last progress.
 func (s *backlogs) look(now []backlog, at time.Time) []backlog {
 	next := map[string]backlog{}
 	for i, b := range now {
@@ -87,7 +87,7 @@ func (o *operator) waiting(ctx context.Context) (found []backlog) {
 			continue
 		}
 		var consumers []*jetstream.ConsumerInfo
-		for info := range stream.ListConsumers(ctx).Info() { // To its end: its sender waits for a reader for ever.
+		for info := range stream.ListConsumers(ctx).Info() { // To the end: the goroutine that sends the listing blocks otherwise.
 			consumers = append(consumers, info)
 		}
 		for _, info := range consumers {
@@ -100,9 +100,9 @@ func (o *operator) waiting(ctx context.Context) (found []backlog) {
 	return found
 }
 
-// leadsHere reports whether the messages of a stream go on to this stage, through the stage of that name. A stream that no known
-// stage leads on, such as that of recordings where another process turns them into spectrograms by a file of its own, is led on
-// by unknown ones.
+// leadsHere reports whether the outputs of a stage that reads the stream reach this stage. Where the pipeline file has no stage
+// between the stream and this one, because another process runs it from a file of its own, every stage that the file does not name
+// counts.
 func (o *operator) leadsHere(stage, stream string) bool {
 	if stream == o.env.From {
 		return stage == o.env.Operator
